@@ -1,0 +1,63 @@
+"""Trains a convolutional network to find 15 points in pictures of faces.
+
+python examples/train_cnn.py                              on faces that it draws itself
+python examples/train_cnn.py --data training.zip          on Kaggle's "Facial Keypoints Detection"
+"""
+
+import numpy as np
+
+import nnscratch as nn
+from nnscratch.keypoints import command_line, networks, runs
+from nnscratch.keypoints.metrics import RMSE_PX
+from nnscratch.keypoints.predictors import SingleNetwork
+
+
+def small(rng: int) -> nn.Sequential:
+    """96 x 96 pixels -> 15 points: three times convolution, ReLU and max pooling, then two dense layers."""
+    rng = np.random.default_rng(rng)
+    return nn.Sequential(
+        nn.Conv2D(1, 8, 5, stride=2, rng=rng),  # 46 x 46 x 8
+        nn.ReLU(),
+        nn.MaxPool2D(2),  # 23 x 23 x 8
+        nn.Conv2D(8, 24, 4, rng=rng),  # 20 x 20 x 24
+        nn.ReLU(),
+        nn.MaxPool2D(2),  # 10 x 10 x 24
+        nn.Conv2D(24, 48, 3, rng=rng),  # 8 x 8 x 48
+        nn.ReLU(),
+        nn.MaxPool2D(2),  # 4 x 4 x 48
+        nn.Flatten(),
+        nn.Dense(4 * 4 * 48, 256, rng=rng),
+        nn.ReLU(),
+        nn.Dense(256, 30, rng=rng),  # x and y of 15 points
+    )
+
+
+NETWORKS = {"small": small, **networks.CNNS}
+
+
+def main() -> None:
+    task = command_line.start(command_line.training_parser(__doc__, out="runs/cnn", epochs=40, networks=NETWORKS))
+    arguments = task.arguments
+    network = NETWORKS[arguments.network](rng=arguments.seed)
+    optimizer = nn.Adam(network)
+    trainer = nn.Trainer(
+        network,
+        nn.MSELoss(),
+        optimizer,
+        batch_size=arguments.batch_size,
+        lr=nn.schedules.cosine(0.001, 0.0, warmup=0.02),
+        seed=arguments.seed,
+        metric=RMSE_PX,
+    )
+    history = trainer.fit(
+        task.train.x,
+        task.train.y,
+        validation=(task.validation.x, task.validation.y),
+        epochs=arguments.epochs,
+        time_limit=task.seconds_left(),
+    )
+    runs.finish(task, SingleNetwork(network), {"": history}, model=network, optimizer=optimizer)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,38 @@
+"""nnscratch: neural networks in NumPy, every gradient derived and written by hand."""
+
+from nnscratch import initializers, schedules
+from nnscratch.checkpoints import load, save
+from nnscratch.gradient_check import gradient_check
+from nnscratch.kernels.threads import get_threads, set_threads
+from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, NotFiniteError, ReLU
+from nnscratch.losses import MSELoss
+from nnscratch.model import Sequential
+from nnscratch.optimizers import SGD, Adam
+from nnscratch.training import History, Metric, Trainer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "History",
+    "Layer",
+    "MSELoss",
+    "MaxPool2D",
+    "Metric",
+    "NotFiniteError",
+    "ReLU",
+    "Sequential",
+    "Trainer",
+    "get_threads",
+    "gradient_check",
+    "initializers",
+    "load",
+    "save",
+    "schedules",
+    "set_threads",
+]

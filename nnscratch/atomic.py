@@ -1,0 +1,42 @@
+"""Files that appear whole or not at all: written beside their place under another name, then renamed onto it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a temporary path in the folder of `path`; renames it onto `path` if the block succeeds.
+
+    If the block raises, the temporary file is removed and whatever stood at `path` before is untouched. The
+    temporary name ends as `path` does, so that writers which choose a format by the ending choose rightly.
+
+    Raises
+        OSError : the folder is missing or cannot be written
+
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> with write(Path(folder.name) / "answer.txt") as temporary:
+    ...     _ = temporary.write_text("42")
+    >>> [entry.name for entry in Path(folder.name).iterdir()]
+    ['answer.txt']
+    >>> folder.cleanup()
+    """
+    path = Path(path)
+    # The process's umask decides the rights of the final file, as for a plain open(); mkstemp alone gives 0600.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

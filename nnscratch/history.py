@@ -1,0 +1,111 @@
+"""History: what a training did, one line an epoch; Metric: a number in it that is made for people."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnscratch import atomic
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number for people beside the loss, such as an error in pixels; lower is better.
+
+    Arguments
+        name : heading of its column in the history
+        unit : shown after the number; "" if there is none
+        function : (prediction, target), two arrays of N rows -> float
+
+    >>> error = Metric("mean_error", "px", lambda prediction, target: float(np.nanmean(np.abs(prediction - target))))
+    >>> error.function(np.array([1.0, 5.0]), np.array([2.0, np.nan]))
+    1.0
+    """
+
+    name: str
+    unit: str
+    function: Callable[[np.ndarray, np.ndarray], float]
+
+
+class History:
+    """A table with a line for each epoch, the number of the best one, and why the training stopped.
+
+    Arguments
+        names : the columns, in order; the first is "epoch", counted from 1
+        score : the column that decides which epoch is the best: the lowest finite value, the first of equal ones
+
+    Attributes
+        stopped : a sentence, such as "all 60 epochs done"; empty while the training goes on
+
+    Raises
+        ValueError : `names` does not begin with "epoch", or `score` is not one of them
+
+    >>> history = History(["epoch", "loss"], score="loss")
+    >>> for epoch, loss in [(1, 0.5), (2, 0.25), (3, 0.75)]:
+    ...     history.append({"epoch": epoch, "loss": loss})
+    >>> history.columns["loss"]
+    [0.5, 0.25, 0.75]
+    >>> history.best_epoch, history.best
+    (2, {'epoch': 2, 'loss': 0.25})
+    """
+
+    def __init__(self, names: Sequence[str], *, score: str) -> None:
+        if "epoch" not in names[:1]:
+            raise ValueError(f"got the columns {list(names)}, expected 'epoch' first; put it there")
+        if score not in names:
+            raise ValueError(f"got score={score!r}, expected one of {list(names)}; choose a column")
+        self.names = list(names)
+        self.score = score
+        self.stopped = ""
+        self._lines: list[dict[str, float]] = []
+        self._best: dict[str, float] | None = None
+
+    def append(self, line: dict[str, float]) -> None:
+        """Adds an epoch.
+
+        Raises
+            ValueError : the line's columns are not the table's
+        """
+        if list(line) != self.names:
+            raise ValueError(f"got a line with {list(line)}, expected {self.names}; give every column, in order")
+        score = line[self.score]
+        if math.isfinite(score) and (self._best is None or score < self._best[self.score]):
+            self._best = line
+        self._lines.append(line)
+
+    @property
+    def columns(self) -> dict[str, list[float]]:
+        """Each column's values, epoch after epoch."""
+        return {name: [line[name] for line in self._lines] for name in self.names}
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The number of the epoch with the lowest score, or None before there is one."""
+        return None if self._best is None else int(self._best["epoch"])
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The line of the best epoch; empty before there is one."""
+        return dict(self._best or {})
+
+    def save_csv(self, path: str | os.PathLike[str]) -> None:
+        """Writes the table, with a heading, whole or not at all; float(text) gives back every number exactly.
+
+        Raises
+            OSError : the folder is missing or cannot be written
+        """
+        with atomic.write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(self.names)
+            table.writerows([repr(line[name]) for name in self.names] for line in self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self)} epochs, best {self.best_epoch}; {self.stopped or 'still running'}>"

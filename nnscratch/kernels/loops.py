@@ -1,0 +1,165 @@
+"""The textbook nested loops of every operation, forward and backward: slow, plain, the reference for all others.
+
+One loop an index, one index a letter, so that each line can be held against the formula above it. Nothing here is
+compiled or clever; the fast kernels are tested equal to these.
+
+Letters
+    n images or rows; h, w position in the output; c input channel; o output channel; i, j position in the window
+    s = stride, p = padding; shapes are written behind each argument
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def dense_forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    """y[n,o] = bias[o] + sum over i of x[n,i] * weight[i,o]
+
+    x (N, n_in), weight (n_in, n_out), bias (n_out,) or None -> y (N, n_out)
+    """
+    n_rows, n_in = x.shape
+    n_out = weight.shape[1]
+    y = np.zeros((n_rows, n_out), x.dtype)
+    for n in range(n_rows):
+        for o in range(n_out):
+            for i in range(n_in):
+                y[n, o] += x[n, i] * weight[i, o]
+            if bias is not None:
+                y[n, o] += bias[o]
+    return y
+
+
+def dense_backward(x: np.ndarray, weight: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dx[n,i] = sum_o dy[n,o] weight[i,o];  dweight[i,o] = sum_n x[n,i] dy[n,o];  dbias[o] = sum_n dy[n,o]
+
+    x (N, n_in), weight (n_in, n_out), dy (N, n_out) -> dx, dweight, dbias
+    """
+    dx, dweight, dbias = np.zeros_like(x), np.zeros_like(weight), np.zeros(weight.shape[1], weight.dtype)
+    for n in range(x.shape[0]):
+        for o in range(weight.shape[1]):
+            for i in range(x.shape[1]):
+                dx[n, i] += dy[n, o] * weight[i, o]
+                dweight[i, o] += dy[n, o] * x[n, i]
+            dbias[o] += dy[n, o]
+    return dx, dweight, dbias
+
+
+def conv2d_forward(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, stride: tuple[int, int], padding: tuple[int, int]
+) -> np.ndarray:
+    """y[n,h,w,o] = bias[o] + sum over i,j,c of x[n, h*s+i-p, w*s+j-p, c] * weight[i,j,c,o], x being 0 outside.
+
+    x (N, H, W, C), weight (k_h, k_w, C, O), bias (O,) or None -> y (N, H_out, W_out, O)
+    """
+    n_images, height, width, c_in = x.shape
+    k_h, k_w, _, c_out = weight.shape
+    h_out = (height + 2 * padding[0] - k_h) // stride[0] + 1
+    w_out = (width + 2 * padding[1] - k_w) // stride[1] + 1
+    y = np.zeros((n_images, h_out, w_out, c_out), x.dtype)
+    for n, h, w, o in np.ndindex(*y.shape):
+        for i, j, c in np.ndindex(k_h, k_w, c_in):
+            row, column = h * stride[0] + i - padding[0], w * stride[1] + j - padding[1]
+            if 0 <= row < height and 0 <= column < width:
+                y[n, h, w, o] += x[n, row, column, c] * weight[i, j, c, o]
+        if bias is not None:
+            y[n, h, w, o] += bias[o]
+    return y
+
+
+def conv2d_backward(
+    x: np.ndarray, weight: np.ndarray, dy: np.ndarray, stride: tuple[int, int], padding: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each product x * weight of the forward pass sends dy * weight to that x, and dy * x to that weight.
+
+    x (N, H, W, C), weight (k_h, k_w, C, O), dy (N, H_out, W_out, O) -> dx, dweight, dbias
+    """
+    _, height, width, c_in = x.shape
+    k_h, k_w, _, c_out = weight.shape
+    dx, dweight, dbias = np.zeros_like(x), np.zeros_like(weight), np.zeros(c_out, weight.dtype)
+    for n, h, w, o in np.ndindex(*dy.shape):
+        for i, j, c in np.ndindex(k_h, k_w, c_in):
+            row, column = h * stride[0] + i - padding[0], w * stride[1] + j - padding[1]
+            if 0 <= row < height and 0 <= column < width:
+                dx[n, row, column, c] += dy[n, h, w, o] * weight[i, j, c, o]
+                dweight[i, j, c, o] += dy[n, h, w, o] * x[n, row, column, c]
+        dbias[o] += dy[n, h, w, o]
+    return dx, dweight, dbias
+
+
+def max_pool2d_forward(x: np.ndarray, pool_size: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
+    """y[n,h,w,c] = max over i,j of x[n, h*s+i, w*s+j, c]; a last partial window is dropped.
+
+    x (N, H, W, C) -> y (N, H_out, W_out, C)
+    """
+    n_images, height, width, channels = x.shape
+    h_out = (height - pool_size[0]) // stride[0] + 1
+    w_out = (width - pool_size[1]) // stride[1] + 1
+    y = np.full((n_images, h_out, w_out, channels), -np.inf, x.dtype)
+    for n, h, w, c in np.ndindex(*y.shape):
+        for i, j in np.ndindex(*pool_size):
+            y[n, h, w, c] = max(y[n, h, w, c], x[n, h * stride[0] + i, w * stride[1] + j, c])
+    return y
+
+
+def max_pool2d_backward(
+    x: np.ndarray, dy: np.ndarray, pool_size: tuple[int, int], stride: tuple[int, int]
+) -> np.ndarray:
+    """Each dy goes to the x that was the largest of its window, the first of them in reading order on a tie.
+
+    x (N, H, W, C), dy (N, H_out, W_out, C) -> dx (N, H, W, C)
+    """
+    dx = np.zeros_like(x)
+    for n, h, w, c in np.ndindex(*dy.shape):
+        best_row, best_column = h * stride[0], w * stride[1]
+        for i, j in np.ndindex(*pool_size):
+            row, column = h * stride[0] + i, w * stride[1] + j
+            if x[n, row, column, c] > x[n, best_row, best_column, c]:
+                best_row, best_column = row, column
+        dx[n, best_row, best_column, c] += dy[n, h, w, c]
+    return dx
+
+
+def relu_forward(x: np.ndarray) -> np.ndarray:
+    """y = x where x > 0, else 0; any shape."""
+    y = np.zeros_like(x)
+    for k in np.ndindex(*x.shape):
+        if x[k] > 0:
+            y[k] = x[k]
+    return y
+
+
+def relu_backward(x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """dx = dy where x > 0, else 0; any shape."""
+    dx = np.zeros_like(x)
+    for k in np.ndindex(*x.shape):
+        if x[k] > 0:
+            dx[k] = dy[k]
+    return dx
+
+
+def dropout_forward(x: np.ndarray, mask: np.ndarray, p: float) -> np.ndarray:
+    """y = x / (1 - p) where the mask is true, else 0; any shape. Backward is the same function of dy."""
+    y = np.zeros_like(x)
+    for k in np.ndindex(*x.shape):
+        if mask[k]:
+            y[k] = x[k] / (1 - p)
+    return y
+
+
+def mean_squared_error(prediction: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
+    """loss = sum of (prediction - target)^2 over the M labelled values / M; NaN targets count for nothing.
+
+    prediction, target (N, n_out) -> loss, dprediction (N, n_out)
+    """
+    dprediction = np.zeros_like(prediction)
+    labelled = 0
+    total = 0.0
+    for k in np.ndindex(*prediction.shape):
+        if not np.isnan(target[k]):
+            labelled += 1
+            total += float(prediction[k] - target[k]) ** 2
+            dprediction[k] = 2 * (prediction[k] - target[k])
+    if labelled == 0:
+        return 0.0, dprediction
+    return total / labelled, dprediction / dprediction.dtype.type(labelled)

@@ -1,0 +1,136 @@
+"""One pool of threads that shares out blocks of work, while BLAS is held to one thread.
+
+Why not BLAS's own threads: the time of a convolution goes into moving memory, not into arithmetic. Two threads that
+each carry a block of images through all of its steps in their own cache beat two threads that meet after every step;
+and two pools at once (ours and BLAS's) fight for the cores.
+
+The blocks depend on the shapes alone and every sum over blocks is taken in block order, so the same seed gives the
+same bits on any number of threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from threadpoolctl import ThreadpoolController
+
+_lock = threading.Lock()
+_threads: int | None = None  # None until asked for or set: then the cores that this process may use
+_pool: ThreadPoolExecutor | None = None
+_blas: ThreadpoolController | None = None
+_blas_limit: object | None = None
+_blas_users = 0
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use: its CPU affinity where the system has such a thing."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_threads(threads: int | None) -> None:
+    """Sets the number of threads that kernels use, for the whole process; None means all available cores.
+
+    Raises
+        ValueError : fewer than one thread
+
+    >>> set_threads(2)
+    >>> get_threads()
+    2
+    >>> set_threads(None)
+    """
+    global _threads, _pool
+    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+        raise ValueError(f"set_threads: got {threads!r}, expected a whole number from 1 up, or None for all cores")
+    with _lock:
+        _threads = threads
+        old, _pool = _pool, None
+    if old is not None:
+        old.shutdown(wait=False)
+
+
+def get_threads() -> int:
+    """The number of threads that kernels use."""
+    return available_cores() if _threads is None else _threads
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Holds BLAS to one thread inside the block; the last of several nested or concurrent users gives it back."""
+    global _blas, _blas_limit, _blas_users
+    with _lock:
+        if _blas_users == 0:
+            if _blas is None:
+                _blas = ThreadpoolController()
+            _blas_limit = _blas.limit(limits=1, user_api="blas")
+        _blas_users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _blas_users -= 1
+            if _blas_users == 0:
+                _blas_limit.restore_original_limits()  # type: ignore[union-attr]
+                _blas_limit = None
+
+
+def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
+    """Calls work(start, stop) for every block of 0..total, several at a time, and returns when all are done.
+
+    work    : releases the GIL for most of its time (NumPy on large arrays, nogil kernels); writes only its own block
+    total   : number of items, such as images
+    block   : items a call; the last call may get fewer
+
+    An exception in any block is raised here. `work` must not call in_blocks itself.
+
+    >>> done = []
+    >>> in_blocks(lambda start, stop: done.append((start, stop)), total=5, block=2)
+    >>> sorted(done)
+    [(0, 2), (2, 4), (4, 5)]
+    """
+    starts = iter(range(0, total, block))
+    take = threading.Lock()
+
+    def next_start() -> int | None:
+        with take:
+            return next(starts, None)
+
+    def take_blocks() -> None:
+        while (start := next_start()) is not None:
+            work(start, min(start + block, total))
+
+    blocks = -(-total // block)
+    with single_threaded_blas():
+        # This thread works too, so the pool lends one thread fewer, and a full pool cannot bring us to a stop.
+        lent = [_get_pool().submit(take_blocks) for _ in range(min(get_threads(), blocks) - 1)]
+        try:
+            take_blocks()
+        finally:
+            failures = [error for future in lent if (error := future.exception())]
+    if failures:
+        raise failures[0]
+
+
+def _get_pool() -> ThreadPoolExecutor:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max_workers=max(1, get_threads() - 1), thread_name_prefix="nnscratch")
+        return _pool
+
+
+def _forget_after_fork() -> None:
+    # Threads and held locks do not survive a fork: a child starts afresh.
+    global _lock, _pool, _blas, _blas_limit, _blas_users
+    _lock = threading.Lock()
+    _pool = _blas = _blas_limit = None
+    _blas_users = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_after_fork)

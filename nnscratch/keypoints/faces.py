@@ -1,0 +1,133 @@
+"""What a face is here: a 96 x 96 grey picture and up to 15 labelled points, in Kaggle's order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnscratch.keypoints.pixels import SIDE as SIDE
+
+# "left" is the person's left: in the picture it is on the right, at larger x.
+POINTS = (
+    "left_eye_center",
+    "right_eye_center",
+    "left_eye_inner_corner",
+    "left_eye_outer_corner",
+    "right_eye_inner_corner",
+    "right_eye_outer_corner",
+    "left_eyebrow_inner_end",
+    "left_eyebrow_outer_end",
+    "right_eyebrow_inner_end",
+    "right_eyebrow_outer_end",
+    "nose_tip",
+    "mouth_left_corner",
+    "mouth_right_corner",
+    "mouth_center_top_lip",
+    "mouth_center_bottom_lip",
+)
+COLUMNS = tuple(f"{point}_{axis}" for point in POINTS for axis in "xy")
+
+_CENTRE = 48
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """Pictures of N faces with their points.
+
+    images    : (N, 96, 96) uint8, grey, 0 black
+    points    : (N, 15, 2) float32, x and y in pixels from the centre of the top left pixel, in the order of `POINTS`;
+                NaN where a label is missing
+    image_ids : (N,) int64
+
+    Raises
+        ValueError : another shape or dtype
+
+    >>> faces = Faces(np.zeros((2, 96, 96), np.uint8), np.full((2, 15, 2), 48, np.float32), np.array([1, 2]))
+    >>> len(faces), faces.x.shape, faces.y.shape, faces.complete
+    (2, (2, 96, 96, 1), (2, 30), array([ True,  True]))
+    """
+
+    images: np.ndarray
+    points: np.ndarray
+    image_ids: np.ndarray
+
+    def __post_init__(self) -> None:
+        count = len(self.image_ids)
+        for name, array, shape, dtype in (
+            ("images", self.images, (count, SIDE, SIDE), np.uint8),
+            ("points", self.points, (count, len(POINTS), 2), np.float32),
+            ("image_ids", self.image_ids, (count,), np.int64),
+        ):
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(
+                    f"Faces: {name} is {array.shape} {array.dtype}; expected {shape} {np.dtype(dtype)} for the"
+                    f" {count} image_ids; reshape it, or convert it with .astype"
+                )
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def select(self, rows: np.ndarray | slice | list[int]) -> Faces:
+        """The faces at `rows`: a boolean mask (N,), indices or a slice. A slice shares the arrays, all else copies."""
+        return Faces(self.images[rows], self.points[rows], self.image_ids[rows])
+
+    @property
+    def complete(self) -> np.ndarray:
+        """(N,) bool: whether a face has all its 15 points."""
+        mask: np.ndarray = np.isfinite(self.points).all(axis=(1, 2))
+        return mask
+
+    @property
+    def x(self) -> np.ndarray:
+        """The pictures for a network: (N, 96, 96, 1) float32, x = pixel / 256. A new array at each call."""
+        return to_network_input(self.images)
+
+    @property
+    def y(self) -> np.ndarray:
+        """The targets for a network: (N, 30) float32, see `to_targets`. A new array at each call."""
+        return to_targets(self.points)
+
+
+def to_network_input(images: np.ndarray) -> np.ndarray:
+    """(N, H, W, 1) float32 from (N, H, W) uint8: x = pixel / 256, and one channel.
+
+    >>> to_network_input(np.full((1, 1, 2), 64, np.uint8)).ravel()
+    array([0.25, 0.25], dtype=float32)
+    """
+    x: np.ndarray = np.multiply(images[..., np.newaxis], np.float32(1 / 256), dtype=np.float32)
+    return x
+
+
+def to_targets(points: np.ndarray) -> np.ndarray:
+    """(N, 30) float32 targets in the order of `COLUMNS` from (N, 15, 2) points in pixels: y = (p - 48) / 48.
+
+    Raises
+        ValueError : another shape
+
+    >>> to_targets(np.full((1, 15, 2), 72.0))[0, :2]
+    array([0.5, 0.5], dtype=float32)
+    """
+    check_points("to_targets: points", points)
+    return ((points - _CENTRE) / _CENTRE).astype(np.float32).reshape(-1, len(COLUMNS))
+
+
+def to_points(y: np.ndarray) -> np.ndarray:
+    """(N, 15, 2) float32 points in pixels from (N, 30) targets or outputs of a network: p = 48 y + 48.
+
+    Raises
+        ValueError : another shape
+
+    >>> to_points(np.full((1, 30), 0.5))[0, 0]
+    array([72., 72.], dtype=float32)
+    """
+    if y.ndim != 2 or y.shape[1] != len(COLUMNS):
+        raise ValueError(f"to_points: y is {y.shape}; expected (N, 30); for a single face use y[np.newaxis]")
+    return (y * _CENTRE + _CENTRE).astype(np.float32).reshape(-1, len(POINTS), 2)
+
+
+def check_points(what: str, points: np.ndarray) -> None:
+    """Raises ValueError unless `points` is (N, 15, 2); `what` is its name in the message."""
+    if points.ndim != 3 or points.shape[1:] != (len(POINTS), 2):
+        fix = "turn (N, 30) outputs of a network into points with to_points"
+        raise ValueError(f"{what} is {points.shape}; expected (N, 15, 2) in pixels; {fix}")

@@ -1,0 +1,229 @@
+"""Opening a CSV as people have it: plain, zipped or gzipped, told by its first bytes and never by its name."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import io
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO, cast
+
+# A row of 9,216 pixels and 30 coordinates has about 40,000 characters; far beyond that it is no row.
+LONGEST_LINE = 1_000_000
+
+EXPECTED = "a CSV, plain, zipped or gzipped"
+KIND_FIX = "export or download the table as CSV (UTF-8)"
+
+# What people hand over by mistake, by its first bytes.
+OTHER_KINDS = {
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"%PDF": "a PDF document",
+    b"\x89HDF": "an HDF5 file",
+    b"\x93NUMPY": "a NumPy array file",
+    b"PAR1": "a Parquet file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"PK\x03\x04": "a zip inside the archive",
+    b"PK\x05\x06": "an empty zip archive",
+    b"\x1f\x8b": "a gzip file inside the archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ": "an xz archive",
+    b"7z\xbc\xaf": "a 7-Zip archive",
+    b"Rar!": "a RAR archive",
+    b"\x28\xb5\x2f\xfd": "a Zstandard archive",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+
+
+class DataError(ValueError):
+    """A file that cannot be used. The message is one line: where, what came, what was expected, what to do.
+
+    >>> print(DataError.at("a.csv", line=3, column="Image", came="9,215 pixels", expected="9,216", fix="add one"))
+    a.csv, line 3, column Image: 9,215 pixels; expected 9,216; add one
+    """
+
+    @classmethod
+    def at(
+        cls, file: str, *, line: int | None = None, column: str | None = None, came: str, expected: str, fix: str
+    ) -> DataError:
+        """The error for one place in a file, on one printable line; `line` counts from 1, which is the header's."""
+        place = file
+        if line is not None:
+            place += f", line {line}"
+        if column is not None:
+            place += f", column {column}"
+        return cls(printable(f"{place}: {came}; expected {expected}; {fix}"))
+
+
+def printable(text: str) -> str:
+    r"""`text` with every line break and other control character written as an escape.
+
+    >>> print(printable("two\nlines"))
+    two\nlines
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def shown(value: str, longest: int = 40) -> str:
+    """`value` in quotes, as a message shows it: a long one is cut, and its length given.
+
+    >>> shown("1.5")
+    "'1.5'"
+    >>> shown("12 " * 20, longest=6)
+    "'12 12 ...' (60 characters)"
+    """
+    if len(value) <= longest:
+        return f"'{value}'"
+    return f"'{value[:longest]}...' ({len(value):,} characters)"
+
+
+class Lines:
+    """The lines of an opened file, as bytes without their line ends.
+
+    `file` is its name in messages: the path as given and, of a zip, the member: "training.zip (training.csv)".
+    """
+
+    def __init__(self, file: str, stream: io.BufferedReader, is_archive: bool) -> None:
+        self.file = file
+        self.stream = stream
+        self.is_archive = is_archive
+        self.number = 0
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        """Gives (line number from 1, line) for every line that is not blank.
+
+        Raises
+            DataError : the file cannot be read or unpacked to its end, or a line is far too long for a row
+        """
+        while line := self.read(lambda: self.stream.readline(LONGEST_LINE)):
+            self.number += 1
+            if len(line) == LONGEST_LINE:
+                raise DataError.at(
+                    self.file,
+                    line=self.number,
+                    came=f"a line of {LONGEST_LINE:,} bytes or more",
+                    expected="a CSV with one row a line",
+                    fix="check that this is the right file",
+                )
+            if line.strip():
+                yield self.number, line.rstrip(b"\r\n")
+
+    def read(self, read: Callable[[], bytes]) -> bytes:
+        """What `read()` gives; whatever it raises becomes a DataError."""
+        try:
+            return read()
+        except Exception as error:  # zipfile, gzip and zlib raise a dozen kinds of it on damaged bytes
+            raise unreadable(self.file, error, self.is_archive, self.number) from error
+
+    def check_kind(self) -> None:
+        """Looks at the first bytes, which stay to be read: raises DataError if they are no CSV's."""
+        head = self.read(lambda: self.stream.peek(512))
+        kind = next((kind for magic, kind in OTHER_KINDS.items() if head.startswith(magic)), None)
+        if not head:
+            kind = "an empty file"
+        elif head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+            kind = "a web page (Kaggle's log-in page, perhaps)"
+        elif kind is None and b"\0" in head:
+            kind = "a binary file"
+        if kind is not None:
+            raise DataError.at(self.file, came=kind, expected=EXPECTED, fix=KIND_FIX)
+
+    def check_archive(self) -> None:
+        """Reads an archive to its end, where its checksum stands: raises DataError if the archive is damaged."""
+        while self.is_archive and self.read(lambda: self.stream.read(1 << 20)):
+            pass
+
+
+@contextmanager
+def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
+    """Opens a CSV, or the only CSV in a zip, or a gzipped one, for reading line by line.
+
+    If the block raises DataError because of what a damaged archive unpacked to, the damage is reported instead.
+
+    Raises
+        DataError : no such file, a folder, unreadable, empty, no CSV, or a zip without exactly one CSV
+    """
+    with ExitStack() as stack:
+        lines = _open(Path(path), stack)
+        lines.check_kind()
+        try:
+            yield lines
+        except DataError:
+            lines.check_archive()
+            raise
+
+
+def _open(path: Path, stack: ExitStack) -> Lines:
+    file = str(path)
+    try:
+        plain = stack.enter_context(path.open("rb"))
+        magic = plain.peek(4)[:4]
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have, with a zero byte
+        raise _cannot_open(path, error) from error
+    if magic == b"PK\x03\x04":
+        return _open_zip(file, plain, stack)
+    if magic[:2] == b"\x1f\x8b":
+        unzipped = stack.enter_context(gzip.GzipFile(fileobj=plain))
+        return Lines(file, io.BufferedReader(unzipped, 1 << 20), is_archive=True)
+    return Lines(file, plain, is_archive=False)
+
+
+def _open_zip(file: str, plain: IO[bytes], stack: ExitStack) -> Lines:
+    try:
+        archive = stack.enter_context(zipfile.ZipFile(plain))
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        # Macs add a "__MACOSX/._training.csv" to their zips.
+        tables = [name for name in names if name.lower().endswith(".csv") and not Path(name).name.startswith(".")]
+        if len(tables) == 1:
+            member = cast(io.RawIOBase, stack.enter_context(archive.open(tables[0])))
+            return Lines(f"{file} ({tables[0]})", io.BufferedReader(member, 1 << 20), is_archive=True)
+    except Exception as error:  # as in Lines.read
+        raise unreadable(file, error, is_archive=True) from error
+    raise DataError.at(
+        file,
+        came=f"a zip with {len(tables) or 'no'} .csv files ({listed(tables or names) or 'it is empty'})",
+        expected="a zip that holds one .csv",
+        fix="unpack it and give the path of the .csv",
+    )
+
+
+def listed(names: list[str], most: int = 5) -> str:
+    """The first names, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _cannot_open(path: Path, error: Exception) -> DataError:
+    if isinstance(error, IsADirectoryError | PermissionError) and path.is_dir():  # Windows raises PermissionError
+        return DataError.at(str(path), came="a folder", expected=EXPECTED, fix="give the path of the file in it")
+    if not isinstance(error, FileNotFoundError):
+        return unreadable(str(path), error, is_archive=False)
+    fix = "check the path"
+    with suppress(OSError):  # the folder, too, may be missing
+        near = difflib.get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1)
+        fix = f"is it '{path.parent / near[0]}'?" if near else fix
+    return DataError.at(str(path), came="no such file", expected=EXPECTED, fix=fix)
+
+
+def unreadable(file: str, error: Exception, is_archive: bool, after_line: int = 0) -> DataError:
+    """The DataError for a failed read: `error` is what the operating system or the unpacking raised."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    if not is_archive:
+        fix = "check the path and its rights"
+        return DataError.at(file, came=f"cannot be read ({reason})", expected="a readable file", fix=fix)
+    reason = reason if len(reason) <= 120 else f"{reason[:117]}..."  # zipfile may quote a whole damaged header
+    where = f" after line {after_line}" if after_line else ""
+    return DataError.at(
+        file,
+        came=f"the archive cannot be unpacked{where} ({reason})",
+        expected="a whole zip or gzip archive without a password",
+        fix="it is damaged or cut: download or copy it again",
+    )

@@ -1,0 +1,217 @@
+"""Pictures of a training run and of what a network finds: learning curve, grid of faces, error per point.
+
+Every function draws on its own `matplotlib.figure.Figure`, never through pyplot: no display, no global state, no
+figure that stays open. Colours are Okabe and Ito's (2008), which colour-blind people can tell apart; each line differs
+in its marker or dash as well. Files appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnscratch import atomic
+from nnscratch.keypoints.data import Faces
+from nnscratch.keypoints.metrics import Score
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, BLACK, GREY = "#0072B2", "#E69F00", "#009E73", "#000000", "#999999"
+_DPI = 110
+
+
+def learning_curve(
+    history: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, mean_face_rmse_px: float
+) -> None:
+    """Losses on a logarithmic axis above, and below them the validation RMSE beside the mean face's, as a PNG.
+
+    Arguments
+        history : columns of equal length, one value an epoch: "epoch", "loss", "validation_loss", "rmse_px" (px, on the
+            validation rows) and, if there is one, "train_rmse_px". NaN and infinite values are left out.
+        path : the file to write, .png
+        mean_face_rmse_px : what predicting the mean face scores on the validation rows, px
+
+    Raises
+        ValueError : a column is missing, empty or of another length, or `path` does not end in .png
+        OSError : the folder is missing or cannot be written
+
+    >>> import tempfile
+    >>> history = {"epoch": [1, 2], "loss": [0.01, 0.005], "validation_loss": [0.012, 0.007], "rmse_px": [5.2, 4.0]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     learning_curve(history, folder + "/curve.png", mean_face_rmse_px=3.96)
+    """
+    columns = _columns(history)
+    epoch, rmse = columns["epoch"], columns["rmse_px"]
+    figure = _figure(8, 7)
+    losses, errors = figure.subplots(2, 1, sharex=True)
+    marker = "." if epoch.size <= 40 else ""
+
+    losses.plot(epoch, columns["loss"], color=BLUE, marker=marker, label="training")
+    losses.plot(epoch, columns["validation_loss"], color=ORANGE, marker=marker, linestyle="--", label="validation")
+    if any((columns[name] > 0).any() for name in ("loss", "validation_loss")):
+        losses.set_yscale("log")
+    losses.set_ylabel("loss (mean squared error)")
+    losses.set_title("Loss")
+    losses.legend()
+
+    if "train_rmse_px" in columns:
+        errors.plot(epoch, columns["train_rmse_px"], color=BLUE, marker=marker, label="training")
+    errors.plot(epoch, rmse, color=ORANGE, marker=marker, linestyle="--", label="validation")
+    errors.axhline(
+        mean_face_rmse_px,
+        color=BLACK,
+        linestyle=":",
+        label=f"mean face: {mean_face_rmse_px:.2f} px (above: nothing learnt)",
+    )
+    if np.isfinite(rmse).any():
+        best = int(np.nanargmin(rmse))
+        label = f"best: {rmse[best]:.2f} px in epoch {epoch[best]:.0f}, ratio {rmse[best] / mean_face_rmse_px:.2f}"
+        errors.plot(epoch[best], rmse[best], color=GREEN, marker="*", markersize=15, linestyle="", label=label)
+    errors.set_ylim(0, errors.get_ylim()[1] * 1.05)  # room for the star
+    errors.set_ylabel("RMSE (pixels)")
+    errors.set_xlabel("epoch")
+    errors.set_title("Error of the points")
+    errors.legend()
+    if epoch.size == 1:
+        errors.set_xlim(epoch[0] - 1, epoch[0] + 1)
+    for axes in (losses, errors):
+        axes.grid(alpha=0.3)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    _save(figure, path)
+
+
+def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.PathLike[str], *, count: int = 4) -> None:
+    """The `count` best, middle and worst faces, with the true and the predicted points, as a PNG.
+
+    A face's error is the RMSE over its labelled coordinates. Faces without any label are left out. With fewer faces
+    than 3 * count a face may stand in more than one row.
+
+    Arguments
+        faces : the faces, with their true points, NaN where missing
+        predicted : (N, 15, 2) px
+        path : the file to write, .png
+        count : faces a row, 1 or more
+
+    Raises
+        ValueError : another shape of `predicted`, no face with a label, count < 1, or `path` does not end in .png
+        OSError : the folder is missing or cannot be written
+    """
+    if predicted.shape != faces.points.shape:
+        raise ValueError(
+            f"predicted has shape {predicted.shape}, expected {faces.points.shape}: pass points in pixels, to_points(y)"
+        )
+    if count < 1:
+        raise ValueError(f"count is {count}, expected 1 or more faces a row")
+    squares = np.square(predicted.astype(np.float64) - faces.points)
+    labelled = np.isfinite(faces.points)
+    values = labelled.sum(axis=(1, 2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.sqrt(np.where(labelled, squares, 0).sum(axis=(1, 2)) / values)
+    order = np.argsort(np.where(np.isnan(error), np.inf, error), kind="stable")
+    order = order[values[order] > 0]
+    if order.size == 0:
+        raise ValueError(f"none of the {len(faces)} faces has a label, expected one at least: pass labelled faces")
+
+    middle = max(0, (order.size - count) // 2)
+    rows = (("best", order[:count]), ("median", order[middle : middle + count]), ("worst", order[-count:][::-1]))
+    width = min(count, order.size)
+    figure = _figure(max(2.0 * width, 5) + 0.4, 7.4)
+    grid = figure.subplots(3, width, squeeze=False)
+    for axes_row, (name, chosen) in zip(grid, rows, strict=True):
+        for axes, index in zip(axes_row, chosen, strict=True):
+            _draw_face(axes, faces.images[index], faces.points[index], predicted[index])
+            axes.set_title(f"{error[index]:.2f} px", fontsize=10)
+        axes_row[0].set_ylabel(name, fontsize=13)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figure.suptitle(f"True and predicted points, RMSE above each face ({order.size} ranked)")
+    _save(figure, path)
+
+
+def per_point(score: Score, path: str | os.PathLike[str]) -> None:
+    """RMSE of each point beside the mean face's, the worst at the top, as a PNG. Points without a label are left out.
+
+    Arguments
+        score : as from `metrics.score`
+        path : the file to write, .png
+
+    Raises
+        ValueError : no point has a finite error, or `path` does not end in .png
+        OSError : the folder is missing or cannot be written
+    """
+    names = sorted(
+        (name for name, value in score.per_point.items() if np.isfinite(value)), key=score.per_point.__getitem__
+    )
+    if not names:
+        raise ValueError(
+            "the score has no point with a finite error, expected one at least: score labelled faces, finite points"
+        )
+    figure = _figure(8, 1.6 + 0.36 * len(names))
+    axes: Axes = figure.subplots()
+    position = np.arange(len(names))
+    values = [score.per_point[name] for name in names]
+    mean_face = [score.mean_face_per_point[name] for name in names]
+    axes.barh(position + 0.2, values, 0.4, color=BLUE, label=f"network, {score.rmse_px:.2f} px over all")
+    axes.barh(
+        position - 0.2, mean_face, 0.4, color=ORANGE, hatch="//", edgecolor="white",
+        label=f"mean face, {score.mean_face_rmse_px:.2f} px over all",
+    )  # fmt: skip
+    for y, value in zip(position, values, strict=True):
+        axes.annotate(f"{value:.2f}", (value, y + 0.2), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(position, [name.replace("_", " ") for name in names])
+    axes.set_xlabel("RMSE (pixels)")
+    axes.set_title(f"Error of each point (over all {score.ratio:.2f} times the mean face's)")
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.margins(x=0.08)
+    figure.legend(loc="outside lower center", ncols=2)
+    _save(figure, path)
+
+
+def _columns(history: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
+    needed = ("epoch", "loss", "validation_loss", "rmse_px")
+    missing = [name for name in needed if name not in history]
+    if missing:
+        raise ValueError(f"history has {', '.join(history)}, expected also {', '.join(missing)}: pass every column")
+    columns = {
+        name: np.array(history[name], dtype=np.float64) for name in (*needed, "train_rmse_px") if name in history
+    }
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1 or not lengths["epoch"]:
+        raise ValueError(f"history's columns have lengths {lengths}, expected the same, 1 or more: one value an epoch")
+    for name in columns.keys() - {"epoch"}:
+        columns[name][~np.isfinite(columns[name])] = np.nan  # a gap in the line; an infinity would stretch the axis
+    return columns
+
+
+def _draw_face(
+    axes: Axes, image: NDArray[np.uint8], true: NDArray[np.floating], predicted: NDArray[np.floating]
+) -> None:
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    # One line from each true point to its prediction; NaN (no label) draws none.
+    axes.plot(*np.stack([true, predicted]).transpose(2, 0, 1), color="white", linewidth=0.8)
+    # The circle is the larger: it shows around a cross that hits it.
+    circles: dict[str, Any] = {"marker": "o", "markersize": 6, "markeredgecolor": "white", "markeredgewidth": 0.6}
+    crosses: dict[str, Any] = {"marker": "x", "markersize": 4.5, "markeredgewidth": 1.4}
+    axes.plot(*true.T, color=BLUE, linestyle="", label="true", **circles)
+    axes.plot(*predicted.T, color=ORANGE, linestyle="", label="predicted", **crosses)
+    axes.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5), xticks=[], yticks=[])
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+
+
+def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    if not os.fspath(path).lower().endswith(".png"):
+        raise ValueError(f"path is {os.fspath(path)!r}, expected a name that ends in .png: the pictures are PNG files")
+    with atomic.write(path) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,67 @@
+"""What finds points in pictures: one network, or a cascade; both are saved to a run's folder and loaded from it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from nnscratch import checkpoints
+from nnscratch.keypoints.cascade import MODEL_FILE, Cascade
+from nnscratch.keypoints.faces import to_network_input, to_points
+from nnscratch.keypoints.files import DataError
+from nnscratch.model import Sequential
+
+
+class Predictor(Protocol):
+    """Pictures in, points out."""
+
+    def predict_points(self, images: np.ndarray) -> np.ndarray:
+        """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
+        ...
+
+    def save(self, folder: Path) -> list[str]:
+        """Writes what `load_predictor` needs into `folder`, which exists; returns the names of the files."""
+        ...
+
+
+@dataclass(frozen=True)
+class SingleNetwork:
+    """One network from a whole picture, (N, 96, 96, 1), to all points, (N, 30).
+
+    >>> from nnscratch.keypoints import networks
+    >>> SingleNetwork(networks.report_mlp(rng=0)).predict_points(np.zeros((2, 96, 96), np.uint8)).shape
+    (2, 15, 2)
+    """
+
+    network: Sequential
+
+    def predict_points(self, images: np.ndarray) -> np.ndarray:
+        """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
+        return to_points(self.network.predict(to_network_input(images)))
+
+    def save(self, folder: Path) -> list[str]:
+        checkpoints.save(self.network, folder / MODEL_FILE)
+        return [MODEL_FILE]
+
+
+def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
+    """The network or cascade that a training script wrote to `folder`.
+
+    Raises
+        DataError : the folder is no run's, or a model in it is damaged
+    """
+    folder = Path(folder)
+    try:
+        if (folder / Cascade.FILE).exists():
+            return Cascade.load(folder)
+        return SingleNetwork(checkpoints.load(folder / MODEL_FILE))
+    except OSError:
+        came = f"a folder without {MODEL_FILE}" if folder.is_dir() else "no such folder"
+        fix = "give the --out folder of a training script"
+        raise DataError.at(str(folder), came=came, expected="the folder of a finished run", fix=fix) from None
+    except ValueError as error:
+        raise DataError(str(error)) from None

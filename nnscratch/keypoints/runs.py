@@ -1,0 +1,107 @@
+"""The end of a training script: score, pictures, tables and the model, in one folder, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import platform
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+import nnscratch
+from nnscratch.history import History
+from nnscratch.kernels.threads import get_threads
+from nnscratch.keypoints import plots
+from nnscratch.keypoints.command_line import Task
+from nnscratch.keypoints.metrics import Score, mean_face, score
+from nnscratch.keypoints.predictors import Predictor
+
+METRICS_FILE = "metrics.json"
+
+
+def finish(task: Task, predictor: Predictor, histories: Mapping[str, History], **config: object) -> Score:
+    """Scores `predictor` on the validation faces beside the mean face, writes the run's folder, and prints both.
+
+    histories : name -> history; the name begins that history's file name, "" for the first
+    config    : what else to write down as the run's settings, beside the command line
+    """
+    predicted = predictor.predict_points(task.validation.images)
+    result = score(predicted, task.validation.points, mean_face(task.train.points))
+    metrics = _metrics(result, histories, _config(task, config))
+    first = next(iter(histories.values()))
+    out: Path = task.arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    # Everything is written beside its place first: a full disk or a Ctrl-C leaves an earlier run as it was.
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as name:
+        folder = Path(name)
+        files = predictor.save(folder)
+        for prefix, history in histories.items():
+            files.append(f"{prefix}history.csv")
+            history.save_csv(folder / files[-1])
+        plots.learning_curve(first.columns, folder / "learning_curve.png", mean_face_rmse_px=result.mean_face_rmse_px)
+        plots.face_grid(task.validation, predicted, folder / "faces.png")
+        plots.per_point(result, folder / "per_point.png")
+        files += ["learning_curve.png", "faces.png", "per_point.png"]
+        _move(folder, out, files, metrics | {"files": files})
+    _report(result, metrics, first, out, files)
+    return result
+
+
+def _config(task: Task, config: Mapping[str, object]) -> dict[str, Any]:
+    packages = (nnscratch, numba, np)
+    arguments = {name: str(value) if isinstance(value, Path) else value for name, value in vars(task.arguments).items()}
+    return {
+        **arguments,
+        "threads": get_threads(),
+        "training_faces": len(task.train),
+        "validation_faces": len(task.validation),
+        **{name: value if isinstance(value, int | float | str) else repr(value) for name, value in config.items()},
+        "versions": {"python": platform.python_version(), **{p.__name__: p.__version__ for p in packages}},
+    }
+
+
+def _metrics(result: Score, histories: Mapping[str, History], config: dict[str, Any]) -> dict[str, Any]:
+    seconds = sum(history.columns["seconds"][-1] for history in histories.values() if len(history))
+    images = sum(sum(history.columns["images"]) for history in histories.values())
+    return {
+        "rmse_px": result.rmse_px,
+        "mean_face_rmse_px": result.mean_face_rmse_px,
+        "ratio": result.ratio,
+        # JSON has no NaN: a point that no validation face has is null.
+        "per_point": {name: None if np.isnan(error) else error for name, error in result.per_point.items()},
+        "epochs": len(next(iter(histories.values()))),
+        "seconds": seconds,
+        "images_per_second": images / seconds if seconds else 0.0,
+        "stopped": {name or "all": history.stopped for name, history in histories.items()},
+        "config": config,
+    }
+
+
+def _move(folder: Path, out: Path, files: list[str], metrics: dict[str, Any]) -> None:
+    """Moves the new files into their places, takes an earlier run's other files away, and writes the metrics last."""
+    for file in _files_of_earlier_run(out) - set(files):
+        (out / file).unlink(missing_ok=True)
+    for file in files:
+        (folder / file).replace(out / file)
+    (folder / METRICS_FILE).write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    (folder / METRICS_FILE).replace(out / METRICS_FILE)
+
+
+def _files_of_earlier_run(out: Path) -> set[str]:
+    try:
+        files = json.loads((out / METRICS_FILE).read_text())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {file for file in files if isinstance(file, str) and Path(file).name == file}
+
+
+def _report(result: Score, metrics: dict[str, Any], history: History, out: Path, files: list[str]) -> None:
+    faces = metrics["config"]["validation_faces"]
+    minutes, speed = metrics["seconds"] / 60, metrics["images_per_second"]
+    print(f"trained {minutes:.1f} min, {metrics['epochs']} epochs, {speed:,.0f} images/s: {history.stopped}")
+    print(f"on {faces:,} validation faces: {result.verdict()}")
+    print(f"written to {out}/: {METRICS_FILE}, {files[0]} and {len(files) - 1} more")

@@ -1,0 +1,111 @@
+"""The fully connected layer: every output is a weighted sum of every input. Read this file first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nnscratch import initializers
+from nnscratch.initializers import Initializer
+from nnscratch.kernels.matmul import matmul
+from nnscratch.layers.base import Layer, check_gradient, check_input, size
+
+
+class Dense(Layer):
+    """y = x W + b, one row of x for each example.
+
+    Arguments
+        n_in, n_out : how many numbers go in and come out
+        weight_init, bias_init : an initialiser or its name (`nnscratch.initializers`)
+        bias        : False leaves b out
+        rng         : numpy Generator or seed that the first weights are drawn from
+        dtype       : of the parameters, and so of everything that the layer computes
+
+    Shapes
+        N examples
+        x, dx : (N, n_in)      y, dy : (N, n_out)
+        weight, dweight : (n_in, n_out)      bias, dbias : (n_out,)
+
+    Forward
+        y[n,o] = sum over i of x[n,i] * weight[i,o]  +  bias[o]
+
+    Backward, given dy = dL/dy
+        L is changed by x[n,i] only through the outputs that x[n,i] feeds: all y[n,o] of the same row, each with the
+        slope dy[n,o] of L and the slope weight[i,o] of y. The chain rule adds up the products:
+            dx[n,i] = sum over o of dy[n,o] * weight[i,o]            dx = dy weightᵀ
+        weight[i,o] feeds y[n,o] of every row n, with slope x[n,i]:
+            dweight[i,o] = sum over n of x[n,i] * dy[n,o]            dweight = xᵀ dy
+        bias[o] feeds y[n,o] of every row n, with slope 1:
+            dbias[o] = sum over n of dy[n,o]
+        The shapes alone would have told: each formula is the one product of the two arrays that fits.
+
+    Cost: N * n_in * n_out multiply-adds forward, twice that backward; keeps x.
+
+    Raises
+        ValueError : wrong sizes, or an x or dy of a wrong shape or dtype, or with NaN
+        RuntimeError : backward without forward(training=True)
+
+    >>> layer = Dense(2, 1, dtype=np.float64)
+    >>> layer.params["weight"][:] = [[3.0], [-1.0]]
+    >>> layer.params["bias"][:] = 0.5
+    >>> x = np.array([[1.0, 2.0], [10.0, 0.0]])
+    >>> layer.forward(x, training=True)          # 1*3 + 2*(-1) + 0.5,  10*3 + 0*(-1) + 0.5
+    array([[ 1.5],
+           [30.5]])
+    >>> layer.backward(np.array([[1.0], [2.0]]))  # row by row: dy * [3, -1]
+    array([[ 3., -1.],
+           [ 6., -2.]])
+    >>> layer.grads["weight"]                    # 1*1 + 10*2,  2*1 + 0*2
+    array([[21.],
+           [ 2.]])
+    >>> layer.grads["bias"]                      # 1 + 2
+    array([3.])
+
+    Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors" (1986).
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        weight_init: Initializer | str = "he_normal()",
+        bias_init: Initializer | str = "constant(0.0)",
+        bias: bool = True,
+        rng: np.random.Generator | int | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        super().__init__()
+        self.n_in, self.n_out = size("Dense", "n_in", n_in), size("Dense", "n_out", n_out)
+        self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
+        self.bias = bool(bias)
+        self.draw_parameters((n_in, n_out), rng, dtype)
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        check_input(self, x, ndim=2, channels=self.n_in)
+        if training:
+            self.x = x  # backward needs it: dweight sums x * dy
+        y = matmul(x, self.params["weight"])
+        if self.bias:
+            y += self.params["bias"]
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        self.backward_parameters(dy)
+        return matmul(dy, self.params["weight"].T)
+
+    def backward_parameters(self, dy: np.ndarray) -> None:
+        x = self.take("x")
+        check_gradient(self, dy, (len(x), self.n_out), x.dtype)
+        self.grads["weight"] = matmul(x.T, dy)
+        if self.bias:
+            self.grads["bias"] = dy.sum(axis=0)
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        if input_shape != (self.n_in,):
+            raise ValueError(f"{self!r}: got input {input_shape}, expected ({self.n_in},); is a Flatten() missing?")
+        return (self.n_out,)
+
+    def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
+        return self.n_in * self.n_out

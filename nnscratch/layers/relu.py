@@ -1,0 +1,55 @@
+"""The rectifier: what makes a stack of weighted sums more than one big weighted sum."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnscratch.layers.base import Layer, check_gradient, check_input
+
+
+class ReLU(Layer):
+    """Passes positive numbers, turns negative ones into 0.
+
+    Shapes
+        x, y, dx, dy : any shape with a leading N
+
+    Forward
+        y = max(x, 0), each number by itself
+
+    Backward, given dy = dL/dy
+        Each x feeds exactly one y, so the chain rule has one term, dx = dy * (slope of y at x):
+            x > 0: y = x, the slope is 1;    x < 0: y = 0, the slope is 0
+        At x = 0 there is a kink and no slope; any number from 0 to 1 would do, and 0 is the custom. So
+            dx = dy where y > 0, else 0
+        A unit whose x is negative for every example gets no gradient at all, and so never learns: it is dead.
+
+    Cost: one comparison a number; keeps y, which the next layer keeps as its x anyway.
+
+    Raises
+        ValueError : an x or dy of a wrong shape or dtype, or with NaN
+        RuntimeError : backward without forward(training=True)
+
+    >>> layer = ReLU()
+    >>> layer.forward(np.array([[-2.0, 0.0, 3.0]]), training=True)
+    array([[0., 0., 3.]])
+    >>> layer.backward(np.array([[10.0, 10.0, 10.0]]))
+    array([[ 0.,  0., 10.]])
+
+    Source: Nair & Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines" (2010).
+    """
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        check_input(self, x)
+        y: np.ndarray = np.maximum(x, 0)
+        if training:
+            self.y = y  # backward needs its sign
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        y = self.take("y")
+        check_gradient(self, dy, y.shape, y.dtype)
+        dx: np.ndarray = dy * (y > 0)
+        return dx
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return input_shape

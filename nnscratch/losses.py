@@ -1,0 +1,81 @@
+"""Losses: one number that says how wrong a prediction is, and the first gradient of every backward pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnscratch.layers.base import check_finite
+
+
+class MSELoss:
+    """Mean squared error over the labelled values; a NaN target is a missing label.
+
+    Shapes
+        N examples, n_out values each, M of the N * n_out targets labelled (not NaN)
+        prediction, target, dprediction : (N, n_out)
+
+    Forward
+        L = 1/M * sum over labelled (n,o) of (prediction[n,o] - target[n,o])^2;  L = 0 if M = 0
+
+    Backward
+        Each labelled prediction stands in exactly one term of the sum, and a square e^2 has the slope 2e:
+            dprediction[n,o] = 2/M * (prediction[n,o] - target[n,o])      where labelled
+        A prediction without a label stands in no term: its gradient is exactly 0, whatever was predicted.
+        This is the one place where the number of examples divides a gradient; the layers only add up.
+
+    Cost: a few operations a value; keeps dprediction.
+
+    Raises
+        ValueError : prediction and target differ in shape or dtype, or a prediction is NaN, or a value infinite
+        RuntimeError : backward without forward
+
+    >>> loss = MSELoss()
+    >>> loss.forward(np.array([[1.0, 5.0, 0.0]]), np.array([[3.0, np.nan, 1.0]]))    # (2^2 + 1^2) / 2
+    2.5
+    >>> loss.backward()                                                               # 2/2 * (-2, nothing, -1)
+    array([[-2.,  0., -1.]])
+
+    Source: Gauss, "Theoria combinationis observationum" (1823), for the squares; masking is common practice.
+    """
+
+    _dprediction: np.ndarray | None = None
+
+    def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
+        """The loss of a batch, as a float; keeps what `backward` needs."""
+        self._check(prediction, target)
+        labelled = ~np.isnan(target)
+        count = np.count_nonzero(labelled)
+        error = np.where(labelled, prediction - target, prediction.dtype.type(0))
+        if count == 0:
+            self._dprediction = error
+            return 0.0
+        self._dprediction = error * prediction.dtype.type(2 / count)
+        return float(np.sum(np.square(error), dtype=np.float64) / count)
+
+    def backward(self) -> np.ndarray:
+        """dL/dprediction of the last `forward`, (N, n_out)."""
+        if self._dprediction is None:
+            raise RuntimeError("MSELoss(): got backward without a forward before it, expected one forward for each")
+        dprediction, self._dprediction = self._dprediction, None
+        return dprediction
+
+    def __repr__(self) -> str:
+        return "MSELoss()"
+
+    def _check(self, prediction: np.ndarray, target: np.ndarray) -> None:
+        for name, array in (("prediction", prediction), ("target", target)):
+            if not isinstance(array, np.ndarray):
+                raise ValueError(f"MSELoss(): got {name} of type {type(array).__name__}, expected a NumPy array")
+        if prediction.shape != target.shape:
+            raise ValueError(
+                f"MSELoss(): got prediction {prediction.shape} and target {target.shape}, expected equal shapes; "
+                "does the last layer have as many outputs as the target has columns?"
+            )
+        if prediction.dtype != target.dtype:
+            raise ValueError(
+                f"MSELoss(): got prediction of {prediction.dtype} and target of {target.dtype}, expected one dtype; "
+                f"use target.astype(np.{prediction.dtype})"
+            )
+        check_finite(self, "prediction", prediction)
+        if np.isinf(target).any():
+            raise ValueError("MSELoss(): got an infinite target, expected numbers, or NaN for a missing label")

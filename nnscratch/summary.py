@@ -1,0 +1,115 @@
+"""The table of a network: what comes out of each layer, what it costs, what it sees."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+
+from nnscratch.layers import Conv2D, Dense, Layer
+
+_LARGEST_SIDE = 1024
+
+
+def summary(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> str:
+    """The table as text, 80 columns; see `Sequential.summary`.
+
+    Receptive field: the side, in pixels of the image, of the square that one output can see. Each layer with a window
+    of k pixels and a stride s widens it by (k - 1) steps, a step being the product of all strides before.
+        field <- field + (k - 1) * step;  step <- step * s
+    Bytes kept: the arrays that stay in memory from forward to backward for each image; what two layers share counts
+    once, for the first.
+
+    >>> import nnscratch as nn
+    >>> print(summary([nn.Conv2D(1, 2, 5), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(8, 3)], (8, 8, 1)))
+    layer                       output shape  parameters  mult-adds  kept B  field
+    input                            8, 8, 1
+    Conv2D(1, 2, 5)                  4, 4, 2          52        800     256      5
+    ReLU()                           4, 4, 2           0          0     128      5
+    MaxPool2D(2)                     2, 2, 2           0          0       8      6
+    Flatten()                              8           0          0       0      6
+    Dense(8, 3)                            3          27         24      32    all
+    total                                             79        824     424
+    """
+    shape = input_shape or _smallest_input(layers)
+    kept = _bytes_kept(layers, shape)
+    rows = [("layer", "output shape", "parameters", "mult-adds", "kept B", "field"), ("input", _dims(shape), *[""] * 4)]
+    totals = [0, 0, sum(kept)]
+    field: int | None = 1
+    step = 1
+    for layer, kept_bytes in zip(layers, kept, strict=True):
+        multiply_adds = layer.multiply_adds(shape)
+        shape = layer.output_shape(shape)
+        kernel_size, stride = layer.window
+        field = None if field is None or isinstance(layer, Dense) else field + (kernel_size - 1) * step
+        step *= stride
+        parameters = sum(value.size for value in layer.params.values())
+        totals[0] += parameters
+        totals[1] += multiply_adds
+        counts = f"{parameters:,}", _count(multiply_adds), _count(kept_bytes), f"{field or 'all'}"
+        rows.append((_short(layer), _dims(shape), *counts))
+    rows.append(("total", "", f"{totals[0]:,}", _count(totals[1]), _count(totals[2]), ""))
+    lines = [f"{a:26s}{b:>14s}{c:>12s}{d:>11s}{e:>8s}{f:>7s}".rstrip() for a, b, c, d, e, f in rows]
+    return "\n".join(lines)
+
+
+def _bytes_kept(layers: Sequence[Layer], shape: tuple[int, ...]) -> list[int]:
+    """What each layer holds after a forward pass of one image, measured on a copy."""
+    layers = copy.deepcopy(list(layers))
+    dtype = next((value.dtype for layer in layers for value in layer.params.values()), np.dtype(np.float32))
+    y = np.zeros((1, *shape), dtype)
+    seen: set[int] = set()
+    kept = []
+    for layer in layers:
+        y = layer.forward(y, training=True)
+        owners = [_owner(value) for value in vars(layer).values() if isinstance(value, np.ndarray)]
+        memory = {id(owner): owner.nbytes for owner in owners}
+        kept.append(sum(nbytes for key, nbytes in memory.items() if key not in seen))
+        seen |= memory.keys()
+    return kept
+
+
+def _owner(array: np.ndarray) -> np.ndarray:
+    return array.base if isinstance(array.base, np.ndarray) else array
+
+
+def _smallest_input(layers: Sequence[Layer]) -> tuple[int, ...]:
+    """The input shape that the layers themselves tell: see `Sequential.summary`."""
+    first = next((layer for layer in layers if isinstance(layer, Dense | Conv2D)), None)
+    if isinstance(first, Dense):
+        return (first.n_in,)
+    if isinstance(first, Conv2D):
+        for side in range(1, _LARGEST_SIDE + 1):
+            shape: tuple[int, ...] = (side, side, first.c_in)
+            try:
+                for layer in layers:
+                    shape = layer.output_shape(shape)
+            except ValueError:
+                continue
+            return side, side, first.c_in
+    raise ValueError(
+        "summary: got no input_shape, and the layers do not tell it; pass one, such as summary((96, 96, 1)), or check "
+        "that the first Dense layer's n_in is what the layers before it give"
+    )
+
+
+def _dims(shape: tuple[int, ...]) -> str:
+    return ", ".join(str(length) for length in shape)
+
+
+def _short(layer: Layer) -> str:
+    text = repr(layer)
+    return text if len(text) <= 26 else text[:22] + "...)"
+
+
+def _count(number: int) -> str:
+    """At most six characters: 824, 79.1k, 2.31M."""
+    if number < 10_000:
+        return f"{number:,}" if number < 1000 else str(number)
+    for unit in ("k", "M", "G"):
+        number_in_unit = number / 1000
+        if number_in_unit < 1000:
+            return f"{number_in_unit:.3g}{unit}" if number_in_unit < 999.5 else f"{number_in_unit:.0f}{unit}"
+        number = round(number_in_unit)
+    return f"{number:.3g}T"

@@ -1,0 +1,33 @@
+"""The package: `pip install -e .` for the library, `'.[test]'` for its tests, `'.[bench]'` for its benchmarks."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = re.search(r'__version__ = "(.+)"', (here / "nnscratch" / "__init__.py").read_text(encoding="utf-8"))
+
+setup(
+    name="nnscratch",
+    version=version[1],
+    description="Neural networks in NumPy: every gradient derived and written by hand",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=find_packages(include=["nnscratch", "nnscratch.*"]),
+    package_data={"nnscratch": ["py.typed"]},
+    install_requires=[
+        "numpy>=2.0",
+        "numba>=0.61",
+        "pandas>=2.2",
+        "matplotlib>=3.9",
+        "tqdm>=4.66",
+        "threadpoolctl>=3.5",
+    ],
+    extras_require={
+        "test": ["pytest>=8", "ruff==0.17.6", "mypy==2.4.1", "pandas-stubs", "types-tqdm"],
+        "bench": ["torch", "scikit-learn"],
+    },
+)

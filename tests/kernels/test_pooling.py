@@ -1,0 +1,45 @@
+"""The compiled max pooling against the textbook loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnscratch.kernels import loops
+from nnscratch.kernels.pooling import max_pool2d_backward, max_pool2d_forward
+
+# (image shape, window, stride)
+CASES = [
+    ((2, 6, 4, 3), (2, 2), (2, 2)),
+    ((1, 7, 5, 1), (2, 2), (2, 2)),  # a last partial window in both directions
+    ((5, 7, 6, 2), (3, 3), (2, 2)),  # windows that overlap
+    ((2, 5, 9, 2), (1, 3), (2, 4)),  # windows with gaps between them
+    ((1, 3, 3, 2), (3, 3), (3, 3)),
+    ((1, 20, 20, 1), (17, 17), (1, 1)),  # more than 256 places in a window
+    ((0, 4, 4, 2), (2, 2), (2, 2)),
+]
+
+
+@pytest.mark.parametrize(("shape", "pool_size", "stride"), CASES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("ties", [False, True])
+def test_equal_to_the_loops(shape, pool_size, stride, dtype, ties) -> None:
+    rng = np.random.default_rng(1)
+    x = (rng.integers(0, 3, shape) if ties else rng.standard_normal(shape)).astype(dtype)
+    y, argmax = max_pool2d_forward(x, pool_size, stride)
+    np.testing.assert_array_equal(y, loops.max_pool2d_forward(x, pool_size, stride))
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    dx = max_pool2d_backward(dy, argmax, x.shape, pool_size, stride)
+    np.testing.assert_allclose(dx, loops.max_pool2d_backward(x, dy, pool_size, stride), rtol=1e-5, atol=1e-6)
+    assert y.dtype == dx.dtype == dtype
+
+
+def test_non_contiguous_arrays() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((4, 3, 8, 6)).transpose(0, 2, 3, 1)
+    y, argmax = max_pool2d_forward(x, (2, 2), (2, 2))
+    np.testing.assert_array_equal(y, loops.max_pool2d_forward(x, (2, 2), (2, 2)))
+    dy = np.asfortranarray(rng.standard_normal(y.shape))
+    np.testing.assert_array_equal(
+        max_pool2d_backward(dy, argmax, x.shape, (2, 2), (2, 2)), loops.max_pool2d_backward(x, dy, (2, 2), (2, 2))
+    )

@@ -1,0 +1,187 @@
+"""The contract that every layer keeps, and what it answers to wrong input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+from nnscratch.layers.base import check_input
+
+# A layer, and the shape of an x that it takes.
+LAYERS: list[tuple[nn.Layer, tuple[int, ...]]] = [
+    (nn.Dense(5, 4, rng=0), (3, 5)),
+    (nn.Conv2D(2, 3, 3, rng=0), (3, 5, 6, 2)),
+    (nn.MaxPool2D(2), (3, 5, 6, 2)),
+    (nn.ReLU(), (3, 4)),
+    (nn.Dropout(0.5, rng=0), (3, 4)),
+    (nn.Flatten(), (3, 5, 6, 2)),
+]
+each_layer = pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=[repr(layer) for layer, _ in LAYERS])
+
+
+def numbers(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
+
+
+@each_layer
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_stays(layer: nn.Layer, shape: tuple[int, ...], dtype: Any) -> None:
+    layer = layer.astype(dtype)
+    y = layer.forward(numbers(shape, dtype), training=True)
+    dx = layer.backward(numbers(y.shape, dtype))
+    assert {y.dtype, dx.dtype, *(grad.dtype for grad in layer.grads.values())} == {np.dtype(dtype)}
+    assert dx.shape == shape
+    assert {name: grad.shape for name, grad in layer.grads.items()} == {
+        name: value.shape for name, value in layer.params.items()
+    }
+
+
+@each_layer
+def test_output_shape_tells_the_truth(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    assert layer.forward(numbers(shape)).shape == (shape[0], *layer.output_shape(shape[1:]))
+
+
+@each_layer
+@pytest.mark.parametrize("rows", [0, 1])
+def test_empty_and_single_batches(layer: nn.Layer, shape: tuple[int, ...], rows: int) -> None:
+    y = layer.forward(numbers((rows, *shape[1:])), training=True)
+    assert layer.backward(np.ones_like(y)).shape == (rows, *shape[1:])
+
+
+@each_layer
+def test_backward_overwrites_gradients(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    results = []
+    for _ in range(2):
+        y = layer.forward(numbers(shape), training=True)
+        layer.backward(np.ones_like(y))
+        results.append({name: grad.copy() for name, grad in layer.grads.items()})
+    for name in layer.params:
+        np.testing.assert_array_equal(results[0][name], results[1][name])
+
+
+@each_layer
+def test_backward_parameters_gives_the_same_gradients(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    y = layer.forward(numbers(shape), training=True)
+    layer.backward(np.ones_like(y))
+    expected = {name: grad.copy() for name, grad in layer.grads.items()}
+    layer.grads = {}
+    layer.forward(numbers(shape), training=True)
+    layer.backward_parameters(np.ones_like(y))
+    assert set(layer.grads) == set(expected)
+    for name, grad in expected.items():
+        np.testing.assert_array_equal(layer.grads[name], grad)
+
+
+@each_layer
+def test_input_is_left_alone(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    x = numbers(shape)
+    before = x.copy()
+    dy = numbers(layer.forward(x, training=True).shape)
+    dy_before = dy.copy()
+    layer.backward(dy)
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(dy, dy_before)
+
+
+@each_layer
+def test_backward_needs_its_own_forward(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    y = layer.forward(numbers(shape), training=True)
+    layer.backward(np.ones_like(y))
+    with pytest.raises(RuntimeError, match=r"forward\(training=True\)"):
+        layer.backward(np.ones_like(y))
+    layer.forward(numbers(shape))  # not training: keeps nothing
+    with pytest.raises(RuntimeError, match="call forward"):
+        layer.backward(np.ones_like(y))
+
+
+@each_layer
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x: x.tolist(), "got list, expected a NumPy array"),
+        (lambda x: (100 * x).astype(np.uint8), "got x of dtype uint8, expected float32"),
+        (lambda x: x.astype(np.float16), "got x of dtype float16, expected float32"),
+        (lambda x: x.astype(complex), "got x of dtype complex128, expected float32"),
+        (lambda x: np.where(x == x.flat[0], np.float32(np.nan), x), "1 of .* values NaN or infinite"),
+        (lambda x: np.where(x == x.flat[0], np.float32(np.inf), x), "1 of .* values NaN or infinite"),
+        (lambda x: np.float32(1.0) * np.ones((), np.float32)[...], "expected"),
+    ],
+    ids=["list", "uint8", "float16", "complex", "NaN", "infinity", "no axis"],
+)
+def test_wrong_input(layer: nn.Layer, shape: tuple[int, ...], spoil: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        layer.forward(spoil(numbers(shape)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("layer", [nn.Dense(5, 4, rng=0), nn.Conv2D(2, 3, 3, rng=0)])
+def test_a_layer_never_upcasts_silently(layer: nn.Layer) -> None:
+    x = numbers((3, 5) if isinstance(layer, nn.Dense) else (3, 5, 6, 2), np.float64)
+    with pytest.raises(ValueError, match=r"got x of dtype float64, expected float32; use x.astype\(np.float32\) or"):
+        layer.forward(x)
+
+
+@each_layer
+def test_wrong_gradient(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    for spoil in (lambda dy: dy[:-1], lambda dy: dy.astype(np.float64), lambda dy: dy.tolist()):
+        y = layer.forward(numbers(shape), training=True)
+        with pytest.raises(ValueError, match="got dy of .* expected dtype float32"):
+            layer.backward(spoil(np.ones_like(y)))
+
+
+def test_finite_numbers_whose_sum_overflows_are_fine() -> None:
+    x = np.full((1, 4), 3e38, np.float32)
+    check_input(nn.ReLU(), x)
+
+
+def test_a_layer_with_arguments_it_did_not_keep_still_has_a_name() -> None:
+    class Scale(nn.Layer):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.params["scale"] = np.ones(channels)
+
+    assert repr(Scale(3)) == "Scale(...)"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Dense(3, 2, weight_init="normal(0.01)", bias_init=nn.initializers.constant(1), bias=False),
+        nn.Conv2D(1, 2, (3, 4), stride=2, padding=(1, 0), weight_init="glorot_uniform"),
+        nn.MaxPool2D(3, stride=2),
+        nn.MaxPool2D((2, 1)),
+        nn.Dropout(0.25),
+        nn.ReLU(),
+        nn.Flatten(),
+    ],
+    ids=repr,
+)
+def test_repr_rebuilds_the_call(layer: nn.Layer) -> None:
+    name, arguments = repr(layer).split("(", 1)
+    assert name == type(layer).__name__
+    assert repr(eval(repr(layer), vars(nn).copy())) == repr(layer)
+    assert arguments.endswith(")")
+
+
+def test_repr_leaves_defaults_out() -> None:
+    assert repr(nn.Dense(3, 2, weight_init="he_normal", rng=3, dtype=np.float64)) == "Dense(3, 2)"
+    assert repr(nn.Conv2D(1, 2, 5, stride=1)) == "Conv2D(1, 2, 5)"
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float16, "complex128"])
+def test_parameters_are_float32_or_float64(dtype: Any) -> None:
+    with pytest.raises(ValueError, match="expected float32"):
+        nn.Dense(3, 2, dtype=dtype)
+    with pytest.raises(ValueError, match="expected float32"):
+        nn.Dense(3, 2).astype(dtype)
+
+
+def test_astype_makes_a_copy() -> None:
+    layer = nn.Dense(3, 2, rng=0)
+    copy = layer.astype(np.float64)
+    copy.params["weight"] += 1
+    assert layer.params["weight"].dtype == np.float32
+    np.testing.assert_allclose(copy.params["weight"] - 1, layer.params["weight"], rtol=1e-6)

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+from nnscratch.kernels import loops
+
+
+@pytest.mark.parametrize(("pool_size", "stride"), [(2, None), (3, 2), ((2, 3), (1, 2))])
+def test_equal_to_the_loops(pool_size: int | tuple[int, int], stride: int | tuple[int, int] | None) -> None:
+    layer = nn.MaxPool2D(pool_size, stride)
+    step = pool_size if stride is None else stride
+    both = [(value, value) if isinstance(value, int) else value for value in (pool_size, step)]
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((2, 7, 8, 3))
+    y = layer.forward(x, training=True)
+    np.testing.assert_array_equal(y, loops.max_pool2d_forward(x, *both))
+    dy = rng.standard_normal(y.shape)
+    np.testing.assert_allclose(layer.backward(dy), loops.max_pool2d_backward(x, dy, *both), rtol=1e-12)
+
+
+def test_a_last_partial_window_is_dropped_and_gets_no_gradient() -> None:
+    layer = nn.MaxPool2D(2)
+    x = np.arange(15.0).reshape(1, 3, 5, 1)
+    y = layer.forward(x, training=True)
+    assert y.shape == (1, 1, 2, 1)
+    dx = layer.backward(np.ones_like(y)).reshape(3, 5)
+    assert not dx[2].any()
+    assert not dx[:, 4].any()
+    assert dx.sum() == 2
+
+
+def test_image_smaller_than_the_window() -> None:
+    with pytest.raises(ValueError, match="at least 3 x 3 pixels"):
+        nn.MaxPool2D(3).forward(np.ones((1, 2, 5, 1), np.float32))
+
+
+@pytest.mark.parametrize(("pool_size", "stride"), [(0, None), (2, 0), ((2,), None), (2.0, None)])
+def test_wrong_sizes(pool_size: object, stride: object) -> None:
+    with pytest.raises(ValueError, match="MaxPool2D: got .* expected"):
+        nn.MaxPool2D(pool_size, stride)  # type: ignore[arg-type]

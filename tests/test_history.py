@@ -1,0 +1,81 @@
+"""History: the table of a training, its best line, its file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+
+import nnscratch as nn
+
+
+def history_of(*losses: float) -> nn.History:
+    history = nn.History(["epoch", "loss"], score="loss")
+    for epoch, loss in enumerate(losses, start=1):
+        history.append({"epoch": epoch, "loss": loss})
+    return history
+
+
+def test_columns_and_length() -> None:
+    history = history_of(0.5, 0.25)
+    assert history.columns == {"epoch": [1, 2], "loss": [0.5, 0.25]}
+    assert len(history) == 2
+
+
+def test_best_is_the_first_of_the_lowest_finite_scores() -> None:
+    assert history_of(math.nan, 0.5, 0.25, 0.25, -math.inf).best_epoch == 3
+    assert history_of(0.5, 0.25).best == {"epoch": 2, "loss": 0.25}
+
+
+def test_without_an_epoch() -> None:
+    history = history_of()
+    assert (len(history), history.best_epoch, history.best) == (0, None, {})
+    assert history.columns == {"epoch": [], "loss": []}
+
+
+def test_best_is_a_copy() -> None:
+    history = history_of(0.5)
+    history.best["loss"] = 7.0
+    assert history.columns["loss"] == [0.5]
+
+
+def test_csv_reads_back_equal(tmp_path: Path) -> None:
+    history = history_of(0.1 + 0.2, 1 / 3, 1e-300, math.nan)
+    path = tmp_path / "history.csv"
+    history.save_csv(path)
+    with path.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0]) == ["epoch", "loss"]
+    assert [line["epoch"] for line in lines] == ["1", "2", "3", "4"]
+    assert [float(line["loss"]) for line in lines[:3]] == history.columns["loss"][:3]
+    assert math.isnan(float(lines[3]["loss"]))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_csv_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "history.csv"
+    path.write_text("precious")
+    history = history_of(0.5)
+    history.names = ["epoch", "no such column"]
+    with pytest.raises(KeyError):
+        history.save_csv(path)
+    assert path.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_refuses() -> None:
+    with pytest.raises(ValueError, match="expected 'epoch' first"):
+        nn.History(["loss"], score="loss")
+    with pytest.raises(ValueError, match="got score='rmse'"):
+        nn.History(["epoch", "loss"], score="rmse")
+    with pytest.raises(ValueError, match="give every column"):
+        history_of().append({"epoch": 1})
+
+
+def test_repr_says_how_it_went() -> None:
+    history = history_of(0.5, 0.25, 0.75)
+    assert repr(history) == "<History of 3 epochs, best 2; still running>"
+    history.stopped = "interrupted by the user"
+    assert "interrupted by the user" in repr(history)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+from nnscratch.kernels import loops
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_to_the_loops(missing: float, dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    prediction, target = rng.standard_normal((5, 6)).astype(dtype), rng.standard_normal((5, 6)).astype(dtype)
+    target[rng.random(target.shape) < missing] = np.nan
+    expected, gradient = loops.mean_squared_error(prediction, target)
+    loss = nn.MSELoss()
+    assert loss.forward(prediction, target) == pytest.approx(expected, rel=1e-6)
+    dprediction = loss.backward()
+    assert dprediction.dtype == dtype
+    np.testing.assert_allclose(dprediction, gradient, rtol=1e-5)
+    assert not dprediction[np.isnan(target)].any()  # exactly zero, not nearly
+
+
+def test_no_label_at_all() -> None:
+    loss = nn.MSELoss()
+    assert loss.forward(np.ones((2, 3)), np.full((2, 3), np.nan)) == 0.0
+    np.testing.assert_array_equal(loss.backward(), np.zeros((2, 3)))
+
+
+def test_an_empty_batch() -> None:
+    loss = nn.MSELoss()
+    assert loss.forward(np.ones((0, 3)), np.ones((0, 3))) == 0.0
+    assert loss.backward().shape == (0, 3)
+
+
+def test_backward_needs_its_own_forward() -> None:
+    loss = nn.MSELoss()
+    with pytest.raises(RuntimeError, match="forward"):
+        loss.backward()
+    loss.forward(np.ones((1, 1)), np.ones((1, 1)))
+    loss.backward()
+    with pytest.raises(RuntimeError, match="forward"):
+        loss.backward()
+
+
+@pytest.mark.parametrize(
+    ("prediction", "target", "message"),
+    [
+        (np.ones((2, 3)), np.ones((2, 4)), r"got prediction \(2, 3\) and target \(2, 4\)"),
+        (np.ones((2, 3)), np.ones((2, 3), np.float32), r"target.astype\(np.float64\)"),
+        ([[1.0]], np.ones((1, 1)), "prediction of type list"),
+        (np.full((1, 2), np.nan), np.ones((1, 2)), "got prediction with 2 of 2 values NaN"),
+        (np.ones((1, 2)), np.full((1, 2), np.inf), "infinite target"),
+    ],
+)
+def test_wrong_input(prediction: np.ndarray, target: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        nn.MSELoss().forward(prediction, target)

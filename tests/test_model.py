@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+
+
+def small_cnn(dropout: float = 0.0) -> nn.Sequential:
+    rng = np.random.default_rng(0)
+    return nn.Sequential(
+        nn.Conv2D(1, 3, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dropout(dropout, rng=rng),
+        nn.Dense(27, 4, rng=rng),
+    )  # fmt: skip
+
+
+def images(count: int) -> np.ndarray:
+    return np.random.default_rng(1).random((count, 8, 8, 1), dtype=np.float32)
+
+
+def test_forward_is_the_layers_in_turn() -> None:
+    model, x = small_cnn(), images(3)
+    y = x
+    for layer in model.layers:
+        y = layer.forward(y)
+    np.testing.assert_array_equal(model.forward(x), y)
+
+
+def test_input_gradient_only_if_asked() -> None:
+    model, x = small_cnn(), images(3)
+    dy = np.ones((3, 4), np.float32)
+    model.forward(x, training=True)
+    assert model.backward(dy) is None
+    without = [{name: grad.copy() for name, grad in layer.grads.items()} for layer in model.layers]
+    model.forward(x, training=True)
+    dx = model.backward(dy, input_gradient=True)
+    assert dx is not None
+    assert dx.shape == x.shape
+    for layer, grads in zip(model.layers, without, strict=True):
+        for name, grad in grads.items():
+            np.testing.assert_array_equal(layer.grads[name], grad)
+
+
+def test_layers_without_parameters_before_the_first_that_has_some_are_skipped() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, rng=0))
+    for _ in range(2):  # the Flatten's unused memory of the first pass does not disturb the second
+        model.forward(images(3), training=True)
+        assert model.backward(np.ones((3, 2), np.float32)) is None
+    assert set(model.layers[1].grads) == {"weight", "bias"}
+
+
+def test_a_network_without_parameters() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.ReLU())
+    model.forward(images(2), training=True)
+    assert model.backward(np.ones((2, 64), np.float32)) is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
+def test_predict_is_forward_in_batches(batch_size: int) -> None:
+    model, x = small_cnn(dropout=0.5), images(7)
+    np.testing.assert_allclose(model.predict(x, batch_size), model.forward(x), rtol=1e-5, atol=1e-6)
+
+
+def test_predict_nothing() -> None:
+    assert small_cnn().predict(images(0)).shape == (0, 4)
+
+
+def test_predict_does_not_disturb_a_step_under_way() -> None:
+    model, x = small_cnn(), images(4)
+    model.forward(x, training=True)
+    model.predict(images(2))
+    model.backward(np.ones((4, 4), np.float32))  # still belongs to the forward pass of four
+
+
+@pytest.mark.parametrize("layers", [(), (nn.ReLU,), ([nn.ReLU()],), ("Dense",)])
+def test_wrong_layers(layers: tuple[object, ...]) -> None:
+    with pytest.raises(ValueError, match="Sequential: got"):
+        nn.Sequential(*layers)  # type: ignore[arg-type]
+
+
+def test_one_layer_object_twice() -> None:
+    layer = nn.ReLU()
+    with pytest.raises(ValueError, match="one layer object twice"):
+        nn.Sequential(layer, layer)
+
+
+def test_backward_before_forward() -> None:
+    with pytest.raises(RuntimeError, match="call forward"):
+        small_cnn().backward(np.ones((3, 4), np.float32))
+
+
+def test_wrong_batch_size() -> None:
+    with pytest.raises(ValueError, match="batch_size=0"):
+        small_cnn().predict(images(1), batch_size=0)
+
+
+def test_a_layer_of_ones_own() -> None:
+    class Scale(nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.params["scale"] = np.full(1, 2.0, np.float32)
+
+        def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+            if training:
+                self.x = x
+            return x * self.params["scale"]
+
+        def backward(self, dy: np.ndarray) -> np.ndarray:
+            self.grads["scale"] = np.sum(dy * self.take("x"), keepdims=True).reshape(1)
+            return dy * self.params["scale"]
+
+        def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+            return input_shape
+
+    model = nn.Sequential(Scale(), nn.Dense(3, 2, rng=0))
+    model.forward(np.ones((4, 3), np.float32), training=True)
+    model.backward(np.ones((4, 2), np.float32))
+    assert model.layers[0].grads["scale"].shape == (1,)
+    assert max(nn.gradient_check(model, np.ones((2, 3))).values()) < 1e-7
