@@ -1,7 +1,7 @@
 """Trains a convolutional network to find 15 points in pictures of faces.
 
-python examples/train_cnn.py                              on faces that it draws itself
-python examples/train_cnn.py --data training.zip          on Kaggle's "Facial Keypoints Detection"
+  python examples/train_cnn.py                        on faces that it draws itself
+  python examples/train_cnn.py --data training.zip    on Kaggle's "Facial Keypoints Detection"
 """
 
 import numpy as np
@@ -12,9 +12,8 @@ from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.predictors import SingleNetwork
 
 
-def small(rng: int) -> nn.Sequential:
+def small(rng: np.random.Generator) -> nn.Sequential:
     """96 x 96 pixels -> 15 points: three times convolution, ReLU and max pooling, then two dense layers."""
-    rng = np.random.default_rng(rng)
     return nn.Sequential(
         nn.Conv2D(1, 8, 5, stride=2, rng=rng),  # 46 x 46 x 8
         nn.ReLU(),
@@ -36,14 +35,13 @@ NETWORKS = {"small": small, **networks.CNNS}
 
 
 def main() -> None:
-    task = command_line.start(command_line.training_parser(__doc__, out="runs/cnn", epochs=40, networks=NETWORKS))
+    task = command_line.start(command_line.training_parser(__doc__, out="runs/cnn", epochs=30, networks=NETWORKS))
     arguments = task.arguments
-    network = NETWORKS[arguments.network](rng=arguments.seed)
-    optimizer = nn.Adam(network)
+    network = NETWORKS[arguments.network](rng=np.random.default_rng(arguments.seed))
     trainer = nn.Trainer(
         network,
-        nn.MSELoss(),
-        optimizer,
+        nn.MSELoss(),  # over the labelled points: rows with missing ones teach what they can
+        nn.Adam(network),
         batch_size=arguments.batch_size,
         lr=nn.schedules.cosine(0.001, 0.0, warmup=0.02),
         seed=arguments.seed,
@@ -56,7 +54,7 @@ def main() -> None:
         epochs=arguments.epochs,
         time_limit=task.seconds_left(),
     )
-    runs.finish(task, SingleNetwork(network), {"": history}, model=network, optimizer=optimizer)
+    runs.finish(task, SingleNetwork(network), {"": history})
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from nnscratch import atomic, checkpoints
+from nnscratch.history import Metric
 from nnscratch.keypoints.faces import POINTS, SIDE, Faces, to_network_input, to_points
 from nnscratch.model import Sequential
 
@@ -55,20 +56,33 @@ def from_crop_targets(y: np.ndarray, corners: np.ndarray, side: int) -> np.ndarr
     return points.astype(np.float32)
 
 
-def training_crops(
-    faces: Faces, point: int, spread: float, *, side: int, copies: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """x (M, side, side, 1) and y (M, 2) for a level-2 network: crops around where level 1 might put a point.
+def crops_of_point(faces: Faces, point: str, centres: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """x (M, side, side, 1) and y (M, 2) for a level-2 network, from the M faces that have `point`.
 
-    point  : index into `POINTS`; faces without it are left out
-    spread : level 1's error on faces that it was not trained on, RMSE in px: crops are off by N(0, spread^2) in x and y
-    copies : crops a face, each with an error of its own; M = copies * number of faces that have the point
+    centres : (N, 2) px, where each face is cropped
     """
-    true = faces.points[:, point]
-    rows = np.repeat(np.flatnonzero(np.isfinite(true).all(axis=1)), copies)
-    centres = true[rows] + np.random.default_rng(seed).normal(0, spread, (len(rows), 2))
-    crops, corners = crop(faces.images[rows], centres, side)
-    return to_network_input(crops), to_crop_targets(true[rows], corners, side)
+    true = faces.points[:, POINTS.index(point)]
+    labelled = np.isfinite(true).all(axis=1)
+    crops, corners = crop(faces.images[labelled], centres[labelled], side)
+    return to_network_input(crops), to_crop_targets(true[labelled], corners, side)
+
+
+def training_crops(
+    faces: Faces, point: str, spread: float, *, side: int, copies: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `crops_of_point`, around where level 1 might put the point: off by N(0, spread^2) in x and in y.
+
+    spread : level 1's error on faces that it was not trained on, RMSE in px
+    copies : crops a face, each with an error of its own
+    """
+    repeated = faces.select(np.repeat(np.arange(len(faces)), copies))
+    true = repeated.points[:, POINTS.index(point)]
+    return crops_of_point(repeated, point, true + rng.normal(0, spread, true.shape), side)
+
+
+def crop_rmse_px(side: int) -> Metric:
+    """The error in pixels of a level-2 network's (M, 2) outputs, for a Trainer."""
+    return Metric("rmse_px", "px", lambda y, target: side / 2 * float(np.sqrt(np.mean(np.square(y - target)))))
 
 
 @dataclass(frozen=True)

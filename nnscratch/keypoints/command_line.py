@@ -60,13 +60,18 @@ def training_parser(description: str | None, *, out: str, epochs: int, networks:
     )
     if choices := list(networks):
         add("--network", choices=choices, default=choices[0], help=f"(default: {choices[0]})")
-    add("--epochs", type=_whole_number, default=epochs, help="times to go through the data (default: %(default)s)")
-    add("--batch-size", type=_whole_number, default=64, metavar="N", help="faces a step (default: %(default)s)")
+    add_number(parser, "--epochs", default=epochs, help="times to go through the data")
+    add_number(parser, "--batch-size", default=64, help="faces a step")
     add("--time-limit", type=_minutes, metavar="MINUTES", help="stop training after so long, reading data included")
     add("--seed", type=_seed, default=0, help="the same seed gives the same result (default: %(default)s)")
     add("--threads", type=_whole_number, metavar="N", help="threads to use (default: all cores)")
     add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")
     return parser
+
+
+def add_number(parser: Parser, name: str, *, default: int, help: str) -> None:
+    """Adds an argument that is a whole number from 1 up."""
+    parser.add_argument(name, type=_whole_number, default=default, metavar="N", help=f"{help} (default: %(default)s)")
 
 
 def start(parser: Parser) -> Task:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnscratch import checkpoints
 from nnscratch.keypoints.cascade import MODEL_FILE, Cascade
-from nnscratch.keypoints.faces import to_network_input, to_points
+from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.files import DataError
 from nnscratch.model import Sequential
 
@@ -57,11 +57,31 @@ def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
     folder = Path(folder)
     try:
         if (folder / Cascade.FILE).exists():
-            return Cascade.load(folder)
-        return SingleNetwork(checkpoints.load(folder / MODEL_FILE))
+            cascade = Cascade.load(folder)
+            _check_network(folder, cascade.level_1)
+            return cascade
+        network = checkpoints.load(folder / MODEL_FILE)
+        _check_network(folder, network)
+        return SingleNetwork(network)
     except OSError:
         came = f"a folder without {MODEL_FILE}" if folder.is_dir() else "no such folder"
         fix = "give the --out folder of a training script"
         raise DataError.at(str(folder), came=came, expected="the folder of a finished run", fix=fix) from None
+    except DataError:
+        raise
     except ValueError as error:
         raise DataError(str(error)) from None
+
+
+def _check_network(folder: Path, network: Sequential) -> None:
+    """Stops a model that was trained for something else before it meets a picture."""
+    shape: tuple[int, ...] = (SIDE, SIDE, 1)
+    try:
+        for layer in network.layers:
+            shape = layer.output_shape(shape)
+        came = f"a network with outputs {shape}"
+    except ValueError as error:
+        came = str(error)
+    if shape != (len(COLUMNS),):
+        expected = f"a network from {SIDE} x {SIDE} pictures to {len(POINTS)} points"
+        raise DataError.at(str(folder / MODEL_FILE), came=came, expected=expected, fix="give another folder")

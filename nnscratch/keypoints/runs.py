@@ -23,15 +23,17 @@ from nnscratch.keypoints.predictors import Predictor
 METRICS_FILE = "metrics.json"
 
 
-def finish(task: Task, predictor: Predictor, histories: Mapping[str, History], **config: object) -> Score:
+def finish(task: Task, predictor: Predictor, histories: Mapping[str, History]) -> Score:
     """Scores `predictor` on the validation faces beside the mean face, writes the run's folder, and prints both.
 
-    histories : name -> history; the name begins that history's file name, "" for the first
-    config    : what else to write down as the run's settings, beside the command line
+    histories : beginning of the file's name -> history; the first one's is "", and its curve is drawn
+
+    Raises
+        OSError : the folder cannot be written
     """
     predicted = predictor.predict_points(task.validation.images)
     result = score(predicted, task.validation.points, mean_face(task.train.points))
-    metrics = _metrics(result, histories, _config(task, config))
+    metrics = _metrics(result, histories, _config(task, predictor))
     first = next(iter(histories.values()))
     out: Path = task.arguments.out
     out.mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,7 @@ def finish(task: Task, predictor: Predictor, histories: Mapping[str, History], *
     return result
 
 
-def _config(task: Task, config: Mapping[str, object]) -> dict[str, Any]:
+def _config(task: Task, predictor: Predictor) -> dict[str, Any]:
     packages = (nnscratch, numba, np)
     arguments = {name: str(value) if isinstance(value, Path) else value for name, value in vars(task.arguments).items()}
     return {
@@ -59,7 +61,7 @@ def _config(task: Task, config: Mapping[str, object]) -> dict[str, Any]:
         "threads": get_threads(),
         "training_faces": len(task.train),
         "validation_faces": len(task.validation),
-        **{name: value if isinstance(value, int | float | str) else repr(value) for name, value in config.items()},
+        "model": repr(predictor),
         "versions": {"python": platform.python_version(), **{p.__name__: p.__version__ for p in packages}},
     }
 

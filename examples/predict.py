@@ -1,0 +1,36 @@
+"""Finds the points in new pictures with what a training script has written.
+
+  python examples/predict.py --model runs/cnn --data test.zip --out points.csv
+  python examples/predict.py --model runs/cnn --data test.zip --lookup IdLookupTable.csv --out submission.csv
+"""
+
+from pathlib import Path
+
+from nnscratch.keypoints import command_line
+from nnscratch.keypoints.data import load_faces
+from nnscratch.keypoints.predictors import load_predictor
+from nnscratch.keypoints.submission import read_lookup, write_coordinates, write_submission
+
+
+def main() -> None:
+    parser = command_line.Parser(__doc__)
+    parser.add_argument("--model", metavar="DIR", required=True, help="the --out folder of a training script")
+    parser.add_argument("--data", metavar="FILE", required=True, help="Kaggle's test.csv, .zip or .gz")
+    parser.add_argument("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv; without it, all 30 coordinates")
+    parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="the CSV to write")
+    arguments = parser.parse_args()
+
+    predictor = load_predictor(arguments.model)
+    lookup = read_lookup(arguments.lookup) if arguments.lookup else None
+    faces = load_faces(arguments.data)
+    points = predictor.predict_points(faces.images)
+    if lookup is None:
+        write_coordinates(arguments.out, points, faces.image_ids)
+        print(f"{len(faces):,} faces, 30 coordinates each, written to {arguments.out}")
+    else:
+        values = write_submission(arguments.out, lookup, points, faces.image_ids)
+        print(f"{values:,} values for {len(faces):,} faces written to {arguments.out}")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
