@@ -32,38 +32,46 @@ def output_size(size: int, kernel_size: int, stride: int, padding: int = 0) -> i
 
 
 @njit(nogil=True, cache=True)
-def im2col(x: np.ndarray, stride_h: int, step_w: int, columns: np.ndarray) -> None:
-    """columns[n,h,w,i,jc] = x[n, h*s+i, w*s*C + jc]:  one run of k_w*C numbers for each row i of each window
+def im2col(x: np.ndarray, starts: np.ndarray, offsets: np.ndarray, columns: np.ndarray) -> None:
+    """columns[p,k] = x[starts[p] + offsets[k]]:  one row for each window p, one number for each place k in it
 
-    x       : (N, H, W*C), already padded
-    step_w  : stride * C, from window to window within a row of x
-    columns : (N, H_out, W_out, k_h, k_w*C), overwritten
+    x       : flat, the memory of (n, H, W, C), already padded
+    starts  : (P,), where in x each window begins; P = n * H_out * W_out
+    offsets : (K,), from a window's beginning to each of its numbers; K = k_h * k_w * C
+    columns : (P, K), overwritten
     """
-    n_images, h_out, w_out, k_h, run = columns.shape
-    for n in range(n_images):
-        for h in range(h_out):
-            for w in range(w_out):
-                for i in range(k_h):
-                    for jc in range(run):
-                        columns[n, h, w, i, jc] = x[n, h * stride_h + i, w * step_w + jc]
+    for p in range(columns.shape[0]):
+        for k in range(columns.shape[1]):
+            columns[p, k] = x[starts[p] + offsets[k]]
 
 
 @njit(nogil=True, cache=True)
-def col2im(columns: np.ndarray, stride_h: int, step_w: int, x: np.ndarray) -> None:
-    """x[n, h*s+i, w*s*C + jc] = sum of all columns[n,h,w,i,jc] that im2col would have taken from there
+def col2im(columns: np.ndarray, starts: np.ndarray, offsets: np.ndarray, x: np.ndarray) -> None:
+    """x[starts[p] + offsets[k]] += columns[p,k]:  every number goes back to where im2col took it from
 
-    columns : (N, H_out, W_out, k_h, k_w*C)
-    step_w  : stride * C, from window to window within a row of x
-    x       : (N, H, W*C), padding included, overwritten
+    columns, starts, offsets : as for im2col
+    x : flat, the memory of (n, H, W, C), padding included; overwritten
     """
-    n_images, h_out, w_out, k_h, run = columns.shape
     x[:] = 0
-    for n in range(n_images):
-        for h in range(h_out):
-            for w in range(w_out):
-                for i in range(k_h):
-                    for jc in range(run):
-                        x[n, h * stride_h + i, w * step_w + jc] += columns[n, h, w, i, jc]
+    for p in range(columns.shape[0]):
+        for k in range(columns.shape[1]):
+            x[starts[p] + offsets[k]] += columns[p, k]
+
+
+def windows(shape: tuple[int, ...], kernel_size: Pair, stride: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """The `starts` and `offsets` of im2col for padded images of `shape`, (n, H, W, C).
+
+    starts[(n,h,w)] = ((n*H + h*s)*W + w*s) * C,    offsets[(i,j,c)] = (i*W + j)*C + c
+
+    >>> starts, offsets = windows((1, 3, 4, 1), (2, 2), (1, 1))
+    >>> starts, offsets
+    (array([0, 1, 2, 4, 5, 6]), array([0, 1, 4, 5]))
+    """
+    n, height, width, channels = shape
+    place = np.arange(n * height * width * channels).reshape(shape)
+    (k_h, k_w), (s_h, s_w) = kernel_size, stride
+    starts = place[:, : height - k_h + 1 : s_h, : width - k_w + 1 : s_w, 0]
+    return starts.ravel(), place[:1, :k_h, :k_w].ravel()
 
 
 def conv2d_forward(
@@ -78,16 +86,18 @@ def conv2d_forward(
     h_out, w_out = output_size(x.shape[1], k_h, stride[0]), output_size(x.shape[2], k_w, stride[1])
     y = np.empty((len(x), h_out, w_out, c_out), x.dtype)
     matrix = weight.reshape(-1, c_out)
+    images = _images_a_block(h_out * w_out * matrix[:, 0].nbytes)
+    starts, offsets = windows((images, *x.shape[1:]), (k_h, k_w), stride)
 
     def block(start: int, stop: int) -> None:
-        columns = np.empty((stop - start, h_out, w_out, k_h, k_w * c_in), x.dtype)
-        im2col(_rows(x[start:stop]), stride[0], stride[1] * c_in, columns)
         rows = y[start:stop].reshape(-1, c_out)
-        np.matmul(columns.reshape(len(rows), -1), matrix, out=rows)
+        columns = np.empty((len(rows), len(offsets)), x.dtype)
+        im2col(x[start:stop].reshape(-1), starts, offsets, columns)
+        np.matmul(columns, matrix, out=rows)
         if bias is not None:
             rows += bias
 
-    in_blocks(block, len(x), _images_a_block(h_out * w_out * matrix[:, 0].nbytes))
+    in_blocks(block, len(x), images)
     return y
 
 
@@ -103,19 +113,20 @@ def conv2d_backward_weight(
     n_images, h_out, w_out, c_out = dy.shape
     (k_h, k_w), c_in = kernel_size, x.shape[3]
     k = k_h * k_w * c_in
-    images_a_block = _images_a_block(h_out * w_out * k * x.itemsize)
+    images = _images_a_block(h_out * w_out * k * x.itemsize)
+    starts, offsets = windows((images, *x.shape[1:]), kernel_size, stride)
     dweight = np.zeros((_PARTIAL_SUMS, k, c_out), x.dtype)
     dbias = np.zeros((_PARTIAL_SUMS, c_out), x.dtype)
     share = -(-n_images // _PARTIAL_SUMS) or 1
 
     def partial_sum(first: int, last: int) -> None:
         part = first // share
-        for start in range(first, last, images_a_block):
-            stop = min(start + images_a_block, last)
-            columns = np.empty((stop - start, h_out, w_out, k_h, k_w * c_in), x.dtype)
-            im2col(_rows(x[start:stop]), stride[0], stride[1] * c_in, columns)
+        for start in range(first, last, images):
+            stop = min(start + images, last)
             rows = dy[start:stop].reshape(-1, c_out)
-            dweight[part] += columns.reshape(len(rows), k).T @ rows
+            columns = np.empty((len(rows), k), x.dtype)
+            im2col(x[start:stop].reshape(-1), starts, offsets, columns)
+            dweight[part] += columns.T @ rows
             dbias[part] += rows.sum(axis=0)
 
     in_blocks(partial_sum, n_images, share)
@@ -135,23 +146,19 @@ def conv2d_backward_input(
     _, height, width, _ = input_shape
     dx = np.empty((n_images, height + 2 * padding[0], width + 2 * padding[1], c_in), dy.dtype)
     matrix = weight.reshape(-1, c_out)
+    images = _images_a_block(h_out * w_out * matrix[:, 0].nbytes)
+    starts, offsets = windows((images, *dx.shape[1:]), (k_h, k_w), stride)
 
     def block(start: int, stop: int) -> None:
         dcolumns = dy[start:stop].reshape(-1, c_out) @ matrix.T
-        dcolumns = dcolumns.reshape(stop - start, h_out, w_out, k_h, k_w * c_in)
-        col2im(dcolumns, stride[0], stride[1] * c_in, _rows(dx[start:stop]))
+        col2im(dcolumns, starts, offsets, dx[start:stop].reshape(-1))
 
-    in_blocks(block, n_images, _images_a_block(h_out * w_out * matrix[:, 0].nbytes))
+    in_blocks(block, n_images, images)
     return dx[:, padding[0] : padding[0] + height, padding[1] : padding[1] + width]
 
 
 def _images_a_block(column_bytes_an_image: int) -> int:
     return max(1, _COLUMN_BYTES // max(1, column_bytes_an_image))
-
-
-def _rows(x: np.ndarray) -> np.ndarray:
-    """(N, H, W, C) seen as (N, H, W*C): a row of pixels is one run of memory."""
-    return x.reshape(x.shape[0], x.shape[1], x.shape[2] * x.shape[3])
 
 
 def _pad(x: np.ndarray, padding: Pair) -> np.ndarray:
