@@ -1,7 +1,7 @@
 """Finds the points in new pictures with what a training script has written.
 
-  python examples/predict.py --model runs/cnn --data test.zip --out points.csv
-  python examples/predict.py --model runs/cnn --data test.zip --lookup IdLookupTable.csv --out submission.csv
+python examples/predict.py --model runs/cnn --data test.zip --out points.csv
+python examples/predict.py --model runs/cnn --data test.zip --lookup IdLookupTable.csv --out submission.csv
 """
 
 from pathlib import Path

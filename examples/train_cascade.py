@@ -16,6 +16,7 @@ from nnscratch.keypoints import command_line, runs
 from nnscratch.keypoints.cascade import Cascade, crop_rmse_px, crops_of_point, training_crops
 from nnscratch.keypoints.data import POINTS, to_points
 from nnscratch.keypoints.metrics import RMSE_PX, rmse_per_point
+from nnscratch.keypoints.networks import start_from_mean_face
 
 SIDE = 32  # pixels of a crop: several times level 1's error, so that the point is inside
 
@@ -37,13 +38,14 @@ def level_2(rng: np.random.Generator) -> nn.Sequential:
 
 
 def main() -> None:
-    parser = command_line.training_parser(__doc__, out="runs/cascade", epochs=30, networks=NETWORKS)
+    parser = command_line.training_parser(__doc__, out="runs/cascade", epochs=20, networks=NETWORKS)
     command_line.add_number(parser, "--level-2-epochs", default=6, help="epochs of each network of level 2")
     task = command_line.start(parser)
     arguments, train, validation = task.arguments, task.train, task.validation
     rng = np.random.default_rng(arguments.seed)
 
     level_1 = NETWORKS[arguments.network](rng=rng)
+    start_from_mean_face(level_1, train.points)
     histories = {
         "": trainer(level_1, RMSE_PX, arguments).fit(
             train.x,
@@ -79,7 +81,7 @@ def trainer(network: nn.Sequential, metric: nn.Metric, arguments: Namespace) -> 
         nn.MSELoss(),
         nn.Adam(network),
         batch_size=arguments.batch_size,
-        lr=nn.schedules.cosine(0.001, 0.0, warmup=0.02),
+        lr=nn.schedules.cosine(0.002, 0.0, warmup=0.05),
         seed=arguments.seed,
         metric=metric,
     )

@@ -1,7 +1,7 @@
 """Trains a network of dense layers to find 15 points in pictures of faces.
 
-  python examples/train_mlp.py                        on faces that it draws itself
-  python examples/train_mlp.py --data training.zip    on Kaggle's "Facial Keypoints Detection"
+python examples/train_mlp.py                        on faces that it draws itself
+python examples/train_mlp.py --data training.zip    on Kaggle's "Facial Keypoints Detection"
 """
 
 from functools import partial
@@ -37,12 +37,13 @@ def main() -> None:
     task = command_line.start(command_line.training_parser(__doc__, out="runs/mlp", epochs=30, networks=NETWORKS))
     arguments = task.arguments
     network = NETWORKS[arguments.network](rng=np.random.default_rng(arguments.seed))
+    networks.start_from_mean_face(network, task.train.points)
     trainer = nn.Trainer(
         network,
         nn.MSELoss(),  # over the labelled points: rows with missing ones teach what they can
         nn.Adam(network),
         batch_size=arguments.batch_size,
-        lr=nn.schedules.cosine(0.0003, 0.0, warmup=0.02),
+        lr=nn.schedules.cosine(0.0005, 0.0, warmup=0.05),
         seed=arguments.seed,
         metric=RMSE_PX,
     )

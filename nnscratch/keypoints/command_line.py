@@ -17,7 +17,7 @@ from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.data import DataError, Faces, load_faces, split_random
 from nnscratch.keypoints.generator import generate_faces
 
-_GENERATED_FACES = 3000
+_GENERATED_FACES = 4000
 
 
 class Parser(argparse.ArgumentParser):

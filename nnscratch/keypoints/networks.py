@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.keypoints.faces import to_targets
+from nnscratch.keypoints.metrics import mean_face
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.model import Sequential
 
@@ -60,6 +62,26 @@ def kfkd(*, rng: Random = None) -> Sequential:
         ReLU(),
         Dense(500, 30, rng=rng),
     )
+
+
+def start_from_mean_face(network: Sequential, points: np.ndarray) -> None:
+    """Sets the last layer so that, before the first step, the network says the mean face whatever the picture.
+
+    Its weights become 0 and its biases the mean targets. What is left to learn is how a face differs from the mean
+    one; from random weights, the first epochs go into finding the mean face itself. (Weights of 0 in the last layer
+    alone do not make units alike: each hidden unit gets the gradient of its own input from the second step on.)
+
+    network : its last layer is a `Dense` with 30 outputs and a bias; changed in place
+    points  : (N, 15, 2) px, the training faces', NaN where a label is missing
+
+    >>> network = report_mlp(rng=0)
+    >>> start_from_mean_face(network, np.full((3, 15, 2), 72.0))
+    >>> network.predict(np.random.default_rng(0).random((1, 96, 96, 1), np.float32))[0, :2]
+    array([0.5, 0.5], dtype=float32)
+    """
+    last = network.layers[-1]
+    last.params["weight"][:] = 0
+    last.params["bias"][:] = to_targets(mean_face(points)[np.newaxis])[0]
 
 
 CNNS: dict[str, Callable[..., Sequential]] = {"report": report_cnn, "report-large": report_large_cnn, "kfkd": kfkd}

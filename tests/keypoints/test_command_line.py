@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnscratch.kernels.threads import get_threads, set_threads
+from nnscratch.keypoints import command_line
+from nnscratch.keypoints.data import DataError, save_faces
+from nnscratch.keypoints.generator import generate_faces
+
+
+@pytest.fixture(autouse=True)
+def _small_and_on_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command_line, "_GENERATED_FACES", 40)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    set_threads(None)
+
+
+def start(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> command_line.Task:
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    return command_line.start(command_line.training_parser("Trains.", out="runs/x", epochs=3, networks=["a", "b"]))
+
+
+def test_defaults(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    task = start(monkeypatch)
+    assert (task.arguments.epochs, task.arguments.network, task.arguments.out) == (3, "a", Path("runs/x"))
+    assert (len(task.train), len(task.validation)) == (34, 6)
+    assert task.seconds_left() is None
+    assert capsys.readouterr().out == "faces: 34 to learn from, 6 to validate on (generated, all rows)\n"
+    assert not Path("runs/x").exists()
+
+
+def test_arguments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    save_faces(generate_faces(30, seed=1), tmp_path / "faces.zip")
+    began = time.perf_counter()
+    task = start(
+        monkeypatch, "--data", str(tmp_path / "faces.zip"), "--rows", "complete", "--threads", "3", "--network", "b",
+        "--time-limit", "0.5", "--seed", "7",
+    )  # fmt: skip
+    assert get_threads() == 3
+    assert task.train.complete.all()
+    assert task.validation.complete.all()
+    left = task.seconds_left()
+    assert left is not None
+    assert 0 < left <= 30 - (time.perf_counter() - began) + 1
+    assert task.seconds_left(share=0.5) == pytest.approx(left / 2, abs=0.5)
+
+
+def test_the_seed_decides_the_faces_and_the_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, again, other = (start(monkeypatch, "--seed", seed).validation.images for seed in ("1", "1", "2"))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "0"], "argument --epochs: got '0', expected a whole number from 1 up"),
+        (["--epochs", "1.5"], "argument --epochs"),
+        (["--batch-size", "-1"], "argument --batch-size"),
+        (["--threads", "two"], "argument --threads"),
+        (["--seed", "-1"], "argument --seed: got '-1', expected a whole number from 0 up"),
+        (["--time-limit", "0"], "argument --time-limit: got '0', expected minutes"),
+        (["--time-limit", "nan"], "argument --time-limit"),
+        (["--time-limit", "inf"], "argument --time-limit"),
+        (["--network", "c"], "argument --network: invalid choice: 'c'"),
+        (["--rows", "some"], "argument --rows"),
+        (["--unknown"], "unrecognized arguments: --unknown"),
+        (["--out", __file__], "expected a folder or a new name"),
+        (["--out", f"{__file__}/run"], "expected a folder or a new name"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        start(monkeypatch, *arguments)
+    output = capsys.readouterr()
+    assert stop.value.code == 2
+    assert output.out == ""
+    assert message in output.err
+    assert output.err.count("\n") == 1
+
+
+def test_rows_that_cannot_be_learnt_from() -> None:
+    faces = generate_faces(20, seed=0, missing=False)
+    faces.points[1:, 0] = np.nan
+    assert len(command_line.usable_rows(faces, "all", "a.csv")) == 20
+    with pytest.raises(
+        DataError, match=r"a.csv: 1 of 20 rows with all 15 points; expected at least two; use --rows all"
+    ):
+        command_line.usable_rows(faces, "complete", "a.csv")
+    faces.points[:] = np.nan
+    for rows in ("all", "complete"):
+        with pytest.raises(DataError, match="is it the training file"):
+            command_line.usable_rows(faces, rows, "a.csv")
+
+
+def no_right_to_write() -> None:
+    raise PermissionError(13, "Permission denied", "model.npz")
+
+
+def no_data() -> None:
+    raise DataError("a.csv: no such file")
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("main", "status", "message"),
+    [
+        (no_data, 2, "train.py: error: a.csv: no such file\n"),
+        (no_right_to_write, 2, "train.py: error: model.npz: Permission denied\n"),
+        (interrupted, 130, "train.py: interrupted\n"),
+    ],
+)
+def test_how_a_program_ends(main, status: int, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(main)
+    assert stop.value.code == status
+    assert capsys.readouterr().err == message
+
+
+def test_a_bug_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        command_line.run(lambda: 1 / 0 and None)

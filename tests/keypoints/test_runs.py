@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+from nnscratch.keypoints import runs
+from nnscratch.keypoints.cascade import Cascade
+from nnscratch.keypoints.command_line import Task
+from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
+from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> Task:
+    faces = generate_faces(30, seed=0)
+    arguments = argparse.Namespace(out=tmp_path / "a" / "run", seed=0, data=None, epochs=2)
+    return Task(arguments, faces.select(slice(0, 20)), faces.select(slice(20, 30)), None)
+
+
+@pytest.fixture
+def network() -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Dense(9216, 30, weight_init="normal(0.0001)", rng=0))
+
+
+def train(network: nn.Sequential, task: Task) -> nn.History:
+    trainer = nn.Trainer(network, nn.MSELoss(), nn.Adam(network), metric=RMSE_PX)
+    validation = task.validation.x, task.validation.y
+    return trainer.fit(task.train.x, task.train.y, validation=validation, epochs=task.arguments.epochs)
+
+
+def test_what_a_run_leaves_behind(task: Task, network: nn.Sequential, capsys: pytest.CaptureFixture[str]) -> None:
+    history = train(network, task)
+    result = runs.finish(task, SingleNetwork(network), {"": history})
+    out = task.arguments.out
+    assert sorted(path.name for path in out.iterdir()) == [
+        "faces.png", "history.csv", "learning_curve.png", "metrics.json", "model.npz", "per_point.png",
+    ]  # fmt: skip
+    metrics = json.loads((out / "metrics.json").read_text())
+    predicted = load_predictor(out).predict_points(task.validation.images)
+    assert metrics["rmse_px"] == result.rmse_px == rmse_px(predicted, task.validation.points)
+    constant = np.broadcast_to(mean_face(task.train.points), predicted.shape)
+    assert metrics["mean_face_rmse_px"] == rmse_px(constant, task.validation.points)
+    assert metrics["ratio"] == metrics["rmse_px"] / metrics["mean_face_rmse_px"]
+    assert len(metrics["per_point"]) == 15
+    assert metrics["epochs"] == 2
+    assert metrics["seconds"] == history.columns["seconds"][-1] > 0
+    assert metrics["images_per_second"] == pytest.approx(40 / metrics["seconds"])
+    assert metrics["config"]["epochs"] == 2
+    assert "Dense(9216, 30" in metrics["config"]["model"]
+    assert (out / "history.csv").read_text().count("\n") == 3
+    printed = capsys.readouterr().out
+    assert f"ratio {result.ratio:.2f}" in printed
+    assert str(out) in printed
+
+
+def test_a_later_run_takes_an_earlier_ones_files_away_and_no_others(task: Task, network: nn.Sequential) -> None:
+    history, out = train(network, task), task.arguments.out
+    crop_network = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, rng=0))
+    runs.finish(task, Cascade(network, {"nose_tip": crop_network}, 8), {"": history, "nose_tip_": history})
+    assert {"cascade.json", "level_2_nose_tip.npz", "nose_tip_history.csv"} < {path.name for path in out.iterdir()}
+    (out / "notes.txt").write_text("mine")
+    runs.finish(task, SingleNetwork(network), {"": history})
+    assert {path.name for path in out.iterdir()} == {
+        "faces.png", "history.csv", "learning_curve.png", "metrics.json", "model.npz", "notes.txt", "per_point.png",
+    }  # fmt: skip
+    assert isinstance(load_predictor(out), SingleNetwork)
+
+
+def test_a_failure_leaves_an_earlier_run_as_it_was(
+    task: Task, network: nn.Sequential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history, out = train(network, task), task.arguments.out
+    runs.finish(task, SingleNetwork(network), {"": history})
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def full_disk(*arguments: object, **options: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nnscratch.keypoints.plots.face_grid", full_disk)
+    network.layers[1].params["weight"] += 1
+    with pytest.raises(OSError, match="No space left"):
+        runs.finish(task, SingleNetwork(network), {"": history})
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_points_without_a_label_are_null(task: Task, network: nn.Sequential) -> None:
+    faces = task.validation
+    faces.points[:, 3] = np.nan
+    runs.finish(replace(task, validation=faces), SingleNetwork(network), {"": train(network, task)})
+    metrics = json.loads((task.arguments.out / "metrics.json").read_text())
+    assert metrics["per_point"]["left_eye_outer_corner"] is None
