@@ -1,7 +1,8 @@
 """Finds the points in new pictures with what a training script has written.
 
-python examples/predict.py --model runs/cnn --data test.zip --out points.csv
-python examples/predict.py --model runs/cnn --data test.zip --lookup IdLookupTable.csv --out submission.csv
+All coordinates:      python examples/predict.py --model runs/cnn
+                          --data test.zip --out points.csv
+Kaggle's submission:  the same with --lookup IdLookupTable.csv
 """
 
 from pathlib import Path

@@ -1,9 +1,10 @@
-"""Trains a cascade: one network finds 15 points, then one small network a point corrects it from close by.
+"""Trains a cascade to find 15 points in pictures of faces.
 
-  python examples/train_cascade.py                        on faces that it draws itself
-  python examples/train_cascade.py --data training.zip    on Kaggle's "Facial Keypoints Detection"
+One network finds all points; then, for each, a small network corrects it from
+close by. Of a --time-limit, the first gets 40 %, the others share the rest.
 
-Of a --time-limit, level 1 gets 40 %, and the networks of level 2 share the rest.
+On faces that it draws:  python examples/train_cascade.py
+On Kaggle's:             python examples/train_cascade.py --data training.zip
 """
 
 from argparse import Namespace

@@ -1,7 +1,7 @@
 """Trains a convolutional network to find 15 points in pictures of faces.
 
-python examples/train_cnn.py                        on faces that it draws itself
-python examples/train_cnn.py --data training.zip    on Kaggle's "Facial Keypoints Detection"
+On faces that it draws:  python examples/train_cnn.py
+On Kaggle's:             python examples/train_cnn.py --data training.zip
 """
 
 import numpy as np

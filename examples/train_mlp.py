@@ -1,7 +1,7 @@
 """Trains a network of dense layers to find 15 points in pictures of faces.
 
-python examples/train_mlp.py                        on faces that it draws itself
-python examples/train_mlp.py --data training.zip    on Kaggle's "Facial Keypoints Detection"
+On faces that it draws:  python examples/train_mlp.py
+On Kaggle's:             python examples/train_mlp.py --data training.zip
 """
 
 from functools import partial

@@ -81,7 +81,7 @@ def conv2d_forward(
 
     x (N, H, W, C), weight (k_h, k_w, C, O), bias (O,) or None -> y (N, H_out, W_out, O)
     """
-    k_h, k_w, c_in, c_out = weight.shape
+    k_h, k_w, _, c_out = weight.shape
     x = _pad(x, padding)
     h_out, w_out = output_size(x.shape[1], k_h, stride[0]), output_size(x.shape[2], k_w, stride[1])
     y = np.empty((len(x), h_out, w_out, c_out), x.dtype)

@@ -92,10 +92,7 @@ def write_submission(path: str | os.PathLike[str], lookup: Lookup, points: np.nd
     _check_found(lookup, image_ids[rows] == lookup.image_ids)
     values = points.reshape(len(points), len(COLUMNS))[rows, lookup.columns]
     _check_finite(values, lookup.image_ids, lookup.columns)
-    with atomic.write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write("RowId,Location\n")
-        for row_id, value in zip(lookup.row_ids, np.clip(values, 0, SIDE - 1), strict=True):
-            stream.write(f"{row_id},{value:.4f}\n")
+    _write(path, {"RowId": lookup.row_ids, "Location": np.clip(values, 0, SIDE - 1)})
     return len(lookup)
 
 
@@ -112,10 +109,15 @@ def write_coordinates(path: str | os.PathLike[str], points: np.ndarray, image_id
     _check(points, image_ids)
     table = points.reshape(len(points), len(COLUMNS))
     _check_finite(table.ravel(), np.repeat(image_ids, len(COLUMNS)), np.tile(np.arange(len(COLUMNS)), len(points)))
-    with atomic.write(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(",".join(("ImageId", *COLUMNS)) + "\n")
-        for image_id, values in zip(image_ids, table, strict=True):
-            stream.write(",".join([str(image_id), *(f"{value:.4f}" for value in values)]) + "\n")
+    _write(path, {"ImageId": image_ids, **dict(zip(COLUMNS, table.T, strict=True))})
+
+
+def _write(path: str | os.PathLike[str], columns: dict[str, np.ndarray]) -> None:
+    """Writes the columns as a CSV, numbers with 4 decimals, whole or not at all."""
+    import pandas  # here, because it takes longer to import than all of nnscratch
+
+    with atomic.write(path) as temporary:
+        pandas.DataFrame(columns).to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
 
 
 def _unknown_names(file: str, line_of_name: dict[str, int]) -> DataError:

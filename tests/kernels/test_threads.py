@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -111,3 +114,23 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads() -> None:
     assert np.isfinite(expected).all()
     for threads in (2, 3, 8):
         np.testing.assert_array_equal(train(threads), expected)
+
+
+FORK = """
+import os, sys
+import numpy as np, nnscratch as nn
+nn.set_threads(2)
+model = nn.Sequential(nn.Conv2D(1, 4, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(196, 3, rng=1))
+x = np.random.default_rng(0).random((40, 16, 16, 1), dtype=np.float32)
+expected = model.forward(x)
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(model.forward(x), expected) else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_after_a_fork_the_child_has_threads_of_its_own() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], timeout=120, check=False)
+    assert done.returncode == 0

@@ -90,9 +90,7 @@ def test_rows_that_cannot_be_learnt_from() -> None:
     faces = generate_faces(20, seed=0, missing=False)
     faces.points[1:, 0] = np.nan
     assert len(command_line.usable_rows(faces, "all", "a.csv")) == 20
-    with pytest.raises(
-        DataError, match=r"a.csv: 1 of 20 rows with all 15 points; expected at least two; use --rows all"
-    ):
+    with pytest.raises(DataError, match="a.csv: 1 of 20 rows with all 15 points; .*; use --rows all"):
         command_line.usable_rows(faces, "complete", "a.csv")
     faces.points[:] = np.nan
     for rows in ("all", "complete"):

@@ -1,0 +1,201 @@
+"""Every example, as a user runs it: a program of its own, on a small file, in a pipe."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnscratch.keypoints.data import COLUMNS, Faces, load_faces, save_faces
+from nnscratch.keypoints.generator import generate_faces
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+
+def run(script: str, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    """Runs an example; its warnings are errors. The package is found wherever it is installed, or here."""
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / script), *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training file, a test file, and the lookup table of a few of its values."""
+    folder = tmp_path_factory.mktemp("faces")
+    faces = generate_faces(72, seed=3)
+    save_faces(faces.select(slice(0, 60)), folder / "training.csv")
+    test = faces.select(slice(60, 72))
+    unlabelled = np.full_like(test.points, np.nan)
+    save_faces(Faces(test.images, unlabelled, np.arange(1, 13)), folder / "test.zip")
+    rows = [f"{i + 1},{image},{column}," for i, (image, column) in enumerate((n, c) for n in (1, 12) for c in COLUMNS)]
+    (folder / "lookup.csv").write_text("\n".join(["RowId,ImageId,FeatureName,Location", *rows]) + "\n")
+    return folder
+
+
+TRAINING = {
+    "mlp": ["train_mlp.py", "--epochs", 2],
+    "mlp, report-dropout": ["train_mlp.py", "--epochs", 1, "--network", "report-dropout"],
+    "cnn": ["train_cnn.py", "--epochs", 2, "--batch-size", 16, "--threads", 1],
+    "cnn, report": ["train_cnn.py", "--epochs", 1, "--network", "report", "--rows", "complete"],
+    "cnn, report-large": ["train_cnn.py", "--epochs", 1, "--network", "report-large"],
+    "cnn, kfkd, out of time": ["train_cnn.py", "--epochs", 500, "--network", "kfkd", "--time-limit", 0.05],
+    "cascade": ["train_cascade.py", "--epochs", 1, "--level-2-epochs", 1],
+}
+
+
+@pytest.mark.parametrize("arguments", TRAINING.values(), ids=TRAINING)
+def test_train_and_predict(arguments: list[object], folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = run(*arguments, "--data", folder / "training.csv", "--out", out)  # type: ignore[arg-type]
+    assert done.stderr == ""  # no progress bar in a pipe
+    assert "the mean face gets" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 160
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["ratio"] == metrics["rmse_px"] / metrics["mean_face_rmse_px"] > 0
+    assert {"per_point", "epochs", "seconds", "images_per_second", "config"} <= set(metrics)
+    for file in metrics["files"]:
+        assert (out / file).stat().st_size > 50
+    if "--time-limit" in arguments:
+        assert "time limit" in done.stdout
+        assert metrics["seconds"] < 60
+
+    run("predict.py", "--model", out, "--data", folder / "test.zip", "--out", tmp_path / "points.csv")
+    lines = (tmp_path / "points.csv").read_text().splitlines()
+    assert lines[0] == ",".join(("ImageId", *COLUMNS))
+    assert [line.split(",")[0] for line in lines[1:]] == [str(i) for i in range(1, 13)]
+    points = np.array([[float(value) for value in line.split(",")[1:]] for line in lines[1:]])
+    assert points.shape == (12, 30)
+
+    lookup = "--lookup", folder / "lookup.csv", "--out", tmp_path / "submission.csv"
+    run("predict.py", "--model", out, "--data", folder / "test.zip", *lookup)
+    lines = (tmp_path / "submission.csv").read_text().splitlines()
+    assert lines[0] == "RowId,Location"
+    values = np.array([float(line.split(",")[1]) for line in lines[1:]])
+    np.testing.assert_allclose(values, np.clip(points[[0, 11]].ravel(), 0, 95), atol=1e-9)
+
+
+def test_the_same_seed_gives_the_same_model(folder: Path, tmp_path: Path) -> None:
+    for name, threads in (("a", 1), ("b", 3)):
+        run("train_cnn.py", "--epochs", 1, "--data", folder / "training.csv", "--out", tmp_path / name,
+            "--threads", threads)  # fmt: skip
+    with np.load(tmp_path / "a" / "model.npz") as a, np.load(tmp_path / "b" / "model.npz") as b:
+        for name in a.files:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+def truncated_zip(folder: Path, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(folder / "training.csv", "training.csv")
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def changed(old: str, new: str) -> Callable[[Path, Path], object]:
+    """Replaces the first occurrence of `old` in the training file."""
+    return lambda folder, path: path.write_text((folder / "training.csv").read_text().replace(old, new, 1))
+
+
+def coordinate(value: str) -> Callable[[Path, Path], object]:
+    return first_face(lambda fields: fields.__setitem__(0, value))
+
+
+def first_face(change: Callable[[list[str]], object]) -> Callable[[Path, Path], object]:
+    """Changes the fields of the first row."""
+
+    def write(folder: Path, path: Path) -> None:
+        header, row, rest = (folder / "training.csv").read_text().split("\n", 2)
+        fields = row.split(",")
+        change(fields)
+        path.write_text("\n".join([header, ",".join(fields), rest]))
+
+    return write
+
+
+def pixels(change: Callable[[list[str]], list[str]]) -> Callable[[Path, Path], object]:
+    return first_face(lambda fields: fields.__setitem__(30, " ".join(change(fields[30].split()))))
+
+
+BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], list[str]]] = {
+    "missing": (lambda folder, path: None, ["no such file"]),
+    "empty": (lambda folder, path: path.write_bytes(b""), ["empty"]),
+    "picture": (lambda folder, path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(90)), ["PNG"]),
+    "renamed column": (changed("nose_tip_x", "nosetip_x"), ["line 1", "nose_tip_x", "is it 'nosetip_x'?"]),
+    "9,215 pixels": (pixels(lambda values: values[:-1]), ["line 2", "Image", "9,215", "9,216"]),
+    "a pixel of 256": (pixels(lambda values: ["256", *values[1:]]), ["line 2", "Image", "'256'", "0..255"]),
+    "a pixel of x": (pixels(lambda values: [*values[:-1], "x"]), ["line 2", "Image", "'x'"]),
+    "coordinate abc": (coordinate("abc"), ["line 2", "left_eye_center_x", "'abc'"]),
+    "coordinate 1e9": (coordinate("1e9"), ["line 2", "left_eye_center_x", "'1e9'"]),
+    "truncated zip": (truncated_zip, ["cannot be unpacked"]),
+    "truncated gzip": (
+        lambda folder, path: path.write_bytes(gzip.compress((folder / "training.csv").read_bytes())[:-5000]),
+        ["cannot be unpacked"],
+    ),
+    "no label": (
+        lambda folder, path: path.write_bytes(zipfile.ZipFile(folder / "test.zip").read("test.csv")),
+        ["0 of 12 rows", "training file"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("write", "expected"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_one_line_and_nothing_is_written(
+    write: Callable[[Path, Path], object], expected: list[str], folder: Path, tmp_path: Path
+) -> None:
+    write(folder, tmp_path / "bad.csv")
+    before = sorted(tmp_path.iterdir())
+    done = run("train_mlp.py", "--data", tmp_path / "bad.csv", "--out", tmp_path / "run", expect=2)
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    for part in ("bad.csv", *expected):
+        assert part in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_no_complete_row(folder: Path, tmp_path: Path) -> None:
+    faces = load_faces(folder / "training.csv")
+    save_faces(faces.select(~faces.complete), tmp_path / "bad.csv")
+    done = run("train_cnn.py", "--rows", "complete", "--data", tmp_path / "bad.csv", expect=2)
+    assert "0 of" in done.stderr
+    assert "use --rows all" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("1,1,third_eye_x,", ["line 2", "FeatureName", "'third_eye_x'"]),
+        ("1,99,nose_tip_x,", ["line 2", "image 99", "test file"]),
+    ],
+    ids=["unknown point", "unknown image"],
+)
+def test_a_lookup_table_that_asks_for_too_much(row: str, expected: list[str], folder: Path, tmp_path: Path) -> None:
+    run("train_mlp.py", "--epochs", 1, "--data", folder / "training.csv", "--out", tmp_path / "run")
+    (tmp_path / "lookup.csv").write_text(f"RowId,ImageId,FeatureName,Location\n{row}\n")
+    done = run("predict.py", "--model", tmp_path / "run", "--data", folder / "test.zip",
+               "--lookup", tmp_path / "lookup.csv", "--out", tmp_path / "submission.csv", expect=2)  # fmt: skip
+    assert done.stderr.count("\n") == 1
+    for part in ("lookup.csv", *expected):
+        assert part in done.stderr
+    assert not (tmp_path / "submission.csv").exists()
+
+
+@pytest.mark.parametrize("script", EXAMPLES)
+def test_help(script: str) -> None:
+    done = run(script, "--help")
+    assert "--out" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_every_example_is_run_here() -> None:
+    assert {arguments[0] for arguments in TRAINING.values()} | {"predict.py"} == set(EXAMPLES)
