@@ -1,24 +1,23 @@
-"""What all optimisers share: the walk over the parameters, in blocks that stay in the cache."""
+"""What all optimisers share: the walk over the parameters, in blocks for the threads."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.kernels.threads import in_blocks
+
 if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
     from nnscratch.model import Sequential
 
-# An update makes four to ten passes over its arrays. In blocks of 128 KiB (float32) all but the first pass find their
-# block in the L2 cache: 4.5 ms where passes over whole arrays took 7.8 ms, on the report's 9216 x 256 weights.
-_BLOCK_VALUES = 32_768
-# The running mean of a dead unit, whose gradient is 0, shrinks by a factor a step until it is subnormal, and stays so:
-# the smallest numbers times 0.9 round to themselves. Arithmetic on them is 5 times slower: they are set to 0 in time.
-_FLUSH_EVERY_STEPS = 64
+# Numbers a block of an update: several arrays' worth of them fit a core's second-level cache.
+_BLOCK = 65_536
 
 
 class Optimizer:
@@ -62,12 +61,21 @@ class Optimizer:
             ValueError : a gradient is missing, or has another shape or dtype than its parameter
         """
         self.steps += 1
-        for parameter in self._parameters:
-            w, dw = parameter.arrays()
-            weight_decay = self.weight_decay if parameter.name == "weight" else 0.0
-            for rows in parameter.blocks:
-                means = [mean[rows] for mean in parameter.means]
-                self._update(w[rows], dw[rows], means, parameter.scratch[: len(w[rows])], weight_decay)
+        blocks = [block for parameter in self._parameters for block in self._blocks(parameter)]
+
+        def update(first: int, last: int) -> None:
+            for rule in blocks[first:last]:
+                rule()
+
+        in_blocks(update, len(blocks), block=1)
+
+    def _blocks(self, parameter: _Parameter) -> Iterator[Callable[[], None]]:
+        """One call of the rule for each block of the parameter."""
+        weight_decay = self.weight_decay if parameter.name == "weight" else 0.0
+        arrays = [array.reshape(-1) for array in (*parameter.arrays(), *parameter.means)]
+        for start in range(0, arrays[0].size, _BLOCK):
+            w, dw, *means = (array[start : start + _BLOCK] for array in arrays)
+            yield partial(self._update, w, dw, means, weight_decay)
 
     def reset(self) -> None:
         """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay as they are."""
@@ -76,17 +84,9 @@ class Optimizer:
             for mean in parameter.means:
                 mean.fill(0)
 
-    def _update(
-        self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], scratch: np.ndarray, weight_decay: float
-    ) -> None:
-        """The rule, for one block: all arrays have one shape and dtype; changes w, means and scratch, never dw."""
+    def _update(self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], weight_decay: float) -> None:
+        """The rule, for one block: flat arrays of one length and dtype; changes w and means, never dw."""
         raise NotImplementedError
-
-    def _flush(self, mean: np.ndarray, scratch: np.ndarray) -> None:
-        """Every 64th step, sets to 0 what is on its way to a subnormal number (float32: below 1e-30)."""
-        if self.steps % _FLUSH_EVERY_STEPS == 0:
-            np.abs(mean, out=scratch)
-            np.copyto(mean, 0, where=scratch < 1e8 * float(np.finfo(mean.dtype).tiny))
 
 
 class _Parameter:
@@ -96,13 +96,9 @@ class _Parameter:
     """
 
     def __init__(self, layer: Layer, name: str, memory: int) -> None:
-        w = layer.params[name]
-        rows_a_block = max(1, _BLOCK_VALUES * len(w) // max(1, w.size))
         self.layer = layer
         self.name = name
-        self.means = [np.zeros_like(w) for _ in range(memory)]
-        self.blocks = [slice(start, start + rows_a_block) for start in range(0, len(w), rows_a_block)]
-        self.scratch = np.empty_like(w[:rows_a_block])
+        self.means = [np.zeros(layer.params[name].shape, layer.params[name].dtype) for _ in range(memory)]
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         """The parameter and its gradient, of one shape and dtype."""
@@ -116,6 +112,8 @@ class _Parameter:
                 f"got a gradient of {self.name!r} in {self.layer!r} of shape {dw.shape} {dw.dtype}, "
                 f"expected {w.shape} {w.dtype} as the parameter; correct the layer's backward"
             )
+        if not w.flags.c_contiguous:  # a transposed array that somebody put there: flat, it would be a copy
+            w = self.layer.params[self.name] = np.ascontiguousarray(w)
         return w, dw
 
 

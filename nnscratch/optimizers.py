@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.kernels import updates
+from nnscratch.kernels.updates import tiny
 from nnscratch.optimizer import Optimizer, in_range
 
 if TYPE_CHECKING:
@@ -98,28 +100,25 @@ class SGD(Optimizer):
         super().reset()
         self._has_velocity = False
 
-    def _update(
-        self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], scratch: np.ndarray, weight_decay: float
-    ) -> None:
-        (v,) = means
-        g = dw
-        if weight_decay:
-            g = np.multiply(w, weight_decay, out=scratch)
-            g += dw
+    def _update(self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], weight_decay: float) -> None:
+        number, (v,) = w.dtype.type, means
         if self.momentum == 0:
-            w -= np.multiply(g, self.lr, out=scratch)
+            updates.sgd(w, dw, number(self.lr), number(weight_decay))
             return
-        if not self._has_velocity:
-            np.copyto(v, g)
-        else:
-            v *= self.momentum
-            v += g if self.dampening == 0 else np.multiply(g, 1 - self.dampening, out=scratch)
-        if self.nesterov:
-            w -= np.multiply(g, self.lr, out=scratch)
-            w -= np.multiply(v, self.lr * self.momentum, out=scratch)
-        else:
-            w -= np.multiply(v, self.lr, out=scratch)
-        self._flush(v, scratch)
+        # The first v is g itself: what was there before counts 0 times, and g is not dampened.
+        momentum, keep = (self.momentum, 1 - self.dampening) if self._has_velocity else (0.0, 1.0)
+        updates.sgd_momentum(
+            w,
+            dw,
+            v,
+            number(self.lr),
+            number(weight_decay),
+            number(momentum),
+            number(keep),
+            number(self.momentum if self.nesterov else 0),
+            number(self.nesterov),
+            tiny(w.dtype),
+        )
 
     def __repr__(self) -> str:
         return (
@@ -183,27 +182,23 @@ class Adam(Optimizer):
             raise ValueError("got epsilon=0, expected a number > 0; set epsilon=1e-8")
         super().__init__(model, lr=lr, weight_decay=weight_decay, memory=2)
 
-    def _update(
-        self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], scratch: np.ndarray, weight_decay: float
-    ) -> None:
-        m, v = means
-        beta1, beta2 = self.betas
-        m *= beta1
-        m += np.multiply(dw, 1 - beta1, out=scratch)
-        v *= beta2
-        np.multiply(dw, dw, out=scratch)
-        v += np.multiply(scratch, 1 - beta2, out=scratch)
-        if weight_decay:
-            w *= 1 - self.lr * weight_decay
-        # The corrections are plain numbers: they are taken out of the passes over the arrays.
-        root = np.sqrt(v, out=scratch)
-        root *= 1 / math.sqrt(1 - beta2**self.steps)
-        root += self.epsilon
-        change = np.divide(m, root, out=scratch)
-        change *= self.lr / (1 - beta1**self.steps)
-        w -= change
-        # Not v: m over a v that was set to 0 would be a leap if epsilon is small.
-        self._flush(m, scratch)
+    def _update(self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], weight_decay: float) -> None:
+        number, (m, v), (beta1, beta2) = w.dtype.type, means, self.betas
+        updates.adam(
+            w,
+            dw,
+            m,
+            v,
+            number(self.lr / (1 - beta1**self.steps)),
+            number(1 - self.lr * weight_decay),
+            number(beta1),
+            number(1 - beta1),
+            number(beta2),
+            number(1 - beta2),
+            number(1 / math.sqrt(1 - beta2**self.steps)),
+            number(self.epsilon),
+            tiny(w.dtype),
+        )
 
     def __repr__(self) -> str:
         return (

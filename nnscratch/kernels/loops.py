@@ -163,3 +163,31 @@ def mean_squared_error(prediction: np.ndarray, target: np.ndarray) -> tuple[floa
     if labelled == 0:
         return 0.0, dprediction
     return total / labelled, dprediction / dprediction.dtype.type(labelled)
+
+
+def sgd_update(
+    w: float, dw: float, v: float, lr: float, weight_decay: float, momentum: float, keep: float, nesterov: bool
+) -> tuple[float, float]:
+    """One number's step of SGD with momentum: the new w and the new running mean v; `optimizers.SGD` explains it."""
+    g = dw + weight_decay * w
+    v = momentum * v + keep * g
+    return w - lr * (g + momentum * v if nesterov else v), v
+
+
+def adam_update(
+    w: float,
+    dw: float,
+    m: float,
+    v: float,
+    t: int,
+    lr: float,
+    weight_decay: float,
+    betas: tuple[float, float],
+    epsilon: float,
+) -> tuple[float, float, float]:
+    """One number's step number t of Adam: the new w, m and v; `optimizers.Adam` explains it."""
+    beta1, beta2 = betas
+    m = beta1 * m + (1 - beta1) * dw
+    v = beta2 * v + (1 - beta2) * dw**2
+    w = w - lr * weight_decay * w
+    return w - lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)) ** 0.5 + epsilon), m, v

@@ -1,0 +1,92 @@
+"""Optimiser updates in one pass: each weight, gradient and running mean is read once and written once.
+
+An update does a handful of operations a number, so its time is that of moving the arrays. Formula by formula in NumPy,
+each operation would be a pass of its own. All arrays here are flat, of one dtype; numbers come in that dtype too, or
+float32 arrays would be computed with in float64.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+def tiny(dtype: np.dtype[Any]) -> Any:
+    """What counts as on its way to a subnormal number: 1e8 times the smallest normal one; float32 1e-30."""
+    return dtype.type(1e8 * float(np.finfo(dtype).tiny))
+
+
+# The running mean of a dead unit, whose gradient is 0, shrinks by a factor a step until it is subnormal, and stays so:
+# the smallest numbers times 0.9 round to themselves. Arithmetic on them is many times slower, so what is on its way
+# there (`tiny`, float32: 1e-30) is set to 0.
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def sgd(w: np.ndarray, dw: np.ndarray, lr: float, weight_decay: float) -> None:
+    """w <- w - lr * (dw + weight_decay * w)
+
+    w, dw : (n,)
+    """
+    for i in range(w.size):
+        w[i] -= lr * (dw[i] + weight_decay * w[i])
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def sgd_momentum(
+    w: np.ndarray,
+    dw: np.ndarray,
+    v: np.ndarray,
+    lr: float,
+    weight_decay: float,
+    momentum: float,
+    keep: float,
+    ahead: float,
+    nesterov: float,
+    tiny: float,
+) -> None:
+    """g = dw + weight_decay * w;  v <- momentum * v + keep * g;  w <- w - lr * (nesterov ? g + ahead * v : v)
+
+    w, dw, v : (n,)
+    nesterov : 1 or 0
+    """
+    for i in range(w.size):
+        g = dw[i] + weight_decay * w[i]
+        mean = momentum * v[i] + keep * g
+        if abs(mean) < tiny:
+            mean = mean * 0
+        v[i] = mean
+        # No branch: a loop without one is vectorised. nesterov is 1 or 0, and one of the two terms is exactly 0.
+        w[i] -= lr * (nesterov * (g + ahead * mean) + (1 - nesterov) * mean)
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def adam(
+    w: np.ndarray,
+    dw: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    lr: float,
+    shrink: float,
+    beta1: float,
+    one_minus_beta1: float,
+    beta2: float,
+    one_minus_beta2: float,
+    root_correction: float,
+    epsilon: float,
+    tiny: float,
+) -> None:
+    """m <- beta1 m + (1 - beta1) dw;  v <- beta2 v + (1 - beta2) dw^2;  w <- shrink w - lr m / (sqrt(v) c + epsilon)
+
+    w, dw, m, v : (n,)
+    lr, root_correction (c) : with the corrections of m and v for their start at 0 already in them
+    Not v is set to 0 when tiny: m over a v of 0 would be a leap if epsilon is small.
+    """
+    for i in range(w.size):
+        mean = beta1 * m[i] + one_minus_beta1 * dw[i]
+        if abs(mean) < tiny:
+            mean = mean * 0
+        m[i] = mean
+        v[i] = beta2 * v[i] + one_minus_beta2 * dw[i] * dw[i]
+        w[i] = shrink * w[i] - lr * mean / (np.sqrt(v[i]) * root_correction + epsilon)

@@ -1,0 +1,65 @@
+"""The one-pass updates against the loops, number by number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnscratch.kernels import loops, updates
+
+SIZES = [1, 7, 33]
+
+
+def arrays(size: int, dtype: type) -> list[np.ndarray]:
+    w, dw, m, v = np.random.default_rng(size).standard_normal((4, size)).astype(dtype)
+    return [w, dw, m, np.abs(v)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 2e-6)])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_momentum(size: int, dtype: type, tolerance: float, weight_decay: float, nesterov: bool) -> None:
+    w, dw, v, _ = arrays(size, dtype)
+    expected = [
+        loops.sgd_update(*numbers, 0.2, weight_decay, 0.9, 0.7, nesterov) for numbers in zip(w, dw, v, strict=False)
+    ]
+    numbers = map(dtype, (0.2, weight_decay, 0.9, 0.7, 0.9 if nesterov else 0, nesterov, 0))
+    updates.sgd_momentum(w, dw, v, *numbers)
+    np.testing.assert_allclose(np.stack([w, v], axis=1), expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 2e-6)])
+def test_sgd(size: int, dtype: type, tolerance: float) -> None:
+    w, dw, _, _ = arrays(size, dtype)
+    expected = [loops.sgd_update(*numbers, 0, 0.2, 0.1, 0, 1, False)[0] for numbers in zip(w, dw, strict=False)]
+    updates.sgd(w, dw, dtype(0.2), dtype(0.1))
+    np.testing.assert_allclose(w, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-13), (np.float32, 5e-6)])
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_adam(size: int, dtype: type, tolerance: float, weight_decay: float) -> None:
+    w, dw, m, v = arrays(size, dtype)
+    t, lr, betas = 3, 0.2, (0.9, 0.99)
+    expected = [
+        loops.adam_update(*map(float, numbers), t, lr, weight_decay, betas, 1e-8)
+        for numbers in zip(w, dw, m, v, strict=False)
+    ]
+    corrections = lr / (1 - betas[0] ** t), 1 - lr * weight_decay
+    root = 1 / np.sqrt(1 - betas[1] ** t)
+    numbers = map(dtype, (*corrections, betas[0], 1 - betas[0], betas[1], 1 - betas[1], root, 1e-8, 0))
+    updates.adam(w, dw, m, v, *numbers)
+    np.testing.assert_allclose(np.stack([w, m, v], axis=1), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_running_means_never_become_subnormal() -> None:
+    tiny = updates.tiny(np.dtype(np.float32))
+    w, dw, v = np.ones(3, np.float32), np.zeros(3, np.float32), np.float32([1e-29, -1e-31, 1.0])
+    updates.sgd_momentum(w, dw, v, *map(np.float32, (0.1, 0, 0.5, 1, 0, 0)), tiny)
+    np.testing.assert_array_equal(v, np.float32([5e-30, 0, 0.5]))
+    v[:] = [1e-29, -1e-31, np.nan]
+    updates.sgd_momentum(w, dw, v, *map(np.float32, (0.1, 0, 0.5, 1, 0, 0)), tiny)
+    assert np.isnan(v[2])
