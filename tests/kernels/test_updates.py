@@ -22,7 +22,7 @@ def arrays(size: int, dtype: type) -> list[np.ndarray]:
 def test_sgd_momentum(size: int, dtype: type, tolerance: float, weight_decay: float, nesterov: bool) -> None:
     w, dw, v, _ = arrays(size, dtype)
     expected = [
-        loops.sgd_update(*numbers, 0.2, weight_decay, 0.9, 0.7, nesterov) for numbers in zip(w, dw, v, strict=False)
+        loops.sgd_update(*numbers, 0.2, weight_decay, 0.9, 0.7, nesterov) for numbers in zip(w, dw, v, strict=True)
     ]
     numbers = map(dtype, (0.2, weight_decay, 0.9, 0.7, 0.9 if nesterov else 0, nesterov, 0))
     updates.sgd_momentum(w, dw, v, *numbers)
@@ -33,7 +33,7 @@ def test_sgd_momentum(size: int, dtype: type, tolerance: float, weight_decay: fl
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 2e-6)])
 def test_sgd(size: int, dtype: type, tolerance: float) -> None:
     w, dw, _, _ = arrays(size, dtype)
-    expected = [loops.sgd_update(*numbers, 0, 0.2, 0.1, 0, 1, False)[0] for numbers in zip(w, dw, strict=False)]
+    expected = [loops.sgd_update(*numbers, 0, 0.2, 0.1, 0, 1, False)[0] for numbers in zip(w, dw, strict=True)]
     updates.sgd(w, dw, dtype(0.2), dtype(0.1))
     np.testing.assert_allclose(w, expected, rtol=tolerance, atol=tolerance)
 
@@ -46,7 +46,7 @@ def test_adam(size: int, dtype: type, tolerance: float, weight_decay: float) -> 
     t, lr, betas = 3, 0.2, (0.9, 0.99)
     expected = [
         loops.adam_update(*map(float, numbers), t, lr, weight_decay, betas, 1e-8)
-        for numbers in zip(w, dw, m, v, strict=False)
+        for numbers in zip(w, dw, m, v, strict=True)
     ]
     corrections = lr / (1 - betas[0] ** t), 1 - lr * weight_decay
     root = 1 / np.sqrt(1 - betas[1] ** t)
