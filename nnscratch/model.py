@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import copy
+import threading
 from typing import Any, Self
 
 import numpy as np
 
+from nnscratch.kernels.threads import single_threaded_blas
 from nnscratch.layers import Layer
+from nnscratch.layers.base import check_finite
+from nnscratch.stages import Single, Stage, plan
 from nnscratch.summary import summary
 
 
@@ -16,6 +19,8 @@ class Sequential:
 
     Arguments
         layers : the layers, from input to output
+        fuse   : run layers that belong together, such as convolution, ReLU and max pooling, in one pass
+            (`nnscratch.stages`); False runs each by its own methods. Both give the same numbers, to rounding.
 
     Shapes
         x (N, ...) as the first layer takes it;  y, dy (N, ...) as the last layer gives it
@@ -44,37 +49,52 @@ class Sequential:
     """
 
     layers: list[Layer]
+    fuse: bool
 
-    def __init__(self, *layers: Layer) -> None:
+    def __init__(self, *layers: Layer, fuse: bool = True) -> None:
         for layer in layers:
             if not isinstance(layer, Layer):
                 raise ValueError(f"Sequential: got {layer!r}, expected layers; pass them as Sequential(*layers)")
         if not layers or len({id(layer) for layer in layers}) < len(layers):
             raise ValueError("Sequential: got no layer, or one layer object twice, expected distinct layers")
         self.layers = list(layers)
+        self.fuse = fuse
+        self._planned: list[Layer] = []
+        self._stages: list[Stage] = []
+        self._lock = threading.RLock()
         self._seen_shape: tuple[int, ...] | None = None
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """y, (N, ...), in the dtype of the parameters; keeps what `backward` needs if `training`."""
-        y = x
-        for layer in self.layers:
-            y = layer.forward(y, training)
-        self._seen_shape = x.shape[1:]
-        return y
+        """y, (N, ...), in the dtype of the parameters; keeps what `backward` needs if `training`.
+
+        y is the caller's own; x must stay unchanged until `backward` has used it.
+        """
+        with self._lock, single_threaded_blas():
+            stages = self._plan()
+            if isinstance(x, np.ndarray):
+                check_finite(self.layers[0], "x", x)
+            y = x
+            for stage in stages:
+                y = stage.forward(y, training)
+            self._seen_shape = x.shape[1:]
+            return y.copy() if self.fuse else y
 
     def backward(self, dy: np.ndarray, input_gradient: bool = False) -> np.ndarray | None:
         """Sets the `grads` of every layer from dy = dL/dy; returns dx only if `input_gradient`, else None.
 
         Nobody reads the gradient of the input while training, and for a convolution on large images it is the most
-        expensive of all.
+        expensive of all. The arrays in `grads` are the network's own, overwritten by the next `backward`: copy those
+        that you want to keep.
         """
-        first = 0 if input_gradient else next((i for i, layer in enumerate(self.layers) if layer.params), 0)
-        for layer in reversed(self.layers[first + 1 :]):
-            dy = layer.backward(dy)
-        if input_gradient:
-            return self.layers[0].backward(dy)
-        self.layers[first].backward_parameters(dy)
-        return None
+        with self._lock, single_threaded_blas():
+            stages = self._plan()
+            learning = (i for i, stage in enumerate(stages) if any(layer.params for layer in stage.layers))
+            first = 0 if input_gradient else next(learning, 0)
+            gradient: np.ndarray | None = dy
+            for i in range(len(stages) - 1, first - 1, -1):
+                assert gradient is not None  # every stage before the last one to run was asked for it
+                gradient = stages[i].backward(gradient, input_gradient=input_gradient or i > first)
+            return gradient.copy() if gradient is not None and self.fuse else gradient
 
     def predict(self, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """y for as many x as there are, `batch_size` at a time so that memory stays bounded; dropout is off.
@@ -89,9 +109,21 @@ class Sequential:
 
     def astype(self, dtype: Any) -> Self:
         """A copy of the network that computes in `dtype`: float32 to train, float64 to check."""
-        model = copy.deepcopy(self)
-        model.layers = [layer.astype(dtype) for layer in self.layers]
-        return model
+        return type(self)(*(layer.astype(dtype) for layer in self.layers), fuse=self.fuse)
+
+    def _plan(self) -> list[Stage]:
+        """The stages of the layers as they are now: somebody may have changed the list."""
+        if self._planned != self.layers:
+            self._planned = list(self.layers)
+            self._stages = plan(self.layers) if self.fuse else [Single(layer) for layer in self.layers]
+        return self._stages
+
+    def __getstate__(self) -> dict[str, Any]:
+        # For copies: locks cannot be copied, and stages with their buffers are made again when needed.
+        return {**self.__dict__, "_lock": None, "_planned": [], "_stages": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state | {"_lock": threading.RLock()}
 
     def summary(self, input_shape: tuple[int, ...] | None = None) -> str:
         """A table for print(): layer, output shape, parameters, multiply-adds, bytes kept, receptive field.

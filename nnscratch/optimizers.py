@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.kernels import updates
-from nnscratch.kernels.updates import tiny
+from nnscratch.kernels.updates import numbers, tiny
 from nnscratch.optimizer import Optimizer, in_range
 
 if TYPE_CHECKING:
@@ -101,24 +101,15 @@ class SGD(Optimizer):
         self._has_velocity = False
 
     def _update(self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], weight_decay: float) -> None:
-        number, (v,) = w.dtype.type, means
+        (v,) = means
         if self.momentum == 0:
-            updates.sgd(w, dw, number(self.lr), number(weight_decay))
+            updates.sgd(w, dw, *numbers(w.dtype, self.lr, weight_decay))
             return
         # The first v is g itself: what was there before counts 0 times, and g is not dampened.
         momentum, keep = (self.momentum, 1 - self.dampening) if self._has_velocity else (0.0, 1.0)
-        updates.sgd_momentum(
-            w,
-            dw,
-            v,
-            number(self.lr),
-            number(weight_decay),
-            number(momentum),
-            number(keep),
-            number(self.momentum if self.nesterov else 0),
-            number(self.nesterov),
-            tiny(w.dtype),
-        )
+        ahead = self.momentum if self.nesterov else 0.0
+        scalars = numbers(w.dtype, self.lr, weight_decay, momentum, keep, ahead, self.nesterov)
+        updates.sgd_momentum(w, dw, v, *scalars, tiny(w.dtype))
 
     def __repr__(self) -> str:
         return (
@@ -183,22 +174,12 @@ class Adam(Optimizer):
         super().__init__(model, lr=lr, weight_decay=weight_decay, memory=2)
 
     def _update(self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], weight_decay: float) -> None:
-        number, (m, v), (beta1, beta2) = w.dtype.type, means, self.betas
-        updates.adam(
-            w,
-            dw,
-            m,
-            v,
-            number(self.lr / (1 - beta1**self.steps)),
-            number(1 - self.lr * weight_decay),
-            number(beta1),
-            number(1 - beta1),
-            number(beta2),
-            number(1 - beta2),
-            number(1 / math.sqrt(1 - beta2**self.steps)),
-            number(self.epsilon),
-            tiny(w.dtype),
-        )
+        (m, v), (beta1, beta2) = means, self.betas
+        # The corrections for the start at 0 are plain numbers: they are taken out of the pass over the arrays.
+        step, shrink = self.lr / (1 - beta1**self.steps), 1 - self.lr * weight_decay
+        root_correction = 1 / math.sqrt(1 - beta2**self.steps)
+        scalars = numbers(w.dtype, step, shrink, beta1, 1 - beta1, beta2, 1 - beta2, root_correction, self.epsilon)
+        updates.adam(w, dw, m, v, *scalars, tiny(w.dtype))
 
     def __repr__(self) -> str:
         return (

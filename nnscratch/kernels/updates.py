@@ -13,6 +13,12 @@ import numpy as np
 from numba import njit
 
 
+def numbers(dtype: np.dtype[Any], *values: float) -> list[Any]:
+    """The values in `dtype`; one that is too large for it becomes infinite, and the training will say so."""
+    with np.errstate(over="ignore"):
+        return [dtype.type(value) for value in values]
+
+
 def tiny(dtype: np.dtype[Any]) -> Any:
     """What counts as on its way to a subnormal number: 1e8 times the smallest normal one; float32 1e-30."""
     return dtype.type(1e8 * float(np.finfo(dtype).tiny))

@@ -72,12 +72,7 @@ class Layer:
         Raises
             RuntimeError : there was no forward(training=True), or a backward already used it
         """
-        if name not in self.__dict__:
-            raise RuntimeError(
-                f"{self!r}: got backward without a forward(training=True) before it, expected one forward for each "
-                "backward; call forward(x, training=True) first"
-            )
-        return self.__dict__.pop(name)
+        return take(self, name, self)
 
     def draw_parameters(self, weight_shape: tuple[int, ...], rng: np.random.Generator | int | None, dtype: Any) -> None:
         """Makes params["weight"] of `weight_shape`, and params["bias"], one for each output, if `self.bias`.
@@ -123,15 +118,39 @@ class Layer:
         return f"{name}({', '.join(parts)})"
 
 
+def take(owner: object, name: str, layer: Layer) -> Any:
+    """Returns what forward(training=True) kept as `owner.name` and forgets it; `layer` is named in the error.
+
+    Raises
+        RuntimeError : there was no forward(training=True), or a backward already used it
+    """
+    if name not in owner.__dict__:
+        raise RuntimeError(
+            f"{layer!r}: got backward without a forward(training=True) before it, expected one forward for each "
+            "backward; call forward(x, training=True) first"
+        )
+    return owner.__dict__.pop(name)
+
+
 def check_input(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: int | None = None) -> None:
-    """Stops an x that `layer` cannot compute with.
+    """Stops an x that `layer` cannot compute with: `check_shape` and `check_finite`.
+
+    Raises
+        ValueError     : not an array, or of a wrong dtype or shape
+        NotFiniteError : holds NaN or infinity
+    """
+    check_shape(layer, x, ndim, channels)
+    check_finite(layer, "x", x)
+
+
+def check_shape(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: int | None = None) -> None:
+    """Stops an x that is no array of the layer's dtype and of the shape that it takes.
 
     ndim     : the number of axes that x must have, the leading N included; None for any from one up
     channels : the length that x's last axis must have; None for any
 
     Raises
-        ValueError     : not an array, or of a wrong dtype or shape
-        NotFiniteError : holds NaN or infinity
+        ValueError : not an array, or of a wrong dtype or shape
     """
     if not isinstance(x, np.ndarray):
         raise ValueError(f"{layer!r}: got {type(x).__name__}, expected a NumPy array; wrap it in np.asarray(x, dtype)")
@@ -144,7 +163,6 @@ def check_input(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: 
         last = "C" if channels is None else str(channels)
         shape = {2: f"(N, {last})", 4: f"(N, H, W, {last})"}.get(ndim or 0, "(N, ...)")
         raise ValueError(f"{layer!r}: got x of shape {x.shape}, expected {shape}; {_shape_fix(x, ndim, channels)}")
-    check_finite(layer, "x", x)
 
 
 def _shape_fix(x: np.ndarray, ndim: int | None, channels: int | None) -> str:

@@ -55,11 +55,16 @@ class Dropout(Layer):
         check_input(self, x)
         if not training:
             return x
-        # float32 numbers are drawn twice as fast, and 24 bits of chance are plenty.
-        kept = self.rng.random(x.shape, dtype=np.float32) >= self.p
-        self.mask = kept * x.dtype.type(1 / (1 - self.p))
+        self.mask = self.draw_mask(x)
         y: np.ndarray = x * self.mask
         return y
+
+    def draw_mask(self, x: np.ndarray) -> np.ndarray:
+        """A new mask for x: 1 / (1 - p) or 0, in x's shape and dtype."""
+        # float32 numbers are drawn twice as fast, and 24 bits of chance are plenty.
+        kept = self.rng.random(x.shape, dtype=np.float32) >= self.p
+        mask: np.ndarray = kept * x.dtype.type(1 / (1 - self.p))
+        return mask
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         mask = self.take("mask")

@@ -1,0 +1,56 @@
+"""Dense, then ReLU, then dropout, as one stage: the product goes where it stays, and one pass does all the rest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnscratch.kernels.matmul import matmul
+from nnscratch.kernels.pointwise import bias_relu_mask, relu_mask_backward
+from nnscratch.layers import Dense, Dropout, Layer, ReLU
+from nnscratch.layers.base import check_gradient, check_shape, take
+from nnscratch.stages.base import Buffers, Stage
+
+
+class DenseStage(Stage):
+    """y = dropout(relu(x W + b)); ReLU and dropout are optional.
+
+    Shapes
+        x, dx : (N, n_in)      y, dy : (N, n_out)
+    """
+
+    def __init__(self, dense: Dense, relu: ReLU | None = None, dropout: Dropout | None = None) -> None:
+        self.dense, self.dropout = dense, dropout
+        self.rectified = relu is not None
+        self.layers: list[Layer] = [layer for layer in (dense, relu, dropout) if layer is not None]
+        self.buffers = Buffers()
+
+    def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
+        dense = self.dense
+        check_shape(dense, x, ndim=2, channels=dense.n_in)
+        use = "training" if training else "inference"  # a look at other rows must not disturb a step under way
+        y = self.buffers.get(f"{use} y", (len(x), dense.n_out), x.dtype)
+        matmul(x, dense.params["weight"], out=y)
+        mask = None
+        if training and self.dropout is not None:
+            mask = self.dropout.draw_mask(y)
+        bias_relu_mask(y, dense.params.get("bias"), self.rectified, mask)
+        if training:
+            self.kept = x, y, mask
+        return y
+
+    def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
+        dense = self.dense
+        x, y, mask = take(self, "kept", dense)
+        check_gradient(self.layers[-1], dy, y.shape, y.dtype)
+        if self.rectified or mask is not None:
+            dz = self.buffers.get("dz", y.shape, y.dtype)
+            relu_mask_backward(dy, y, self.rectified, mask, dz)
+        else:
+            dz = dy
+        weight = dense.params["weight"]
+        dense.grads["weight"] = matmul(x.T, dz, out=self.buffers.get("dweight", weight.shape, weight.dtype))
+        if dense.bias:
+            dense.grads["bias"] = dz.sum(axis=0)
+        if not input_gradient:
+            return None
+        return matmul(dz, weight.T, out=self.buffers.get("dx", x.shape, x.dtype))
