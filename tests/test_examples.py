@@ -61,7 +61,8 @@ def test_train_and_predict(arguments: list[object], folder: Path, tmp_path: Path
     done = run(*arguments, "--data", folder / "training.csv", "--out", out)  # type: ignore[arg-type]
     assert done.stderr == ""  # no progress bar in a pipe
     assert "the mean face gets" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 160
+    summary = [line for line in done.stdout.splitlines() if str(out) not in line]  # the folder's name may be long
+    assert max(map(len, summary)) <= 80
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["ratio"] == metrics["rmse_px"] / metrics["mean_face_rmse_px"] > 0
     assert {"per_point", "epochs", "seconds", "images_per_second", "config"} <= set(metrics)

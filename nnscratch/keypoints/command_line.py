@@ -85,11 +85,14 @@ def start(parser: Parser) -> Task:
     arguments = parser.parse_args()
     _check_folder(parser, arguments.out)
     set_threads(arguments.threads)
-    faces = load_faces(arguments.data) if arguments.data else generate_faces(_GENERATED_FACES, seed=arguments.seed)
     name = arguments.data or "generated"
+    if sys.stderr.isatty():
+        print(f"reading {name} ..." if arguments.data else f"drawing {_GENERATED_FACES:,} faces ...", file=sys.stderr)
+    faces = load_faces(arguments.data) if arguments.data else generate_faces(_GENERATED_FACES, seed=arguments.seed)
     faces = usable_rows(faces, arguments.rows, name)
     train, validation = split_random(faces, 0.15, seed=arguments.seed)
-    print(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({name}, {arguments.rows} rows)")
+    source = f"{Path(name).name}, {arguments.rows} rows"
+    print(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({source})", flush=True)
     limit = arguments.time_limit
     return Task(arguments, train, validation, None if limit is None else began + 60 * limit)
 

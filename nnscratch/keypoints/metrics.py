@@ -87,15 +87,15 @@ class Score:
             return "No label to score against: these faces have no points."
         if not math.isfinite(self.rmse_px):
             return "The predictions are not finite: the network has diverged. Lower the learning rate."
-        numbers = f"RMSE {self.rmse_px:.2f} px; the mean face gets {self.mean_face_rmse_px:.2f} px"
-        numbers += f" (ratio {self.ratio:.2f})"
+        numbers = f"RMSE {self.rmse_px:.2f} px; the mean face gets {self.mean_face_rmse_px:.2f} px: "
+        numbers += f"ratio {self.ratio:.2f}"
         if self.ratio >= 1:
-            return f"{numbers}.\nThe network has learnt nothing: the mean face, whatever the picture, does as well."
+            return f"{numbers}.\nIt has learnt nothing: the mean face, whatever the picture, does as well."
         points = sorted((error, point) for point, error in self.per_point.items() if not math.isnan(error))
         (best, best_point), (worst, worst_point) = points[0], points[-1]
         return (
-            f"{numbers}: {1 - self.ratio:.0%} less error than the mean face.\n"
-            f"Best point {best_point} {best:.2f} px, worst {worst_point} {worst:.2f} px."
+            f"{numbers}, {1 - self.ratio:.0%} less error.\n"
+            f"Best: {best_point} {best:.2f} px; worst: {worst_point} {worst:.2f} px."
         )
 
 
@@ -112,8 +112,8 @@ def score(predicted: np.ndarray, true: np.ndarray, face: np.ndarray) -> Score:
 
     >>> true = np.full((1, 15, 2), 30.0)
     >>> print(score(true + 1, true, np.full((15, 2), 34.0)).verdict())
-    RMSE 1.00 px; the mean face gets 4.00 px (ratio 0.25): 75% less error than the mean face.
-    Best point left_eye_center 1.00 px, worst right_eyebrow_outer_end 1.00 px.
+    RMSE 1.00 px; the mean face gets 4.00 px: ratio 0.25, 75% less error.
+    Best: left_eye_center 1.00 px; worst: right_eyebrow_outer_end 1.00 px.
     """
     if face.shape != (len(POINTS), 2):
         raise ValueError(f"score: face is {face.shape}; expected (15, 2); give mean_face(training points)")

@@ -102,8 +102,7 @@ def _files_of_earlier_run(out: Path) -> set[str]:
 
 
 def _report(result: Score, metrics: dict[str, Any], history: History, out: Path, files: list[str]) -> None:
-    faces = metrics["config"]["validation_faces"]
     minutes, speed = metrics["seconds"] / 60, metrics["images_per_second"]
     print(f"trained {minutes:.1f} min, {metrics['epochs']} epochs, {speed:,.0f} images/s: {history.stopped}")
-    print(f"on {faces:,} validation faces: {result.verdict()}")
+    print(result.verdict())
     print(f"written to {out}/: {METRICS_FILE}, {files[0]} and {len(files) - 1} more")

@@ -92,7 +92,7 @@ def test_score_sets_both_beside_each_other() -> None:
 def test_verdict_of_a_network_that_has_learnt() -> None:
     predicted, true = predicted_and_true()
     verdict = score(predicted, true, mean_face(true)).verdict()
-    assert "less error than the mean face" in verdict
+    assert "87% less error" in verdict
     assert "learnt nothing" not in verdict
     assert len(verdict.splitlines()) == 2
     assert "nan" not in verdict
