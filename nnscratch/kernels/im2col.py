@@ -14,7 +14,7 @@ Source: Chellapilla, Puri & Simard, "High Performance Convolutional Neural Netwo
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, uint64
 
 from nnscratch.kernels.threads import in_blocks
 
@@ -22,6 +22,9 @@ Pair = tuple[int, int]
 
 # Bytes of columns that a block may take: the L2 cache of today's cores is 0.5 to 2 MB, and output rows share it.
 _COLUMN_BYTES = 1 << 20
+# Runs of memory from this length on are copied a vector at a time, shorter ones number by number. Indices into runs are
+# uint64: a signed one would be tested for Python's negative indices, and that test keeps a loop from being vectorised.
+_SHORT_RUN = 16
 # dweight is summed in this many partial sums, whatever the threads, so that its bits do not depend on them.
 _PARTIAL_SUMS = 8
 
@@ -29,6 +32,15 @@ _PARTIAL_SUMS = 8
 def output_size(size: int, kernel_size: int, stride: int, padding: int = 0) -> int:
     """The number of whole windows along one axis: floor((size + 2*padding - kernel_size) / stride) + 1."""
     return (size + 2 * padding - kernel_size) // stride + 1
+
+
+@njit(nogil=True, cache=True)
+def _run_length(offsets: np.ndarray) -> np.uint64:
+    """The number of offsets that follow each other in memory from the first one on; a window is runs of this length."""
+    run = np.uint64(1)
+    while run < len(offsets) and offsets[run] == offsets[0] + np.int64(run):
+        run += np.uint64(1)
+    return run
 
 
 @njit(nogil=True, cache=True)
@@ -40,9 +52,16 @@ def im2col(x: np.ndarray, starts: np.ndarray, offsets: np.ndarray, columns: np.n
     offsets : (K,), from a window's beginning to each of its numbers; K = k_h * k_w * C
     columns : (P, K), overwritten
     """
-    for p in range(columns.shape[0]):
-        for k in range(columns.shape[1]):
-            columns[p, k] = x[starts[p] + offsets[k]]
+    run = _run_length(offsets)
+    for p in range(uint64(columns.shape[0])):
+        if run < _SHORT_RUN:
+            for k in range(columns.shape[1]):
+                columns[p, k] = x[starts[p] + offsets[k]]
+        else:
+            for first in range(uint64(0), uint64(columns.shape[1]), run):
+                source = uint64(starts[p] + offsets[first])
+                for k in range(run):
+                    columns[p, first + k] = x[source + k]
 
 
 @njit(nogil=True, cache=True)
@@ -53,9 +72,16 @@ def col2im(columns: np.ndarray, starts: np.ndarray, offsets: np.ndarray, x: np.n
     x : flat, the memory of (n, H, W, C), padding included; overwritten
     """
     x[:] = 0
-    for p in range(columns.shape[0]):
-        for k in range(columns.shape[1]):
-            x[starts[p] + offsets[k]] += columns[p, k]
+    run = _run_length(offsets)
+    for p in range(uint64(columns.shape[0])):
+        if run < _SHORT_RUN:
+            for k in range(columns.shape[1]):
+                x[starts[p] + offsets[k]] += columns[p, k]
+        else:
+            for first in range(uint64(0), uint64(columns.shape[1]), run):
+                to = uint64(starts[p] + offsets[first])
+                for k in range(run):
+                    x[to + k] += columns[p, first + k]
 
 
 def windows(shape: tuple[int, ...], kernel_size: Pair, stride: Pair) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
 
@@ -27,10 +28,13 @@ _blas_users = 0
 
 
 def available_cores() -> int:
-    """The number of cores that this process may use: its CPU affinity where the system has such a thing."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """The number of cores that this process may use: its CPU affinity and its cgroup's share, where there are such."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, int(quota) // int(period)))
+    except (OSError, ValueError):  # no cgroup (version 2), or no limit: "max 100000"
+        return cores
 
 
 def set_threads(threads: int | None) -> None:
@@ -56,7 +60,10 @@ def set_threads(threads: int | None) -> None:
 
 def get_threads() -> int:
     """The number of threads that kernels use."""
-    return available_cores() if _threads is None else _threads
+    global _threads
+    if _threads is None:
+        _threads = available_cores()
+    return _threads
 
 
 @contextmanager

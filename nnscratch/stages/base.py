@@ -1,9 +1,6 @@
-"""What every stage has in common: the layers it stands for, and arrays that are used again."""
+"""What every stage has in common."""
 
 from __future__ import annotations
-
-import math
-from typing import Any
 
 import numpy as np
 
@@ -28,28 +25,3 @@ class Stage:
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         """Sets the layers' `grads`; dx if `input_gradient`, else None."""
         raise NotImplementedError
-
-
-class Buffers:
-    """Arrays by name that grow to the largest size asked for and are then used again and again.
-
-    A training loop that asks for the same arrays in every step allocates them once; the smaller batch at the end of an
-    epoch gets the front of the large one.
-
-    >>> buffers = Buffers()
-    >>> large = buffers.get("y", (4, 3), np.float32)
-    >>> small = buffers.get("y", (2, 3), np.float32)
-    >>> np.shares_memory(large, small)
-    True
-    """
-
-    def __init__(self) -> None:
-        self._memory: dict[str, np.ndarray] = {}
-
-    def get(self, name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """An array of this shape and dtype; its content is what the last user left."""
-        size = math.prod(shape)
-        memory = self._memory.get(name)
-        if memory is None or memory.size < size or memory.dtype != dtype:
-            memory = self._memory[name] = np.empty(size, dtype)
-        return memory[:size].reshape(shape)

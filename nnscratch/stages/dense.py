@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.kernels.matmul import matmul
+from nnscratch.kernels.memory import Buffers
 from nnscratch.kernels.pointwise import bias_relu_mask, relu_mask_backward
 from nnscratch.layers import Dense, Dropout, Layer, ReLU
 from nnscratch.layers.base import check_gradient, check_shape, take
-from nnscratch.stages.base import Buffers, Stage
+from nnscratch.stages.base import Stage
 
 
 class DenseStage(Stage):

@@ -1,13 +1,22 @@
-"""Which layers are executed together: the one place where that is decided."""
+"""Which layers are executed together, and by which kernel: the one place where that is decided."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from nnscratch.layers import Dense, Dropout, Layer, ReLU
+from nnscratch.kernels.fused_backward import MOST_CHANNELS
+from nnscratch.layers import Conv2D, Dense, Dropout, Layer, MaxPool2D, ReLU
+from nnscratch.layers.base import both
 from nnscratch.stages.base import Stage
+from nnscratch.stages.conv_pool import ConvPoolStage
 from nnscratch.stages.dense import DenseStage
+from nnscratch.stages.direct_chain import DirectChain
 from nnscratch.stages.single import Single
+
+# Up to so many channels, a GEMM of columns is too thin to be fast, and the direct kernel is faster, forward and
+# backward: benchmarks/kernels.py shows where they cross.
+DIRECT_CHANNELS_IN = 16
+DIRECT_CHANNELS_OUT = 32
 
 
 def plan(layers: Sequence[Layer]) -> list[Stage]:
@@ -16,22 +25,48 @@ def plan(layers: Sequence[Layer]) -> list[Stage]:
     Only the very classes are recognised: a subclass may compute something else, and runs as it is.
 
     >>> import nnscratch as nn
-    >>> [len(stage.layers) for stage in plan([nn.Flatten(), nn.Dense(4, 3), nn.ReLU(), nn.Dense(3, 2)])]
-    [1, 2, 1]
+    >>> def conv(c_in, c_out):
+    ...     return nn.Conv2D(c_in, c_out, 3), nn.ReLU(), nn.MaxPool2D(2)
+    >>> for stage in plan([*conv(1, 8), *conv(8, 32), *conv(32, 64), nn.Flatten(), nn.Dense(4, 3), nn.ReLU()]):
+    ...     print(type(stage).__name__, len(stage.layers))
+    DirectChain 6
+    ConvPoolStage 3
+    Single 1
+    DenseStage 2
     """
-    return list(_stages(list(layers)))
+    rest = list(layers)
+    stages: list[Stage] = []
+    while rest:
+        stages.append(_first_stage(rest))
+        rest = rest[len(stages[-1].layers) :]
+    return stages
 
 
-def _stages(layers: list[Layer]) -> Iterator[Stage]:
-    while layers:
-        kinds = [type(layer) for layer in layers[:3]]
-        if kinds == [Dense, ReLU, Dropout]:
-            used, stage = 3, DenseStage(*layers[:3])  # type: ignore[arg-type]
-        elif kinds[:2] == [Dense, ReLU]:
-            used, stage = 2, DenseStage(*layers[:2])  # type: ignore[arg-type]
-        elif kinds[:1] == [Dense]:
-            used, stage = 1, DenseStage(layers[0])  # type: ignore[arg-type]
-        else:
-            used, stage = 1, Single(layers[0])  # type: ignore[assignment]
-        yield stage
-        layers = layers[used:]
+def _first_stage(layers: list[Layer]) -> Stage:
+    chain: list[tuple[Conv2D, ReLU, MaxPool2D]] = []
+    while (triple := _conv_relu_pool(layers[3 * len(chain) :])) and _is_thin(triple[0]):
+        chain.append(triple)
+    if chain:
+        return DirectChain(*chain)
+    if triple:
+        return ConvPoolStage(*triple)
+    dense, relu, dropout = (*layers[:3], None, None)[:3]
+    if type(dense) is not Dense:
+        return Single(layers[0])
+    if type(relu) is not ReLU:
+        return DenseStage(dense)
+    return DenseStage(dense, relu, dropout if type(dropout) is Dropout else None)
+
+
+def _conv_relu_pool(layers: list[Layer]) -> tuple[Conv2D, ReLU, MaxPool2D] | None:
+    """The first three layers, if they are a convolution of stride 1, ReLU, and pooling of 2x2 side by side."""
+    conv, relu, pool = (*layers[:3], None, None, None)[:3]
+    if type(conv) is not Conv2D or type(relu) is not ReLU or type(pool) is not MaxPool2D:
+        return None
+    side_by_side = both(pool.pool_size) == (2, 2) == both(pool.pool_size if pool.stride is None else pool.stride)
+    fits = both(conv.stride) == (1, 1) and side_by_side and conv.c_out <= MOST_CHANNELS
+    return (conv, relu, pool) if fits else None
+
+
+def _is_thin(conv: Conv2D) -> bool:
+    return both(conv.padding) == (0, 0) and conv.c_in <= DIRECT_CHANNELS_IN and conv.c_out <= DIRECT_CHANNELS_OUT

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +77,13 @@ def test_bad_number_of_threads(threads: object) -> None:
 def test_default_is_all_cores() -> None:
     set_threads(None)
     assert get_threads() == available_cores() >= 1
+
+
+@pytest.mark.parametrize(("limit", "cores"), [("max 100000", 8), ("150000 100000", 1), ("300000 100000", 3), ("?", 8)])
+def test_the_share_of_a_container_is_respected(limit: str, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    monkeypatch.setattr(Path, "read_text", lambda path: limit)
+    assert available_cores() == cores
 
 
 def test_called_from_several_threads_at_once() -> None:

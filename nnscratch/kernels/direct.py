@@ -1,0 +1,171 @@
+"""Convolution + bias + ReLU + 2x2 max pooling in one pass, for few channels: forward. (Backward: direct_backward.py.)
+
+A block of B images lies image innermost, (C, H, W*B): the image's columns of im2col then need not be made at all,
+
+    columns[t, l] = x[offsets[t] + l]         t = (i,j,c) a tap of the kernel, l = (w,b) a place in an output row
+    conv[o, l]    = bias[o] + sum over t of weight[t,o] * columns[t, l]
+
+since moving by a tap is moving by a constant. It is a GEMM whose one matrix is the image itself, with long rows of
+vectors whatever the number of channels. Two rows of conv, a few outputs at a time, stay in the first-level cache until
+they are pooled: the full-resolution activation never reaches memory, only the pooled value and a byte for its place.
+
+One block a call, on one thread; the caller shares out the blocks. B may be anything: a block of 1 runs along the row.
+
+Sources: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures" (2018);
+the layout is the CHWN of Krizhevsky's cuda-convnet (2012).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from nnscratch.kernels.vector_pooling import pool_vector
+from nnscratch.kernels.vector_products import multiply_rows
+from nnscratch.kernels.vectors import VECTOR_BYTES, copy_number, lanes, transpose_square
+
+# Conv row vectors between two poolings: 2 rows of 4 outputs take 12 kB of the first-level cache, x has the rest.
+_CHUNK_VECTORS = 24
+
+
+@njit(nogil=True)
+def scratch(like: np.ndarray, size: int) -> tuple[np.ndarray, int]:
+    """Memory for `size` numbers of like's dtype, and the position in it where a cache line begins."""
+    memory = np.empty(size + VECTOR_BYTES // like.itemsize, like.dtype)
+    return memory, (-memory.ctypes.data % VECTOR_BYTES) // like.itemsize
+
+
+@njit(nogil=True)
+def row_step(length: int, n: int) -> int:
+    """From a row of scratch to the next: on a vector's border, with two vectors of room for whatever overshoots."""
+    return (length + 3 * n - 1) // n * n
+
+
+@njit(nogil=True)
+def tap_offsets(k_h: int, k_w: int, channels: int, plane: int, row: int, images: int) -> np.ndarray:
+    """offsets[(i,j,c)] = c*plane + i*row + j*images: from an output's place to the number that its tap reads."""
+    offsets = np.empty(k_h * k_w * channels, np.int64)
+    t = 0
+    for i in range(k_h):
+        for j in range(k_w):
+            for c in range(channels):
+                offsets[t] = c * plane + i * row + j * images
+                t += 1
+    return offsets
+
+
+@njit(nogil=True)
+def group(left: int) -> int:
+    """How many outputs are computed at a time when so many are left: they share each load of x."""
+    if left >= 4:
+        return 4
+    return 2 if left >= 2 else 1
+
+
+@njit(nogil=True)
+def _pool_row(
+    rows: np.ndarray, at: int, step: int, images: int, windows: int, y: np.ndarray, argmax: np.ndarray, to: int
+) -> None:
+    """ReLU and 2x2 max of two conv rows, (w,b), at rows[at:] and rows[at + step:], into y and argmax from `to`."""
+    n = lanes(rows)
+    if images == 1:
+        for w in range(0, windows, n):
+            pool_vector(rows, at + 2 * w, step, None, y, argmax, to + w, min(n, windows - w))
+        return
+    for w in range(windows):
+        for b in range(0, images, n):
+            corner, target = at + 2 * w * images + b, to + w * images + b
+            if b + n <= images:
+                pool_vector(rows, corner, step, images, y, argmax, target, None)
+            else:
+                pool_vector(rows, corner, step, images, y, argmax, target, images - b)
+
+
+@njit(nogil=True, cache=True)
+def forward(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, images: int, y: np.ndarray, argmax: np.ndarray
+) -> None:
+    """y = max over 2x2 of max(0, conv(x, weight) + bias), without padding; an odd last row or column is dropped.
+
+    x      : (C, H, W*B), B = images
+    weight : (k_h, k_w, C, O);  bias : (O,)
+    y      : (O, H_p, W_p*B), H_p = (H - k_h + 1) // 2, W_p likewise; overwritten
+    argmax : as y, uint8; overwritten: the place of the maximum in its window, row*2 + column, the first of them on a
+             tie; 4 where no conv is above 0, so that ReLU stops the gradient
+    All contiguous; x best from memory.empty, on a cache line: a vector that straddles two lines costs two loads.
+    """
+    k_h, k_w, c_in, c_out = weight.shape
+    height, row = x.shape[1], x.shape[2]
+    h_pooled, row_pooled = y.shape[1], y.shape[2]
+    w_pooled = row_pooled // images
+    offsets = tap_offsets(k_h, k_w, c_in, height * row, row, images)
+    chunk = max(1, _CHUNK_VECTORS * lanes(x) // (2 * images))
+    step = row_step(2 * chunk * images, lanes(x))
+    conv, start = scratch(x, 8 * step)
+    for h in range(h_pooled):
+        for w in range(0, w_pooled, chunk):
+            windows = min(chunk, w_pooled - w)
+            at = 2 * h * row + 2 * w * images
+            length = 2 * windows * images
+            o = 0
+            while o < c_out:
+                # Output q of this group has its two conv rows at start + q*2*step and one step further.
+                outputs = group(c_out - o)
+                for r in range(2):
+                    multiply_rows(
+                        x, at + r * row, offsets, 0, len(offsets), weight, c_out, bias, o, outputs,
+                        conv, start + r * step, 2 * step, length,
+                    )  # fmt: skip
+                for q in range(outputs):
+                    to = ((o + q) * h_pooled + h) * row_pooled + w * images
+                    _pool_row(conv, start + 2 * q * step, step, images, windows, y, argmax, to)
+                o += outputs
+
+
+@njit(nogil=True, cache=True)
+def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool) -> None:
+    """pack or unpack: a transpose of (B, H*W*C) into (H*W*C, B) whose rows also change order, from (hw,c) to (c,hw)."""
+    n = lanes(block)
+    height, width, channels = pictures.shape[1:]
+    size = height * width * channels
+    plane = height * width * images
+    picture_rows, block_rows = np.empty(n, np.int64), np.empty(n, np.int64)
+    for b in range(n):
+        picture_rows[b] = b * size
+    pixel = c = 0
+    for p in range(0, size, n):
+        # The next n numbers (pixel,c) of each image: rows of pictures, and the rows of the block that they go to.
+        count = min(n, size - p)
+        for k in range(count):
+            block_rows[k] = c * plane + pixel * images
+            c += 1
+            if c == channels:
+                pixel, c = pixel + 1, 0
+        done = images // n * n if count == n else 0
+        for b in range(0, done, n):
+            if packing:
+                transpose_square(pictures, b * size + p, picture_rows, block, b, block_rows)
+            else:
+                transpose_square(block, b, block_rows, pictures, b * size + p, picture_rows)
+        for b in range(done, images):
+            for k in range(count):
+                if packing:
+                    copy_number(pictures, b * size + p + k, block, block_rows[k] + b)
+                else:
+                    copy_number(block, block_rows[k] + b, pictures, b * size + p + k)
+
+
+def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
+    """block[c, h, w*B + b] = pictures[b, h, w, c]:  pictures (B, H, W, C) -> block (C, H, W*B), overwritten"""
+    if images == 1:
+        block[:] = pictures[0].transpose(2, 0, 1)
+    else:
+        _repack(pictures, block, images, True)
+
+
+def unpack(block: np.ndarray, images: int, pictures: np.ndarray) -> None:
+    """pictures[b, h, w, c] = block[c, h, w*B + b]:  block (C, H, W*B) -> pictures (B, H, W, C), overwritten"""
+    if images == 1:
+        pictures[0] = block.transpose(1, 2, 0)
+    else:
+        _repack(pictures, block, images, False)

@@ -1,0 +1,147 @@
+"""Convolution + bias + ReLU + 2x2 max pooling in one pass, for few channels: backward. (Forward: direct.py.)
+
+The gradient of conv, full resolution and three quarters zeros, never reaches memory either: a few rows of it are made
+from dy and argmax, and used while they are in cache. With g for that gradient and the letters of direct.py,
+
+    dweight[t, o] = sum over l of columns[t, l] * g[o, l]
+    dx[c, l]      = sum over (i,j,o) of weight[i,j,c,o] * g[o, l - i rows - j images]
+
+the second is the forward product again, with g between margins of zeros for the image. The zeros are multiplied: a
+vector of 16 images has one almost always, but is zero almost never.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from nnscratch.kernels.direct import group, row_step, scratch, tap_offsets
+from nnscratch.kernels.vector_pooling import add_winners, unpool_vector
+from nnscratch.kernels.vector_products import add_products, multiply_rows
+from nnscratch.kernels.vectors import lanes, sum_lanes
+
+# Vectors of g that an output has between two unpoolings: enough to pay for a tile's loads and stores of its sums.
+_CHUNK_VECTORS = 64
+
+
+@njit(nogil=True)
+def _unpool_row(
+    dy: np.ndarray, argmax: np.ndarray, at: int, images: int, windows: int, rows: np.ndarray, to: int, step: int
+) -> None:
+    """Two rows of g, at rows[to:] and rows[to + step:], from dy[at:], (w,b): its winner, and three zeros."""
+    n = lanes(dy)
+    if images == 1:
+        for w in range(0, windows, n):
+            unpool_vector(dy, argmax, at + w, rows, to + 2 * w, step, None, min(n, windows - w))
+        return
+    for w in range(windows):
+        for b in range(0, images, n):
+            source, corner = at + w * images + b, to + 2 * w * images + b
+            if b + n <= images:
+                unpool_vector(dy, argmax, source, rows, corner, step, images, None)
+            else:
+                unpool_vector(dy, argmax, source, rows, corner, step, images, images - b)
+
+
+@njit(nogil=True, cache=True)
+def backward_weight(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, images: int, dweight: np.ndarray, dbias: np.ndarray
+) -> None:
+    """dweight[i,j,c,o] = sum over h, w, images of g[o,h,w] * x[c,h+i,w+j];  dbias[o] = sum of g[o]
+
+    x          : (C, H, W*B), as in forward, B = images
+    dy, argmax : (O, H_p, W_p*B), argmax as forward made it
+    dweight    : (k_h, k_w, C, O);  dbias : (O,); overwritten with the sums of this block
+    """
+    k_h, k_w, c_in, c_out = dweight.shape
+    height, row = x.shape[1], x.shape[2]
+    h_pooled, row_pooled = dy.shape[1], dy.shape[2]
+    w_pooled = row_pooled // images
+    n = lanes(x)
+    offsets = tap_offsets(k_h, k_w, c_in, height * row, row, images)
+    # A chunk is part of a row, or several rows where they are short: the sums then stay in registers for as long.
+    windows_a_chunk = max(1, _CHUNK_VECTORS * n // (4 * images))
+    rows_a_chunk = max(1, windows_a_chunk // max(1, w_pooled))
+    windows_a_chunk = max(1, min(windows_a_chunk, w_pooled))
+    step = row_step(2 * windows_a_chunk * images, n)
+    g, start = scratch(x, 2 * rows_a_chunk * c_out * step)
+    # Until the end, every number of dweight is a vector, and of dbias likewise.
+    numbers = len(offsets) * c_out
+    total, total_start = scratch(x, row_step(numbers, n) * n)
+    total_bias, bias_start = scratch(x, row_step(c_out, n) * n)
+    total[:] = 0
+    total_bias[:] = 0
+    for h in range(0, h_pooled, rows_a_chunk):
+        rows = min(rows_a_chunk, h_pooled - h)
+        for w in range(0, w_pooled, windows_a_chunk):
+            windows = min(windows_a_chunk, w_pooled - w)
+            for o in range(c_out):
+                for r in range(rows):
+                    at = (o * h_pooled + h + r) * row_pooled + w * images
+                    to = start + 2 * (o * rows_a_chunk + r) * step
+                    _unpool_row(dy, argmax, at, images, windows, g, to, step)
+                    add_winners(dy, argmax, at, windows * images, total_bias, bias_start + o * n)
+            o = 0
+            while o < c_out:
+                outputs = group(c_out - o)
+                add_products(
+                    x, 2 * h * row + 2 * w * images, row, offsets, len(offsets),
+                    g, start + 2 * o * rows_a_chunk * step, step, 2 * rows_a_chunk * step, 2 * rows,
+                    2 * windows * images, total, total_start + o * n, c_out, outputs,
+                )  # fmt: skip
+                o += outputs
+    for k in range(0, numbers, n):
+        sum_lanes(total, total_start + k * n, dweight, k, min(n, numbers - k))
+    for o in range(0, c_out, n):
+        sum_lanes(total_bias, bias_start + o * n, dbias, o, min(n, c_out - o))
+
+
+@njit(nogil=True, cache=True)
+def backward_input(dy: np.ndarray, argmax: np.ndarray, weight: np.ndarray, images: int, dx: np.ndarray) -> None:
+    """dx[c,h,w] = sum over i, j, o of weight[i,j,c,o] * g[o,h-i,w-j], g being 0 outside
+
+    dy, argmax : (O, H_p, W_p*B), argmax as forward made it, B = images
+    weight     : (k_h, k_w, C, O)
+    dx         : (C, H, W*B), overwritten
+    """
+    k_h, k_w, c_in, c_out = weight.shape
+    height, row = dx.shape[1], dx.shape[2]
+    h_pooled, row_pooled = dy.shape[1], dy.shape[2]
+    n = lanes(dx)
+    # g[o, row % slots]: the rows that one row of dx needs and one more, since they are made in pairs. Each has k_w - 1
+    # places of zeros on both sides, so that every tap reads something; rows above and below are left out instead.
+    margin = (k_w - 1) * images
+    slots = (k_h + 2) // 2 * 2
+    step = row_step(row + margin, n)
+    g, start = scratch(dx, c_out * slots * step)
+    g[:] = 0
+    turned = np.empty((k_h, k_w, c_out, c_in), weight.dtype)
+    for i in range(k_h):
+        for j in range(k_w):
+            for o in range(c_out):
+                for c in range(c_in):
+                    turned[i, j, o, c] = weight[i, j, c, o]
+    offsets = np.empty(k_h * k_w * c_out, np.int64)
+    no_bias = np.zeros(c_in, weight.dtype)
+    for h in range(height):
+        if h % 2 == 0 and h // 2 < h_pooled:
+            for o in range(c_out):
+                to = start + (o * slots + h % slots) * step + margin
+                at = (o * h_pooled + h // 2) * row_pooled
+                _unpool_row(dy, argmax, at, images, row_pooled // images, g, to, step)
+        top, bottom = max(0, h - 2 * h_pooled + 1), min(k_h, h + 1)
+        t = top * k_w * c_out
+        for i in range(top, bottom):
+            for j in range(k_w):
+                place = (h - i) % slots * step + margin - j * images
+                for o in range(c_out):
+                    offsets[t] = place + o * slots * step
+                    t += 1
+        c = 0
+        while c < c_in:
+            channels = group(c_in - c)
+            multiply_rows(
+                g, start, offsets, top * k_w * c_out, bottom * k_w * c_out, turned, c_in, no_bias, c, channels,
+                dx, (c * height + h) * row, height * row, row,
+            )  # fmt: skip
+            c += channels

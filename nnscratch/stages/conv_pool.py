@@ -1,0 +1,51 @@
+"""Convolution, ReLU and 2x2 max pooling as one stage, for channels enough that a GEMM pays (`kernels/fused.py`)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnscratch.kernels.fused import conv_pool_forward
+from nnscratch.kernels.fused_backward import conv_pool_backward
+from nnscratch.kernels.memory import Buffers, Scratch
+from nnscratch.layers import Conv2D, MaxPool2D, ReLU
+from nnscratch.layers.base import both, check_gradient, check_shape, take
+from nnscratch.stages.base import Stage
+
+
+class ConvPoolStage(Stage):
+    """y = max over 2x2 of relu(conv(x)): only what the pooling keeps is ever written.
+
+    Shapes
+        x, dx : (N, H, W, c_in)      y, dy : (N, H_p, W_p, c_out), half the convolution's height and width
+    """
+
+    def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D) -> None:
+        self.conv, self.pool = conv, pool
+        self.layers = [conv, relu, pool]
+        self.buffers, self.scratch = Buffers(), Scratch()
+
+    def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
+        conv = self.conv
+        check_shape(conv, x, ndim=4, channels=conv.c_in)
+        shape = (len(x), *self.pool.output_shape(conv.output_shape(x.shape[1:])))
+        use = "training" if training else "inference"  # a look at other rows must not disturb a step under way
+        y = self.buffers.get(f"{use} y", shape, x.dtype)
+        argmax = self.buffers.get(f"{use} argmax", shape, np.uint8)
+        weight, bias = conv.params["weight"], conv.params.get("bias")
+        conv_pool_forward(x, weight, bias, both(conv.padding), y, argmax, self.scratch)
+        if training:
+            self.kept = x, argmax
+        return y
+
+    def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
+        conv, weight = self.conv, self.conv.params["weight"]
+        x, argmax = take(self, "kept", conv)
+        check_gradient(self.pool, dy, argmax.shape, x.dtype)
+        dweight = self.buffers.get("dweight", weight.shape, weight.dtype)
+        dbias = self.buffers.get("dbias", weight.shape[3:], weight.dtype)
+        dx = self.buffers.get("dx", x.shape, x.dtype) if input_gradient else None
+        conv_pool_backward(x, weight, dy, argmax, both(conv.padding), dweight, dbias, dx, self.scratch)
+        conv.grads["weight"] = dweight
+        if conv.bias:
+            conv.grads["bias"] = dbias
+        return dx

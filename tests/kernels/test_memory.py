@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from nnscratch.kernels.memory import Buffers, Scratch, empty
+
+
+def test_every_array_starts_on_a_cache_line() -> None:
+    buffers = Buffers()
+    arrays = [empty((n,), np.float64) for n in range(1, 30)]
+    arrays += [buffers.get(str(n), (n, 3), np.uint8) for n in range(1, 9)]
+    assert all(array.ctypes.data % 64 == 0 for array in arrays)
+
+
+def test_memory_is_used_again_and_grows() -> None:
+    buffers = Buffers()
+    first = buffers.get("x", (10,), np.float32)
+    assert np.shares_memory(first, buffers.get("x", (2, 5), np.float32))
+    assert np.shares_memory(first, buffers.get("x", (5,), np.float64))
+    assert not np.shares_memory(first, buffers.get("y", (10,), np.float32))
+    larger = buffers.get("x", (11,), np.float32)
+    assert larger.shape == (11,)
+    assert np.shares_memory(larger, buffers.get("x", (10,), np.float32))
+
+
+def test_each_thread_has_its_own_scratch() -> None:
+    scratch = Scratch()
+    arrays = [scratch.get("x", (4,), np.float32)]
+    thread = threading.Thread(target=lambda: arrays.append(scratch.get("x", (4,), np.float32)))
+    thread.start()
+    thread.join()
+    assert not np.shares_memory(*arrays)
+    assert np.shares_memory(arrays[0], scratch.get("x", (4,), np.float32))
