@@ -13,19 +13,22 @@ from nnscratch.keypoints.predictors import SingleNetwork
 
 
 def small(rng: np.random.Generator) -> nn.Sequential:
-    """96 x 96 pixels -> 15 points: three times convolution, ReLU and max pooling, then two dense layers."""
+    """96 x 96 pixels -> 15 points: four times convolution, ReLU and max pooling, then two dense layers."""
     return nn.Sequential(
-        nn.Conv2D(1, 8, 5, stride=2, rng=rng),  # 46 x 46 x 8
+        nn.Conv2D(1, 8, 5, rng=rng),  # 92 x 92 x 8
         nn.ReLU(),
-        nn.MaxPool2D(2),  # 23 x 23 x 8
-        nn.Conv2D(8, 24, 4, rng=rng),  # 20 x 20 x 24
+        nn.MaxPool2D(2),  # 46 x 46 x 8
+        nn.Conv2D(8, 16, 3, rng=rng),  # 44 x 44 x 16
         nn.ReLU(),
-        nn.MaxPool2D(2),  # 10 x 10 x 24
-        nn.Conv2D(24, 48, 3, rng=rng),  # 8 x 8 x 48
+        nn.MaxPool2D(2),  # 22 x 22 x 16
+        nn.Conv2D(16, 32, 3, rng=rng),  # 20 x 20 x 32
         nn.ReLU(),
-        nn.MaxPool2D(2),  # 4 x 4 x 48
+        nn.MaxPool2D(2),  # 10 x 10 x 32
+        nn.Conv2D(32, 64, 3, rng=rng),  # 8 x 8 x 64
+        nn.ReLU(),
+        nn.MaxPool2D(2),  # 4 x 4 x 64
         nn.Flatten(),
-        nn.Dense(4 * 4 * 48, 256, rng=rng),
+        nn.Dense(4 * 4 * 64, 256, rng=rng),
         nn.ReLU(),
         nn.Dense(256, 30, rng=rng),  # x and y of 15 points
     )
@@ -35,7 +38,7 @@ NETWORKS = {"small": small, **networks.CNNS}
 
 
 def main() -> None:
-    task = command_line.start(command_line.training_parser(__doc__, out="runs/cnn", epochs=20, networks=NETWORKS))
+    task = command_line.start(command_line.training_parser(__doc__, out="runs/cnn", epochs=30, networks=NETWORKS))
     arguments = task.arguments
     network = NETWORKS[arguments.network](rng=np.random.default_rng(arguments.seed))
     networks.start_from_mean_face(network, task.train.points)
