@@ -7,7 +7,8 @@ much less it fades by the same factor in every layer until nothing but the biase
     fan_in  : number of inputs that one output reads:  n_in  for Dense, k_h*k_w*c_in  for Conv2D
     fan_out : number of outputs that one input feeds:  n_out for Dense, k_h*k_w*c_out for Conv2D
 
-Every layer takes an initialiser or its name:
+Every layer takes an initialiser or its name. The default is glorot_uniform: in nets with uncentred input such as
+pixels, it starts smaller than he_normal and is the safer of the two at a high learning rate.
 
 >>> import nnscratch as nn
 >>> nn.Dense(4, 3, weight_init="he_normal", bias_init=nn.initializers.constant(1.0), rng=0).params["bias"]

@@ -71,7 +71,7 @@ class Sequential:
         """
         with self._lock, single_threaded_blas():
             stages = self._plan()
-            if isinstance(x, np.ndarray):
+            if isinstance(x, np.ndarray) and not isinstance(stages[0], Single):  # a layer itself looks at its x
                 check_finite(self.layers[0], "x", x)
             y = x
             for stage in stages:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,11 +18,13 @@ if TYPE_CHECKING:
 # Numbers a block of an update: several arrays' worth of them fit a core's second-level cache.
 _BLOCK = 65_536
 
+Rule = Callable[..., None]
+
 
 class Optimizer:
     """What all optimisers share: the list of parameters, the learning rate, and the walk over them in `step`.
 
-    A subclass writes `_update`, the rule for one array. Weight decay applies to the arrays under the key "weight",
+    A subclass writes `_rule`, the update of one array. Weight decay applies to the arrays under the key "weight",
     never to a "bias": a bias moves the output, it does not make the function steeper.
 
     Arguments
@@ -44,6 +45,7 @@ class Optimizer:
         self._parameters = [_Parameter(layer, name, memory) for layer in model.layers for name in layer.params]
         if not self._parameters:
             raise ValueError("got a model without parameters, expected a layer that learns; add one, such as Dense")
+        self._dtype = self._parameters[0].means[0].dtype
 
     @property
     def lr(self) -> float:
@@ -61,21 +63,18 @@ class Optimizer:
             ValueError : a gradient is missing, or has another shape or dtype than its parameter
         """
         self.steps += 1
-        blocks = [block for parameter in self._parameters for block in self._blocks(parameter)]
+        rules = {decayed: self._rule(self._dtype, self.weight_decay if decayed else 0.0) for decayed in (False, True)}
+        for parameter in self._parameters:
+            rule = rules[parameter.name == "weight"]
+            flat = [array.reshape(-1) for array in (*parameter.arrays(), *parameter.means)]
+            if flat[0].size <= _BLOCK:
+                rule(*flat)
+                continue
 
-        def update(first: int, last: int) -> None:
-            for rule in blocks[first:last]:
-                rule()
+            def update(start: int, stop: int, rule: Rule = rule, flat: list[np.ndarray] = flat) -> None:
+                rule(*(array[start:stop] for array in flat))
 
-        in_blocks(update, len(blocks), block=1)
-
-    def _blocks(self, parameter: _Parameter) -> Iterator[Callable[[], None]]:
-        """One call of the rule for each block of the parameter."""
-        weight_decay = self.weight_decay if parameter.name == "weight" else 0.0
-        arrays = [array.reshape(-1) for array in (*parameter.arrays(), *parameter.means)]
-        for start in range(0, arrays[0].size, _BLOCK):
-            w, dw, *means = (array[start : start + _BLOCK] for array in arrays)
-            yield partial(self._update, w, dw, means, weight_decay)
+            in_blocks(update, flat[0].size, _BLOCK)
 
     def reset(self) -> None:
         """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay as they are."""
@@ -84,8 +83,8 @@ class Optimizer:
             for mean in parameter.means:
                 mean.fill(0)
 
-    def _update(self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], weight_decay: float) -> None:
-        """The rule, for one block: flat arrays of one length and dtype; changes w and means, never dw."""
+    def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
+        """This step's update, a function of flat arrays of `dtype`, (w, dw, *means): changes w and means, never dw."""
         raise NotImplementedError
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnscratch.kernels import updates
 from nnscratch.kernels.updates import numbers, tiny
-from nnscratch.optimizer import Optimizer, in_range
+from nnscratch.optimizer import Optimizer, Rule, in_range
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
@@ -100,16 +99,15 @@ class SGD(Optimizer):
         super().reset()
         self._has_velocity = False
 
-    def _update(self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], weight_decay: float) -> None:
-        (v,) = means
+    def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
         if self.momentum == 0:
-            updates.sgd(w, dw, *numbers(w.dtype, self.lr, weight_decay))
-            return
+            scalars = numbers(dtype, self.lr, weight_decay)
+            return lambda w, dw, v: updates.sgd(w, dw, *scalars)
         # The first v is g itself: what was there before counts 0 times, and g is not dampened.
         momentum, keep = (self.momentum, 1 - self.dampening) if self._has_velocity else (0.0, 1.0)
         ahead = self.momentum if self.nesterov else 0.0
-        scalars = numbers(w.dtype, self.lr, weight_decay, momentum, keep, ahead, self.nesterov)
-        updates.sgd_momentum(w, dw, v, *scalars, tiny(w.dtype))
+        scalars = numbers(dtype, self.lr, weight_decay, momentum, keep, ahead, self.nesterov, tiny(dtype))
+        return lambda w, dw, v: updates.sgd_momentum(w, dw, v, *scalars)
 
     def __repr__(self) -> str:
         return (
@@ -173,13 +171,14 @@ class Adam(Optimizer):
             raise ValueError("got epsilon=0, expected a number > 0; set epsilon=1e-8")
         super().__init__(model, lr=lr, weight_decay=weight_decay, memory=2)
 
-    def _update(self, w: np.ndarray, dw: np.ndarray, means: Sequence[np.ndarray], weight_decay: float) -> None:
-        (m, v), (beta1, beta2) = means, self.betas
+    def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
+        beta1, beta2 = self.betas
         # The corrections for the start at 0 are plain numbers: they are taken out of the pass over the arrays.
         step, shrink = self.lr / (1 - beta1**self.steps), 1 - self.lr * weight_decay
-        root_correction = 1 / math.sqrt(1 - beta2**self.steps)
-        scalars = numbers(w.dtype, step, shrink, beta1, 1 - beta1, beta2, 1 - beta2, root_correction, self.epsilon)
-        updates.adam(w, dw, m, v, *scalars, tiny(w.dtype))
+        correction = 1 / math.sqrt(1 - beta2**self.steps)
+        means = beta1, 1 - beta1, beta2, 1 - beta2
+        scalars = numbers(dtype, step, shrink, *means, correction, self.epsilon, tiny(dtype))
+        return lambda w, dw, m, v: updates.adam(w, dw, m, v, *scalars)
 
     def __repr__(self) -> str:
         return (

@@ -42,7 +42,7 @@ def rows(count: int = 20) -> tuple[np.ndarray, np.ndarray]:
 
 def trainer_of(*, lr: Any = 0.1, seed: int = 0, batch_size: int = 8, **arguments: Any) -> nn.Trainer:
     """A trainer of y = weight * x + bias; lr is a number, or a schedule."""
-    model = nn.Sequential(Recorder(), nn.Dense(1, 1, rng=3))
+    model = nn.Sequential(Recorder(), nn.Dense(1, 1, weight_init="he_normal", rng=3))
     optimizer = nn.SGD(model, lr=0.1 if callable(lr) else lr, momentum=0.5)
     schedule = lr if callable(lr) else None
     return nn.Trainer(model, nn.MSELoss(), optimizer, batch_size=batch_size, lr=schedule, seed=seed, **arguments)

@@ -1,15 +1,13 @@
 """The networks of the 2015 report, and the one of Nouri's tutorial that did better, as their authors set them up.
 
 Every function takes `rng`, a numpy Generator or seed, and gives a new `Sequential` from (N, 96, 96, 1) to (N, 30).
-The report drew weights from Glorot's uniform distribution and began its hidden dense layers with a bias of 1; that
-bias, with dropout behind it, is part of what went wrong there. The other networks here start from He's (`Dense` and
-`Conv2D`'s default).
+Weights come from Glorot's uniform distribution, the layers' default, as they did for both. The report began its hidden
+dense layers with a bias of 1; that bias, with dropout behind it, is part of what went wrong there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -19,30 +17,29 @@ from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, 
 from nnscratch.model import Sequential
 
 Random = np.random.Generator | int | None
-_REPORT: dict[str, Any] = {"weight_init": "glorot_uniform"}
 
 
 def report_mlp(*, rng: Random = None, dropout: float = 0.0) -> Sequential:
     """The report's figure 3: 9216 - 256 - 100 - 30; its second version had dropout 0.5 after both hidden layers."""
     rng = np.random.default_rng(rng)
     hidden = [layer for n_in, n_out in ((9216, 256), (256, 100)) for layer in _report_hidden(n_in, n_out, dropout, rng)]
-    return Sequential(Flatten(), *hidden, Dense(100, 30, rng=rng, **_REPORT))
+    return Sequential(Flatten(), *hidden, Dense(100, 30, rng=rng))
 
 
 def report_cnn(*, rng: Random = None, dropout: float = 0.5) -> Sequential:
     """The report's figure 1 with the two hidden dense layers of its code: 2, 4, 8, 16 maps, 144 numbers at the end."""
     rng = np.random.default_rng(rng)
-    maps = [layer for c_in, c_out, k in _F1_MAPS for layer in _conv_pool(c_in, c_out, k, rng, **_REPORT)]
+    maps = [layer for c_in, c_out, k in _F1_MAPS for layer in _conv_pool(c_in, c_out, k, rng)]
     hidden = [layer for _ in range(2) for layer in _report_hidden(144, 144, dropout, rng)]
-    return Sequential(*maps, Flatten(), *hidden, Dense(144, 30, rng=rng, **_REPORT))
+    return Sequential(*maps, Flatten(), *hidden, Dense(144, 30, rng=rng))
 
 
 def report_large_cnn(*, rng: Random = None, dropout: float = 0.5) -> Sequential:
     """The report's figures 4 and 5: 8, 16, 32, 64, 128 maps, two hidden dense layers of 512."""
     rng = np.random.default_rng(rng)
-    maps = [layer for c_in, c_out, k in _LARGE_MAPS for layer in _conv_pool(c_in, c_out, k, rng, **_REPORT)]
+    maps = [layer for c_in, c_out, k in _LARGE_MAPS for layer in _conv_pool(c_in, c_out, k, rng)]
     hidden = [layer for _ in range(2) for layer in _report_hidden(512, 512, dropout, rng)]
-    return Sequential(*maps, Flatten(), *hidden, Dense(512, 30, rng=rng, **_REPORT))
+    return Sequential(*maps, Flatten(), *hidden, Dense(512, 30, rng=rng))
 
 
 def kfkd(*, rng: Random = None) -> Sequential:
@@ -90,10 +87,10 @@ _F1_MAPS = [(1, 2, 5), (2, 4, 5), (4, 8, 4), (8, 16, 4)]
 _LARGE_MAPS = [(1, 8, 3), (8, 16, 2), (16, 32, 2), (32, 64, 2), (64, 128, 2)]
 
 
-def _conv_pool(c_in: int, c_out: int, kernel_size: int, rng: np.random.Generator, **init: Any) -> list[Layer]:
-    return [Conv2D(c_in, c_out, kernel_size, rng=rng, **init), ReLU(), MaxPool2D(2)]
+def _conv_pool(c_in: int, c_out: int, kernel_size: int, rng: np.random.Generator) -> list[Layer]:
+    return [Conv2D(c_in, c_out, kernel_size, rng=rng), ReLU(), MaxPool2D(2)]
 
 
 def _report_hidden(n_in: int, n_out: int, dropout: float, rng: np.random.Generator) -> list[Layer]:
-    layers: list[Layer] = [Dense(n_in, n_out, rng=rng, bias_init="constant(1)", **_REPORT), ReLU()]
+    layers: list[Layer] = [Dense(n_in, n_out, rng=rng, bias_init="constant(1)"), ReLU()]
     return [*layers, Dropout(dropout, rng=rng)] if dropout else layers

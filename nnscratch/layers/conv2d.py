@@ -70,7 +70,7 @@ class Conv2D(Layer):
         *,
         stride: int | tuple[int, int] = 1,
         padding: int | tuple[int, int] = 0,
-        weight_init: Initializer | str = "he_normal()",
+        weight_init: Initializer | str = "glorot_uniform()",
         bias_init: Initializer | str = "constant(0.0)",
         bias: bool = True,
         rng: np.random.Generator | int | None = None,

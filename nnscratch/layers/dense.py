@@ -70,7 +70,7 @@ class Dense(Layer):
         n_in: int,
         n_out: int,
         *,
-        weight_init: Initializer | str = "he_normal()",
+        weight_init: Initializer | str = "glorot_uniform()",
         bias_init: Initializer | str = "constant(0.0)",
         bias: bool = True,
         rng: np.random.Generator | int | None = None,

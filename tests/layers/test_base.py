@@ -150,7 +150,7 @@ def test_a_layer_with_arguments_it_did_not_keep_still_has_a_name() -> None:
     "layer",
     [
         nn.Dense(3, 2, weight_init="normal(0.01)", bias_init=nn.initializers.constant(1), bias=False),
-        nn.Conv2D(1, 2, (3, 4), stride=2, padding=(1, 0), weight_init="glorot_uniform"),
+        nn.Conv2D(1, 2, (3, 4), stride=2, padding=(1, 0), weight_init="he_uniform"),
         nn.MaxPool2D(3, stride=2),
         nn.MaxPool2D((2, 1)),
         nn.Dropout(0.25),
@@ -167,7 +167,7 @@ def test_repr_rebuilds_the_call(layer: nn.Layer) -> None:
 
 
 def test_repr_leaves_defaults_out() -> None:
-    assert repr(nn.Dense(3, 2, weight_init="he_normal", rng=3, dtype=np.float64)) == "Dense(3, 2)"
+    assert repr(nn.Dense(3, 2, weight_init="glorot_uniform", rng=3, dtype=np.float64)) == "Dense(3, 2)"
     assert repr(nn.Conv2D(1, 2, 5, stride=1)) == "Conv2D(1, 2, 5)"
 
 
