@@ -120,7 +120,7 @@ OPTIMIZERS: list[Callable[[Any], Any]] = [
 def test_blocks_do_not_show(make: Any) -> None:
     """An array of several blocks, the last of them smaller, moves as its pieces would on their own."""
     rng = np.random.default_rng(0)
-    w, dw = rng.standard_normal((2, 1003, 70))
+    w, dw = rng.standard_normal((2, 1003, 700))
     whole, top, bottom = model_of(w), model_of(w[:500]), model_of(w[500:])
     for model, gradient in ((whole, dw), (top, dw[:500]), (bottom, dw[500:])):
         optimizer = make(model)

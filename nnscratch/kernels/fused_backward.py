@@ -21,7 +21,7 @@ from nnscratch.kernels.threads import in_blocks
 _IMAGE_BYTES = 1 << 18
 # Pooled places whose windows of x stay in the first-level cache (32 to 48 KB) while all output channels pass over them.
 _SLAB_BYTES = 1 << 15
-# dweight is summed in this many partial sums, whatever the threads, so that its bits do not depend on them.
+# dweight is summed in up to this many partial sums, whatever the threads, so that its bits do not depend on them.
 _PARTIAL_SUMS = 8
 MOST_CHANNELS = 4095  # a counter of 12 bits, see _add_input_gradient
 
@@ -63,6 +63,7 @@ def conv_pool_backward(
     dx_in_place = dx is not None and padding == (0, 0) and dx.flags.c_contiguous
 
     share = -(-n_images // _PARTIAL_SUMS) or 1
+    parts = -(-n_images // share)
     images = max(1, min(share, _IMAGE_BYTES // (int(np.prod(padded)) * x.itemsize)))
     # Where each pooled window begins in a block of padded images, and how far from there its four places are.
     n, h, w = np.ix_(np.arange(images), np.arange(h_pooled), np.arange(w_pooled))
@@ -73,8 +74,8 @@ def conv_pool_backward(
 
     turned = scratch.get("weight", (c_out, k_h, run), x.dtype)
     turned[:] = weight.reshape(k_h, run, c_out).transpose(2, 0, 1)
-    dweight_parts = scratch.get("dweight", (_PARTIAL_SUMS, c_out, k_h, run), x.dtype)
-    dbias_parts = scratch.get("dbias", (_PARTIAL_SUMS, c_out), x.dtype)
+    dweight_parts = scratch.get("dweight", (parts, c_out, k_h, run), x.dtype)
+    dbias_parts = scratch.get("dbias", (parts, c_out), x.dtype)
     dweight_parts[:] = 0
     dbias_parts[:] = 0
 

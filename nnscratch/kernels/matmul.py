@@ -10,7 +10,7 @@ from nnscratch.kernels.threads import in_blocks
 # Below this many multiply-adds (about 100 microseconds of one core) handing out work costs more than it saves.
 _WORTH_SHARING = 1 << 22
 # Nor below so many numbers to read or write: with one row of x, the time is that of moving the weights.
-_WORTH_SHARING_NUMBERS = 1 << 18
+_WORTH_SHARING_NUMBERS = 1 << 20
 # Blocks: enough to share evenly over two to eight threads, few enough that GEMM runs at its full rate.
 _BLOCKS = 8
 _SMALLEST_BLOCK = 64
