@@ -89,7 +89,10 @@ def scikit_learn(x: np.ndarray, y: np.ndarray) -> Steps:
     from sklearn.neural_network import MLPRegressor
 
     rows = x.reshape(len(x), -1)
-    network = MLPRegressor((256, 100), solver="sgd", batch_size=len(x), learning_rate_init=0.01, alpha=5e-4)
+    # A smaller rate: its loss adds up over the outputs, and it diverges with the others'. That changes no time.
+    network = MLPRegressor(
+        hidden_layer_sizes=(256, 100), solver="sgd", batch_size=len(x), learning_rate_init=1e-4, alpha=5e-4
+    )
     network.partial_fit(rows, y)
     return "scikit-learn", lambda: network.partial_fit(rows, y), lambda: network.predict(rows)
 
@@ -125,7 +128,7 @@ def time_to_rmse(goal_px: float, limit: float) -> dict[str, float | None]:
     """Seconds until the validation RMSE is below `goal_px`: same faces, network, schedule; None if not within limit."""
     faces = generate_faces(2000, seed=0)
     train, validation = faces.select(slice(0, 1700)), faces.select(slice(1700, 2000))
-    model = NETWORKS["report large CNN"]()
+    model = NETWORKS["kfkd net2"]()
     networks.start_from_mean_face(model, train.points)
     result = {"nnscratch": _ours_to_rmse(model, train, validation, goal_px, limit)}
     if find_spec("torch"):
@@ -151,7 +154,7 @@ def _ours_to_rmse(model: nn.Sequential, train: Any, validation: Any, goal_px: fl
 def _pytorch_to_rmse(train: Any, validation: Any, goal_px: float, limit: float) -> float | None:
     import torch
 
-    network = torch_network(NETWORKS["report large CNN"]()).to(memory_format=torch.channels_last)
+    network = torch_network(NETWORKS["kfkd net2"]()).to(memory_format=torch.channels_last)
     with torch.no_grad():
         network[-1].weight.zero_()
         network[-1].bias.copy_(torch.from_numpy(np.nanmean(train.y, axis=0)))
@@ -195,8 +198,8 @@ def main() -> None:
     results: dict[str, Any] = {"machine": facts, "rows": rows}
     if not arguments.quick:
         goal = 2.5
-        results["seconds_to_rmse"] = {"rmse_px": goal, **time_to_rmse(goal, limit=300)}
-        print(f"report large CNN, seconds to {goal} px on generated faces: {results['seconds_to_rmse']}")
+        results["seconds_to_rmse"] = {"rmse_px": goal, **time_to_rmse(goal, limit=120)}
+        print(f"kfkd net2, seconds to {goal} px on generated faces: {results['seconds_to_rmse']}")
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
 

@@ -18,6 +18,7 @@ from nnscratch.keypoints.cascade import Cascade, crop_rmse_px, crops_of_point, t
 from nnscratch.keypoints.data import POINTS, to_points
 from nnscratch.keypoints.metrics import RMSE_PX, rmse_per_point
 from nnscratch.keypoints.networks import start_from_mean_face
+from nnscratch.training import INTERRUPTED
 
 SIDE = 32  # pixels of a crop: several times level 1's error, so that the point is inside
 
@@ -47,31 +48,34 @@ def main() -> None:
 
     level_1 = NETWORKS[arguments.network](rng=rng)
     start_from_mean_face(level_1, train.points)
-    histories = {
-        "": trainer(level_1, RMSE_PX, arguments).fit(
-            train.x,
-            train.y,
-            validation=(validation.x, validation.y),
-            epochs=arguments.epochs,
-            time_limit=task.seconds_left(share=0.4),
-        )
-    }
+    history = trainer(level_1, RMSE_PX, arguments).fit(
+        train.x,
+        train.y,
+        validation=(validation.x, validation.y),
+        epochs=arguments.epochs,
+        time_limit=task.seconds_left(share=0.4),
+    )
+    histories = {"": history}
     found = to_points(level_1.predict(validation.x))
     spread = rmse_per_point(found, validation.points)
 
     networks = {}
     points = [point for point in POINTS if np.isfinite(spread[point])]  # those with a label in the validation faces
     for k, point in enumerate(points):
+        if history.stopped == INTERRUPTED:
+            break  # Ctrl-C ends the whole training, and what there is so far is written
         network = level_2(rng)
         x, y = training_crops(train, point, spread[point], side=SIDE, copies=2, rng=rng)
-        histories[f"{point}_"] = history = trainer(network, crop_rmse_px(SIDE), arguments).fit(
+        history = trainer(network, crop_rmse_px(SIDE), arguments).fit(
             x,
             y,
             validation=crops_of_point(validation, point, found[:, POINTS.index(point)], SIDE),
             epochs=arguments.level_2_epochs,
             time_limit=task.seconds_left(share=1 / (len(points) - k)),
         )
-        networks[point] = network
+        if not history.best:
+            continue  # stopped before its first epoch was over: this point keeps level 1's answer
+        networks[point], histories[f"{point}_"] = network, history
         print(f"{point:26s}{spread[point]:6.2f} px by level 1 -> {history.best['rmse_px']:5.2f} px", flush=True)
     runs.finish(task, Cascade(level_1, networks, SIDE), histories)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.batches import Batches
 from nnscratch.history import History, Metric
 from nnscratch.layers.base import NotFiniteError, check_finite, size
 from nnscratch.progress import Clock, ProgressBar
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from nnscratch.model import Sequential
     from nnscratch.optimizer import Optimizer
 
-__all__ = ["Callback", "History", "Metric", "Trainer"]
+__all__ = ["INTERRUPTED", "Callback", "History", "Metric", "Trainer"]
 
 Callback = Callable[["Trainer", History], str | None]
+INTERRUPTED = "interrupted by the user"
 _COLUMNS = ["epoch", "loss", "validation_loss", "lr", "seconds", "images", "images_per_second"]
 
 
@@ -143,7 +145,7 @@ class Trainer:
         self._check_rows("", x, y)
         if validation is not None:
             self._check_rows("validation ", *validation)
-        batches = _Batches(x, y, self.batch_size)
+        batches = Batches(x, y, self.batch_size)
         clock = Clock(len(x) * epochs, time_limit)
         history = self._new_history(with_validation=validation is not None)
         callbacks = tuple(callbacks)
@@ -165,7 +167,7 @@ class Trainer:
                 reasons = [callback(self, history) for callback in callbacks]
                 history.stopped = _reason_to_stop(history, epochs, clock, patience, reasons)
         except KeyboardInterrupt:
-            history.stopped = "interrupted by the user"
+            history.stopped = INTERRUPTED
         except NotFiniteError:
             diverged = True
             self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
@@ -179,7 +181,7 @@ class Trainer:
                 self._put_back(best)
         return history
 
-    def _epoch(self, epoch: int, batches: _Batches, clock: Clock, bar: ProgressBar) -> dict[str, float]:
+    def _epoch(self, epoch: int, batches: Batches, clock: Clock, bar: ProgressBar) -> dict[str, float]:
         """Trains on every row once, or until the time is up; gives the epoch's part of its line in the history."""
         began, images, total = clock.seconds, 0, 0.0
         for batch_x, batch_y in batches.shuffled(self.generator):
@@ -262,28 +264,6 @@ class Trainer:
             raise ValueError(f"got {which}y with infinite values, expected numbers, or NaN where a label is missing")
         if np.isnan(y).all():
             raise ValueError(f"got {which}y of NaN only, expected labels, else there is nothing to learn; look at y")
-
-
-class _Batches:
-    """The rows of a data set, in a new order every time, without ever a copy of the whole."""
-
-    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> None:
-        # np.take would copy all of a strided array for each batch; this copies it once, and a contiguous one never.
-        self.x, self.y = np.ascontiguousarray(x), np.ascontiguousarray(y)
-        self.batch_size = min(batch_size, len(x))
-        self.batch_x = np.empty((self.batch_size, *x.shape[1:]), x.dtype)
-        self.batch_y = np.empty((self.batch_size, *y.shape[1:]), y.dtype)
-
-    def shuffled(self, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """All rows in batches; each pair is overwritten by the next, and the last one may be smaller."""
-        order = generator.permutation(len(self.x))
-        for start in range(0, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            x, y = self.batch_x[: len(rows)], self.batch_y[: len(rows)]
-            # mode="clip": with the default, np.take gathers into a buffer of its own first. No row is out of range.
-            np.take(self.x, rows, axis=0, out=x, mode="clip")
-            np.take(self.y, rows, axis=0, out=y, mode="clip")
-            yield x, y
 
 
 def _reason_to_stop(

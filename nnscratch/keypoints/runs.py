@@ -44,10 +44,13 @@ def finish(task: Task, predictor: Predictor, histories: Mapping[str, History]) -
         for prefix, history in histories.items():
             files.append(f"{prefix}history.csv")
             history.save_csv(folder / files[-1])
-        plots.learning_curve(first.columns, folder / "learning_curve.png", mean_face_rmse_px=result.mean_face_rmse_px)
+        if len(first):  # a training that was stopped in its first epoch has no curve
+            curve = folder / "learning_curve.png"
+            plots.learning_curve(first.columns, curve, mean_face_rmse_px=result.mean_face_rmse_px)
+            files.append(curve.name)
         plots.face_grid(task.validation, predicted, folder / "faces.png")
         plots.per_point(result, folder / "per_point.png")
-        files += ["learning_curve.png", "faces.png", "per_point.png"]
+        files += ["faces.png", "per_point.png"]
         _move(folder, out, files, metrics | {"files": files})
     _report(result, metrics, first, out, files)
     return result

@@ -96,3 +96,12 @@ def test_points_without_a_label_are_null(task: Task, network: nn.Sequential) -> 
     runs.finish(replace(task, validation=faces), SingleNetwork(network), {"": train(network, task)})
     metrics = json.loads((task.arguments.out / "metrics.json").read_text())
     assert metrics["per_point"]["left_eye_outer_corner"] is None
+
+
+def test_a_training_stopped_before_its_first_epoch_is_written_too(task: Task, network: nn.Sequential) -> None:
+    history = nn.History(["epoch", "loss", "validation_loss", "rmse_px", "seconds", "images"], score="rmse_px")
+    history.stopped = "interrupted by the user"
+    runs.finish(task, SingleNetwork(network), {"": history})
+    metrics = json.loads((task.arguments.out / "metrics.json").read_text())
+    assert (metrics["epochs"], metrics["seconds"], metrics["images_per_second"]) == (0, 0, 0.0)
+    assert not (task.arguments.out / "learning_curve.png").exists()

@@ -1,0 +1,36 @@
+"""Batches: the rows of a data set, some at a time, in a new order every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+
+class Batches:
+    """The rows of a data set, in a new order every time, without ever a copy of the whole.
+
+    x, y : (N, ...), one row of y for each of x
+
+    >>> batches = Batches(np.arange(5.0), np.arange(5.0), batch_size=2)
+    >>> [len(x) for x, y in batches.shuffled(np.random.default_rng(0))]
+    [2, 2, 1]
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> None:
+        # np.take would copy all of a strided array for each batch; this copies it once, and a contiguous one never.
+        self.x, self.y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+        self.batch_size = min(batch_size, len(x))
+        self.batch_x = np.empty((self.batch_size, *x.shape[1:]), x.dtype)
+        self.batch_y = np.empty((self.batch_size, *y.shape[1:]), y.dtype)
+
+    def shuffled(self, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """All rows in batches; each pair is overwritten by the next, and the last one may be smaller."""
+        order = generator.permutation(len(self.x))
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            x, y = self.batch_x[: len(rows)], self.batch_y[: len(rows)]
+            # mode="clip": with the default, np.take gathers into a buffer of its own first. No row is out of range.
+            np.take(self.x, rows, axis=0, out=x, mode="clip")
+            np.take(self.y, rows, axis=0, out=y, mode="clip")
+            yield x, y
