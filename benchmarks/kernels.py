@@ -151,7 +151,7 @@ def draw_roofline(rows: list[Row], gemm: float, copy: float, path: Path) -> None
         axis.set(xscale="log", yscale="log", title=direction, xlabel="operations a byte of input and output")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("GFLOP/s on one thread (dense count)")
-    axes[0].legend(loc="lower left")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle("Convolution + ReLU + pooling: every layer of the networks, by kernel")
     figure.savefig(path, dpi=110)
 
