@@ -38,7 +38,7 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
         multiply(a[start:stop], b, out=product[start:stop])
 
     def columns(start: int, stop: int) -> None:
-        np.matmul(a, b[:, start:stop], out=product[:, start:stop])
+        multiply(a, b[:, start:stop], out=product[:, start:stop])
 
     if longest == m:
         in_blocks(rows, m, block)

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
@@ -114,7 +115,9 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
     blocks = -(-total // block)
     with single_threaded_blas():
         # This thread works too, so the pool lends one thread fewer, and a full pool cannot bring us to a stop.
-        lent = [_get_pool().submit(take_blocks) for _ in range(min(get_threads(), blocks) - 1)]
+        # A lent thread works in a copy of the caller's context: what np.errstate says there holds here too.
+        others = range(min(get_threads(), blocks) - 1)
+        lent = [_get_pool().submit(copy_context().run, take_blocks) for _ in others]
         try:
             take_blocks()
         finally:

@@ -67,8 +67,6 @@ def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
         came = f"a folder without {MODEL_FILE}" if folder.is_dir() else "no such folder"
         fix = "give the --out folder of a training script"
         raise DataError.at(str(folder), came=came, expected="the folder of a finished run", fix=fix) from None
-    except DataError:
-        raise
     except ValueError as error:
         raise DataError(str(error)) from None
 

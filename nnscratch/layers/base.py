@@ -193,10 +193,10 @@ def check_finite(owner: object, name: str, x: np.ndarray) -> None:
     sums = np.zeros(-(-x.size // _NUMBERS_A_BLOCK))
 
     def sum_of_squares(start: int, stop: int) -> None:
-        with np.errstate(invalid="ignore", over="ignore"):
-            sums[start // _NUMBERS_A_BLOCK] = np.vdot(flat[start:stop], flat[start:stop])
+        sums[start // _NUMBERS_A_BLOCK] = np.vdot(flat[start:stop], flat[start:stop])
 
-    in_blocks(sum_of_squares, x.size, _NUMBERS_A_BLOCK)
+    with np.errstate(invalid="ignore", over="ignore"):
+        in_blocks(sum_of_squares, x.size, _NUMBERS_A_BLOCK)
     if not np.isfinite(sums).all() and (count := x.size - int(np.isfinite(x).sum())):
         raise NotFiniteError(
             f"{owner}: got {name} with {count:,} of {x.size:,} values NaN or infinite, expected finite numbers; look "

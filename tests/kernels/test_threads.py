@@ -59,6 +59,20 @@ def test_two_threads_work_at_the_same_time() -> None:
     in_blocks(lambda start, stop: barrier.wait() and None, 2, 1)
 
 
+def test_the_callers_error_state_holds_in_every_thread() -> None:
+    """A training that diverges is silent in the thread that called, and so must be in the lent ones."""
+    set_threads(2)
+    barrier = threading.Barrier(2, timeout=10)  # so that the lent thread does get one of the two blocks
+    large = np.full(3, 3e38, np.float32)
+
+    def overflow(start: int, stop: int) -> None:
+        barrier.wait()
+        assert np.isinf(large * large).all()
+
+    with np.errstate(over="ignore"):
+        in_blocks(overflow, 2, 1)  # a warning would be an error here
+
+
 def test_blas_is_held_to_one_thread_and_given_back() -> None:
     before, inside = blas_threads(), []
     with single_threaded_blas():
