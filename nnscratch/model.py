@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from nnscratch.kernels.threads import single_threaded_blas
 from nnscratch.layers import Layer
 from nnscratch.layers.base import check_finite
 from nnscratch.stages import Single, Stage, plan
@@ -69,9 +68,9 @@ class Sequential:
 
         y is the caller's own; x must stay unchanged until `backward` has used it.
         """
-        with self._lock, single_threaded_blas():
+        with self._lock:
             stages = self._plan()
-            if isinstance(x, np.ndarray) and not isinstance(stages[0], Single):  # a layer itself looks at its x
+            if isinstance(x, np.ndarray) and not stages[0].checks_finite:
                 check_finite(self.layers[0], "x", x)
             y = x
             for stage in stages:
@@ -86,7 +85,7 @@ class Sequential:
         expensive of all. The arrays in `grads` are the network's own, overwritten by the next `backward`: copy those
         that you want to keep.
         """
-        with self._lock, single_threaded_blas():
+        with self._lock:
             stages = self._plan()
             learning = (i for i, stage in enumerate(stages) if any(layer.params for layer in stage.layers))
             first = 0 if input_gradient else next(learning, 0)

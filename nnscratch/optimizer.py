@@ -66,7 +66,7 @@ class Optimizer:
         rules = {decayed: self._rule(self._dtype, self.weight_decay if decayed else 0.0) for decayed in (False, True)}
         for parameter in self._parameters:
             rule = rules[parameter.name == "weight"]
-            flat = [array.reshape(-1) for array in (*parameter.arrays(), *parameter.means)]
+            flat = parameter.flat()
             if flat[0].size <= _BLOCK:
                 rule(*flat)
                 continue
@@ -91,17 +91,28 @@ class Optimizer:
 class _Parameter:
     """One array of one layer, with the optimiser's memory of it.
 
-    The arrays are looked up at each step: a backward may put a new gradient under the key.
+    The arrays are looked up at each step: a backward may put a new gradient under the key. Mostly it is the same array
+    with new content, and need not be looked at again.
     """
 
     def __init__(self, layer: Layer, name: str, memory: int) -> None:
         self.layer = layer
         self.name = name
         self.means = [np.zeros(layer.params[name].shape, layer.params[name].dtype) for _ in range(memory)]
+        self._seen: tuple[np.ndarray | None, np.ndarray | None] = None, None
+        self._flat: list[np.ndarray] = []
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """The parameter and its gradient, of one shape and dtype."""
+    def flat(self) -> list[np.ndarray]:
+        """The parameter, its gradient and the means, each as one row of numbers in the array's own memory."""
         w, dw = self.layer.params[self.name], self.layer.grads.get(self.name)
+        if w is not self._seen[0] or dw is not self._seen[1]:
+            w, dw = self._arrays(w, dw)
+            self._flat = [array.reshape(-1) for array in (w, dw, *self.means)]
+            self._seen = (w, dw) if dw.flags.c_contiguous else (None, None)  # any other had to be copied
+        return self._flat
+
+    def _arrays(self, w: np.ndarray, dw: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """The parameter and its gradient, of one shape and dtype."""
         if dw is None:
             raise ValueError(
                 f"got no gradient of {self.name!r} in {self.layer!r}, expected one; call backward before step"

@@ -277,3 +277,15 @@ def test_repr_shows_the_call() -> None:
     for optimizer in (nn.SGD(model, lr=0.1, momentum=0.9, nesterov=True), nn.Adam(model, weight_decay=0.01)):
         rebuilt = eval(repr(optimizer), {"SGD": nn.SGD, "Adam": nn.Adam, "model": model})
         assert repr(rebuilt) == repr(optimizer)
+
+
+def test_a_gradient_that_is_not_contiguous_is_read_anew_in_each_step() -> None:
+    model = nn.Sequential(nn.Dense(2, 3, rng=0))
+    gradient = np.zeros((3, 2), np.float32).T
+    model.layers[0].grads = {"weight": gradient, "bias": np.zeros(3, np.float32)}
+    optimizer = nn.SGD(model, lr=1.0)
+    optimizer.step()
+    before = model.layers[0].params["weight"].copy()
+    gradient[:] = 1
+    optimizer.step()
+    np.testing.assert_allclose(model.layers[0].params["weight"], before - 1, rtol=1e-6)

@@ -21,11 +21,14 @@ import numpy as np
 from numba import njit
 
 from nnscratch.kernels.vector_pooling import pool_vector
-from nnscratch.kernels.vector_products import multiply_rows
+from nnscratch.kernels.vector_products import POOLED_OUTPUTS, multiply_rows, pool_products
 from nnscratch.kernels.vectors import VECTOR_BYTES, copy_number, lanes, transpose_square
 
 # Conv row vectors between two poolings: 2 rows of 4 outputs take 12 kB of the first-level cache, x has the rest.
 _CHUNK_VECTORS = 24
+
+# Windows of a row that all outputs pass over in turn, while their x is in the first-level cache.
+_WINDOWS_A_CHUNK = 23
 
 
 @njit(nogil=True)
@@ -81,6 +84,33 @@ def _pool_row(
                 pool_vector(rows, corner, step, images, y, argmax, target, images - b)
 
 
+@njit(nogil=True)
+def _forward_whole_vectors(
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    images: int,
+    y: np.ndarray,
+    argmax: np.ndarray,
+    offsets: np.ndarray,
+) -> None:
+    """`forward` where a vector is one place of several images: all four of a window are in registers at once."""
+    row, c_out = x.shape[2], weight.shape[3]
+    h_pooled, row_pooled = y.shape[1], y.shape[2]
+    windows = row_pooled // images
+    for h in range(h_pooled):
+        for w in range(0, windows, _WINDOWS_A_CHUNK):
+            o = 0
+            while o < c_out:
+                outputs = min(POOLED_OUTPUTS, group(c_out - o))
+                to = (o * h_pooled + h) * row_pooled + w * images
+                pool_products(
+                    x, 2 * h * row + 2 * w * images, row, offsets, weight, c_out, bias, o, outputs,
+                    y, to, h_pooled * row_pooled, argmax, min(_WINDOWS_A_CHUNK, windows - w),
+                )  # fmt: skip
+                o += outputs
+
+
 @njit(nogil=True, cache=True)
 def forward(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, images: int, y: np.ndarray, argmax: np.ndarray
@@ -99,6 +129,9 @@ def forward(
     h_pooled, row_pooled = y.shape[1], y.shape[2]
     w_pooled = row_pooled // images
     offsets = tap_offsets(k_h, k_w, c_in, height * row, row, images)
+    if images == lanes(x):
+        _forward_whole_vectors(x, weight, bias, images, y, argmax, offsets)
+        return
     chunk = max(1, _CHUNK_VECTORS * lanes(x) // (2 * images))
     step = row_step(2 * chunk * images, lanes(x))
     conv, start = scratch(x, 8 * step)

@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 _lock = threading.Lock()
 _threads: int | None = None  # None until asked for or set: then the cores that this process may use
 _pool: ThreadPoolExecutor | None = None
-_blas: ThreadpoolController | None = None
-_blas_limit: object | None = None
+_blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
+_blas_threads: list[int] = []  # of each, before it was held
 _blas_users = 0
 
 
@@ -70,12 +70,15 @@ def get_threads() -> int:
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Holds BLAS to one thread inside the block; the last of several nested or concurrent users gives it back."""
-    global _blas, _blas_limit, _blas_users
+    global _blas, _blas_threads, _blas_users
     with _lock:
         if _blas_users == 0:
+            # Library by library: a `limit` of threadpoolctl takes as long as a small product.
             if _blas is None:
-                _blas = ThreadpoolController()
-            _blas_limit = _blas.limit(limits=1, user_api="blas")
+                _blas = ThreadpoolController().select(user_api="blas").lib_controllers
+            _blas_threads = [library.get_num_threads() for library in _blas]
+            for library in _blas:
+                library.set_num_threads(1)
         _blas_users += 1
     try:
         yield
@@ -83,8 +86,12 @@ def single_threaded_blas() -> Iterator[None]:
         with _lock:
             _blas_users -= 1
             if _blas_users == 0:
-                _blas_limit.restore_original_limits()  # type: ignore[union-attr]
-                _blas_limit = None
+                _give_back_blas()
+
+
+def _give_back_blas() -> None:
+    for library, threads in zip(_blas or [], _blas_threads, strict=True):
+        library.set_num_threads(threads)
 
 
 def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
@@ -101,6 +108,11 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
     >>> sorted(done)
     [(0, 2), (2, 4), (4, 5)]
     """
+    if total <= block or get_threads() == 1:
+        with single_threaded_blas():
+            for start in range(0, total, block):
+                work(start, min(start + block, total))
+        return
     starts = iter(range(0, total, block))
     take = threading.Lock()
 
@@ -137,9 +149,11 @@ def _get_pool() -> ThreadPoolExecutor:
 
 def _forget_after_fork() -> None:
     # Threads and held locks do not survive a fork: a child starts afresh.
-    global _lock, _pool, _blas, _blas_limit, _blas_users
+    global _lock, _pool, _blas_users
     _lock = threading.Lock()
-    _pool = _blas = _blas_limit = None
+    _pool = None
+    if _blas_users:  # another thread of the parent held BLAS; here nobody will give it back
+        _give_back_blas()
     _blas_users = 0
 
 

@@ -57,14 +57,15 @@ def sgd_momentum(
     w, dw, v : (n,)
     nesterov : 1 or 0
     """
+    # Of the arrays' dtype: a whole number beside a float32 would turn the arithmetic into float64's.
+    zero, plain = w.dtype.type(0), w.dtype.type(1) - nesterov
     for i in range(w.size):
         g = dw[i] + weight_decay * w[i]
         mean = momentum * v[i] + keep * g
-        if abs(mean) < tiny:
-            mean = mean * 0
+        mean = zero if abs(mean) < tiny else mean
         v[i] = mean
         # No branch: a loop without one is vectorised. nesterov is 1 or 0, and one of the two terms is exactly 0.
-        w[i] -= lr * (nesterov * (g + ahead * mean) + (1 - nesterov) * mean)
+        w[i] -= lr * (nesterov * (g + ahead * mean) + plain * mean)
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -89,10 +90,10 @@ def adam(
     lr, root_correction (c) : with the corrections of m and v for their start at 0 already in them
     Not v is set to 0 when tiny: m over a v of 0 would be a leap if epsilon is small.
     """
+    zero = w.dtype.type(0)  # of the arrays' dtype, as above
     for i in range(w.size):
         mean = beta1 * m[i] + one_minus_beta1 * dw[i]
-        if abs(mean) < tiny:
-            mean = mean * 0
+        mean = zero if abs(mean) < tiny else mean
         m[i] = mean
         v[i] = beta2 * v[i] + one_minus_beta2 * dw[i] * dw[i]
         w[i] = shrink * w[i] - lr * mean / (np.sqrt(v[i]) * root_correction + epsilon)

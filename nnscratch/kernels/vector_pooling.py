@@ -9,6 +9,26 @@ from numba.extending import intrinsic
 from nnscratch.kernels.vectors import INTP, Typing, Vectors, tiles
 
 
+def largest_of_four(v: Vectors, a: Typing, b: Typing, c: Typing, d: Typing) -> tuple[Typing, Typing]:
+    """Writes: the vector max(0, a, b, c, d), and bytes 0..3 for which (the first on a tie), 4 where none is above 0."""
+    builder, byte = v.builder, ir.IntType(8)
+    b_wins, d_wins = builder.fcmp_ordered(">", b, a), builder.fcmp_ordered(">", d, c)
+    top, bottom = builder.select(b_wins, b, a), builder.select(d_wins, d, c)
+    bottom_wins = builder.fcmp_ordered(">", bottom, top)
+    largest = builder.select(bottom_wins, bottom, top)
+    alive = builder.fcmp_ordered(">", largest, v.zero())
+    # A comparison with NaN is false, so that a NaN may lose: it is looked for by itself.
+    has_nan = builder.or_(builder.fcmp_unordered("uno", a, b), builder.fcmp_unordered("uno", c, d))
+
+    def choose(condition: Typing, yes: int, no: int) -> Typing:
+        return builder.select(condition, v.splat(byte(yes)), v.splat(byte(no)))
+
+    place = builder.select(bottom_wins, choose(d_wins, 3, 2), choose(b_wins, 1, 0))
+    rectified = builder.select(alive, largest, v.zero())
+    nan = v.splat(ir.Constant(v.number, float("nan")))
+    return builder.select(has_nan, nan, rectified), builder.select(alive, place, v.splat(byte(4)))
+
+
 @intrinsic(prefer_literal=True)
 def pool_vector(
     typing: Typing, rows: Typing, at: Typing, step: Typing, right: Typing, y: Typing, argmax: Typing, to: Typing,
@@ -24,7 +44,6 @@ def pool_vector(
     def code(context: Typing, builder: Typing, signature: Typing, arguments: Typing) -> Typing:
         rows_, at, step, right, y_, argmax_, to, count = arguments
         v = Vectors(context, builder, rows)
-        byte = ir.IntType(8)
         first = v.pointer(rows, rows_, at)
 
         def two(pointer: Typing) -> tuple[Typing, Typing]:
@@ -33,24 +52,10 @@ def pool_vector(
                 return v.shuffle(a, b, range(0, 2 * v.lanes, 2)), v.shuffle(a, b, range(1, 2 * v.lanes, 2))
             return a, b
 
-        (a, b), (c, d) = two(first), two(builder.gep(first, [step]))
-        b_wins, d_wins = builder.fcmp_ordered(">", b, a), builder.fcmp_ordered(">", d, c)
-        top, bottom = builder.select(b_wins, b, a), builder.select(d_wins, d, c)
-        bottom_wins = builder.fcmp_ordered(">", bottom, top)
-        largest = builder.select(bottom_wins, bottom, top)
-        alive = builder.fcmp_ordered(">", largest, v.zero())
-        # A comparison with NaN is false, so that a NaN may lose: it is looked for by itself.
-        has_nan = builder.or_(builder.fcmp_unordered("uno", a, b), builder.fcmp_unordered("uno", c, d))
-
-        def choose(condition: Typing, yes: int, no: int) -> Typing:
-            return builder.select(condition, v.splat(byte(yes)), v.splat(byte(no)))
-
-        place = builder.select(bottom_wins, choose(d_wins, 3, 2), choose(b_wins, 1, 0))
-        rectified = builder.select(alive, largest, v.zero())
-        nan = v.splat(ir.Constant(v.number, float("nan")))
+        value, place = largest_of_four(v, *two(first), *two(builder.gep(first, [step])))
         result = Vectors(context, builder, rows, count if masked else None)
-        result.store(builder.select(has_nan, nan, rectified), v.pointer(y, y_, to))
-        result.store(builder.select(alive, place, v.splat(byte(4))), v.pointer(argmax, argmax_, to))
+        result.store(value, v.pointer(y, y_, to))
+        result.store(place, v.pointer(argmax, argmax_, to))
         return context.get_dummy_value()
 
     return types.void(rows, at, step, right, y, argmax, to, count), code

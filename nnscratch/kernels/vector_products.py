@@ -12,11 +12,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from nnscratch.kernels.vector_pooling import largest_of_four
 from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, tiles
 
 # A tile of sums, with what it multiplies, must fit the registers: 32 of AVX-512, 16 of AVX. So for 4, 2 or 1 outputs,
 # the vectors a row of a tile in multiply_rows (the most first, then for the rest), and the taps in add_products.
 _VECTORS_A_TILE = {4: (6, 3, 1), 2: (8, 2, 1), 1: (8, 1)} if AVX512 else {4: (2, 1), 2: (4, 1), 1: (4, 1)}
+# In pool_products a window is 4 vectors an output: the windows a tile. Without AVX-512 4 outputs would not fit.
+_WINDOWS_A_TILE = {4: (1,), 2: (2, 1), 1: (4, 1)} if AVX512 else {2: (1,), 1: (2, 1)}
+POOLED_OUTPUTS = max(_WINDOWS_A_TILE)
 _TAPS_A_TILE = {4: (5, 4, 1), 2: (8, 1), 1: (8, 1)} if AVX512 else {4: (2, 1), 2: (4, 1), 1: (8, 1)}
 
 
@@ -66,6 +70,61 @@ def multiply_rows(
         return context.get_dummy_value()
 
     return types.void(x, x_at, offsets, first, last, weight, w_step, bias, o, outputs, y, y_at, y_step, length), code
+
+
+@intrinsic(prefer_literal=True)
+def pool_products(
+    typing: Typing, x: Typing, x_at: Typing, row: Typing, offsets: Typing, weight: Typing, w_step: Typing,
+    bias: Typing, o: Typing, outputs: Typing, y: Typing, y_at: Typing, y_step: Typing, argmax: Typing, windows: Typing,
+) -> Typing:  # fmt: skip
+    """multiply_rows at the four places of a pooling window, and the largest of them: they never leave the registers.
+
+    A place is one vector: as many images as it has lanes. For q in 0..outputs, which is at most POOLED_OUTPUTS; 4, 2
+    or 1; w in 0..windows: y[y_at + q*y_step + w*lanes:][:lanes] = max(0, the four), argmax there: which, as in
+    pool_vector. The four begin at x_at + 2*w*lanes, that + lanes, and both again at + row.
+    """
+
+    def code(context: Typing, builder: Typing, signature: Typing, arguments: Typing) -> Typing:
+        x_, x_at, row, offsets_, weight_, w_step, bias_, o, outputs, y_, y_at, y_step, argmax_, windows = arguments
+        v = Vectors(context, builder, x)
+        x0, offset0 = v.pointer(x, x_, x_at), v.pointer(offsets, offsets_, INTP(0))
+        y0, argmax0 = v.pointer(y, y_, y_at), v.pointer(argmax, argmax_, y_at)
+        weight0, bias0 = v.pointer(weight, weight_, o), v.pointer(bias, bias_, o)
+        taps = cgutils.unpack_tuple(builder, context.make_array(offsets)(context, builder, offsets_).shape)[0]
+
+        def tile(outputs: int, windows: int, w: Typing) -> None:
+            begin = [v.splat(builder.load(builder.gep(bias0, [INTP(q)]))) for q in range(outputs)]
+            sums = [v.sums([b] * 4 * windows) for b in begin]
+            first = builder.mul(w, INTP(v.lanes))
+            corner = builder.gep(x0, [builder.add(first, first)])
+            with cgutils.for_range(builder, taps, intp=INTP) as loop:
+                # Two pointers and constant distances: a pointer a place would be more than there are registers.
+                top = builder.gep(corner, [builder.load(builder.gep(offset0, [loop.index]))])
+                bottom = builder.gep(top, [row])
+                tap = builder.gep(weight0, [builder.mul(loop.index, w_step)])
+                ws = [v.splat(builder.load(builder.gep(tap, [INTP(q)]))) for q in range(outputs)]
+                for p in range(4 * windows):
+                    pointer = bottom if p // 2 % 2 else top
+                    xs = v.load(builder.gep(pointer, [INTP((2 * (p // 4) + p % 2) * v.lanes)]))
+                    for q in range(outputs):
+                        builder.store(v.add_product(xs, ws[q], builder.load(sums[q][p])), sums[q][p])
+            for q in range(outputs):
+                for p in range(windows):
+                    value, place = largest_of_four(v, *(builder.load(s) for s in sums[q][4 * p : 4 * p + 4]))
+                    to = builder.add(builder.mul(INTP(q), y_step), builder.add(first, INTP(p * v.lanes)))
+                    v.store(value, builder.gep(y0, [to]))
+                    v.store(place, builder.gep(argmax0, [to]))
+
+        for n, sizes in _WINDOWS_A_TILE.items():
+            with builder.if_then(builder.icmp_signed("==", outputs, INTP(n))):
+                done = INTP(0)
+                for size in sizes:
+                    loop, done = tiles(builder, size, done, windows)
+                    with loop as (w, _):
+                        tile(n, size, w)
+        return context.get_dummy_value()
+
+    return types.void(x, x_at, row, offsets, weight, w_step, bias, o, outputs, y, y_at, y_step, argmax, windows), code
 
 
 @intrinsic(prefer_literal=True)

@@ -9,10 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from nnscratch import initializers
-from nnscratch.kernels.threads import in_blocks
-
-# Numbers that a thread looks at in about 50 microseconds: fewer are not worth sharing.
-_NUMBERS_A_BLOCK = 1 << 18
+from nnscratch.kernels.finite import all_finite
 
 
 class NotFiniteError(ValueError):
@@ -187,17 +184,8 @@ def check_finite(owner: object, name: str, x: np.ndarray) -> None:
     Raises
         NotFiniteError : says how many values of x are not finite
     """
-    # A sum of squares is one pass at BLAS's speed, finite only if every term is. The exact count is for the message,
-    # and for the rare sum that overflows although every term is finite.
-    flat = x.reshape(-1)
-    sums = np.zeros(-(-x.size // _NUMBERS_A_BLOCK))
-
-    def sum_of_squares(start: int, stop: int) -> None:
-        sums[start // _NUMBERS_A_BLOCK] = np.vdot(flat[start:stop], flat[start:stop])
-
-    with np.errstate(invalid="ignore", over="ignore"):
-        in_blocks(sum_of_squares, x.size, _NUMBERS_A_BLOCK)
-    if not np.isfinite(sums).all() and (count := x.size - int(np.isfinite(x).sum())):
+    # The count, a slower pass, is for the message alone.
+    if not all_finite(x) and (count := x.size - int(np.isfinite(x).sum())):
         raise NotFiniteError(
             f"{owner}: got {name} with {count:,} of {x.size:,} values NaN or infinite, expected finite numbers; look "
             "for missing values in the data, or lower the learning rate if training brought them about"

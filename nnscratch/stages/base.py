@@ -11,12 +11,14 @@ class Stage:
     """A run of layers that is executed as one: the same numbers as the layers in turn, only faster.
 
     layers : the user's layers, whose `params` it reads and whose `grads` it sets
+    checks_finite : `forward` itself stops an x with NaN or infinity, while it has x in the cache
 
     What `forward` and `backward` return may be an array of the stage's own, which the next call of the same kind
     overwrites; `Sequential` copies what it hands to the user.
     """
 
     layers: list[Layer]
+    checks_finite = False
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         """y from x; keeps what `backward` needs if `training`."""

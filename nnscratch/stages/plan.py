@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nnscratch.kernels.fused_backward import MOST_CHANNELS
-from nnscratch.layers import Conv2D, Dense, Dropout, Layer, MaxPool2D, ReLU
+from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.layers.base import both
 from nnscratch.stages.base import Stage
 from nnscratch.stages.conv_pool import ConvPoolStage
@@ -31,8 +31,7 @@ def plan(layers: Sequence[Layer]) -> list[Stage]:
     ...     print(type(stage).__name__, len(stage.layers))
     DirectChain 6
     ConvPoolStage 3
-    Single 1
-    DenseStage 2
+    DenseStage 3
     """
     rest = list(layers)
     stages: list[Stage] = []
@@ -50,12 +49,13 @@ def _first_stage(layers: list[Layer]) -> Stage:
         return DirectChain(*chain)
     if triple:
         return ConvPoolStage(*triple)
-    dense, relu, dropout = (*layers[:3], None, None)[:3]
+    flatten = layers[0] if type(layers[0]) is Flatten else None
+    dense, relu, dropout = (*layers[flatten is not None :][:3], None, None, None)[:3]
     if type(dense) is not Dense:
         return Single(layers[0])
     if type(relu) is not ReLU:
-        return DenseStage(dense)
-    return DenseStage(dense, relu, dropout if type(dropout) is Dropout else None)
+        return DenseStage(dense, flatten=flatten)
+    return DenseStage(dense, relu, dropout if type(dropout) is Dropout else None, flatten)
 
 
 def _conv_relu_pool(layers: list[Layer]) -> tuple[Conv2D, ReLU, MaxPool2D] | None:

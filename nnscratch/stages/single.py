@@ -11,6 +11,8 @@ from nnscratch.stages.base import Stage
 class Single(Stage):
     """The layer itself."""
 
+    checks_finite = True
+
     def __init__(self, layer: Layer) -> None:
         self.layers = [layer]
 

@@ -73,7 +73,8 @@ def test_the_callers_error_state_holds_in_every_thread() -> None:
         in_blocks(overflow, 2, 1)  # a warning would be an error here
 
 
-def test_blas_is_held_to_one_thread_and_given_back() -> None:
+def test_blas_is_held_to_one_thread_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nnscratch.kernels.threads._blas", None)  # one may have been loaded since
     before, inside = blas_threads(), []
     with single_threaded_blas():
         in_blocks(lambda start, stop: inside.append(blas_threads()), 1, 1)
