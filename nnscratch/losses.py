@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.kernels.finite import all_finite
 from nnscratch.layers.base import check_finite
 
 
@@ -42,10 +43,15 @@ class MSELoss:
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         """The loss of a batch, as a float; keeps what `backward` needs."""
-        self._check(prediction, target)
-        labelled = ~np.isnan(target)
-        count = np.count_nonzero(labelled)
-        error = np.where(labelled, prediction - target, prediction.dtype.type(0))
+        self._check_shapes(prediction, target)
+        with np.errstate(invalid="ignore", over="ignore"):
+            error = prediction - target
+        count = error.size
+        if not all_finite(error):  # a label is missing, or something is wrong
+            self._check_values(prediction, target)
+            labelled = ~np.isnan(target)
+            count = np.count_nonzero(labelled)
+            error = np.where(labelled, error, prediction.dtype.type(0))
         if count == 0:
             self._dprediction = error
             return 0.0
@@ -62,7 +68,7 @@ class MSELoss:
     def __repr__(self) -> str:
         return "MSELoss()"
 
-    def _check(self, prediction: np.ndarray, target: np.ndarray) -> None:
+    def _check_shapes(self, prediction: np.ndarray, target: np.ndarray) -> None:
         for name, array in (("prediction", prediction), ("target", target)):
             if not isinstance(array, np.ndarray):
                 raise ValueError(f"MSELoss(): got {name} of type {type(array).__name__}, expected a NumPy array")
@@ -76,6 +82,8 @@ class MSELoss:
                 f"MSELoss(): got prediction of {prediction.dtype} and target of {target.dtype}, expected one dtype; "
                 f"use target.astype(np.{prediction.dtype})"
             )
+
+    def _check_values(self, prediction: np.ndarray, target: np.ndarray) -> None:
         check_finite(self, "prediction", prediction)
         if np.isinf(target).any():
             raise ValueError("MSELoss(): got an infinite target, expected numbers, or NaN for a missing label")

@@ -64,7 +64,7 @@ def backward_weight(
     rows_a_chunk = max(1, windows_a_chunk // max(1, w_pooled))
     windows_a_chunk = max(1, min(windows_a_chunk, w_pooled))
     step = row_step(2 * windows_a_chunk * images, n)
-    g, start = scratch(x, 2 * rows_a_chunk * c_out * step)
+    g, start = scratch(x, 2 * rows_a_chunk * group(c_out) * step)
     # Until the end, every number of dweight is a vector, and of dbias likewise.
     numbers = len(offsets) * c_out
     total, total_start = scratch(x, row_step(numbers, n) * n)
@@ -75,18 +75,19 @@ def backward_weight(
         rows = min(rows_a_chunk, h_pooled - h)
         for w in range(0, w_pooled, windows_a_chunk):
             windows = min(windows_a_chunk, w_pooled - w)
-            for o in range(c_out):
-                for r in range(rows):
-                    at = (o * h_pooled + h + r) * row_pooled + w * images
-                    to = start + 2 * (o * rows_a_chunk + r) * step
-                    _unpool_row(dy, argmax, at, images, windows, g, to, step)
-                    add_winners(dy, argmax, at, windows * images, total_bias, bias_start + o * n)
             o = 0
             while o < c_out:
+                # A group of outputs at a time, so that its g is still in the first-level cache when it is read.
                 outputs = group(c_out - o)
+                for q in range(outputs):
+                    for r in range(rows):
+                        at = ((o + q) * h_pooled + h + r) * row_pooled + w * images
+                        to = start + 2 * (q * rows_a_chunk + r) * step
+                        _unpool_row(dy, argmax, at, images, windows, g, to, step)
+                        add_winners(dy, argmax, at, windows * images, total_bias, bias_start + (o + q) * n)
                 add_products(
                     x, 2 * h * row + 2 * w * images, row, offsets, len(offsets),
-                    g, start + 2 * o * rows_a_chunk * step, step, 2 * rows_a_chunk * step, 2 * rows,
+                    g, start, step, 2 * rows_a_chunk * step, 2 * rows,
                     2 * windows * images, total, total_start + o * n, c_out, outputs,
                 )  # fmt: skip
                 o += outputs

@@ -56,8 +56,7 @@ class DirectChain(Stage):
             check_finite(self.layers[0], "x", pictures)  # and so it is in the cache
             images = stop - start
             # Training keeps every block's maps for backward; inference needs those of the blocks under way alone.
-            memory: Buffers | Scratch = self.buffers if training else self.scratch
-            maps, places = self._block(memory, start // block if training else 0, shapes, images, x.dtype)
+            maps, places = self._block(start // block if training else None, shapes, images, x.dtype)
             pack(pictures, images, maps[0])
             for k, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
                 forward(maps[k], weight, bias, images, maps[k + 1], places[k])
@@ -80,7 +79,7 @@ class DirectChain(Stage):
 
         def work(start: int, stop: int) -> None:
             images, number = stop - start, start // block
-            maps, places = self._block(self.buffers, number, shapes, images, dtype)
+            maps, places = self._block(number, shapes, images, dtype)
             gradients = self._maps(self.scratch, "gradient", shapes, images, dtype)
             pack(np.ascontiguousarray(dy[start:stop]), images, gradients[-1])
             for k in reversed(range(len(weights))):
@@ -110,10 +109,13 @@ class DirectChain(Stage):
         return self.shapes
 
     def _block(
-        self, memory: Buffers | Scratch, number: int, shapes: list[Shape], images: int, dtype: np.dtype[np.generic]
+        self, number: int | None, shapes: list[Shape], images: int, dtype: np.dtype[np.generic]
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The maps of block `number`, and the places of their maxima."""
-        maps = self._maps(memory, f"map {number}", shapes, images, dtype)
+        """The maps of block `number` and the places of their maxima; for None, of any block, and soon forgotten."""
+        memory: Buffers | Scratch = self.scratch if number is None else self.buffers
+        maps = self._maps(memory, f"map {number}", shapes[:-1], images, dtype)
+        # The last one goes to y, and backward needs no y: until then it may lie where its gradient will.
+        maps.append(self._maps(self.scratch, "gradient", shapes, images, dtype)[-1])
         return maps, self._maps(memory, f"argmax {number}", shapes[1:], images, np.dtype(np.uint8))
 
     def _maps(
