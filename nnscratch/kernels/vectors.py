@@ -62,10 +62,11 @@ class Vectors:
         """The numbers of a and b, counted as one vector, in another order."""
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), list(order)))
 
-    def interleave(self, a: Typing, b: Typing, half: int) -> Typing:
-        """The first (0) or second (1) half of a0 b0 a1 b1 ..."""
-        n = self.lanes
-        return self.shuffle(a, b, (half * n // 2 + k // 2 + n * (k % 2) for k in range(n)))
+    def interleave(self, a: Typing, b: Typing, half: int, unit: int = 1) -> Typing:
+        """The first (0) or second (1) half of a0 b0 a1 b1 ..., where each stands for `unit` numbers."""
+        n, u = self.lanes, unit
+        places = ((k // u // 2, k // u % 2, k % u) for k in range(half * n, half * n + n))
+        return self.shuffle(a, b, (place * u + n * second + i for place, second, i in places))
 
     def zero(self, number: Typing = None) -> Typing:
         return ir.Constant(ir.VectorType(number or self.number, self.lanes), [0] * self.lanes)
@@ -98,12 +99,40 @@ class Vectors:
             arguments = [value, pointer, ir.IntType(32)(align), self.mask]
             self._masked("store", value.type, ir.VoidType(), arguments)
 
+    def first_lanes(self, count: Typing) -> Typing:
+        """The mask of the first `count` lanes, made of a number's bits: a comparison LLVM repeats in every round."""
+        builder, bits = self.builder, ir.IntType(2 * self.lanes)
+        few = builder.icmp_signed("<", count, INTP(self.lanes))
+        count = builder.trunc(builder.select(few, count, INTP(self.lanes)), bits)
+        ones = builder.trunc(builder.sub(builder.shl(bits(1), count), bits(1)), ir.IntType(self.lanes))
+        return builder.bitcast(ones, ir.VectorType(ir.IntType(1), self.lanes))
+
+    def prefetch(self, pointer: Typing) -> None:
+        """Calls the cache line at pointer into the second-level cache; any address will do, nothing waits for it."""
+        number = ir.IntType(32)
+        pointer = self.builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(ir.VoidType(), [pointer.type, number, number, number]),
+            "llvm.prefetch.p0",
+        )
+        self.builder.call(function, [pointer, number(0), number(2), number(1)])
+
     def add_product(self, a: Typing, b: Typing, total: Typing) -> Typing:
         kind = "f32" if self.number == ir.FloatType() else "f64"
         function = cgutils.get_or_insert_function(
             self.builder.module, ir.FunctionType(self.type, [self.type] * 3), f"llvm.fmuladd.v{self.lanes}{kind}"
         )
         return self.builder.call(function, [a, b, total])
+
+    def add_lanes(self, vectors: list[Typing]) -> Typing:
+        """A vector with the sum of each of the `lanes` vectors: each round adds neighbours, of two vectors into one."""
+        n = self.lanes
+        even, odd = range(0, 2 * n, 2), range(1, 2 * n, 2)
+        while len(vectors) > 1:
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors = [self.builder.fadd(self.shuffle(a, b, even), self.shuffle(a, b, odd)) for a, b in pairs]
+        return vectors[0]
 
     def sums(self, values: list[Typing]) -> list[Typing]:
         """Variables that LLVM keeps in registers, since nothing but load and store ever touches them."""
@@ -169,22 +198,14 @@ def transpose_square(
 
 @intrinsic(prefer_literal=True)
 def sum_lanes(typing: Typing, total: Typing, at: Typing, sums: Typing, to: Typing, count: Typing) -> Typing:
-    """sums[to + k] = sum of total[at + k*lanes:][:lanes] for k in 0..count, at most lanes; reads lanes vectors.
-
-    A round adds neighbours, of two vectors into one; after log2(lanes) rounds one vector has all the sums, in order.
-    """
+    """sums[to + k] = sum of total[at + k*lanes:][:lanes] for k in 0..count, at most lanes; reads lanes vectors."""
 
     def code(context: Typing, builder: Typing, signature: Typing, arguments: Typing) -> Typing:
         total_, at, sums_, to, count = arguments
         v = Vectors(context, builder, total)
         n = v.lanes
         vectors = [v.load(v.pointer(total, total_, builder.add(at, INTP(k * n)))) for k in range(n)]
-        while len(vectors) > 1:
-            pairs = zip(vectors[::2], vectors[1::2], strict=True)
-            vectors = [
-                builder.fadd(v.shuffle(a, b, range(0, 2 * n, 2)), v.shuffle(a, b, range(1, 2 * n, 2))) for a, b in pairs
-            ]
-        Vectors(context, builder, total, count).store(vectors[0], v.pointer(sums, sums_, to))
+        Vectors(context, builder, total, count).store(v.add_lanes(vectors), v.pointer(sums, sums_, to))
         return context.get_dummy_value()
 
     return types.void(total, at, sums, to, count), code

@@ -21,9 +21,9 @@ Shape = tuple[int, int, int]
 
 
 def images_a_block(images: int, dtype: np.dtype[np.generic]) -> int:
-    """As many as a vector has lanes; of fewer than two vectors half, so that two threads have something to do."""
+    """As many as a vector has lanes; of fewer, half of them, so that two threads have something to do."""
     whole = VECTOR_BYTES // dtype.itemsize
-    return whole if images >= 2 * whole else max(1, -(-images // 2))
+    return whole if images >= whole else max(1, -(-images // 2))
 
 
 class DirectChain(Stage):

@@ -7,16 +7,59 @@ import pytest
 
 from nnscratch.kernels import loops
 from nnscratch.kernels.matmul import matmul
+from nnscratch.kernels.threads import set_threads
+
+# Each is another path: small, one row, no row, one term, shared along K, M, N, one row and one term shared.
+SHAPES = [
+    (3, 4, 5), (1, 300, 7), (0, 4, 5), (4, 0, 5), (9, 1, 7),
+    (130, 2500, 160), (2500, 130, 160), (160, 130, 2500), (1, 2100, 2050), (2100, 1, 2050),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", [(3, 4, 5), (1, 300, 7), (0, 4, 5), (130, 257, 999), (999, 257, 3), (1, 2000, 1000)])
-@pytest.mark.parametrize("transposed", [False, True])
-def test_equal_to_numpy(shape: tuple[int, int, int], transposed: bool) -> None:
+def operands(shape: tuple[int, int, int], transposed: bool) -> tuple[np.ndarray, np.ndarray]:
     m, k, n = shape
     rng = np.random.default_rng(1)
     a = rng.standard_normal((k, m)).T if transposed else rng.standard_normal((m, k))
-    b = rng.standard_normal((n, k)).T if transposed else rng.standard_normal((k, n))
-    np.testing.assert_allclose(matmul(a, b), a @ b, rtol=1e-11, atol=1e-11)
+    return a, rng.standard_normal((n, k)).T if transposed else rng.standard_normal((k, n))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_equal_to_numpy(shape: tuple[int, int, int], transposed: bool) -> None:
+    a, b = operands(shape, transposed)
+    out = np.full((shape[0], shape[2]), np.nan)
+    assert matmul(a, b, out) is out
+    np.testing.assert_allclose(out, a @ b, rtol=1e-11, atol=1e-11)
+    np.testing.assert_array_equal(matmul(a, b), out)
+
+
+@pytest.mark.parametrize("shape", [(130, 2500, 160), (1, 2100, 2050)])
+def test_threads_do_not_change_the_bits(shape: tuple[int, int, int]) -> None:
+    a, b = operands(shape, transposed=False)
+    try:
+        set_threads(1)
+        alone = matmul(a, b)
+        set_threads(3)
+        np.testing.assert_array_equal(matmul(a, b), alone)
+    finally:
+        set_threads(None)
+
+
+def test_other_arrays() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((12, 20)), rng.standard_normal((20, 30))
+    np.testing.assert_allclose(matmul(a[:, ::2], b[::2]), a[:, ::2] @ b[::2], rtol=1e-12)
+    np.testing.assert_allclose(matmul(a, b.astype(np.float32)), a @ b.astype(np.float32), rtol=1e-12)
+    wide = np.zeros((12, 60))
+    np.testing.assert_allclose(matmul(a, b, wide[:, ::2]), a @ b, rtol=1e-12)
+    np.testing.assert_array_equal(matmul(np.arange(6).reshape(2, 3), np.ones((3, 2), int)), [[3, 3], [12, 12]])
+
+
+def test_shapes_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="mismatch"):
+        matmul(np.ones((3, 4)), np.ones((5, 6)))
+    with pytest.raises(ValueError, match="mismatch"):
+        matmul(np.ones((3, 4)), np.ones((4, 6)), np.empty((3, 5)))
 
 
 def test_dense_is_this_product() -> None:

@@ -1,0 +1,42 @@
+"""Products with one row, as of a batch of one example: the time is that of reading, or writing, the weights once."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from nnscratch.kernels.vector_gemv import add_rows, multiply_by_rows
+from nnscratch.kernels.vectors import lanes
+
+_ROWS_TOGETHER = 8  # streams from memory, and weights for each time that a sum is loaded and stored
+
+
+@njit(nogil=True, cache=True)
+def row_by_matrix(x: np.ndarray, w: np.ndarray, y: np.ndarray, k0: int, k1: int) -> None:
+    """y[0, n] = sum over k in k0..k1 of x[0, k] * w[k, n]:  x (1, K)  w (K, N)  y (1, N), all contiguous"""
+    width = w.shape[1]
+    y[:] = 0
+    whole = k1 - (k1 - k0) % _ROWS_TOGETHER
+    for k in range(k0, whole, _ROWS_TOGETHER):
+        add_rows(x, k, w, k * width, width, y, 0, width, _ROWS_TOGETHER)
+    for k in range(whole, k1):
+        add_rows(x, k, w, k * width, width, y, 0, width, 1)
+
+
+@njit(nogil=True, cache=True)
+def row_by_transposed(x: np.ndarray, w: np.ndarray, y: np.ndarray, n0: int, n1: int) -> None:
+    """y[0, n] = sum over k of x[0, k] * w[n, k]  for n in n0..n1:  x (1, K)  w (N, K)  y (1, N), all contiguous"""
+    width = w.shape[1]
+    for n in range(n0, n1, lanes(w)):
+        multiply_by_rows(x, w, n * width, width, width, y, n, min(lanes(w), n1 - n))
+
+
+@njit(nogil=True, cache=True)
+def column_by_row(a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int) -> None:
+    """c[m, n] = a[m, 0] * b[0, n]  for m in m0..m1:  a (M, 1)  b (1, N)  c (M, N), all contiguous"""
+    row = b[0]
+    for m in range(m0, m1):
+        factor = a[m, 0]
+        target = c[m]
+        for n in range(len(row)):
+            target[n] = factor * row[n]
