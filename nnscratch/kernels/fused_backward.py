@@ -5,29 +5,39 @@ GEMM would multiply all of those zeros. Here only the gradients that exist are m
 winner, which is k_h runs of contiguous memory and so needs no columns at all:
 
     dweight[:,:,:,o] += dy * x[window],    dx[window] += dy * weight[:,:,:,o]       window at (2h, 2w) + winner's place
+
+What such a product costs is a load of its vector from the first-level cache, at best: see vector_runs.py.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 from numba import njit, uint64
 
-from nnscratch.kernels.fused import SHUT
+from nnscratch.kernels.direct import pack
+from nnscratch.kernels.fused import SHUT, padded
 from nnscratch.kernels.im2col import Pair
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.vector_conv_pool import CHANNEL_VECTORS, add_row_gradient, add_winners_of_channels
+from nnscratch.kernels.vector_runs import BITS, CHOICES, add_chosen, add_windows
+from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
-# Of the second-level cache, for a block of images: as much again for its dx, and the weights.
-_IMAGE_BYTES = 1 << 18
-# Pooled places whose windows of x stay in the first-level cache (32 to 48 KB) while all output channels pass over them.
+# Of the second-level cache, for a block of images; what is sent back to them takes as much in its turn.
+_IMAGE_BYTES = 1 << 19
+# Windows of x that stay in the first-level cache (32 to 48 KB) while all output channels pass over them.
 _SLAB_BYTES = 1 << 15
 # dweight is summed in up to this many partial sums, whatever the threads, so that its bits do not depend on them.
 _PARTIAL_SUMS = 8
-MOST_CHANNELS = 4095  # a counter of 12 bits, see _add_input_gradient
+# Multiply-adds that are worth a call and a thread: about a quarter of a millisecond in float32.
+_PRODUCTS_A_BLOCK = 10_000_000
 
-# As in fused.py: fused multiply-adds, nothing reordered, and unsigned indices.
+# "contract" allows a*b + c in one rounding; nothing is reordered and NaN stays NaN. Some indices are uint64: a signed
+# one would have to be tested for Python's negative indices, and that test keeps loops from being vectorised.
 _compiled = njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
-_inlined = njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy", forceinline=True)
 
 
 def conv_pool_backward(
@@ -41,188 +51,160 @@ def conv_pool_backward(
     dx: np.ndarray | None,
     scratch: Scratch,
 ) -> None:
-    """dweight, dbias and dx from dy, one pass over the images.
+    """dweight, dbias and dx from dy.
 
     x, weight, padding, argmax : as conv_pool_forward read and wrote them;  dy : (N, H_p, W_p, O)
     dweight : (k_h, k_w, C, O), dbias : (O,), dx : (N, H, W, C) or None if not wanted; all overwritten
-
-    Raises
-        ValueError : more than 4095 output channels
     """
     n_images, height, width, c_in = x.shape
-    _, h_pooled, w_pooled, c_out = dy.shape
-    if c_out > MOST_CHANNELS:
-        raise ValueError(f"conv_pool: got {c_out} output channels, expected up to {MOST_CHANNELS}; use im2col.py")
-    k_h, k_w = weight.shape[:2]
-    (p_h, p_w), run = padding, k_w * c_in
-    padded = (height + 2 * p_h, width + 2 * p_w, c_in)
-    inside = (slice(None), slice(p_h, p_h + height), slice(p_w, p_w + width))
-    row = padded[1] * c_in
+    kernel_size, c_out = weight.shape[:2], weight.shape[3]
+    (p_h, p_w), taps = padding, weight[..., 0].size
+    framed = (height + 2 * p_h, width + 2 * p_w, c_in)
     x, dy, argmax = np.ascontiguousarray(x), np.ascontiguousarray(dy), np.ascontiguousarray(argmax)
-    # Without padding the kernels read x and add to dx where they lie; otherwise in a block with the padding around it.
-    dx_in_place = dx is not None and padding == (0, 0) and dx.flags.c_contiguous
-
     share = -(-n_images // _PARTIAL_SUMS) or 1
     parts = -(-n_images // share)
-    images = max(1, min(share, _IMAGE_BYTES // (int(np.prod(padded)) * x.itemsize)))
-    # Where each pooled window begins in a block of padded images, and how far from there its four places are.
-    n, h, w = np.ix_(np.arange(images), np.arange(h_pooled), np.arange(w_pooled))
-    begins = (((n * padded[0] + 2 * h) * padded[1] + 2 * w) * c_in).astype(np.uint64).ravel()
-    winners = np.array([0, c_in, row, row + c_in, 0], np.uint64)
-    # A window of x is k_h*k_w*C numbers, but neighbours share most of it: the next one brings 4*C new ones.
-    places_a_slab = max(16, _SLAB_BYTES // (4 * c_in * x.itemsize) - (k_h - 1) * w_pooled // 2)
+    images = max(1, _IMAGE_BYTES // max(1, math.prod(framed) * x.itemsize))
+    # Short runs of x are no work for whole vectors: then vectors of output channels, and the zeros of g as well.
+    n = VECTOR_BYTES // x.itemsize
+    thin = weight.shape[1] * c_in < 2 * n and c_out % (CHANNEL_VECTORS * n) == 0
+    add_weight_gradient = _add_thin_gradient if thin else _add_weight_gradient
+    shape = (taps, c_out) if thin else (c_out, taps)
+    weight_parts = scratch.get("dweight", (parts, *shape), x.dtype)
+    bias_parts = scratch.get("dbias", (parts, c_out), x.dtype)
+    turned = scratch.get("weight", (c_out, taps), x.dtype)
 
-    turned = scratch.get("weight", (c_out, k_h, run), x.dtype)
-    turned[:] = weight.reshape(k_h, run, c_out).transpose(2, 0, 1)
-    dweight_parts = scratch.get("dweight", (parts, c_out, k_h, run), x.dtype)
-    dbias_parts = scratch.get("dbias", (parts, c_out), x.dtype)
-    dweight_parts[:] = 0
-    dbias_parts[:] = 0
+    def blocks(part: int) -> Iterator[slice]:
+        last = min((part + 1) * share, n_images)
+        return (slice(start, min(start + images, last)) for start in range(part * share, last, images))
 
-    def partial_sum(first: int, last: int) -> None:
-        part = first // share
-        places = scratch.get("places", (max(places_a_slab, (SHUT + 1) * c_out),), np.uint64)
-        scales = scratch.get("scales", places.shape, x.dtype)
-        window = (begins, winners, row, places, scales)
-        for start in range(first, last, images):
-            stop = min(start + images, last)
-            block_x = x[start:stop]
-            if padding != (0, 0):
-                block_x = scratch.get("x", (stop - start, *padded), x.dtype)
-                block_x[:] = 0
-                block_x[inside] = x[start:stop]
-            g, winner = dy[start:stop].reshape(-1, c_out), argmax[start:stop].reshape(-1, c_out)
-            _add_bias_gradient(g, winner, dbias_parts[part])
-            _add_weight_gradient(block_x.reshape(-1), g, winner, *window, places_a_slab, dweight_parts[part])
-            if dx is not None:
-                block_dx = dx[start:stop] if dx_in_place else scratch.get("dx", block_x.shape, x.dtype)
-                block_dx[:] = 0
-                _add_input_gradient(turned, g, winner, *window, block_dx.reshape(-1))
-                if not dx_in_place:
-                    dx[start:stop] = block_dx[inside]
+    def weight_gradient(part: int) -> None:
+        weight_parts[part] = 0
+        bias_parts[part] = 0
+        for block in blocks(part):
+            block_x = x[block] if padding == (0, 0) else padded(x[block], padding, scratch)
+            add_weight_gradient(block_x, dy[block], argmax[block], kernel_size, weight_parts[part])
+            _add_bias_gradient(dy[block], argmax[block], bias_parts[part])
 
-    in_blocks(partial_sum, n_images, share)
-    dweight[:] = dweight_parts.sum(axis=0).transpose(1, 2, 0).reshape(dweight.shape)
-    dbias[:] = dbias_parts.sum(axis=0)
+    def input_gradient(part: int) -> None:
+        assert dx is not None  # or this is not called
+        # Without padding the kernel adds to dx where it lies; otherwise to a block with the padding around it.
+        in_place = padding == (0, 0) and dx.flags.c_contiguous
+        for block in blocks(part):
+            block_dx = dx[block] if in_place else scratch.get("dx", (block.stop - block.start, *framed), x.dtype)
+            block_dx[:] = 0
+            _add_input_gradient(turned, dy[block], argmax[block], kernel_size, block_dx)
+            if not in_place:
+                dx[block] = block_dx[:, p_h : p_h + height, p_w : p_w + width]
 
+    gradients = [weight_gradient]
+    if dx is not None:
+        gradients.append(input_gradient)
+        _transpose(np.ascontiguousarray(weight).reshape(taps, c_out), turned)
 
-@_inlined
-def _add_runs(
-    out: np.ndarray,
-    to: int,
-    out_row: int,
-    source: np.ndarray,
-    source_row: int,
-    places: np.ndarray,
-    scales: np.ndarray,
-    first: int,
-    stop: int,
-    k_h: int,
-    run: int,
-) -> None:
-    """out[to + i*out_row + k] += sum over m of scales[m] * source[places[m] + i*source_row + k],  i < k_h, k < run
+    def tasks(first: int, stop: int) -> None:
+        for task in range(first, stop):
+            gradients[task % len(gradients)](task // len(gradients))
 
-    out, source : flat;  places, scales : entries first to stop are summed, in this order;  all integers uint64
-    """
-    for i in range(k_h):
-        t, s = to + i * out_row, i * source_row
-        m = first
-        # Eight at a time: one load and one store of the sum for eight products. Here the time of backward goes.
-        while m + uint64(8) <= stop:
-            m0, m1, m2, m3 = m, m + uint64(1), m + uint64(2), m + uint64(3)
-            m4, m5, m6, m7 = m + uint64(4), m + uint64(5), m + uint64(6), m + uint64(7)
-            s0, s1, s2, s3 = places[m0] + s, places[m1] + s, places[m2] + s, places[m3] + s
-            s4, s5, s6, s7 = places[m4] + s, places[m5] + s, places[m6] + s, places[m7] + s
-            g0, g1, g2, g3 = scales[m0], scales[m1], scales[m2], scales[m3]
-            g4, g5, g6, g7 = scales[m4], scales[m5], scales[m6], scales[m7]
-            for k in range(run):
-                out[t + k] += (
-                    (g0 * source[s0 + k] + g1 * source[s1 + k] + g2 * source[s2 + k] + g3 * source[s3 + k])
-                    + (g4 * source[s4 + k] + g5 * source[s5 + k] + g6 * source[s6 + k] + g7 * source[s7 + k])
-                )  # fmt: skip
-            m += uint64(8)
-        while m + uint64(2) <= stop:
-            m0, m1 = m, m + uint64(1)
-            s0, s1, g0, g1 = places[m0] + s, places[m1] + s, scales[m0], scales[m1]
-            for k in range(run):
-                out[t + k] += g0 * source[s0 + k] + g1 * source[s1 + k]
-            m += uint64(2)
-        if m < stop:
-            s0, g0 = places[m] + s, scales[m]
-            for k in range(run):
-                out[t + k] += g0 * source[s0 + k]
+    products_a_task = share * dy[:1].size * taps * x.itemsize // 4  # in terms of float32
+    in_blocks(tasks, parts * len(gradients), -(-_PRODUCTS_A_BLOCK // max(1, products_a_task)))
+    bias_parts.sum(axis=0, out=dbias)
+    total = weight_parts[0] if parts == 1 else weight_parts.sum(axis=0, out=scratch.get("sum", shape, x.dtype))
+    if thin or not dweight.flags.c_contiguous:
+        dweight[:] = (total if thin else total.T).reshape(dweight.shape)
+    else:
+        _transpose(total, dweight.reshape(taps, c_out))
 
 
 @_compiled
 def _add_bias_gradient(dy: np.ndarray, argmax: np.ndarray, dbias: np.ndarray) -> None:
-    """dbias[o] += sum over p of dy[p,o] where argmax[p,o] is not SHUT;  dy, argmax (P, O), dbias (O,)"""
-    for p in range(uint64(len(dy))):
-        for o in range(uint64(len(dbias))):
-            dbias[o] += dy[p, o] if argmax[p, o] < SHUT else 0
+    """dbias[o] += sum over n, h, w of dy[n,h,w,o] where argmax[n,h,w,o] is not SHUT;  dbias (O,), the rest as below"""
+    c_out = len(dbias)
+    for o in range(0, c_out, lanes(dy)):
+        add_winners_of_channels(dy, argmax, o, c_out, dy.size // c_out, dbias, o, min(lanes(dy), c_out - o))
 
 
 @_compiled
 def _add_weight_gradient(
-    x: np.ndarray,
-    dy: np.ndarray,
-    argmax: np.ndarray,
-    begins: np.ndarray,
-    winners: np.ndarray,
-    row: int,
-    places: np.ndarray,
-    scales: np.ndarray,
-    places_a_slab: int,
-    dweight: np.ndarray,
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray
 ) -> None:
-    """dweight[o,i,(j,c)] += sum over p of dy[p,o] * x[begins[p] + winners[argmax[p,o]] + i*row + (j,c)]
+    """dweight[o,(i,j,c)] += sum over n, h, w of dy[n,h,w,o] * x[n, 2h+a+i, 2w+b+j, c],  (a,b) the winner's place
 
-    x : flat, a block of padded images;  dy, argmax : (P, O), P pooled places;  begins : (P,) or longer
-    places, scales : room for a list;  dweight : (O, k_h, k_w*C)
+    x : (N, H, W, C), with its padding;  dy, argmax : (N, H_p, W_p, O);  dweight : (O, k_h*k_w*C)
     """
-    c_out, k_h, run = uint64(dweight.shape[0]), uint64(dweight.shape[1]), uint64(dweight.shape[2])
-    flat = dweight.reshape(-1)
-    for first in range(0, len(dy), places_a_slab):
-        stop = min(first + places_a_slab, len(dy))
+    height, row, pixel = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
+    h_pooled, w_pooled, c_out = dy.shape[1:]
+    (k_h, k_w), taps = kernel_size, dweight.shape[1]
+    # A window of x is k_h*k_w*C numbers, but neighbours share most of it: the next one brings 4*C new ones.
+    slab = min(BITS, max(16, _SLAB_BYTES // (4 * pixel * x.itemsize) - (k_h - 1) * w_pooled // 2))
+    corners = np.empty(slab * CHOICES, np.int64)
+    gradients, winners, exists = dy.reshape(-1), argmax.reshape(-1), np.empty(c_out, np.uint64)
+    total = dy.shape[0] * h_pooled * w_pooled
+    for first in range(0, total, slab):
+        count = min(slab, total - first)
+        exists[:] = 0
+        for p in range(count):
+            image_row, w = (first + p) // w_pooled, (first + p) % w_pooled
+            image, h = image_row // h_pooled, image_row % h_pooled
+            for place in range(4):
+                inside = (2 * h + place // 2) * row + (2 * w + place % 2) * pixel
+                corners[p * CHOICES + place] = image * height * row + inside
+            # A channel's gradients are the bits of a number: to meet them takes no test that could be guessed wrong.
+            for o in range(uint64(c_out)):
+                exists[o] |= uint64(winners[uint64((first + p) * c_out) + o] < SHUT) << uint64(p)
         for o in range(c_out):
-            # Written always, kept only if there is a gradient: a branch would be guessed wrong every other time.
-            n = uint64(0)
-            for p in range(uint64(first), uint64(stop)):
-                winner = argmax[p, o]
-                places[n] = begins[p] + winners[winner]
-                scales[n] = dy[p, o]
-                n += uint64(winner < SHUT)
-            _add_runs(flat, o * k_h * run, run, x, uint64(row), places, scales, uint64(0), n, k_h, run)
+            add_windows(
+                dweight, o * taps, k_w * pixel, x, row, corners, winners, gradients, first * c_out + o, c_out,
+                exists[o], k_h, k_w * pixel,
+            )  # fmt: skip
+
+
+@_compiled
+def _add_thin_gradient(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray
+) -> None:
+    """As _add_weight_gradient, for an O that is a multiple of a tile's channels;  dweight : (k_h*k_w*C, O)"""
+    height, row, pixel = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
+    images, h_pooled, w_pooled, c_out = dy.shape
+    k_h, k_w = kernel_size
+    for n in range(images):
+        for h in range(h_pooled):
+            for o in range(0, c_out, CHANNEL_VECTORS * lanes(x)):
+                add_row_gradient(
+                    x, (n * height + 2 * h) * row, row, pixel, dy, argmax, (n * h_pooled + h) * w_pooled * c_out + o,
+                    c_out, w_pooled, k_h, k_w * pixel, dweight, o,
+                )  # fmt: skip
 
 
 @_compiled
 def _add_input_gradient(
-    weight: np.ndarray,
-    dy: np.ndarray,
-    argmax: np.ndarray,
-    begins: np.ndarray,
-    winners: np.ndarray,
-    row: int,
-    places: np.ndarray,
-    scales: np.ndarray,
-    dx: np.ndarray,
+    weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dx: np.ndarray
 ) -> None:
-    """dx[begins[p] + winners[argmax[p,o]] + i*row + (j,c)] += dy[p,o] * weight[o,i,(j,c)], for all p and o
+    """dx[n, 2h+a+i, 2w+b+j, c] += dy[n,h,w,o] * weight[o,(i,j,c)] for all n, h, w and o,  (a,b) the winner's place
 
-    weight : (O, k_h, k_w*C), output channels outermost;  dx : flat, a block of padded images;  the rest as above
+    weight : (O, k_h*k_w*C), output channels outermost;  dx : (N, H, W, C), with its padding;  the rest as above
     """
-    c_out, k_h, run = uint64(weight.shape[0]), uint64(weight.shape[1]), uint64(weight.shape[2])
-    flat = weight.reshape(-1)
-    for p in range(uint64(len(dy))):
-        # The channels sorted by their winner, into lists of c_out entries each; five counters of 12 bits in one number.
-        counts = uint64(0)
-        for o in range(c_out):
-            winner = uint64(argmax[p, o])
-            n = winner * c_out + ((counts >> (winner * uint64(12))) & uint64(4095))
-            places[n] = o * k_h * run
-            scales[n] = dy[p, o]
-            counts += uint64(1) << (winner * uint64(12))
-        for winner in range(uint64(SHUT)):
-            first = winner * c_out
-            stop = first + ((counts >> (winner * uint64(12))) & uint64(4095))
-            to = begins[p] + winners[winner]
-            _add_runs(dx, to, uint64(row), flat, run, places, scales, first, stop, k_h, run)
+    height, row, pixel = dx.shape[1], dx.shape[2] * dx.shape[3], dx.shape[3]
+    images, h_pooled, w_pooled, c_out = dy.shape
+    k_h, k_w = kernel_size
+    corners = (0, pixel, row, row + pixel)
+    winner_of, winners = argmax.reshape(-1), np.empty(BITS, np.uint8)
+    for n in range(images):
+        for o in range(0, c_out, BITS):
+            winners[:] = SHUT
+            for h in range(h_pooled):
+                for w in range(w_pooled):
+                    at = ((n * h_pooled + h) * w_pooled + w) * c_out + o
+                    for k in range(uint64(min(BITS, c_out - o))):
+                        winners[k] = winner_of[uint64(at) + k]
+                    to = (n * height + 2 * h) * row + 2 * w * pixel
+                    for place in range(4):
+                        add_chosen(
+                            dx, to + corners[place], row, weight, o, k_w * pixel,
+                            winners, np.uint8(place), dy, at, k_h, k_w * pixel,
+                        )  # fmt: skip
+
+
+def _transpose(source: np.ndarray, target: np.ndarray) -> None:
+    """target[c,r] = source[r,c];  source (R, C), target (C, R), both contiguous"""
+    rows, columns = source.shape
+    pack(source.reshape(rows, 1, 1, columns), rows, target.reshape(columns, 1, rows))

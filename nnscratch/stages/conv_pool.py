@@ -1,4 +1,4 @@
-"""Convolution, ReLU and 2x2 max pooling as one stage, for channels enough that a GEMM pays (`kernels/fused.py`)."""
+"""Convolution, ReLU and 2x2 max pooling as one stage, for channels enough to fill vectors (`kernels/fused.py`)."""
 
 from __future__ import annotations
 

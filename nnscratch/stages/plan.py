@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nnscratch.kernels.fused_backward import MOST_CHANNELS
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.layers.base import both
 from nnscratch.stages.base import Stage
@@ -13,10 +12,10 @@ from nnscratch.stages.dense import DenseStage
 from nnscratch.stages.direct_chain import DirectChain
 from nnscratch.stages.single import Single
 
-# Up to so many channels, a GEMM of columns is too thin to be fast, and the direct kernel is faster, forward and
-# backward: benchmarks/kernels.py shows where they cross.
+# Up to so many output channels a vector of channels is not filled, and vectors of images are faster, forward and
+# backward: benchmarks/kernels.py shows where they cross. With many input channels a block of images leaves the cache.
 DIRECT_CHANNELS_IN = 16
-DIRECT_CHANNELS_OUT = 32
+DIRECT_CHANNELS_OUT = 16
 
 
 def plan(layers: Sequence[Layer]) -> list[Stage]:
@@ -27,7 +26,7 @@ def plan(layers: Sequence[Layer]) -> list[Stage]:
     >>> import nnscratch as nn
     >>> def conv(c_in, c_out):
     ...     return nn.Conv2D(c_in, c_out, 3), nn.ReLU(), nn.MaxPool2D(2)
-    >>> for stage in plan([*conv(1, 8), *conv(8, 32), *conv(32, 64), nn.Flatten(), nn.Dense(4, 3), nn.ReLU()]):
+    >>> for stage in plan([*conv(1, 8), *conv(8, 16), *conv(16, 64), nn.Flatten(), nn.Dense(4, 3), nn.ReLU()]):
     ...     print(type(stage).__name__, len(stage.layers))
     DirectChain 6
     ConvPoolStage 3
@@ -64,8 +63,7 @@ def _conv_relu_pool(layers: list[Layer]) -> tuple[Conv2D, ReLU, MaxPool2D] | Non
     if type(conv) is not Conv2D or type(relu) is not ReLU or type(pool) is not MaxPool2D:
         return None
     side_by_side = both(pool.pool_size) == (2, 2) == both(pool.pool_size if pool.stride is None else pool.stride)
-    fits = both(conv.stride) == (1, 1) and side_by_side and conv.c_out <= MOST_CHANNELS
-    return (conv, relu, pool) if fits else None
+    return (conv, relu, pool) if both(conv.stride) == (1, 1) and side_by_side else None
 
 
 def _is_thin(conv: Conv2D) -> bool:

@@ -29,7 +29,7 @@ CASES: dict[str, tuple[Make, tuple[int, int, int], list[str]]] = {
     "wide": (lambda rng: conv(17, 12, 3, rng), (9, 10, 17), ["ConvPoolStage"]),
     "wide, no bias": (lambda rng: conv(17, 4, 2, rng, bias=False), (6, 5, 17), ["ConvPoolStage"]),
     "padded": (lambda rng: conv(2, 4, 3, rng, padding=1), (7, 8, 2), ["ConvPoolStage"]),
-    "both": (lambda rng: conv(1, 17, 3, rng) + conv(17, 7, 2, rng), (14, 15, 1), ["DirectChain", "ConvPoolStage"]),
+    "both": (lambda rng: conv(1, 9, 3, rng) + conv(9, 17, 2, rng), (14, 15, 1), ["DirectChain", "ConvPoolStage"]),
     "stride": (lambda rng: conv(1, 3, 3, rng, stride=2), (13, 13, 1), ["Single"] * 3),
     "larger pool": (lambda rng: conv(1, 3, 3, rng, nn.MaxPool2D(3)), (11, 11, 1), ["Single"] * 3),
     "overlapping pool": (lambda rng: conv(1, 3, 3, rng, nn.MaxPool2D(2, stride=1)), (9, 9, 1), ["Single"] * 3),
