@@ -55,6 +55,7 @@ def conv_pool_backward(
 
     x, weight, padding, argmax : as conv_pool_forward read and wrote them;  dy : (N, H_p, W_p, O)
     dweight : (k_h, k_w, C, O), dbias : (O,), dx : (N, H, W, C) or None if not wanted; all overwritten
+    dx may be x itself: an image is overwritten when its dweight is there.
     """
     n_images, height, width, c_in = x.shape
     kernel_size, c_out = weight.shape[:2], weight.shape[3]
@@ -100,13 +101,15 @@ def conv_pool_backward(
     if dx is not None:
         gradients.append(input_gradient)
         _transpose(np.ascontiguousarray(weight).reshape(taps, c_out), turned)
+    # Few images, few parts: then the two gradients of a part may be two threads' work.
+    together = len(gradients) if parts == _PARTIAL_SUMS or dx is x else 1
 
     def tasks(first: int, stop: int) -> None:
-        for task in range(first, stop):
+        for task in range(first * together, stop * together):
             gradients[task % len(gradients)](task // len(gradients))
 
-    products_a_task = share * dy[:1].size * taps * x.itemsize // 4  # in terms of float32
-    in_blocks(tasks, parts * len(gradients), -(-_PRODUCTS_A_BLOCK // max(1, products_a_task)))
+    products_a_task = share * dy[:1].size * taps * x.itemsize // 4 * together  # in terms of float32
+    in_blocks(tasks, parts * len(gradients) // together, -(-_PRODUCTS_A_BLOCK // max(1, products_a_task)))
     bias_parts.sum(axis=0, out=dbias)
     total = weight_parts[0] if parts == 1 else weight_parts.sum(axis=0, out=scratch.get("sum", shape, x.dtype))
     if thin or not dweight.flags.c_contiguous:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.threads import in_blocks, single_threaded_blas
 
 Pair = tuple[int, int]
 
@@ -123,7 +123,8 @@ def conv2d_forward(
         if bias is not None:
             rows += bias
 
-    in_blocks(block, len(x), images)
+    with single_threaded_blas():
+        in_blocks(block, len(x), images)
     return y
 
 
@@ -155,7 +156,8 @@ def conv2d_backward_weight(
             dweight[part] += columns.T @ rows
             dbias[part] += rows.sum(axis=0)
 
-    in_blocks(partial_sum, n_images, share)
+    with single_threaded_blas():
+        in_blocks(partial_sum, n_images, share)
     return dweight.sum(axis=0).reshape(k_h, k_w, c_in, c_out), dbias.sum(axis=0)
 
 
@@ -179,7 +181,8 @@ def conv2d_backward_input(
         dcolumns = dy[start:stop].reshape(-1, c_out) @ matrix.T
         col2im(dcolumns, starts, offsets, dx[start:stop].reshape(-1))
 
-    in_blocks(block, n_images, images)
+    with single_threaded_blas():
+        in_blocks(block, n_images, images)
     return dx[:, padding[0] : padding[0] + height, padding[1] : padding[1] + width]
 
 

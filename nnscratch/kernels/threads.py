@@ -108,10 +108,9 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
     >>> sorted(done)
     [(0, 2), (2, 4), (4, 5)]
     """
-    if total <= block or get_threads() == 1:
-        with single_threaded_blas():
-            for start in range(0, total, block):
-                work(start, min(start + block, total))
+    if total <= block:  # nobody to share with; a `work` that calls BLAS holds it itself, for bits that never change
+        if total > 0:
+            work(0, total)
         return
     starts = iter(range(0, total, block))
     take = threading.Lock()

@@ -19,6 +19,8 @@ class ConvPoolStage(Stage):
         x, dx : (N, H, W, c_in)      y, dy : (N, H_p, W_p, c_out), half the convolution's height and width
     """
 
+    needs_y = False
+
     def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D) -> None:
         self.conv, self.pool = conv, pool
         self.layers = [conv, relu, pool]
@@ -43,7 +45,9 @@ class ConvPoolStage(Stage):
         check_gradient(self.pool, dy, argmax.shape, x.dtype)
         dweight = self.buffers.get("dweight", weight.shape, weight.dtype)
         dbias = self.buffers.get("dbias", weight.shape[3:], weight.dtype)
-        dx = self.buffers.get("dx", x.shape, x.dtype) if input_gradient else None
+        dx = None
+        if input_gradient:
+            dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
         conv_pool_backward(x, weight, dy, argmax, both(conv.padding), dweight, dbias, dx, self.scratch)
         conv.grads["weight"] = dweight
         if conv.bias:

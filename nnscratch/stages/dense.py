@@ -67,4 +67,5 @@ class DenseStage(Stage):
             dense.grads["bias"] = dz.sum(axis=0)
         if not input_gradient:
             return None
-        return matmul(dz, weight.T, out=self.buffers.get("dx", x.shape, x.dtype)).reshape(x_shape)
+        dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
+        return matmul(dz, weight.T, out=dx).reshape(x_shape)

@@ -34,6 +34,7 @@ class DirectChain(Stage):
     """
 
     checks_finite = True
+    needs_y = False
 
     def __init__(self, *triples: tuple[Conv2D, ReLU, MaxPool2D]) -> None:
         self.convs = [conv for conv, _, _ in triples]

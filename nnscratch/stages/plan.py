@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.layers.base import both
@@ -37,6 +38,8 @@ def plan(layers: Sequence[Layer]) -> list[Stage]:
     while rest:
         stages.append(_first_stage(rest))
         rest = rest[len(stages[-1].layers) :]
+    for before, stage in pairwise(stages):
+        stage.may_overwrite_x = not before.needs_y
     return stages
 
 

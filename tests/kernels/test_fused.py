@@ -202,3 +202,15 @@ def test_many_images_against_a_sum_written_in_one_line() -> None:
     g = g.reshape(z.shape)
     np.testing.assert_allclose(dweight, np.einsum("nhwcij,nhwo->ijco", windows, g, optimize=True), rtol=1e-10)
     np.testing.assert_allclose(dbias, g.sum(axis=(0, 1, 2)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("padding", [(0, 0), (1, 2)])
+@pytest.mark.parametrize("images", [1, 3, 21])
+def test_dx_may_take_the_place_of_x(images: int, padding: tuple[int, int]) -> None:
+    x, weight, bias = arrays((images, 6, 7, 3), 5, (2, 3), np.float32)
+    y, argmax = forward(x, weight, bias, padding)
+    expected = backward(x, weight, y, argmax, padding)
+    dweight, dbias = np.empty_like(weight), np.empty_like(bias)
+    conv_pool_backward(x, weight, y, argmax, padding, dweight, dbias, x, Scratch())
+    for got, wanted in zip((x, dweight, dbias), expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
