@@ -22,7 +22,7 @@ from numba import njit
 
 from nnscratch.kernels.vector_pooling import pool_vector
 from nnscratch.kernels.vector_products import POOLED_OUTPUTS, multiply_rows, pool_products
-from nnscratch.kernels.vectors import VECTOR_BYTES, copy_number, lanes, transpose_square
+from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Conv row vectors between two poolings: 2 rows of 4 outputs take 12 kB of the first-level cache, x has the rest.
 _CHUNK_VECTORS = 24
@@ -153,52 +153,3 @@ def forward(
                     to = ((o + q) * h_pooled + h) * row_pooled + w * images
                     _pool_row(conv, start + 2 * q * step, step, images, windows, y, argmax, to)
                 o += outputs
-
-
-@njit(nogil=True, cache=True)
-def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool) -> None:
-    """pack or unpack: a transpose of (B, H*W*C) into (H*W*C, B) whose rows also change order, from (hw,c) to (c,hw)."""
-    n = lanes(block)
-    height, width, channels = pictures.shape[1:]
-    size = height * width * channels
-    plane = height * width * images
-    picture_rows, block_rows = np.empty(n, np.int64), np.empty(n, np.int64)
-    for b in range(n):
-        picture_rows[b] = b * size
-    pixel = c = 0
-    for p in range(0, size, n):
-        # The next n numbers (pixel,c) of each image: rows of pictures, and the rows of the block that they go to.
-        count = min(n, size - p)
-        for k in range(count):
-            block_rows[k] = c * plane + pixel * images
-            c += 1
-            if c == channels:
-                pixel, c = pixel + 1, 0
-        done = images // n * n if count == n else 0
-        for b in range(0, done, n):
-            if packing:
-                transpose_square(pictures, b * size + p, picture_rows, block, b, block_rows)
-            else:
-                transpose_square(block, b, block_rows, pictures, b * size + p, picture_rows)
-        for b in range(done, images):
-            for k in range(count):
-                if packing:
-                    copy_number(pictures, b * size + p + k, block, block_rows[k] + b)
-                else:
-                    copy_number(block, block_rows[k] + b, pictures, b * size + p + k)
-
-
-def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
-    """block[c, h, w*B + b] = pictures[b, h, w, c]:  pictures (B, H, W, C) -> block (C, H, W*B), overwritten"""
-    if images == 1:
-        block[:] = pictures[0].transpose(2, 0, 1)
-    else:
-        _repack(pictures, block, images, True)
-
-
-def unpack(block: np.ndarray, images: int, pictures: np.ndarray) -> None:
-    """pictures[b, h, w, c] = block[c, h, w*B + b]:  block (C, H, W*B) -> pictures (B, H, W, C), overwritten"""
-    if images == 1:
-        pictures[0] = block.transpose(1, 2, 0)
-    else:
-        _repack(pictures, block, images, False)

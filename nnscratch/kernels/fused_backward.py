@@ -17,10 +17,10 @@ from collections.abc import Iterator
 import numpy as np
 from numba import njit, uint64
 
-from nnscratch.kernels.direct import pack
 from nnscratch.kernels.fused import SHUT, padded
 from nnscratch.kernels.im2col import Pair
 from nnscratch.kernels.memory import Scratch
+from nnscratch.kernels.packing import pack
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.vector_conv_pool import CHANNEL_VECTORS, add_row_gradient, add_winners_of_channels
 from nnscratch.kernels.vector_runs import BITS, CHOICES, add_chosen, add_windows

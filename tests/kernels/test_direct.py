@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.kernels import direct, direct_backward, loops
+from nnscratch.kernels import direct, direct_backward, loops, packing
 from nnscratch.kernels.memory import empty
 
 # (images, height, width, c_in, (k_h, k_w), c_out)
@@ -40,17 +40,17 @@ def computed(x, weight, bias, dy):
     n, height, width, c_in = x.shape
     _, h_pooled, w_pooled, c_out = dy.shape
     block = empty((c_in, height, width * n), x.dtype)
-    direct.pack(x, n, block)
+    packing.pack(x, n, block)
     y_block, dy_block = (empty((c_out, h_pooled, w_pooled * n), x.dtype) for _ in range(2))
     argmax = np.full(y_block.shape, 77, np.uint8)
     direct.forward(block, weight, bias, n, y_block, argmax)
-    direct.pack(dy, n, dy_block)
+    packing.pack(dy, n, dy_block)
     dx_block, dweight, dbias = np.full_like(block, 9), np.full_like(weight, 9), np.full_like(bias, 9)
     direct_backward.backward_weight(block, dy_block, argmax, n, dweight, dbias)
     direct_backward.backward_input(dy_block, argmax, weight, n, dx_block)
     y, dx = np.full_like(dy, 9), np.full_like(x, 9)
-    direct.unpack(y_block, n, y)
-    direct.unpack(dx_block, n, dx)
+    packing.unpack(y_block, n, y)
+    packing.unpack(dx_block, n, dx)
     return y, dx, dweight, dbias
 
 
@@ -86,7 +86,7 @@ def test_argmax_is_the_first_place_of_the_maximum_or_4(images) -> None:
     windows = [[0, 0, 0, 0], [1, 1, 1, 1], [0, 2, 2, 2], [1, 1, 3, 3], [1, 2, 1, 5], [-1, -2, -1, -1], [-3, -1, 2, 1]]
     x = np.array(windows, np.float32).reshape(7, 2, 2).transpose(1, 0, 2).reshape(1, 2, 14, 1)
     block = np.empty((1, 2, 14 * images), np.float32)
-    direct.pack(np.repeat(x, images, axis=0), images, block)
+    packing.pack(np.repeat(x, images, axis=0), images, block)
     y, argmax = np.empty((1, 1, 7 * images), np.float32), np.empty((1, 1, 7 * images), np.uint8)
     direct.forward(block, np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32), images, y, argmax)
     np.testing.assert_array_equal(argmax.reshape(7, images).T, [[4, 0, 1, 2, 3, 4, 2]] * images)
@@ -99,10 +99,10 @@ def test_pack_moves_every_number_to_its_place_and_unpack_back(shape, dtype) -> N
     n, height, width, channels = shape
     pictures = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     block = np.empty((channels, height, width * n), dtype)
-    direct.pack(pictures, n, block)
+    packing.pack(pictures, n, block)
     np.testing.assert_array_equal(block, pictures.transpose(3, 1, 2, 0).reshape(block.shape))
     back = np.zeros_like(pictures)
-    direct.unpack(block, n, back)
+    packing.unpack(block, n, back)
     np.testing.assert_array_equal(back, pictures)
 
 

@@ -1,0 +1,61 @@
+"""A block of images from (B, H, W, C), as all the world has them, to image innermost, (C, H, W*B), and back."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from nnscratch.kernels.vectors import copy_number, lanes, transpose_square
+
+
+@njit(nogil=True)
+def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool) -> None:
+    """pack or unpack: a transpose of (B, H*W*C) into (H*W*C, B) whose rows also change order, from (hw,c) to (c,hw)."""
+    n = lanes(block)
+    height, width, channels = pictures.shape[1:]
+    size = height * width * channels
+    plane = height * width * images
+    picture_rows, block_rows = np.empty(n, np.int64), np.empty(n, np.int64)
+    for b in range(n):
+        picture_rows[b] = b * size
+    pixel = c = 0
+    for p in range(0, size, n):
+        # The next n numbers (pixel,c) of each image: rows of pictures, and the rows of the block that they go to.
+        count = min(n, size - p)
+        for k in range(count):
+            block_rows[k] = c * plane + pixel * images
+            c += 1
+            if c == channels:
+                pixel, c = pixel + 1, 0
+        done = images // n * n if count == n else 0
+        for b in range(0, done, n):
+            if packing:
+                transpose_square(pictures, b * size + p, picture_rows, block, b, block_rows)
+            else:
+                transpose_square(block, b, block_rows, pictures, b * size + p, picture_rows)
+        for b in range(done, images):
+            for k in range(count):
+                if packing:
+                    copy_number(pictures, b * size + p + k, block, block_rows[k] + b)
+                else:
+                    copy_number(block, block_rows[k] + b, pictures, b * size + p + k)
+
+
+@njit(nogil=True, cache=True)
+def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
+    """block[c, h, w*B + b] = pictures[b, h, w, c]:  pictures (B, H, W, C) -> block (C, H, W*B), overwritten"""
+    if images == 1:
+        for c in range(pictures.shape[3]):
+            block[c] = pictures[0, :, :, c]
+    else:
+        _repack(pictures, block, images, True)
+
+
+@njit(nogil=True, cache=True)
+def unpack(block: np.ndarray, images: int, pictures: np.ndarray) -> None:
+    """pictures[b, h, w, c] = block[c, h, w*B + b]:  block (C, H, W*B) -> pictures (B, H, W, C), overwritten"""
+    if images == 1:
+        for c in range(pictures.shape[3]):
+            pictures[0, :, :, c] = block[c]
+    else:
+        _repack(pictures, block, images, False)
