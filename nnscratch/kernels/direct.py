@@ -111,7 +111,7 @@ def _forward_whole_vectors(
                 o += outputs
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def forward(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, images: int, y: np.ndarray, argmax: np.ndarray
 ) -> None:

@@ -43,7 +43,7 @@ def _unpool_row(
                 unpool_vector(dy, argmax, source, rows, corner, step, images, images - b)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def backward_weight(
     x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, images: int, dweight: np.ndarray, dbias: np.ndarray
 ) -> None:
@@ -97,7 +97,7 @@ def backward_weight(
         sum_lanes(total_bias, bias_start + o * n, dbias, o, min(n, c_out - o))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, inline="always")
 def backward_input(dy: np.ndarray, argmax: np.ndarray, weight: np.ndarray, images: int, dx: np.ndarray) -> None:
     """dx[c,h,w] = sum over i, j, o of weight[i,j,c,o] * g[o,h-i,w-j], g being 0 outside
 

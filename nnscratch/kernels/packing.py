@@ -44,18 +44,14 @@ def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool)
 @njit(nogil=True, cache=True)
 def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
     """block[c, h, w*B + b] = pictures[b, h, w, c]:  pictures (B, H, W, C) -> block (C, H, W*B), overwritten"""
-    if images == 1:
-        for c in range(pictures.shape[3]):
-            block[c] = pictures[0, :, :, c]
-    else:
-        _repack(pictures, block, images, True)
+    if images == 1 and pictures.shape[3] == 1:  # the same order
+        for p in range(pictures.size):
+            copy_number(pictures, p, block, p)
+        return
+    _repack(pictures, block, images, True)
 
 
 @njit(nogil=True, cache=True)
 def unpack(block: np.ndarray, images: int, pictures: np.ndarray) -> None:
     """pictures[b, h, w, c] = block[c, h, w*B + b]:  block (C, H, W*B) -> pictures (B, H, W, C), overwritten"""
-    if images == 1:
-        for c in range(pictures.shape[3]):
-            pictures[0, :, :, c] = block[c]
-    else:
-        _repack(pictures, block, images, False)
+    _repack(pictures, block, images, False)

@@ -17,11 +17,11 @@ from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, tiles
 
 # A tile of sums, with what it multiplies, must fit the registers: 32 of AVX-512, 16 of AVX. So for 4, 2 or 1 outputs,
 # the vectors a row of a tile in multiply_rows (the most first, then for the rest), and the taps in add_products.
-_VECTORS_A_TILE = {4: (6, 3, 1), 2: (8, 2, 1), 1: (8, 1)} if AVX512 else {4: (2, 1), 2: (4, 1), 1: (4, 1)}
+_VECTORS_A_TILE = {4: (6, 2, 1), 2: (8, 1), 1: (8, 1)} if AVX512 else {4: (2, 1), 2: (4, 1), 1: (4, 1)}
 # In pool_products a window is 4 vectors an output: the windows a tile. Without AVX-512 4 outputs would not fit.
 _WINDOWS_A_TILE = {4: (1,), 2: (2, 1), 1: (4, 1)} if AVX512 else {2: (1,), 1: (2, 1)}
 POOLED_OUTPUTS = max(_WINDOWS_A_TILE)
-_TAPS_A_TILE = {4: (5, 4, 1), 2: (8, 1), 1: (8, 1)} if AVX512 else {4: (2, 1), 2: (4, 1), 1: (8, 1)}
+_TAPS_A_TILE = {4: (4, 1), 2: (5, 1), 1: (5, 1)} if AVX512 else {4: (2, 1), 2: (4, 1), 1: (8, 1)}
 
 
 @intrinsic(prefer_literal=True)
