@@ -101,14 +101,15 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
     total   : number of items, such as images
     block   : items a call; the last call may get fewer
 
-    An exception in any block is raised here. `work` must not call in_blocks itself.
+    BLAS is held to one thread meanwhile, unless there is but one block and so nobody to share with. An exception in any
+    block is raised here. `work` must not call in_blocks itself.
 
     >>> done = []
     >>> in_blocks(lambda start, stop: done.append((start, stop)), total=5, block=2)
     >>> sorted(done)
     [(0, 2), (2, 4), (4, 5)]
     """
-    if total <= block:  # nobody to share with; a `work` that calls BLAS holds it itself, for bits that never change
+    if total <= block:
         if total > 0:
             work(0, total)
         return

@@ -76,9 +76,11 @@ def test_the_callers_error_state_holds_in_every_thread() -> None:
 def test_blas_is_held_to_one_thread_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnscratch.kernels.threads._blas", None)  # one may have been loaded since
     before, inside = blas_threads(), []
+    in_blocks(lambda start, stop: inside.append(blas_threads()), 4, 1)
     with single_threaded_blas():
         in_blocks(lambda start, stop: inside.append(blas_threads()), 1, 1)
         inside.append(blas_threads())
+    assert len(inside) == 6
     assert all(count == 1 for counts in inside for count in counts)
     assert blas_threads() == before
 
