@@ -2,12 +2,14 @@
 
 from nnscratch import initializers, schedules
 from nnscratch.checkpoints import load, save
+from nnscratch.diagnosis import Diagnosis, Finding, diagnose, stop_when_hopeless
 from nnscratch.gradient_check import gradient_check
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, NotFiniteError, ReLU
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam
+from nnscratch.signals import signal_profile
 from nnscratch.training import History, Metric, Trainer
 
 __version__ = "0.1.0"
@@ -17,7 +19,9 @@ __all__ = [
     "Adam",
     "Conv2D",
     "Dense",
+    "Diagnosis",
     "Dropout",
+    "Finding",
     "Flatten",
     "History",
     "Layer",
@@ -28,6 +32,7 @@ __all__ = [
     "ReLU",
     "Sequential",
     "Trainer",
+    "diagnose",
     "get_threads",
     "gradient_check",
     "initializers",
@@ -35,4 +40,6 @@ __all__ = [
     "save",
     "schedules",
     "set_threads",
+    "signal_profile",
+    "stop_when_hopeless",
 ]

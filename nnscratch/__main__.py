@@ -1,0 +1,99 @@
+"""python -m nnscratch diagnose RUN_DIR: why the network in a run's folder does not learn, or that it does.
+
+RUN_DIR is the --out folder of a training script. The run is judged on the faces of --data, the file that it was
+trained on; without it, on faces that are drawn, as the scripts do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nnscratch as nn
+from nnscratch.history import History
+
+_ROWS = 1000  # generated faces: enough for a diagnosis, and drawn in three seconds
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Reads the command line and prints a diagnosis.
+
+    Raises
+        SystemExit : status 2, after one line, for bad input
+    """
+    # Late: the library itself knows nothing of faces, but a run's folder does.
+    from nnscratch.keypoints import command_line
+
+    parser = command_line.Parser(__doc__)
+    parser.prog = "python -m nnscratch"
+    parser.add_argument("command", choices=["diagnose"])
+    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the --out folder of a training script")
+    parser.add_argument("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz that it was trained on")
+    parsed = parser.parse_args(arguments)
+    try:
+        print(_diagnose(parsed))
+    except (ValueError, OSError) as error:  # a DataError is a ValueError
+        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _diagnose(parsed: argparse.Namespace) -> nn.Diagnosis:
+    from nnscratch.keypoints.command_line import usable_rows
+    from nnscratch.keypoints.data import load_faces
+    from nnscratch.keypoints.generator import generate_faces
+    from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
+
+    predictor = load_predictor(parsed.run)
+    network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
+    if network is None:
+        raise ValueError(f"{parsed.run}: got a {type(predictor).__name__}, expected one network; give another folder")
+    config = _config(parsed.run)
+    data = parsed.data or config.get("data")
+    faces = load_faces(data) if data else generate_faces(_ROWS, seed=int(config.get("seed", 0)))
+    faces = usable_rows(faces, str(config.get("rows", "all")), str(data or "generated"))
+    # The file's own order says nothing about the training, which shuffles.
+    faces = faces.select(np.random.default_rng(0).permutation(len(faces)))
+    return nn.diagnose(network, faces.x, faces.y, history=_history(parsed.run))
+
+
+def _config(run: Path) -> dict[str, Any]:
+    """What the run was started with; empty if that is not known."""
+    try:
+        config = json.loads((run / "metrics.json").read_text())["config"]
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{run / 'metrics.json'}: got a damaged file ({error}), expected a config; train again"
+        ) from None
+    return config if isinstance(config, dict) else {}
+
+
+def _history(run: Path) -> History | None:
+    """The training's history; None without the file or without an epoch."""
+    path = run / "history.csv"
+    if not path.exists():
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file)
+            names = list(table.fieldnames or [])
+            history = History(names, score="loss")
+            for row in table:
+                history.append({name: float(row[name]) for name in names})
+    except (ValueError, TypeError, csv.Error) as error:
+        raise ValueError(
+            f"{path}: got a damaged history ({error}), expected what a training wrote; train again"
+        ) from None
+    history.stopped = "read from a file"
+    return history if len(history) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""Why a network does not learn: its layers in numbers, and what is wrong in words, causes before symptoms.
+
+The 2015 report ends with a network that gives the same answer for every image, "which till now we have no idea about".
+`diagnose` measures what it takes to have one: where the signal ends, which units are silent, who pulls at the weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnscratch import initializers
+from nnscratch.findings import LEARNT, Case, Finding, find
+from nnscratch.layers import NotFiniteError, ReLU
+from nnscratch.losses import MSELoss
+from nnscratch.model import Sequential
+from nnscratch.signals import LayerSignals, Signals, measure
+
+if TYPE_CHECKING:
+    from nnscratch.history import History
+    from nnscratch.optimizer import Optimizer
+    from nnscratch.training import Trainer
+
+__all__ = ["Diagnosis", "Finding", "diagnose", "stop_when_hopeless"]
+
+_REHEARSAL_STEPS, _REHEARSAL_ROWS = 10, 8
+# What more epochs will not cure.
+_HOPELESS = {"not_finite", "dead_units", "vanishing_signal", "identical_units", "unlabelled", "decay_dominates"}
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `diagnose` found; print it.
+
+    findings : worst first, causes before symptoms; empty for a healthy network
+    signals : what was measured, layer by layer
+    """
+
+    findings: list[Finding]
+    signals: Signals
+
+    @property
+    def codes(self) -> list[str]:
+        """The findings' codes, in order."""
+        return [finding.code for finding in self.findings]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+    def __str__(self) -> str:
+        lines = [layer_table(self.signals.layers), ""]
+        if self.healthy:
+            lines.append("healthy: no finding")
+        for number, finding in enumerate(self.findings, 1):
+            place = "" if finding.layer is None else f" (layer {finding.layer})"
+            lines.append(f"{number}. {finding.code}{place}")
+            for text in (finding.message, f"-> {finding.remedy}"):
+                lines += textwrap.wrap(text, 80, initial_indent="   ", subsequent_indent="   ")
+        return "\n".join(lines)
+
+
+def layer_table(layers: list[LayerSignals]) -> str:
+    """A line a layer with weights, 80 columns; "-" where nothing was measured."""
+    head = f"{'layer':23s}{'z spread':>9s}{'h spread':>9s}{'silent':>8s}{'gradient':>9s}"
+    head += f"{'decay/data':>11s}{'update/w':>9s}"
+    lines = [head]
+    for layer in layers:
+        name = layer.name if len(layer.name) <= 22 else layer.name[:18] + "...)"
+        silent = "-" if math.isnan(layer.never_active) else f"{layer.never_active:.0%}"
+        lines.append(
+            f"{name:23s}{_short(layer.z_spread):>9s}{_short(layer.h_spread):>9s}{silent:>8s}"
+            f"{_short(layer.gradient_rms):>9s}{_short(layer.decay_ratio):>11s}{_short(layer.update_ratio):>9s}"
+        )
+    return "\n".join(lines)
+
+
+def _short(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2g}"
+
+
+def diagnose(
+    model: Sequential,
+    x: np.ndarray,
+    y: np.ndarray,
+    loss: MSELoss | None = None,
+    optimizer: Optimizer | None = None,
+    history: History | None = None,
+) -> Diagnosis:
+    """Examines a network, fresh, in training or trained, and leaves it as it was: parameters, gradients, everything.
+
+    Signals and gradients are measured on 128 evenly spaced rows, without dropout. With an optimizer whose network has
+    learnt nothing, ten of its steps are tried on a copy that begins anew.
+
+    Arguments
+        model : a Sequential; it may have diverged
+        x, y : (N, ...) the training rows, in the order in which they are trained on; NaN where a label is missing
+        loss : what the training minimises; None: MSELoss()
+        optimizer : what trained it or is about to: for everything about steps and decay
+        history : what `Trainer.fit` gave: for overfitting, divergence and schedules
+
+    Returns
+        Diagnosis; `print(diagnose(...))` gives a table and the findings
+
+    Raises
+        ValueError : no rows, lengths that differ, shapes that do not fit, an optimizer of another model
+
+    Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), for
+    watching activations and gradients by layer; Karpathy, "CS231n" (2015), for the update-to-weight ratio.
+
+    >>> import nnscratch as nn
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((64, 8)).astype(np.float32)
+    >>> model = nn.Sequential(nn.Dense(8, 16, rng=1), nn.ReLU(), nn.Dense(16, 2, rng=2))
+    >>> diagnose(model, x, x[:, :2]).healthy
+    True
+    >>> model.layers[0].params["bias"][:] = -100
+    >>> diagnose(model, x, x[:, :2]).codes
+    ['saturated_by_bias', 'dead_units', 'constant_output', 'no_better_than_mean']
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
+        raise ValueError(
+            f"diagnose: got x {x.shape} and y {y.shape}, expected rows, one of y for each of x; look at both"
+        )
+    if optimizer is not None and optimizer.model is not model:
+        raise ValueError(
+            "diagnose: got an optimizer of another model, expected one of this; pass the one that trains it"
+        )
+    loss = copy.deepcopy(loss) if loss is not None else MSELoss()
+    signals = measure(model, x, y, loss, optimizer)
+    lr = optimizer.lr if optimizer is not None else 0.0
+    if history is not None and len(history):
+        lr = max(lr, *history.columns.get("lr", [0.0]))
+    with np.errstate(all="ignore"):
+        case = Case(model.layers, signals, x, y, loss, optimizer, history, _trained(model, optimizer, history), lr)
+        if optimizer is not None and not case.skill >= LEARNT and np.isfinite(x).all():
+            case.rehearsal = _rehearse(model, x, y, loss, optimizer, lr, fresh=case.trained is not False)
+        return Diagnosis(find(case), signals)
+
+
+def _trained(model: Sequential, optimizer: Optimizer | None, history: History | None) -> bool | None:
+    """Whether the network has had steps; None if nothing tells."""
+    if (optimizer is not None and optimizer.steps) or (history is not None and len(history)):
+        return True
+    weights = [layer for layer in model.layers if "weight" in layer.params]
+    for layer in weights[:-1]:  # the last one may start from the mean
+        bias = layer.params.get("bias")
+        if bias is not None and str(getattr(layer, "bias_init", "")).startswith("constant") and np.ptp(bias) > 0:
+            return True
+    return False if optimizer is not None else None
+
+
+def _rehearse(
+    model: Sequential, x: np.ndarray, y: np.ndarray, loss: MSELoss, optimizer: Optimizer, lr: float, *, fresh: bool
+) -> dict[str, float]:
+    """Ten steps on a copy, from freshly drawn weights if `fresh`: the loss after them beside that of answering 0."""
+    dtype = next(w.dtype for layer in model.layers for w in layer.params.values())
+    model, optimizer, loss = copy.deepcopy((model, optimizer, loss))
+    rng = np.random.default_rng(0)
+    if fresh:
+        optimizer.reset()
+        for layer in model.layers:
+            for name in layer.params:
+                initializer = getattr(layer, f"{name}_init", None)
+                if initializer is not None:
+                    layer.params[name][:] = initializers.get(initializer)(layer.params[name].shape, rng)
+    optimizer.lr = lr
+    result: dict[str, float] = {"loss": math.inf}
+    labelled = np.flatnonzero(np.isfinite(y.reshape(len(y), -1)).any(axis=1))
+    chosen = rng.permutation(labelled)[: _REHEARSAL_ROWS * 4]
+    rows_x, rows_y = x[chosen].astype(dtype), y[chosen].astype(dtype)
+    result["zero"] = max(float(np.nanmean(np.square(rows_y, dtype=np.float64))), 1e-30)
+    try:
+        if fresh:
+            result["dead_before"] = _silent(model, rows_x)
+        result["start"] = loss.forward(model.forward(rows_x), rows_y)
+        for step in range(_REHEARSAL_STEPS):
+            batch = slice(step % 4 * _REHEARSAL_ROWS, (step % 4 + 1) * _REHEARSAL_ROWS)
+            if len(rows_x[batch]):
+                loss.forward(model.forward(rows_x[batch], training=True), rows_y[batch])
+                model.backward(loss.backward())
+                optimizer.step()
+        result["loss"] = loss.forward(model.forward(rows_x), rows_y)
+        if fresh:
+            result["dead"] = _silent(model, rows_x)
+    except NotFiniteError:
+        pass
+    if not math.isfinite(result["loss"]):
+        result["loss"] = math.inf
+    return result
+
+
+def _silent(model: Sequential, x: np.ndarray) -> float:
+    """The largest share of units of one ReLU layer that are 0 for every image."""
+    worst = 0.0
+    for layer in model.layers:
+        x = layer.forward(x)
+        if isinstance(layer, ReLU):
+            worst = max(worst, float(1 - np.any(x, axis=tuple(range(x.ndim - 1))).mean()))
+    return worst
+
+
+def stop_when_hopeless(
+    x: np.ndarray, y: np.ndarray, *, every: int = 5, patience: int = 2
+) -> Callable[[Trainer, History], str | None]:
+    """A callback for `Trainer.fit` that consults the doctor, and ends a training from which nothing will come.
+
+    A network that has not learnt anything is hopeless when `patience` diagnoses in a row, `every` some epochs, begin
+    with what more epochs do not cure: dead units, a signal that has vanished, units all alike, decay that wins.
+
+    x, y : training rows; 128 of them are looked at
+
+    Raises
+        ValueError : every or patience below 1
+
+    >>> import nnscratch as nn
+    >>> x = np.random.default_rng(0).standard_normal((64, 4)).astype(np.float32)
+    >>> model = nn.Sequential(nn.Dense(4, 8, bias_init="constant(-50)", rng=0), nn.ReLU(), nn.Dense(8, 1, rng=1))
+    >>> trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.01))
+    >>> history = trainer.fit(x, x[:, :1], epochs=100, callbacks=[stop_when_hopeless(x, x[:, :1])])
+    >>> len(history), history.stopped.partition(":")[0]
+    (10, 'hopeless (saturated_by_bias, dead_units)')
+    """
+    if every < 1 or patience < 1:
+        raise ValueError(
+            f"stop_when_hopeless: got every={every}, patience={patience}, expected whole numbers from 1 up"
+        )
+    bad = 0
+
+    def consult(trainer: Trainer, history: History) -> str | None:
+        nonlocal bad
+        if len(history) % every:
+            return None
+        diagnosis = diagnose(trainer.model, x, y, trainer.loss, trainer.optimizer, history)
+        bad = bad + 1 if _HOPELESS & set(diagnosis.codes[:2]) else 0
+        if bad < patience:
+            return None
+        return f"hopeless ({', '.join(diagnosis.codes[:2])}): {diagnosis.findings[0].message}"
+
+    return consult
