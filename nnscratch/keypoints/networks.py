@@ -1,13 +1,15 @@
-"""The networks of the 2015 report, and the one of Nouri's tutorial that did better, as their authors set them up.
+"""The networks of the 2015 report, those it cites, and Nouri's, which did better, as their authors set them up.
 
-Every function takes `rng`, a numpy Generator or seed, and gives a new `Sequential` from (N, 96, 96, 1) to (N, 30).
-Weights come from Glorot's uniform distribution, the layers' default, as they did for both. The report began its hidden
-dense layers with a bias of 1; that bias, with dropout behind it, is part of what went wrong there.
+Every function takes `rng`, a numpy Generator or seed, and gives a new `Sequential`, from (N, 96, 96, 1) to (N, 30)
+where nothing else is said. Weights come from Glorot's uniform distribution, the layers' default, as they did for both.
+The report began its hidden dense layers with a bias of 1; that bias, with dropout behind it, is part of what went wrong
+there. `REPORT` has every configuration that the report describes, by name, and the cured one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -26,12 +28,79 @@ def report_mlp(*, rng: Random = None, dropout: float = 0.0) -> Sequential:
     return Sequential(Flatten(), *hidden, Dense(100, 30, rng=rng))
 
 
-def report_cnn(*, rng: Random = None, dropout: float = 0.5) -> Sequential:
-    """The report's figure 1 with the two hidden dense layers of its code: 2, 4, 8, 16 maps, 144 numbers at the end."""
+def report_cnn(
+    *,
+    rng: Random = None,
+    dropout: float = 0.5,
+    head: str = "code",
+    weight_init: str = "glorot_uniform()",
+    conv_bias_init: str = "constant(0)",
+    hidden_bias: float = 1.0,
+    last_bias: bool = True,
+    outputs: int = 30,
+) -> Sequential:
+    """The report's figure 1, "F1": 2, 4, 8, 16 maps, 144 numbers at the end; its arguments are what the report varied.
+
+    dropout        : after each hidden dense layer
+    head           : "code": two hidden dense layers of 144 before the last, as in its code; "figure": the last alone
+    weight_init    : of every weight
+    conv_bias_init : of the convolutions' biases
+    hidden_bias    : what the biases of the hidden dense layers begin with
+    last_bias      : False leaves the last layer's bias out
+    outputs        : 30 coordinates, or 9216 for a map (`nnscratch.keypoints.heatmap`)
+
+    Raises
+        ValueError : another head, or an initialiser that there is not
+    """
     rng = np.random.default_rng(rng)
-    maps = [layer for c_in, c_out, k in _F1_MAPS for layer in _conv_pool(c_in, c_out, k, rng)]
-    hidden = [layer for _ in range(2) for layer in _report_hidden(144, 144, dropout, rng)]
-    return Sequential(*maps, Flatten(), *hidden, Dense(144, 30, rng=rng))
+    maps = [layer for sizes in _F1_MAPS for layer in _conv_pool(*sizes, rng, weight_init, conv_bias_init)]
+    hidden = _f1_hidden(head, 144, dropout, rng, weight_init, hidden_bias)
+    last = Dense(144, outputs, rng=rng, weight_init=weight_init, bias=last_bias)
+    return Sequential(*maps, Flatten(), *hidden, last)
+
+
+def report_level_2(*, rng: Random = None, dropout: float = 0.5, hidden_bias: float = 1.0) -> Sequential:
+    """F1 for crops of 50 x 50 pixels: (N, 50, 50, 1) to (N, 2). The report's level 2 has "the same structure" as F1.
+
+    It cannot quite: 50 -> 46 -> 23 -> 19 -> 9 -> 6 -> 3 leaves 3 x 3 numbers for the fourth convolution of 4 x 4. Here
+    that one is 2 x 2: 3 -> 2 -> 1, which leaves 16 numbers where F1 has 144. All else is as in F1 with its code's head.
+    """
+    rng = np.random.default_rng(rng)
+    maps = [layer for sizes in (*_F1_MAPS[:3], (8, 16, 2)) for layer in _conv_pool(*sizes, rng)]
+    hidden = _f1_hidden("code", 16, dropout, rng, "glorot_uniform()", hidden_bias)
+    return Sequential(*maps, Flatten(), *hidden, Dense(144, 2, rng=rng))
+
+
+def sun_level_1(*, rng: Random = None, outputs: int = 30) -> Sequential:
+    """The first network of Sun, Wang & Tang's cascade: (N, 39, 39, 1) to (N, outputs); ReLU for their |tanh|.
+
+    Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection" (2013), table 1.
+    """
+    rng = np.random.default_rng(rng)
+    return Sequential(
+        *_conv_pool(1, 20, 4, rng),  # 39 -> 36 -> 18
+        *_conv_pool(20, 40, 3, rng),  # 16 -> 8
+        *_conv_pool(40, 60, 3, rng),  # 6 -> 3
+        Conv2D(60, 80, 2, rng=rng),  # 2
+        ReLU(),
+        Flatten(),
+        Dense(2 * 2 * 80, 120, rng=rng),
+        ReLU(),
+        Dense(120, outputs, rng=rng),
+    )
+
+
+def sun_level_2(*, rng: Random = None) -> Sequential:
+    """The networks of that cascade's levels 2 and 3: (N, 15, 15, 1) to (N, 2); ReLU for their |tanh|."""
+    rng = np.random.default_rng(rng)
+    return Sequential(
+        *_conv_pool(1, 20, 4, rng),  # 15 -> 12 -> 6
+        *_conv_pool(20, 40, 3, rng),  # 4 -> 2
+        Flatten(),
+        Dense(2 * 2 * 40, 60, rng=rng),
+        ReLU(),
+        Dense(60, 2, rng=rng),
+    )
 
 
 def report_large_cnn(*, rng: Random = None, dropout: float = 0.5) -> Sequential:
@@ -83,14 +152,53 @@ def start_from_mean_face(network: Sequential, points: np.ndarray) -> None:
 
 CNNS: dict[str, Callable[..., Sequential]] = {"report": report_cnn, "report-large": report_large_cnn, "kfkd": kfkd}
 
+# Every configuration of the report, by name; "f1-cured" is F1's layers with the cause of its failure taken away.
+REPORT: dict[str, Callable[..., Sequential]] = {
+    "mlp": report_mlp,
+    "mlp-dropout": partial(report_mlp, dropout=0.5),
+    "f1-code": report_cnn,
+    "f1-figure": partial(report_cnn, head="figure"),
+    "large": report_large_cnn,
+    "f1-no-last-bias": partial(report_cnn, last_bias=False),
+    "f1-early": partial(report_cnn, weight_init="normal(0.01)", conv_bias_init="normal(1)"),
+    "f1-glorot-normal": partial(report_cnn, weight_init="glorot_normal()"),
+    "f1-he-uniform": partial(report_cnn, weight_init="he_uniform()"),
+    "f1-he-normal": partial(report_cnn, weight_init="he_normal()"),
+    "f1-cured": partial(report_cnn, dropout=0.0, hidden_bias=0.0),
+}
+
 _F1_MAPS = [(1, 2, 5), (2, 4, 5), (4, 8, 4), (8, 16, 4)]
 _LARGE_MAPS = [(1, 8, 3), (8, 16, 2), (16, 32, 2), (32, 64, 2), (64, 128, 2)]
 
 
-def _conv_pool(c_in: int, c_out: int, kernel_size: int, rng: np.random.Generator) -> list[Layer]:
-    return [Conv2D(c_in, c_out, kernel_size, rng=rng), ReLU(), MaxPool2D(2)]
+def _conv_pool(
+    c_in: int,
+    c_out: int,
+    kernel_size: int,
+    rng: np.random.Generator,
+    weight_init: str = "glorot_uniform()",
+    bias_init: str = "constant(0)",
+) -> list[Layer]:
+    convolution = Conv2D(c_in, c_out, kernel_size, rng=rng, weight_init=weight_init, bias_init=bias_init)
+    return [convolution, ReLU(), MaxPool2D(2)]
 
 
-def _report_hidden(n_in: int, n_out: int, dropout: float, rng: np.random.Generator) -> list[Layer]:
-    layers: list[Layer] = [Dense(n_in, n_out, rng=rng, bias_init="constant(1)"), ReLU()]
-    return [*layers, Dropout(dropout, rng=rng)] if dropout else layers
+def _f1_hidden(
+    head: str, n_in: int, dropout: float, rng: np.random.Generator, weight_init: str, bias: float
+) -> list[Layer]:
+    if head not in ("code", "figure"):
+        raise ValueError(f"report_cnn: got head={head!r}, expected 'code' or 'figure'; use one of the two")
+    sizes = [(n_in, 144), (144, 144)] if head == "code" else []
+    return [layer for n in sizes for layer in _report_hidden(*n, dropout, rng, weight_init, bias)]
+
+
+def _report_hidden(
+    n_in: int,
+    n_out: int,
+    dropout: float,
+    rng: np.random.Generator,
+    weight_init: str = "glorot_uniform()",
+    bias: float = 1.0,
+) -> list[Layer]:
+    dense = Dense(n_in, n_out, rng=rng, weight_init=weight_init, bias_init=f"constant({bias})")
+    return [dense, ReLU(), Dropout(dropout, rng=rng)] if dropout else [dense, ReLU()]

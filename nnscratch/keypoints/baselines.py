@@ -1,0 +1,119 @@
+"""What must be beaten: predictors without a network, as the report cites them.
+
+Mean face: every face gets the mean of the training faces' points (`metrics.mean_face`).
+Mean patch search, for the two eye centres: the mean of the training faces' patches around the point is a picture of "an
+eye"; in a new face, the place near the mean position whose patch looks most like it is the answer. Before that, each
+face is stretched to full contrast and redrawn from a few eigenfaces, which takes noise away.
+
+Source: Wang & Song, "Facial keypoints detection" (Stanford CS229 project, 2014), as the report of He & Yang (2015)
+describes it; the sizes of patch and search, and the number of eigenfaces, are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnscratch.keypoints.faces import POINTS, SIDE, Faces
+from nnscratch.keypoints.metrics import mean_face
+
+EYES = (POINTS.index("left_eye_center"), POINTS.index("right_eye_center"))
+
+_EIGENFACES = 100
+_HALF = 10  # a patch is 21 x 21 pixels: an eye with its lids
+_REACH = 5  # px that a point may lie from its mean position: further off, brows and hair are taken for eyes
+
+
+def stretch(images: np.ndarray) -> np.ndarray:
+    """(N, 96, 96) float32 in 0..255: each picture's darkest pixel becomes 0 and its brightest 255; a flat one, 0.
+
+    >>> stretch(np.array([[[50, 100]], [[7, 7]]], np.uint8)).tolist()
+    [[[0.0, 255.0]], [[0.0, 0.0]]]
+    """
+    low = images.min(axis=(1, 2), keepdims=True).astype(np.float32)
+    width = images.max(axis=(1, 2), keepdims=True) - low
+    stretched: np.ndarray = (images - low) * np.float32(255) / np.maximum(width, 1)
+    return stretched
+
+
+@dataclass(frozen=True)
+class Eigenfaces:
+    """The directions in which faces differ most, a basis of few numbers for a picture of many.
+
+    Pictures as rows of X (N, 9216), minus their mean m, have the covariance XᵀX / N; its eigenvectors with the largest
+    eigenvalues are the directions of most variance. XᵀX is 9216 x 9216. XXᵀ, only N x N, has the same eigenvalues:
+        XXᵀ u = s u   =>   XᵀX (Xᵀu) = s (Xᵀu)        so Xᵀu / sqrt(s) is a unit eigenvector of XᵀX
+
+    mean  : (9216,)
+    basis : (components, 9216), orthonormal rows
+
+    Source: Turk & Pentland, "Eigenfaces for recognition" (1991).
+    """
+
+    mean: np.ndarray
+    basis: np.ndarray
+
+    @classmethod
+    def of(cls, images: np.ndarray, components: int = _EIGENFACES) -> Eigenfaces:
+        """Those of (N, 96, 96) pictures; as many as the pictures allow, if that is less than `components`."""
+        rows = images.reshape(len(images), -1).astype(np.float32)
+        mean = rows.mean(axis=0)
+        rows = rows - mean
+        values, vectors = np.linalg.eigh(rows @ rows.T)  # ascending
+        used = values > values[-1] * 1e-6  # the others are rounding: N pictures minus their mean span N - 1 directions
+        values, vectors = values[used][-components:], vectors[:, used][:, -components:]
+        return cls(mean, (rows.T @ vectors / np.sqrt(values)).T)
+
+    def redraw(self, images: np.ndarray) -> np.ndarray:
+        """The pictures as far as the eigenfaces can draw them: m + (x - m) Bᵀ B, in the pictures' shape."""
+        rows = images.reshape(len(images), -1) - self.mean
+        redrawn: np.ndarray = (self.mean + rows @ self.basis.T @ self.basis).reshape(images.shape)
+        return redrawn
+
+
+def find_eyes(train: Faces, images: np.ndarray) -> np.ndarray:
+    """(N, 2, 2) px: the left and the right eye's centre in (N, 96, 96) `images`, by mean patch search.
+
+    train : faces of which at least one has both eye centres
+    """
+    eigenfaces = Eigenfaces.of(stretch(train.images))
+    known, new = (eigenfaces.redraw(stretch(pictures)) for pictures in (train.images, images))
+    start = mean_face(train.points)
+    return np.stack([_search(known, train.points[:, eye], new, start[eye]) for eye in EYES], axis=1)
+
+
+def _search(known: np.ndarray, points: np.ndarray, images: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """(N, 2) px: where near `start` each image looks most like the mean patch around `points` in the known ones."""
+    labelled = np.isfinite(points).all(axis=1)
+    patches = _patches(known[labelled], _whole(points[labelled]))
+    template = _unit(patches.mean(axis=0))
+    steps = np.arange(-_REACH, _REACH + 1)
+    offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    # The mean of products of two patches with mean 0 and length 1 is their correlation: brightness and contrast of the
+    # place do not count. A bright wall would otherwise be the best eye.
+    scores = np.stack([_unit(_patches(images, _whole(start) + offset)) @ template for offset in offsets], axis=1)
+    found: np.ndarray = _whole(start) + offsets[scores.argmax(axis=1)].astype(np.float64)
+    return found
+
+
+def _patches(images: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """(N, 441): the patch of each image around its centre, or around one for all; beyond the picture, its border."""
+    reach = np.arange(-_HALF, _HALF + 1)
+    x, y = (np.clip(centres[..., axis, None] + reach, 0, SIDE - 1) for axis in (0, 1))
+    if centres.ndim == 1:  # the same place in all
+        x, y = x[None], y[None]
+    patches: np.ndarray = images[np.arange(len(images))[:, None, None], y[:, :, None], x[:, None, :]]
+    return patches.reshape(len(images), -1)
+
+
+def _unit(patches: np.ndarray) -> np.ndarray:
+    """Patches (..., 441) with mean 0 and length 1; a flat one stays 0."""
+    centred = patches - patches.mean(axis=-1, keepdims=True)
+    unit: np.ndarray = centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-6)
+    return unit
+
+
+def _whole(points: np.ndarray) -> np.ndarray:
+    whole: np.ndarray = np.rint(points).astype(np.int64)
+    return whole
