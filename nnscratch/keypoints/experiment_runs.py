@@ -245,8 +245,9 @@ def _input(experiment: Experiment, images: np.ndarray) -> np.ndarray:
 def shrink(x: np.ndarray, side: int) -> np.ndarray:
     """(N, side, side, 1) from (N, S, S, 1): each new pixel is the mean of the area that it covers.
 
-    >>> shrink(np.arange(9.0).reshape(1, 3, 3, 1), 1).item()
-    4.0
+    >>> shrink(np.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0]  # halves and quarters are exact
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
     """
     edges = np.linspace(0, x.shape[1], side + 1)
     old = np.arange(x.shape[1])
