@@ -15,6 +15,7 @@ import resource
 import statistics
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def measure(network: str, batch: int, threads: int, library: str) -> dict[str, f
     """In this process: milliseconds a step, and the megabytes that network and steps add to what was imported."""
     nn.set_threads(threads)
     if library != "nnscratch":
-        import torch  # noqa: F401
+        import_module("torch")
     imported = _peak_megabytes()
     rng = np.random.default_rng(0)
     x, y = rng.random((batch, 96, 96, 1), dtype=np.float32), rng.random((batch, 30), dtype=np.float32)

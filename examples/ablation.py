@@ -186,7 +186,8 @@ def look_inside(model: nn.Sequential, rows: Arrays, validation: Arrays, switches
 def _gradients(model: nn.Sequential, rows: Arrays) -> dict[str, tuple[float, float]]:
     """rms over a layer's weights of the data gradient's mean over an epoch's batches, and of its deviation from it."""
     x, y = rows
-    loss, grads = nn.MSELoss(), {i: [] for i, layer in enumerate(model.layers) if layer.params}  # type: ignore[var-annotated]
+    loss = nn.MSELoss()
+    grads: dict[int, list[np.ndarray]] = {i: [] for i, layer in enumerate(model.layers) if layer.params}
     for chosen in batches(len(x), None):
         loss.forward(model.forward(x[chosen], training=True), y[chosen])
         model.backward(loss.backward())

@@ -27,9 +27,6 @@ from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 # Conv row vectors between two poolings: 2 rows of 4 outputs take 12 kB of the first-level cache, x has the rest.
 _CHUNK_VECTORS = 24
 
-# Windows of a row that all outputs pass over in turn, while their x is in the first-level cache.
-_WINDOWS_A_CHUNK = 23
-
 
 @njit(nogil=True)
 def scratch(like: np.ndarray, size: int) -> tuple[np.ndarray, int]:
@@ -97,18 +94,15 @@ def _forward_whole_vectors(
     """`forward` where a vector is one place of several images: all four of a window are in registers at once."""
     row, c_out = x.shape[2], weight.shape[3]
     h_pooled, row_pooled = y.shape[1], y.shape[2]
-    windows = row_pooled // images
     for h in range(h_pooled):
-        for w in range(0, windows, _WINDOWS_A_CHUNK):
-            o = 0
-            while o < c_out:
-                outputs = min(POOLED_OUTPUTS, group(c_out - o))
-                to = (o * h_pooled + h) * row_pooled + w * images
-                pool_products(
-                    x, 2 * h * row + 2 * w * images, row, offsets, weight, c_out, bias, o, outputs,
-                    y, to, h_pooled * row_pooled, argmax, min(_WINDOWS_A_CHUNK, windows - w),
-                )  # fmt: skip
-                o += outputs
+        o = 0
+        while o < c_out:
+            outputs = min(POOLED_OUTPUTS, group(c_out - o))
+            pool_products(
+                x, 2 * h * row, row, offsets, weight, c_out, bias, o, outputs,
+                y, (o * h_pooled + h) * row_pooled, h_pooled * row_pooled, argmax, row_pooled // images,
+            )  # fmt: skip
+            o += outputs
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -22,17 +22,18 @@ def all_finite(x: np.ndarray) -> bool:
         return bool(np.isfinite(x).all())
     flat = np.ascontiguousarray(x).reshape(-1)
     if flat.size <= _NUMBERS_A_BLOCK:
-        return not _sum_of_zeros(flat)
+        return not _sum_of_zeros(flat) or bool(np.isfinite(flat).all())
     sums = np.zeros(-(-flat.size // _NUMBERS_A_BLOCK))
 
     def block(start: int, stop: int) -> None:
         sums[start // _NUMBERS_A_BLOCK] = _sum_of_zeros(flat[start:stop])
 
     in_blocks(block, flat.size, _NUMBERS_A_BLOCK)
-    return not sums.any()  # NaN is true
+    return not sums.any() or bool(np.isfinite(flat).all())
 
 
-# 0 times a number is 0, 0 times NaN or infinity is NaN. "reassoc" allows any order of the sum, so vectors.
+# 0 times a number is 0, 0 times NaN or infinity is NaN, and NaN counts as true. "reassoc" allows any order of the sum,
+# so vectors. Were the 0 drawn out of it, a sum that overflows would be a false alarm: the callers look again.
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
 def _sum_of_zeros(x: np.ndarray) -> float:
     """sum over i of 0 * x[i]:  x (n,)"""

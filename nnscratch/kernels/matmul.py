@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from nnscratch.kernels.gemm import TILE, gemm, packed_size
@@ -48,7 +46,7 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     a, b = a.T if a_transposed else a, b.T if b_transposed else b
     if k == 1:
         block = m if m * n < _WORTH_SHARING_NUMBERS else -(-m // _BLOCKS)
-        _share(lambda start, stop: column_by_row(a, b, product, start, stop), m, block)
+        in_blocks(lambda start, stop: column_by_row(a, b, product, start, stop), m, block)
     elif m == 1:
         _multiply_row(a, b, b_transposed, product)
     elif m * n * k < _WORTH_SHARING:
@@ -88,18 +86,10 @@ def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarra
     rows = len(w)
     block = rows if w.size < _WORTH_SHARING_NUMBERS else -(-rows // _BLOCKS)
     if w_transposed:
-        _share(lambda start, stop: row_by_transposed(x, w, y, start, stop), rows, block)
+        in_blocks(lambda start, stop: row_by_transposed(x, w, y, start, stop), rows, block)
     elif block == rows:
         row_by_matrix(x, w, y, 0, rows)
     else:
         parts = _scratch.get("row parts", (-(-rows // block), 1, y.size), y.dtype)
         in_blocks(lambda start, stop: row_by_matrix(x, w, parts[start // block], start, stop), rows, block)
         np.sum(parts, axis=0, out=y)
-
-
-def _share(work: Callable[[int, int], None], total: int, block: int) -> None:
-    """in_blocks, or without its cost where there is but one block."""
-    if block >= total:
-        work(0, total)
-    else:
-        in_blocks(work, total, block)

@@ -10,12 +10,15 @@ Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 
 from __future__ import annotations
 
+from functools import partial
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, tiles
+from nnscratch.kernels.vector_pooling import largest_of_four
+from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile
 
 CHANNEL_VECTORS = 2  # of output channels in a tile
 # Windows in a tile: the most first, then for the rest of a row. Four sums a window and vector, and what they multiply,
@@ -28,22 +31,6 @@ _ROWS_A_TILE, _NUMBERS_A_TILE = ((3, 2, 1), (3, 1)) if AVX512 else ((1,), (3, 1)
 def _opaque(builder: Typing, number: Typing) -> Typing:
     """The number, of which LLVM does not know where it comes from."""
     return builder.asm(ir.FunctionType(number.type, [number.type]), "", "=r,0", [number], False)
-
-
-def _pooled(v: Vectors, four: list[Typing]) -> tuple[Typing, Typing]:
-    """max(0, the largest of four vectors), and its number, the first on a tie; 4 where it is 0. A NaN is larger."""
-    builder, byte = v.builder, ir.IntType(8)
-
-    def larger(a: tuple[Typing, Typing], b: tuple[Typing, Typing]) -> tuple[Typing, Typing]:
-        # A comparison with NaN is false, so that a NaN in b would lose: it is looked for by itself.
-        is_nan = builder.fcmp_unordered("uno", b[0], b[0])
-        wins = builder.or_(builder.fcmp_ordered(">", b[0], a[0]), is_nan)
-        return builder.select(wins, b[0], a[0]), builder.select(wins, b[1], a[1])
-
-    a, b, c, d = ((value, v.splat(byte(place))) for place, value in enumerate(four))
-    value, place = larger(larger(a, b), larger(c, d))
-    alive = builder.fcmp_unordered(">", value, v.zero())  # true for NaN too
-    return builder.select(alive, value, v.zero()), builder.select(alive, place, v.splat(byte(4)))
 
 
 @intrinsic(prefer_literal=True)
@@ -96,7 +83,7 @@ def conv_pool_row(
                 places = (2 * k, 2 * k + 1, 2 * windows + 2 * k, 2 * windows + 2 * k + 1)
                 at = builder.mul(builder.add(w, INTP(k)), channels)
                 for q in range(vectors):
-                    value, place = _pooled(v, [builder.load(sums[p][q]) for p in places])
+                    value, place = largest_of_four(v, [builder.load(sums[p][q]) for p in places])
                     result = last if q == vectors - 1 else v
                     index = builder.add(at, INTP(q * v.lanes))
                     result.store(value, gep(y0, [index]))
@@ -104,11 +91,7 @@ def conv_pool_row(
 
         for n in range(1, CHANNEL_VECTORS + 1):
             with builder.if_then(builder.icmp_signed("==", vectors, INTP(n))):
-                done = INTP(0)
-                for size in _WINDOWS_A_TILE:
-                    loop, done = tiles(builder, size, done, windows)
-                    with loop as (w, _):
-                        tile(n, size, w)
+                each_tile(builder, _WINDOWS_A_TILE, windows, partial(tile, n))
         return context.get_dummy_value()
 
     return types.void(
@@ -169,15 +152,10 @@ def add_row_gradient(
                 for place, value in zip(places_, values, strict=True):
                     v.store(builder.load(value), place)
 
-        i = INTP(0)
-        for rows in _ROWS_A_TILE:
-            loop, i = tiles(builder, rows, i, k_h)
-            with loop as (first, _):
-                r = INTP(0)
-                for numbers in _NUMBERS_A_TILE:
-                    inner, r = tiles(builder, numbers, r, run)
-                    with inner as (number, _):
-                        tile(rows, numbers, first, number)
+        def tiles_of_rows(rows: int, i: Typing) -> None:
+            each_tile(builder, _NUMBERS_A_TILE, run, lambda numbers, r: tile(rows, numbers, i, r))
+
+        each_tile(builder, _ROWS_A_TILE, k_h, tiles_of_rows)
         return context.get_dummy_value()
 
     return types.void(x, x_at, x_row, pixel, dy, argmax, at, channels, windows, k_h, run, total, total_at), code

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import types
 from numba.extending import intrinsic
 
-from nnscratch.kernels.vectors import INTP, Typing, Vectors, tiles
+from nnscratch.kernels.vectors import INTP, Typing, Vectors, each_vector
 
 
 @intrinsic(prefer_literal=True)
@@ -30,12 +30,7 @@ def add_rows(
                 total = v.add_product(xs[r], part.load(builder.gep(ws[r], [at])), total)
             part.store(total, place)
 
-        loop, done = tiles(builder, v.lanes, INTP(0), length)
-        with loop as (at, _):
-            add(v, at)
-        rest = builder.sub(length, done)
-        with builder.if_then(builder.icmp_signed(">", rest, INTP(0))):
-            add(Vectors(context, builder, x, rest), done)
+        each_vector(v, x, length, add)
         return context.get_dummy_value()
 
     return types.void(x, x_at, w, w_at, w_row, y, y_at, length, rows), code
@@ -63,12 +58,7 @@ def multiply_by_rows(
                 product = v.add_product(x_now, part.load(builder.gep(w_pointer, [at])), builder.load(total))
                 builder.store(product, total)
 
-        loop, done = tiles(builder, v.lanes, INTP(0), length)
-        with loop as (at, _):
-            add(v, at)
-        rest = builder.sub(length, done)
-        with builder.if_then(builder.icmp_signed(">", rest, INTP(0))):
-            add(Vectors(context, builder, x, rest), done)
+        each_vector(v, x, length, add)
         result = v.add_lanes([builder.load(total) for total in sums])
         Vectors(context, builder, x, rows).store(result, v.pointer(y, y_, y_at))
         return context.get_dummy_value()

@@ -6,27 +6,23 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nnscratch.kernels.vectors import INTP, Typing, Vectors, tiles
+from nnscratch.kernels.vectors import INTP, Typing, Vectors, each_vector
 
 
-def largest_of_four(v: Vectors, a: Typing, b: Typing, c: Typing, d: Typing) -> tuple[Typing, Typing]:
-    """Writes: the vector max(0, a, b, c, d), and bytes 0..3 for which (the first on a tie), 4 where none is above 0."""
+def largest_of_four(v: Vectors, four: list[Typing]) -> tuple[Typing, Typing]:
+    """Writes max(0, the largest of four vectors); as bytes, which (the first on a tie), 4 where it is 0. A NaN wins."""
     builder, byte = v.builder, ir.IntType(8)
-    b_wins, d_wins = builder.fcmp_ordered(">", b, a), builder.fcmp_ordered(">", d, c)
-    top, bottom = builder.select(b_wins, b, a), builder.select(d_wins, d, c)
-    bottom_wins = builder.fcmp_ordered(">", bottom, top)
-    largest = builder.select(bottom_wins, bottom, top)
-    alive = builder.fcmp_ordered(">", largest, v.zero())
-    # A comparison with NaN is false, so that a NaN may lose: it is looked for by itself.
-    has_nan = builder.or_(builder.fcmp_unordered("uno", a, b), builder.fcmp_unordered("uno", c, d))
 
-    def choose(condition: Typing, yes: int, no: int) -> Typing:
-        return builder.select(condition, v.splat(byte(yes)), v.splat(byte(no)))
+    def larger(a: tuple[Typing, Typing], b: tuple[Typing, Typing]) -> tuple[Typing, Typing]:
+        # A comparison with NaN is false, so that a NaN in b would lose: it is looked for by itself.
+        is_nan = builder.fcmp_unordered("uno", b[0], b[0])
+        wins = builder.or_(builder.fcmp_ordered(">", b[0], a[0]), is_nan)
+        return builder.select(wins, b[0], a[0]), builder.select(wins, b[1], a[1])
 
-    place = builder.select(bottom_wins, choose(d_wins, 3, 2), choose(b_wins, 1, 0))
-    rectified = builder.select(alive, largest, v.zero())
-    nan = v.splat(ir.Constant(v.number, float("nan")))
-    return builder.select(has_nan, nan, rectified), builder.select(alive, place, v.splat(byte(4)))
+    a, b, c, d = ((value, v.splat(byte(place))) for place, value in enumerate(four))
+    value, place = larger(larger(a, b), larger(c, d))
+    alive = builder.fcmp_unordered(">", value, v.zero())  # true for NaN too
+    return builder.select(alive, value, v.zero()), builder.select(alive, place, v.splat(byte(4)))
 
 
 @intrinsic(prefer_literal=True)
@@ -52,7 +48,7 @@ def pool_vector(
                 return v.shuffle(a, b, range(0, 2 * v.lanes, 2)), v.shuffle(a, b, range(1, 2 * v.lanes, 2))
             return a, b
 
-        value, place = largest_of_four(v, *two(first), *two(builder.gep(first, [step])))
+        value, place = largest_of_four(v, [*two(first), *two(builder.gep(first, [step]))])
         result = Vectors(context, builder, rows, count if masked else None)
         result.store(value, v.pointer(y, y_, to))
         result.store(place, v.pointer(argmax, argmax_, to))
@@ -115,10 +111,7 @@ def add_winners(
             gradient = builder.select(won, v.load(v.pointer(dy, dy_, index)), v.zero())
             builder.store(builder.fadd(builder.load(sums), gradient), sums)
 
-        loop, done = tiles(builder, v.lanes, INTP(0), length)
-        with loop as (start, _):
-            add(v, start)
-        add(Vectors(context, builder, dy, builder.sub(length, done)), done)
+        each_vector(v, dy, length, add)
         v.store(builder.load(sums), place)
         return context.get_dummy_value()
 

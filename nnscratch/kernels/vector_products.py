@@ -8,12 +8,14 @@ Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 
 from __future__ import annotations
 
+from functools import partial
+
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nnscratch.kernels.vector_pooling import largest_of_four
-from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, tiles
+from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile
 
 # A tile of sums, with what it multiplies, must fit the registers: 32 of AVX-512, 16 of AVX. So for 4, 2 or 1 outputs,
 # the vectors a row of a tile in multiply_rows (the most first, then for the rest), and the taps in add_products.
@@ -41,7 +43,8 @@ def multiply_rows(
         x0, y0, offset0 = pointer(x, x_, x_at), pointer(y, y_, y_at), pointer(offsets, offsets_, INTP(0))
         weight0, bias0 = pointer(weight, weight_, o), pointer(bias, bias_, o)
 
-        def tile(v: Vectors, outputs: int, vectors: int, at: Typing) -> None:
+        def tile(outputs: int, length: int, at: Typing, v: Vectors = whole) -> None:
+            vectors = length // v.lanes
             begin = [v.splat(builder.load(builder.gep(bias0, [INTP(q)]))) for q in range(outputs)]
             sums = [v.sums([b] * vectors) for b in begin]
             with cgutils.for_range_slice(builder, first, last, INTP(1), INTP) as (t, _):
@@ -59,14 +62,11 @@ def multiply_rows(
 
         for n, sizes in _VECTORS_A_TILE.items():
             with builder.if_then(builder.icmp_signed("==", outputs, INTP(n))):
-                done = INTP(0)
-                for vectors in sizes:
-                    loop, done = tiles(builder, vectors * whole.lanes, done, length)
-                    with loop as (at, _):
-                        tile(whole, n, vectors, at)
+                numbers = [vectors * whole.lanes for vectors in sizes]
+                done = each_tile(builder, numbers, length, partial(tile, n))
                 rest = builder.sub(length, done)
                 with builder.if_then(builder.icmp_signed(">", rest, INTP(0))):
-                    tile(Vectors(context, builder, x, rest), n, 1, done)
+                    tile(n, whole.lanes, done, Vectors(context, builder, x, rest))
         return context.get_dummy_value()
 
     return types.void(x, x_at, offsets, first, last, weight, w_step, bias, o, outputs, y, y_at, y_step, length), code
@@ -110,18 +110,14 @@ def pool_products(
                         builder.store(v.add_product(xs, ws[q], builder.load(sums[q][p])), sums[q][p])
             for q in range(outputs):
                 for p in range(windows):
-                    value, place = largest_of_four(v, *(builder.load(s) for s in sums[q][4 * p : 4 * p + 4]))
+                    value, place = largest_of_four(v, [builder.load(s) for s in sums[q][4 * p : 4 * p + 4]])
                     to = builder.add(builder.mul(INTP(q), y_step), builder.add(first, INTP(p * v.lanes)))
                     v.store(value, builder.gep(y0, [to]))
                     v.store(place, builder.gep(argmax0, [to]))
 
         for n, sizes in _WINDOWS_A_TILE.items():
             with builder.if_then(builder.icmp_signed("==", outputs, INTP(n))):
-                done = INTP(0)
-                for size in sizes:
-                    loop, done = tiles(builder, size, done, windows)
-                    with loop as (w, _):
-                        tile(n, size, w)
+                each_tile(builder, sizes, windows, partial(tile, n))
         return context.get_dummy_value()
 
     return types.void(x, x_at, row, offsets, weight, w_step, bias, o, outputs, y, y_at, y_step, argmax, windows), code
@@ -148,7 +144,7 @@ def add_products(
         whole = builder.mul(builder.sdiv(length, INTP(v.lanes)), INTP(v.lanes))
         rest = builder.sub(length, whole)
 
-        def tile(taps: int, outputs: int, t: Typing) -> None:
+        def tile(outputs: int, taps: int, t: Typing) -> None:
             starts = [builder.load(builder.gep(offset0, [builder.add(t, INTP(s))])) for s in range(taps)]
             xs = [builder.gep(x0, [start]) for start in starts]
             gs = [builder.gep(g0, [builder.mul(INTP(q), g_step)]) for q in range(outputs)]
@@ -177,11 +173,7 @@ def add_products(
 
         for n, sizes in _TAPS_A_TILE.items():
             with builder.if_then(builder.icmp_signed("==", outputs, INTP(n))):
-                done = INTP(0)
-                for size in sizes:
-                    loop, done = tiles(builder, size, done, taps)
-                    with loop as (t, _):
-                        tile(size, n, t)
+                each_tile(builder, sizes, taps, partial(tile, n))
         return context.get_dummy_value()
 
     return types.void(

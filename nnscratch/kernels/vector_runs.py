@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, tiles
+from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile
 
 # For two rows of sums or one: the vectors of a row in a tile, the most first. The tile must fit the registers.
 _VECTORS_A_TILE = {2: (8, 4, 1), 1: (8, 1)} if AVX512 else {2: (4, 1), 1: (8, 1)}
@@ -51,17 +51,13 @@ def _add_all(v: Vectors, target: Typing, target_row: Typing, source_row: Typing,
         for total, place in zip(sums, places, strict=True):
             v.store(builder.load(total), place)
 
-    row = INTP(0)
-    for n, sizes in _VECTORS_A_TILE.items():
-        pairs, row = tiles(builder, n, row, rows)
-        with pairs as (i, _):
-            done = INTP(0)
-            for vectors in sizes:
-                loop, done = tiles(builder, vectors * v.lanes, done, length)
-                with loop as (start, _):
-                    tile(v, n, vectors, i, start)
-            with builder.if_then(builder.icmp_signed("<", done, length)):
-                tile(rest, n, 1, i, done)
+    def tiles_of_rows(n: int, i: Typing) -> None:
+        numbers = [vectors * v.lanes for vectors in _VECTORS_A_TILE[n]]
+        done = each_tile(builder, numbers, length, lambda size, start: tile(v, n, size // v.lanes, i, start))
+        with builder.if_then(builder.icmp_signed("<", done, length)):
+            tile(rest, n, 1, i, done)
+
+    each_tile(builder, _VECTORS_A_TILE, rows, tiles_of_rows)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ Numba's cache looks at the file of the kernel alone: after a change here, touch 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from llvmlite import ir
@@ -144,6 +144,28 @@ def tiles(builder: Typing, n: int, begin: Typing, end: Typing) -> Typing:
     count = builder.sdiv(builder.sub(end, begin), INTP(n))
     after = builder.add(begin, builder.mul(count, INTP(n)))
     return cgutils.for_range_slice(builder, begin, after, INTP(n), INTP), after
+
+
+def each_tile(builder: Typing, sizes: Iterable[int], end: Typing, write: Callable[[int, Typing], None]) -> Typing:
+    """Loops over 0..end in tiles of the first size while they fit, then of the next; returns where the last one ended.
+
+    write(size, at) writes a tile that begins at `at`.
+    """
+    done = INTP(0)
+    for size in sizes:
+        loop, done = tiles(builder, size, done, end)
+        with loop as (at, _):
+            write(size, at)
+    return done
+
+
+def each_vector(whole: Vectors, array: Typing, length: Typing, write: Callable[[Vectors, Typing], None]) -> None:
+    """Loops over 0..length a vector at a time; write(v, at) writes one, v being masked for what is left at the end."""
+    builder = whole.builder
+    done = each_tile(builder, [whole.lanes], length, lambda _, at: write(whole, at))
+    rest = builder.sub(length, done)
+    with builder.if_then(builder.icmp_signed(">", rest, INTP(0))):
+        write(Vectors(whole.context, builder, array, rest), done)
 
 
 @intrinsic(prefer_literal=True)

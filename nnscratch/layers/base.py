@@ -184,8 +184,8 @@ def check_finite(owner: object, name: str, x: np.ndarray) -> None:
     Raises
         NotFiniteError : says how many values of x are not finite
     """
-    # The count, a slower pass, is for the message alone.
-    if not all_finite(x) and (count := x.size - int(np.isfinite(x).sum())):
+    if not all_finite(x):
+        count = x.size - int(np.isfinite(x).sum())
         raise NotFiniteError(
             f"{owner}: got {name} with {count:,} of {x.size:,} values NaN or infinite, expected finite numbers; look "
             "for missing values in the data, or lower the learning rate if training brought them about"
