@@ -9,7 +9,7 @@ from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, 
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam
-from nnscratch.signals import signal_profile
+from nnscratch.profiles import signal_profile
 from nnscratch.training import History, Metric, Trainer
 
 __version__ = "0.1.0"

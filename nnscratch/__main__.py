@@ -7,7 +7,6 @@ trained on; without it, on faces that are drawn, as the scripts do.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from pathlib import Path
@@ -64,8 +63,10 @@ def _diagnose(parsed: argparse.Namespace) -> nn.Diagnosis:
 
 def _config(run: Path) -> dict[str, Any]:
     """What the run was started with; empty if that is not known."""
+    from nnscratch.keypoints.runs import METRICS_FILE
+
     try:
-        config = json.loads((run / "metrics.json").read_text())["config"]
+        config = json.loads((run / METRICS_FILE).read_text())["config"]
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError) as error:
@@ -78,21 +79,8 @@ def _config(run: Path) -> dict[str, Any]:
 def _history(run: Path) -> History | None:
     """The training's history; None without the file or without an epoch."""
     path = run / "history.csv"
-    if not path.exists():
-        return None
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            table = csv.DictReader(file)
-            names = list(table.fieldnames or [])
-            history = History(names, score="loss")
-            for row in table:
-                history.append({name: float(row[name]) for name in names})
-    except (ValueError, TypeError, csv.Error) as error:
-        raise ValueError(
-            f"{path}: got a damaged history ({error}), expected what a training wrote; train again"
-        ) from None
-    history.stopped = "read from a file"
-    return history if len(history) else None
+    history = History.load_csv(path) if path.exists() else None
+    return history if history else None
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch import initializers
-from nnscratch.findings import LEARNT, Case, Finding, find
+from nnscratch.checks.case import Case, Finding
+from nnscratch.checks.thresholds import LEARNT
+from nnscratch.findings import find
 from nnscratch.layers import NotFiniteError, ReLU
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential

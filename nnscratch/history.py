@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -103,6 +104,28 @@ class History:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(self.names)
             table.writerows([repr(line[name]) for name in self.names] for line in self._lines)
+
+    @classmethod
+    def load_csv(cls, path: str | os.PathLike[str]) -> History:
+        """The table that `save_csv` wrote; the file does not say why the training stopped, nor what decided its best.
+
+        Raises
+            OSError : there is no such file
+            ValueError : it is damaged
+        """
+        try:
+            with Path(path).open(newline="", encoding="utf-8") as file:
+                table = csv.DictReader(file)
+                names = list(table.fieldnames or [])
+                history = cls(names, score="loss")
+                for row in table:
+                    history.append({name: float(row[name]) for name in names})
+        except (ValueError, TypeError, csv.Error) as error:
+            raise ValueError(
+                f"{path}: got a damaged history ({error}), expected what a training wrote; train again"
+            ) from None
+        history.stopped = "read from a file"
+        return history
 
     def __len__(self) -> int:
         return len(self._lines)

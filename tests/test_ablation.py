@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +18,7 @@ import nnscratch as nn
 from nnscratch.keypoints.data import save_faces
 from nnscratch.keypoints.generator import generate_faces
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "examples" / "ablation.py"
 
@@ -33,17 +34,11 @@ def ablation() -> ModuleType:
     return module
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(SCRIPT), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
-
-
-def test_writes_runs_table_and_picture_and_resumes(tmp_path: Path) -> None:
+def test_writes_runs_table_and_picture_and_resumes(run: Run, tmp_path: Path) -> None:
     save_faces(generate_faces(16, seed=1, missing=False), tmp_path / "training.csv")
     out = tmp_path / "out"
     arguments = ["--data", tmp_path / "training.csv", "--out", out, "--epochs", 2, "--race-epochs", 1, "--seeds", 1]
-    first = run(*arguments, "--only", "the ")
+    first = run("ablation.py", *arguments, "--only", "the ")
     assert (first.returncode, first.stderr) == (0, "")
     files = sorted(out.glob("*.json"))
     assert len(files) == 3  # "the report's CNN", "4 times the maps", "the cure"
@@ -59,16 +54,16 @@ def test_writes_runs_table_and_picture_and_resumes(tmp_path: Path) -> None:
     assert "| report: the report's CNN | 1 | 2 |" in table
     assert (out / "ablation.png").stat().st_size > 1000
     times = [file.stat().st_mtime_ns for file in files]
-    assert run(*arguments, "--only", "the ").returncode == 0
+    assert run("ablation.py", *arguments, "--only", "the ").returncode == 0
     assert [file.stat().st_mtime_ns for file in files] == times
 
 
-def test_bad_input_is_one_line_and_status_2(tmp_path: Path) -> None:
-    done = run("--data", tmp_path / "none.csv", "--out", tmp_path / "out")
+def test_bad_input_is_one_line_and_status_2(run: Run, tmp_path: Path) -> None:
+    done = run("ablation.py", "--data", tmp_path / "none.csv", "--out", tmp_path / "out", expect=2)
     assert done.returncode == 2
     assert "none.csv" in done.stderr
     assert "Traceback" not in done.stderr
-    assert run("--out", tmp_path / "out").returncode == 2
+    assert run("ablation.py", "--out", tmp_path / "out", expect=2).returncode == 2
 
 
 def test_every_change_alone_is_one_change(ablation: ModuleType) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +15,10 @@ import pytest
 from nnscratch.keypoints.data import COLUMNS, Faces, load_faces, save_faces
 from nnscratch.keypoints.generator import generate_faces
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
-
-
-def run(script: str, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    """Runs an example; its warnings are errors. The package is found wherever it is installed, or here."""
-    command = [sys.executable, "-W", "error", str(ROOT / "examples" / script), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
-    assert done.returncode == expect, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +47,7 @@ TRAINING = {
 
 
 @pytest.mark.parametrize("arguments", TRAINING.values(), ids=TRAINING)
-def test_train_and_predict(arguments: list[object], folder: Path, tmp_path: Path) -> None:
+def test_train_and_predict(run: Run, arguments: list[object], folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = run(*arguments, "--data", folder / "training.csv", "--out", out)  # type: ignore[arg-type]
     assert done.stderr == ""  # no progress bar in a pipe
@@ -87,7 +78,7 @@ def test_train_and_predict(arguments: list[object], folder: Path, tmp_path: Path
     np.testing.assert_allclose(values, np.clip(points[[0, 11]].ravel(), 0, 95), atol=1e-9)
 
 
-def test_the_same_seed_gives_the_same_model(folder: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_model(run: Run, folder: Path, tmp_path: Path) -> None:
     for name, threads in (("a", 1), ("b", 3)):
         run("train_cnn.py", "--epochs", 1, "--data", folder / "training.csv", "--out", tmp_path / name,
             "--threads", threads)  # fmt: skip
@@ -151,7 +142,7 @@ BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], list[str]]] = {
 
 @pytest.mark.parametrize(("write", "expected"), BAD_FILES.values(), ids=BAD_FILES)
 def test_a_bad_file_is_one_line_and_nothing_is_written(
-    write: Callable[[Path, Path], object], expected: list[str], folder: Path, tmp_path: Path
+    run: Run, write: Callable[[Path, Path], object], expected: list[str], folder: Path, tmp_path: Path
 ) -> None:
     write(folder, tmp_path / "bad.csv")
     before = sorted(tmp_path.iterdir())
@@ -164,7 +155,7 @@ def test_a_bad_file_is_one_line_and_nothing_is_written(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_no_complete_row(folder: Path, tmp_path: Path) -> None:
+def test_no_complete_row(run: Run, folder: Path, tmp_path: Path) -> None:
     faces = load_faces(folder / "training.csv")
     save_faces(faces.select(~faces.complete), tmp_path / "bad.csv")
     done = run("train_cnn.py", "--rows", "complete", "--data", tmp_path / "bad.csv", expect=2)
@@ -180,7 +171,9 @@ def test_no_complete_row(folder: Path, tmp_path: Path) -> None:
     ],
     ids=["unknown point", "unknown image"],
 )
-def test_a_lookup_table_that_asks_for_too_much(row: str, expected: list[str], folder: Path, tmp_path: Path) -> None:
+def test_a_lookup_table_that_asks_for_too_much(
+    run: Run, row: str, expected: list[str], folder: Path, tmp_path: Path
+) -> None:
     run("train_mlp.py", "--epochs", 1, "--data", folder / "training.csv", "--out", tmp_path / "run")
     (tmp_path / "lookup.csv").write_text(f"RowId,ImageId,FeatureName,Location\n{row}\n")
     done = run("predict.py", "--model", tmp_path / "run", "--data", folder / "test.zip",
@@ -192,7 +185,7 @@ def test_a_lookup_table_that_asks_for_too_much(row: str, expected: list[str], fo
 
 
 @pytest.mark.parametrize("script", EXAMPLES)
-def test_help(script: str) -> None:
+def test_help(run: Run, script: str) -> None:
     done = run(script, "--help")
     assert "--out" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80

@@ -79,3 +79,16 @@ def test_repr_says_how_it_went() -> None:
     assert repr(history) == "<History of 3 epochs, best 2; still running>"
     history.stopped = "interrupted by the user"
     assert "interrupted by the user" in repr(history)
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
+    history = nn.History(["epoch", "loss"], score="loss")
+    for epoch, loss in ((1, 0.1 + 0.2), (2, math.nan)):
+        history.append({"epoch": epoch, "loss": loss})
+    history.save_csv(tmp_path / "history.csv")
+    read = nn.History.load_csv(tmp_path / "history.csv")
+    assert read.names == history.names
+    assert repr(read.columns) == repr({"epoch": [1.0, 2.0], "loss": [0.1 + 0.2, math.nan]})
+    (tmp_path / "history.csv").write_text("epoch,loss\n1,few\n")
+    with pytest.raises(ValueError, match="damaged history"):
+        nn.History.load_csv(tmp_path / "history.csv")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,9 @@ import pytest
 from nnscratch.keypoints.data import save_faces
 from nnscratch.keypoints.generator import generate_faces
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
 ROOT = Path(__file__).parent.parent
-
-
-def run(*arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    script = str(ROOT / "examples" / "reproduce_report.py")
-    command = [sys.executable, "-W", "error", script, *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
-    assert done.returncode == expect, done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +23,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_it_goes_on_where_it_was_stopped(data: Path, tmp_path: Path) -> None:
+def test_it_goes_on_where_it_was_stopped(run: Run, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
     arguments = "--data", data, "--out", out, "--quick", "--most-epochs", 1
-    first = run(*arguments, "--only", "mean_face", "f1")
+    first = run("reproduce_report.py", *arguments, "--only", "mean_face", "f1")
     assert first.stderr == ""  # no progress in a pipe
     assert "experiments to run: 2, about" in first.stdout
     assert "done already: 0" in first.stdout
     kept = (out / "results" / "f1.json").read_bytes()
 
-    second = run(*arguments, "--only", "f1", "f1_cured", "eyes")
+    second = run("reproduce_report.py", *arguments, "--only", "f1", "f1_cured", "eyes")
     assert "experiments to run: 2," in second.stdout
     assert "done already: 2" in second.stdout
     assert (out / "results" / "f1.json").read_bytes() == kept
@@ -51,12 +43,12 @@ def test_it_goes_on_where_it_was_stopped(data: Path, tmp_path: Path) -> None:
     lines = [line for line in second.stdout.splitlines() if str(out) not in line]
     assert max(map(len, lines)) <= 80
 
-    other = run("--data", data, "--out", out, "--quick", "--most-epochs", 2, "--only", "f1")
+    other = run("reproduce_report.py", "--data", data, "--out", out, "--quick", "--most-epochs", 2, "--only", "f1")
     assert "experiments to run: 1," in other.stdout  # other epochs, another result; the baselines have none
     assert "done already: 2" in other.stdout
 
 
-def test_bad_input_is_one_line_and_nothing_is_written(data: Path, tmp_path: Path) -> None:
+def test_bad_input_is_one_line_and_nothing_is_written(run: Run, data: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("nonsense\n1\n")
     (tmp_path / "file").write_text("")
     small = tmp_path / "small.csv"
@@ -70,7 +62,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(data: Path, tmp_path: Path
         (("--data", data, "--out", tmp_path / "file"), "file"),
         ((), "--data"),
     ):
-        done = run(*arguments, expect=2)
+        done = run("reproduce_report.py", *arguments, expect=2)
         assert done.stderr.count("\n") == 1
         assert part in done.stderr
         assert "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints import experiment_runs, networks
+from nnscratch.keypoints import experiment_measures, experiment_runs, experiment_training, networks
 from nnscratch.keypoints.data import DataError, Faces
 from nnscratch.keypoints.experiments import EXPERIMENTS, Experiment, Split
 from nnscratch.keypoints.generator import generate_faces
@@ -57,9 +57,9 @@ def test_an_epoch_is_the_reports_formulas() -> None:
     w, b = layer.params["weight"].copy(), layer.params["bias"].copy()
     v_w, v_b = np.zeros_like(w), np.zeros_like(b)
     network = nn.Sequential(layer)
-    optimizer = experiment_runs._optimizer(experiment, network)
+    optimizer = experiment_training.make_optimizer(experiment, network)
     for _ in range(3):
-        experiment_runs.train_epoch(experiment, network, optimizer, nn.MSELoss(), x, y, rng)
+        experiment_training.train_epoch(experiment, network, optimizer, nn.MSELoss(), x, y, rng)
         for start in (0, 100):
             xb, error = x[start : start + 100], x[start : start + 100] @ w + b - y[start : start + 100]
             v_w = 0.9 * v_w + 0.1 * (2 / error.size * xb.T @ error + 2 * 0.0005 * w)
@@ -146,24 +146,26 @@ def test_a_training_that_diverges_ends_and_says_so(split: Split, tmp_path: Path)
 
 def test_spread_is_what_differs_from_picture_to_picture() -> None:
     points = np.full((5, 15, 2), 33.3, np.float32)
-    assert experiment_runs.spread_px(points) == 0
+    assert experiment_measures.spread_px(points) == 0
     points[0] += 5
-    assert experiment_runs.spread_px(points) == pytest.approx(2)  # deviations 4, -1, -1, -1, -1: variance 20 / 5
+    assert experiment_measures.spread_px(points) == pytest.approx(2)  # deviations 4, -1, -1, -1, -1: variance 20 / 5
 
 
 def test_activity_counts_values_and_units() -> None:
     layer = nn.Dense(1, 3)
     layer.params["weight"][:] = [[1, -1, 0]]
     layer.params["bias"][:] = [0, 0, -1]
-    activity = experiment_runs._activity(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0], [-3.0]], np.float32))
+    activity = experiment_measures.activity(
+        nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0], [-3.0]], np.float32)
+    )
     assert activity["active"]["dense 1"] == pytest.approx(1 / 3)  # 2 + 1 + 0 of 9
     assert activity["alive"]["dense 1"] == pytest.approx(2 / 3)
 
 
 def test_shrink_is_the_mean_over_areas() -> None:
     x = np.random.default_rng(0).random((2, 96, 96, 1)).astype(np.float32)
-    np.testing.assert_allclose(experiment_runs.shrink(x, 48)[0, 3, 5, 0], x[0, 6:8, 10:12].mean(), rtol=1e-5)
-    small = experiment_runs.shrink(x, 39)
+    np.testing.assert_allclose(experiment_training.shrink(x, 48)[0, 3, 5, 0], x[0, 6:8, 10:12].mean(), rtol=1e-5)
+    small = experiment_training.shrink(x, 39)
     assert small.shape == (2, 39, 39, 1)
     assert small.dtype == np.float32
     np.testing.assert_allclose(small.mean(), x.mean(), rtol=1e-4)

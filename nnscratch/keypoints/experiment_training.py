@@ -1,0 +1,108 @@
+"""How a network of an experiment is trained: its data, its loss, its optimiser, epoch by epoch as in the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nnscratch.keypoints import heatmap
+from nnscratch.keypoints.experiment_measures import MAP_POINT, Result, rmse_of_outputs
+from nnscratch.keypoints.experiments import Experiment, Split
+from nnscratch.keypoints.faces import SIDE, Faces, to_network_input
+from nnscratch.layers.base import NotFiniteError
+from nnscratch.losses import MSELoss
+from nnscratch.model import Sequential
+from nnscratch.optimizers import SGD
+
+Tell = Callable[[str], None]  # takes a line of progress
+
+MAP_SIGMA = 2.0  # px, of the soft targets
+
+
+def train_epoch(
+    experiment: Experiment, network: Sequential, optimizer: SGD, loss: Any, x: np.ndarray, y: np.ndarray,
+    rng: np.random.Generator,
+) -> float:  # fmt: skip
+    """One epoch as the report's: whole batches only, in the rows' order unless shuffled; returns the mean loss."""
+    size = min(experiment.batch_size, len(x))
+    order = rng.permutation(len(x)) if experiment.shuffled else np.arange(len(x))
+    losses = []
+    for start in range(0, len(x) - size + 1, size):
+        rows = order[start : start + size]
+        losses.append(loss.forward(network.forward(x[rows], training=True), y[rows]))
+        network.backward(loss.backward())
+        optimizer.step()
+    return float(np.mean(losses))
+
+
+def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tuple[Sequential, Result]:
+    """The network after its epochs (of its first level), its history, and why it stopped."""
+    network = experiment.make(seed)
+    optimizer, loss, rng = make_optimizer(experiment, network), make_loss(experiment), np.random.default_rng(seed)
+    x, y = network_input(experiment, split.train.images), targets(experiment, split.train)
+    x_validation, y_validation = (
+        network_input(experiment, split.validation.images),
+        targets(experiment, split.validation),
+    )
+    history: dict[str, list[float]] = {name: [] for name in ("epoch", "loss", "validation_loss", "rmse_px")}
+    epochs = experiment.epochs
+    stopped = f"all {epochs} epochs done"
+    for epoch in range(1, epochs + 1):
+        before = [w.copy() for layer in network.layers for w in layer.params.values()]
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                mean_loss = train_epoch(experiment, network, optimizer, loss, x, y, rng)
+                outputs = network.predict(x_validation)
+                validation_loss = loss.forward(outputs, y_validation)
+        except NotFiniteError:
+            mean_loss = validation_loss = math.nan
+        if not math.isfinite(mean_loss + validation_loss):
+            stopped = f"diverged in epoch {epoch}, and is scored as it was before"
+            live = (w for layer in network.layers for w in layer.params.values())
+            for w, kept in zip(live, before, strict=True):
+                np.copyto(w, kept)
+            break
+        rmse = rmse_of_outputs(experiment, outputs, split.validation)
+        for name, value in zip(history, (epoch, mean_loss, validation_loss, rmse), strict=True):
+            history[name].append(float(f"{value:.6g}"))
+        tell(f"{experiment.name}: epoch {epoch} of {epochs}, {rmse:.2f} px")
+    parameters = sum(w.size for layer in network.layers for w in layer.params.values())
+    return network, {"history": history, "stopped": stopped, "parameters": parameters}
+
+
+def make_optimizer(experiment: Experiment, network: Sequential) -> SGD:
+    return SGD(network, lr=experiment.lr, momentum=experiment.momentum, weight_decay=experiment.weight_decay)
+
+
+def make_loss(experiment: Experiment) -> MSELoss | heatmap.MapCrossEntropy:
+    return heatmap.MapCrossEntropy() if experiment.loss == "cross-entropy" else MSELoss()
+
+
+def targets(experiment: Experiment, faces: Faces) -> np.ndarray:
+    if experiment.kind != "map":
+        return faces.y
+    points = faces.points[:, MAP_POINT]
+    return heatmap.soft_map(points, MAP_SIGMA) if experiment.loss == "cross-entropy" else heatmap.pixel_map(points)
+
+
+def network_input(experiment: Experiment, images: np.ndarray) -> np.ndarray:
+    x = to_network_input(images)
+    return x if experiment.input_side == SIDE else shrink(x, experiment.input_side)
+
+
+def shrink(x: np.ndarray, side: int) -> np.ndarray:
+    """(N, side, side, 1) from (N, S, S, 1): each new pixel is the mean of the area that it covers.
+
+    >>> shrink(np.arange(16.0).reshape(1, 4, 4, 1), 2)[0, :, :, 0]  # halves and quarters are exact
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
+    edges = np.linspace(0, x.shape[1], side + 1)
+    old = np.arange(x.shape[1])
+    overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
+    means = (np.maximum(overlap, 0) * side / x.shape[1]).astype(x.dtype)  # (side, S), each row sums to 1
+    shrunk: np.ndarray = means @ x[..., 0] @ means.T
+    return shrunk[..., np.newaxis]

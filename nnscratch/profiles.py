@@ -1,0 +1,115 @@
+"""A signal profile: how much of what differs between the images each initialiser would let through, before training."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnscratch import atomic
+from nnscratch.initializers import Initializer, get
+from nnscratch.signals import measure
+
+if TYPE_CHECKING:
+    from nnscratch.model import Sequential
+
+
+@dataclass(frozen=True)
+class SignalProfile:
+    """Spread over images behind each layer with weights, for several initialisers: print it, or save its picture.
+
+    layers : reprs of the layers, input to output
+    spreads : initialiser -> the spread of z of each layer
+    x_spread : that of the input, for comparison
+    """
+
+    layers: list[str]
+    spreads: dict[str, list[float]]
+    x_spread: float
+
+    def __str__(self) -> str:
+        names = list(self.spreads)
+        lines = [f"{'z spread over images':24s}" + "".join(f"{name[:17]:>18s}" for name in names)]
+        lines.append(f"{'input':24s}" + f"{self.x_spread:18.2g}" * len(names))
+        for i, layer in enumerate(self.layers):
+            short = layer if len(layer) <= 23 else layer[:19] + "...)"
+            lines.append(f"{short:24s}" + "".join(f"{self.spreads[name][i]:18.2g}" for name in names))
+        return "\n".join(lines)
+
+    def save_picture(self, path: str | os.PathLike[str]) -> None:
+        """Draws the spreads, a line an initialiser, on a logarithmic axis, as a PNG; whole or not at all.
+
+        Raises
+            ValueError : `path` does not end in .png
+            OSError : the folder is missing or cannot be written
+        """
+        from matplotlib.figure import Figure
+
+        if Path(path).suffix != ".png":
+            raise ValueError(f"save_picture: got {os.fspath(path)!r}, expected a name that ends in .png; rename it")
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        axes = figure.subplots()
+        places = range(len(self.layers) + 1)
+        for i, (name, spreads) in enumerate(self.spreads.items()):
+            values = [value if value > 0 else math.nan for value in (self.x_spread, *spreads)]
+            colour, marker, line = _COLOURS[i % len(_COLOURS)], "osD^vx"[i % 6], ("-", "--", ":")[i % 3]
+            axes.plot(places, values, label=name, color=colour, marker=marker, linestyle=line)
+        axes.set_yscale("log")
+        labels = ["input", *(f"{number}: {layer.partition('(')[0]}" for number, layer in enumerate(self.layers, 1))]
+        axes.set_xticks(list(places), labels, rotation=30, ha="right")
+        axes.set_xlabel("layer with weights")
+        axes.set_ylabel("spread over images of its output (its own units)")
+        axes.set_title("What is left of the differences between the images, before training")
+        axes.legend()
+        axes.grid(alpha=0.3)
+        with atomic.write(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=110)
+
+
+# Okabe and Ito (2008): colour-blind people can tell them apart.
+_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+_USUAL = ("normal(0.01)", "glorot_uniform", "he_normal")
+
+
+def signal_profile(
+    model: Sequential, x: np.ndarray, initializers: Sequence[Initializer | str] = _USUAL, *, seed: int = 0
+) -> SignalProfile:
+    """How much of what differs between the images would reach each layer, were the weights drawn by each initialiser.
+
+    Looks at copies, before any training; biases stay as they are in the model.
+
+    x : (N, ...) inputs, of which 128 are used
+
+    Raises
+        ValueError : no initialiser, one that does not exist, or an x that does not fit
+
+    >>> import nnscratch as nn
+    >>> model = nn.Sequential(nn.Dense(100, 100, rng=0), nn.ReLU(), nn.Dense(100, 10, rng=1))
+    >>> x = np.random.default_rng(0).standard_normal((64, 100)).astype(np.float32)
+    >>> print(signal_profile(model, x, ["normal(0.01)", "he_normal"]))
+    z spread over images          normal(0.01)         he_normal
+    input                                 0.99              0.99
+    Dense(100, 100)                      0.097               1.4
+    Dense(100, 10)                      0.0056               1.1
+    """
+    if not initializers:
+        raise ValueError("signal_profile: got no initialiser, expected at least one; leave the argument out for three")
+    spreads: dict[str, list[float]] = {}
+    for initializer in initializers:
+        drawn = get(initializer)
+        fresh, rng = copy.deepcopy(model), np.random.default_rng(seed)
+        for layer in fresh.layers:
+            if "weight" in layer.params:
+                layer.params["weight"][:] = drawn(layer.params["weight"].shape, rng)
+        target = fresh.forward(x[:1])
+        signals = measure(fresh, x, np.full((len(x), *target.shape[1:]), np.nan, target.dtype))
+        spreads[initializer if isinstance(initializer, str) else repr(initializer)] = [
+            layer.z_spread for layer in signals.layers
+        ]
+    return SignalProfile([layer.name for layer in signals.layers], spreads, signals.x_spread)
