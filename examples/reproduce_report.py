@@ -7,12 +7,13 @@ Every result is kept as soon as it is there: started again with the same
 arguments, the program goes on where it was stopped.
 """
 
-import sys
 from pathlib import Path
 
-from nnscratch.keypoints import command_line, experiment_runs, report
+from nnscratch.keypoints import command_line
 from nnscratch.keypoints.data import load_faces
-from nnscratch.keypoints.experiments import EXPERIMENTS, Split
+from nnscratch.keypoints.experiments import report, runs
+from nnscratch.keypoints.experiments.measures import Result
+from nnscratch.keypoints.experiments.table import EXPERIMENTS, Split
 
 MOST_EPOCHS = max(experiment.epochs for experiment in EXPERIMENTS)
 SEED = 0
@@ -32,35 +33,29 @@ def main() -> None:
     folder = arguments.out / "results"
     folder.mkdir(parents=True, exist_ok=True)
     experiments = [e.limited(quick=arguments.quick, most_epochs=arguments.most_epochs) for e in EXPERIMENTS]
-    done = {e.name for e in experiments if experiment_runs.load(e, split, folder, seed=SEED)}
+    done = {e.name for e in experiments if runs.load(e, split, folder, seed=SEED)}
     to_do = [e for e in experiments if e.name in arguments.only and e.name not in done]
     source = f"{len(split.train):,} faces to learn from, {len(split.validation):,} to validate on"
     print(f"{source} ({Path(arguments.data).name}, complete rows)")
-    minutes = sum(experiment_runs.expected_seconds(e, split) for e in to_do) / 60
+    minutes = sum(runs.expected_seconds(e, split) for e in to_do) / 60
     print(f"experiments to run: {len(to_do)}, about {minutes:.1f} min on this machine; done already: {len(done)}\n")
 
     print(report.TERMINAL_HEADING, flush=True)
     results = {}
     for experiment in experiments:
         if experiment in to_do:
-            experiment_runs.run_and_keep(experiment, split, folder, seed=SEED, tell=show)
-        if result := experiment_runs.load(experiment, split, folder, seed=SEED):
+            runs.run_and_keep(experiment, split, folder, seed=SEED, tell=command_line.show)
+        if result := runs.load(experiment, split, folder, seed=SEED):
             results[experiment.name] = result
             print(report.terminal_row(experiment, result), flush=True)
     files = report.write(results, arguments.out, heading=heading(source, arguments.quick, results))
     print(f"\nwritten to {arguments.out}/: {', '.join(files)}")
 
 
-def heading(source: str, quick: bool, results: dict[str, experiment_runs.Result]) -> str:
+def heading(source: str, quick: bool, results: dict[str, Result]) -> str:
     minutes = sum(result["seconds"] for result in results.values()) / 60
     epochs = "Few epochs (--quick)" if quick else "As many epochs as the report's"
     return f"{source}: the complete rows, the last of them for validation. {epochs}, {minutes:.0f} minutes in all."
-
-
-def show(line: str) -> None:
-    """What is going on, on a terminal only: in a pipe there is nobody to read it."""
-    if sys.stderr.isatty():
-        print(f"\r{line:<78}\r", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ On faces that it draws:  python examples/train_mlp.py
 On Kaggle's:             python examples/train_mlp.py --data training.zip
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -26,7 +27,7 @@ def plain(rng: np.random.Generator) -> nn.Sequential:
     )
 
 
-NETWORKS = {
+NETWORKS: dict[str, Callable[..., nn.Sequential]] = {
     "plain": plain,
     "report": networks.report_mlp,
     "report-dropout": partial(networks.report_mlp, dropout=0.5),

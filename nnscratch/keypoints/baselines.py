@@ -6,11 +6,12 @@ eye"; in a new face, the place near the mean position whose patch looks most lik
 face is stretched to full contrast and redrawn from a few eigenfaces, which takes noise away.
 
 Source: Wang & Song, "Facial keypoints detection" (Stanford CS229 project, 2014), as the report of He & Yang (2015)
-describes it; the sizes of patch and search, and the number of eigenfaces, are ours.
+describes it; the sizes of the patch, and the number of eigenfaces, are ours.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ EYES = (POINTS.index("left_eye_center"), POINTS.index("right_eye_center"))
 
 _EIGENFACES = 100
 _HALF = 10  # a patch is 21 x 21 pixels: an eye with its lids
-_REACH = 5  # px that a point may lie from its mean position: further off, brows and hair are taken for eyes
+_REACHES = range(2, 13)  # px that a point may lie from its mean position; `find_eyes` chooses
 
 
 def stretch(images: np.ndarray) -> np.ndarray:
@@ -76,25 +77,38 @@ def find_eyes(train: Faces, images: np.ndarray) -> np.ndarray:
     """(N, 2, 2) px: the left and the right eye's centre in (N, 96, 96) `images`, by mean patch search.
 
     train : faces of which at least one has both eye centres
+
+    How far from the mean position to look is chosen on the last fifth of the training faces, by a search that knows
+    only the others: too near, and eyes lie outside; too far, and brows and hair are taken for eyes.
     """
+    reach = _REACHES[0]
+    fifth = len(train) // 5
+    held_out = train.points[len(train) - fifth :, list(EYES)]
+    if np.isfinite(held_out).any():
+        found = _search_eyes(train.select(slice(0, len(train) - fifth)), train.images[-fifth:], _REACHES)
+        errors = [float(np.nanmean(np.square(points - held_out))) for points in found]
+        reach = _REACHES[int(np.argmin(errors))]
+    return _search_eyes(train, images, [reach])[0]
+
+
+def _search_eyes(train: Faces, images: np.ndarray, reaches: Sequence[int]) -> list[np.ndarray]:
+    """For each reach (N, 2, 2) px: where near the mean position each image looks most like the mean patch."""
     eigenfaces = Eigenfaces.of(stretch(train.images))
     known, new = (eigenfaces.redraw(stretch(pictures)) for pictures in (train.images, images))
-    start = mean_face(train.points)
-    return np.stack([_search(known, train.points[:, eye], new, start[eye]) for eye in EYES], axis=1)
-
-
-def _search(known: np.ndarray, points: np.ndarray, images: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """(N, 2) px: where near `start` each image looks most like the mean patch around `points` in the known ones."""
-    labelled = np.isfinite(points).all(axis=1)
-    patches = _patches(known[labelled], _whole(points[labelled]))
-    template = _unit(patches.mean(axis=0))
-    steps = np.arange(-_REACH, _REACH + 1)
+    steps = np.arange(-max(reaches), max(reaches) + 1)
     offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    # The mean of products of two patches with mean 0 and length 1 is their correlation: brightness and contrast of the
-    # place do not count. A bright wall would otherwise be the best eye.
-    scores = np.stack([_unit(_patches(images, _whole(start) + offset)) @ template for offset in offsets], axis=1)
-    found: np.ndarray = _whole(start) + offsets[scores.argmax(axis=1)].astype(np.float64)
-    return found
+    found = []
+    for eye in EYES:
+        points, start = train.points[:, eye], _whole(mean_face(train.points)[eye])
+        labelled = np.isfinite(points).all(axis=1)
+        template = _unit(_patches(known[labelled], _whole(points[labelled])).mean(axis=0))
+        # The mean of products of two patches with mean 0 and length 1 is their correlation: brightness and contrast of
+        # the place do not count. A bright wall would otherwise be the best eye.
+        scores = np.stack([_unit(_patches(new, start + offset)) @ template for offset in offsets], axis=1)
+        near = [np.abs(offsets).max(axis=1) <= reach for reach in reaches]
+        best = [offsets[of_reach][scores[:, of_reach].argmax(axis=1)] for of_reach in near]
+        found.append([start + offset.astype(np.float64) for offset in best])
+    return [np.stack(of_eyes, axis=1) for of_eyes in zip(*found, strict=True)]
 
 
 def _patches(images: np.ndarray, centres: np.ndarray) -> np.ndarray:

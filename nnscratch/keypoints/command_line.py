@@ -111,6 +111,12 @@ def usable_rows(faces: Faces, rows: str, name: str) -> Faces:
     return faces.select(wanted)
 
 
+def show(line: str) -> None:
+    """What is going on, on a terminal only, each line over the one before: in a pipe there is nobody to read it."""
+    if sys.stderr.isatty():
+        print(f"\r{line[:78]:<78}\r", end="", file=sys.stderr, flush=True)
+
+
 def run(main: Callable[[], None]) -> None:
     """Runs a program; ends it with one line and exit status 2 if what it was given is wrong, 130 on Ctrl-C."""
     program = Path(sys.argv[0]).name

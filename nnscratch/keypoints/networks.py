@@ -37,6 +37,7 @@ def report_cnn(
     conv_bias_init: str = "constant(0)",
     hidden_bias: float = 1.0,
     last_bias: bool = True,
+    width: int = 1,
     outputs: int = 30,
 ) -> Sequential:
     """The report's figure 1, "F1": 2, 4, 8, 16 maps, 144 numbers at the end; its arguments are what the report varied.
@@ -47,15 +48,17 @@ def report_cnn(
     conv_bias_init : of the convolutions' biases
     hidden_bias    : what the biases of the hidden dense layers begin with
     last_bias      : False leaves the last layer's bias out
+    width          : so many times the maps, and the numbers that they end in
     outputs        : 30 coordinates, or 9216 for a map (`nnscratch.keypoints.heatmap`)
 
     Raises
         ValueError : another head, or an initialiser that there is not
     """
     rng = np.random.default_rng(rng)
-    maps = [layer for sizes in _F1_MAPS for layer in _conv_pool(*sizes, rng, weight_init, conv_bias_init)]
-    hidden = _f1_hidden(head, 144, dropout, rng, weight_init, hidden_bias)
-    last = Dense(144, outputs, rng=rng, weight_init=weight_init, bias=last_bias)
+    sizes = [(c_in if c_in == 1 else c_in * width, c_out * width, k) for c_in, c_out, k in _F1_MAPS]
+    maps = [layer for size in sizes for layer in _conv_pool(*size, rng, weight_init, conv_bias_init)]
+    hidden = _f1_hidden(head, 144 * width, dropout, rng, weight_init, hidden_bias)
+    last = Dense(144 if hidden else 144 * width, outputs, rng=rng, weight_init=weight_init, bias=last_bias)
     return Sequential(*maps, Flatten(), *hidden, last)
 
 

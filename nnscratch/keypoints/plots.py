@@ -48,7 +48,7 @@ def learning_curve(
     """
     columns = _columns(history)
     epoch, rmse = columns["epoch"], columns["rmse_px"]
-    figure = _figure(8, 7)
+    figure = new_figure(8, 7)
     losses, errors = figure.subplots(2, 1, sharex=True)
     marker = "." if epoch.size <= 40 else ""
 
@@ -83,7 +83,7 @@ def learning_curve(
     for axes in (losses, errors):
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
-    _save(figure, path)
+    save(figure, path)
 
 
 def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.PathLike[str], *, count: int = 4) -> None:
@@ -121,7 +121,7 @@ def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.Path
     middle = max(0, (order.size - count) // 2)
     rows = (("best", order[:count]), ("median", order[middle : middle + count]), ("worst", order[-count:][::-1]))
     width = min(count, order.size)
-    figure = _figure(max(2.0 * width, 5) + 0.4, 7.4)
+    figure = new_figure(max(2.0 * width, 5) + 0.4, 7.4)
     grid = figure.subplots(3, width, squeeze=False)
     for axes_row, (name, chosen) in zip(grid, rows, strict=True):
         for axes, index in zip(axes_row, chosen, strict=True):
@@ -131,7 +131,7 @@ def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.Path
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     figure.suptitle(f"True and predicted points, RMSE above each face ({order.size} ranked)")
-    _save(figure, path)
+    save(figure, path)
 
 
 def per_point(score: Score, path: str | os.PathLike[str]) -> None:
@@ -152,7 +152,7 @@ def per_point(score: Score, path: str | os.PathLike[str]) -> None:
         raise ValueError(
             "the score has no point with a finite error, expected one at least: score labelled faces, finite points"
         )
-    figure = _figure(8, 1.6 + 0.36 * len(names))
+    figure = new_figure(8, 1.6 + 0.36 * len(names))
     axes: Axes = figure.subplots()
     position = np.arange(len(names))
     values = [score.per_point[name] for name in names]
@@ -171,7 +171,7 @@ def per_point(score: Score, path: str | os.PathLike[str]) -> None:
     axes.set_axisbelow(True)
     axes.margins(x=0.08)
     figure.legend(loc="outside lower center", ncols=2)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _columns(history: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
@@ -204,13 +204,20 @@ def _draw_face(
     axes.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5), xticks=[], yticks=[])
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of width x height inches, laid out so that labels fit."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
 
 
-def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Writes a PNG, whole or not at all.
+
+    Raises
+        ValueError : `path` does not end in .png
+        OSError : the folder is missing or cannot be written
+    """
     if not os.fspath(path).lower().endswith(".png"):
         raise ValueError(f"path is {os.fspath(path)!r}, expected a name that ends in .png: the pictures are PNG files")
     with atomic.write(path) as temporary:

@@ -56,6 +56,27 @@ def test_a_shifted_mark_is_found_where_it_is() -> None:
     np.testing.assert_allclose(found, points[30:][:, list(EYES)], atol=1)
 
 
+def test_the_reach_is_chosen_on_held_out_training_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    faces = generate_faces(100, seed=4)
+    asked: list[list[int]] = []
+    search = baselines._search_eyes
+
+    def spy(train: Faces, images: np.ndarray, reaches: list[int]) -> list[np.ndarray]:
+        asked.append(list(reaches))
+        return search(train, images, reaches)
+
+    monkeypatch.setattr(baselines, "_search_eyes", spy)
+    order = rng.permutation(100)[:10]
+    chosen = find_eyes(faces, faces.images[order])
+    (all_reaches, (reach,)) = asked
+    held_out = faces.points[-20:, list(EYES)]
+    found = search(faces.select(slice(0, 80)), faces.images[-20:], all_reaches)
+    errors = [np.nanmean((points - held_out) ** 2) for points in found]
+    assert reach == all_reaches[int(np.argmin(errors))]
+    np.testing.assert_array_equal(chosen, search(faces, faces.images[order], [reach])[0])
+
+
 def test_eyes_are_found_better_than_by_the_mean_face() -> None:
     faces = generate_faces(160, seed=0)
     train, new = faces.select(slice(0, 130)), faces.select(slice(130, None))

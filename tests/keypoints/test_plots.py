@@ -42,13 +42,13 @@ def a_score() -> Score:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The figures that are saved from here on."""
     saved: list[object] = []
-    save = plots._save
+    save = plots.save
 
     def keep(figure: object, path: object) -> None:
         saved.append(figure)
         save(figure, path)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(plots, "_save", keep)
+    monkeypatch.setattr(plots, "save", keep)
     return saved
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch.keypoints.experiments import EXPERIMENTS, Experiment
+from nnscratch.keypoints.experiments.table import EXPERIMENTS, Experiment
 from nnscratch.keypoints.faces import SIDE
-from nnscratch.keypoints.plots import BLACK, BLUE, GREEN, GREY, ORANGE, _figure, _save
+from nnscratch.keypoints.plots import BLACK, BLUE, GREEN, GREY, ORANGE, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +52,7 @@ def draw(results: Results, folder: Path) -> dict[str, str]:
 def _errors(results: Results, path: Path) -> None:
     """Left: RMSE over the mean face's, with the report's own. Right: the outputs' spread on a logarithmic axis."""
     shown = [e for e in EXPERIMENTS if e.name in results and results[e.name]["ratio"] is not None][::-1]
-    figure = _figure(11, 1.6 + 0.34 * len(shown))
+    figure = new_figure(11, 1.6 + 0.34 * len(shown))
     ratios, spreads = figure.subplots(1, 2, sharey=True, width_ratios=(1.3, 1))
     places = np.arange(len(shown))
     ratio = [results[e.name]["ratio"] for e in shown]
@@ -86,14 +86,14 @@ def _errors(results: Results, path: Path) -> None:
     handles = [h for axes in (ratios, spreads) for h in axes.get_legend_handles_labels()[0]]
     labels = [name for axes in (ratios, spreads) for name in axes.get_legend_handles_labels()[1]]
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _curves(results: Results, path: Path) -> None:
     """Validation RMSE of every epoch, panel by panel; the training's beside it where a panel has room."""
     panels = [(title, names) for title, names in _PANELS if any(name in results for name in names)]
     rows = (len(panels) + 1) // 2
-    figure = _figure(11, 0.5 + 3.4 * rows)
+    figure = new_figure(11, 0.5 + 3.4 * rows)
     grid = figure.subplots(rows, 2, squeeze=False).ravel()
     for axes, (title, names) in zip(grid, panels, strict=False):
         shown = [e for e in EXPERIMENTS if e.name in names and e.name in results]
@@ -110,7 +110,7 @@ def _curves(results: Results, path: Path) -> None:
         axes.legend(fontsize=7)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _curve(
@@ -143,7 +143,7 @@ def _active(results: Results, path: Path) -> None:
     shown = [e for e in EXPERIMENTS if results.get(e.name, {}).get("active")]
     layers = sorted({name for e in shown for name in results[e.name]["active"]})
     shares = np.array([[results[e.name]["active"].get(name, np.nan) for name in layers] for e in shown])
-    figure = _figure(3.4 + 0.8 * len(layers), 1.6 + 0.34 * len(shown))
+    figure = new_figure(3.4 + 0.8 * len(layers), 1.6 + 0.34 * len(shown))
     axes = figure.subplots()
     image = axes.imshow(shares * 100, cmap="cividis", vmin=0, vmax=100, aspect="auto")
     for (i, j), share in np.ndenumerate(shares):
@@ -154,13 +154,13 @@ def _active(results: Results, path: Path) -> None:
     axes.set_yticks(range(len(shown)), [e.title for e in shown], fontsize=8)
     axes.set_title("Share of each layer's values above 0 on the validation pictures", fontsize=10)
     figure.colorbar(image, label="active (%)")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _maps(results: Results, path: Path) -> None:
     """What the two classification networks answer for the first validation face."""
     shown = [e for e in EXPERIMENTS if e.name in _MAPS and e.name in results]
-    figure = _figure(4.9 * len(shown) + 0.3, 4.6)
+    figure = new_figure(4.9 * len(shown) + 0.3, 4.6)
     for axes, e in zip(figure.subplots(1, len(shown), squeeze=False).ravel(), shown, strict=True):
         result = results[e.name]
         extra = result["extra"]
@@ -172,7 +172,7 @@ def _maps(results: Results, path: Path) -> None:
         axes.legend(fontsize=8, facecolor=GREY)
         softmax = e.loss == "cross-entropy"
         figure.colorbar(image, label="probability of the pixel" if softmax else "output (the target's point has 1)")
-    _save(figure, path)
+    save(figure, path)
 
 
 def _numbers(values: list[float | None]) -> np.ndarray:

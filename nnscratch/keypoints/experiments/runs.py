@@ -5,7 +5,8 @@ A result is a dict that goes into one JSON file an experiment. It has
     spread_px  : how much the outputs differ from picture to picture, px; None without a network for points
     active     : layer -> share of its values above 0, over units and pictures, for each ReLU
     alive      : layer -> share of its units that are above 0 for at least one picture; a unit of a convolution is a map
-    history    : columns epoch, loss, validation_loss, rmse_px
+    history    : columns epoch, loss, validation_loss, rmse_px, spread_px
+    inside     : epoch -> `inside.look`, where the experiment has `looks`
     per_point  : point -> RMSE px
     seconds, stopped, parameters, extra (what only this kind of experiment has)
 """
@@ -16,6 +17,7 @@ import json
 import math
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +25,24 @@ import numpy as np
 
 from nnscratch import atomic
 from nnscratch.keypoints import baselines, heatmap
-from nnscratch.keypoints.cascade import Cascade, crops_of_point
-from nnscratch.keypoints.experiment_measures import MAP_POINT, Result, activity, read_map, scores
-from nnscratch.keypoints.experiment_training import (
+from nnscratch.keypoints.cascade import crop, crops_of_point, from_crop_targets
+from nnscratch.keypoints.experiments.measures import MAP_POINT, Result, activity, points_of, scores
+from nnscratch.keypoints.experiments.table import Experiment, Level, Split
+from nnscratch.keypoints.experiments.training import (
     Tell,
     make_loss,
     make_optimizer,
     network_input,
+    shrink,
     targets,
     train_epoch,
     trained,
 )
-from nnscratch.keypoints.experiments import Experiment, Split
-from nnscratch.keypoints.faces import POINTS, to_points
+from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
 from nnscratch.keypoints.metrics import mean_face
 from nnscratch.layers.base import NotFiniteError
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
-from nnscratch.optimizers import SGD
 
 
 def run(experiment: Experiment, split: Split, *, seed: int, tell: Tell = lambda line: None) -> Result:
@@ -52,16 +54,18 @@ def run(experiment: Experiment, split: Split, *, seed: int, tell: Tell = lambda 
 
 def run_and_keep(
     experiment: Experiment, split: Split, folder: Path, *, seed: int, tell: Tell = lambda line: None
-) -> None:
-    """Runs one experiment and writes its result to `folder`, whole or not at all, for `load`.
+) -> Result:
+    """Runs one experiment and writes its result to `folder`, whole or not at all; returns it as `load` will.
 
     Raises
         OSError : the folder is missing or cannot be written
     """
     result = run(experiment, split, seed=seed, tell=tell)
-    document = {"made_from": _made_from(experiment, split, seed), "result": result}
+    document = _plain({"made_from": _made_from(experiment, split, seed), "result": result})
     with atomic.write(folder / f"{experiment.name}.json") as temporary:
-        temporary.write_text(json.dumps(_plain(document), allow_nan=False) + "\n")
+        temporary.write_text(json.dumps(document, allow_nan=False) + "\n")
+    kept: Result = document["result"]
+    return kept
 
 
 def load(experiment: Experiment, split: Split, folder: Path, *, seed: int) -> Result | None:
@@ -83,15 +87,16 @@ def expected_seconds(experiment: Experiment, split: Split) -> float:
     x, y = network_input(experiment, few.images), targets(experiment, few)
     images = experiment.epochs * (len(split.train) + len(split.validation) / 3)  # a prediction is a third of a step
     seconds = images * _seconds_of_image(experiment, experiment.make(0), make_loss(experiment), x, y)
-    if experiment.level_2:
-        x, y = crops_of_point(few, POINTS[0], few.points[:, 0], experiment.side)
-        images = experiment.level_2_epochs * int(np.isfinite(split.all_train.points).all(axis=2).sum())
-        seconds += images * _seconds_of_image(experiment, experiment.level_2(rng=0), MSELoss(), x, y)
+    for level in experiment.levels:
+        network = level.network(rng=0)
+        x, y = crops_of_point(few, POINTS[0], few.points[:, 0], level.sides[0])
+        images = len(level.sides) * level.epochs * int(np.isfinite(split.all_train.points).all(axis=2).sum())
+        seconds += images * _seconds_of_image(experiment, network, MSELoss(), _seen(level, x), y)
     return seconds
 
 
 def _seconds_of_image(experiment: Experiment, network: Sequential, loss: Any, x: np.ndarray, y: np.ndarray) -> float:
-    optimizer, rng = SGD(network, lr=0.0, momentum=experiment.momentum), np.random.default_rng(0)
+    optimizer, rng = make_optimizer(replace(experiment, lr=0.0), network), np.random.default_rng(0)
     train_epoch(experiment, network, optimizer, loss, x, y, rng)  # compiles, fills buffers
     began = time.perf_counter()
     train_epoch(experiment, network, optimizer, loss, x, y, rng)
@@ -123,7 +128,7 @@ def _run_map(experiment: Experiment, split: Split, seed: int, tell: Tell) -> Res
     x = network_input(experiment, split.validation.images)
     maps = network.predict(x)
     predicted = np.full(split.validation.points.shape, np.nan)
-    predicted[:, MAP_POINT] = read_map(experiment, maps)
+    predicted[:, MAP_POINT] = points_of(experiment, maps)[:, 0]
     share = heatmap.pixel_map(split.train.points[:, MAP_POINT]).mean(axis=0)
     one_hot = heatmap.pixel_map(split.validation.points[:, MAP_POINT])
     shown = heatmap.softmax(maps[:1])[0] if experiment.loss == "cross-entropy" else maps[0]
@@ -141,31 +146,52 @@ def _run_map(experiment: Experiment, split: Split, seed: int, tell: Tell) -> Res
 
 
 def _run_crops(experiment: Experiment, split: Split, seed: int, tell: Tell) -> Result:
-    """Level 1, then a network for each point, on crops around level 1's answer, from every row with that point."""
-    assert experiment.level_2 is not None
-    level_1, result = trained(experiment, split, seed, tell)
-    found = to_points(level_1.predict(network_input(experiment, split.all_train.images)))
+    """Level 1, then level by level networks for each point, on crops, from every row that has the point."""
+    network, result = trained(experiment, split, seed, tell)
     rng = np.random.default_rng(seed)
-    level_2 = {}
-    for k, point in enumerate(POINTS):
-        tell(f"{experiment.name}: level 2, {k + 1} of {len(POINTS)}")
-        x, y = crops_of_point(split.all_train, point, found[:, k], experiment.side)
-        network = experiment.level_2(rng=rng)
-        optimizer, loss = make_optimizer(experiment, network), MSELoss()
-        try:
-            with np.errstate(over="ignore", invalid="ignore"):
-                for _ in range(experiment.level_2_epochs):
-                    train_epoch(experiment, network, optimizer, loss, x, y, rng)
-                network.predict(x)
-        except NotFiniteError:
-            continue  # diverged: this point keeps level 1's answer
-        level_2[point] = network
+    # Every level answers for the rows that the next one learns from, and for those that it is judged by.
+    found = [
+        to_points(network.predict(network_input(experiment, f.images))) for f in (split.all_train, split.validation)
+    ]
+    judged = [scores(found[1], split, range(len(POINTS)))]
+    for number, level in enumerate(experiment.levels, 2):
+        before = [points.copy() for points in found]
+        for k in range(len(POINTS)):
+            tell(f"{experiment.name}: level {number}, {k + 1} of {len(POINTS)}")
+            answers = [_answers(experiment, level, side, split, before, k, rng) for side in level.sides]
+            if all(answer is not None for answer in answers):  # else this point keeps the answer of the level before
+                for points, of_sides in zip(found, zip(*answers, strict=True), strict=True):
+                    points[:, k] = np.mean(of_sides, axis=0)
+        judged.append(scores(found[1], split, range(len(POINTS))))
+    levels = [{name: of_level[name] for name in ("rmse_px", "per_point")} for of_level in judged]
     x = network_input(experiment, split.validation.images)
-    before = scores(to_points(level_1.predict(x)), split, range(len(POINTS)))
-    after = scores(Cascade(level_1, level_2, experiment.side).predict_points(split.validation.images), split,
-                    range(len(POINTS)))  # fmt: skip
-    extra = {"level_1_rmse_px": before["rmse_px"], "level_1_per_point": before["per_point"]}
-    return result | after | activity(level_1, x) | {"extra": extra}
+    return result | judged[-1] | activity(network, x) | {"extra": {"levels": levels}}
+
+
+def _answers(
+    experiment: Experiment, level: Level, side: int, split: Split, before: list[np.ndarray], k: int,
+    rng: np.random.Generator,
+) -> list[np.ndarray] | None:  # fmt: skip
+    """Point k by one new network on crops of `side`: (N, 2) px for all_train and validation; None if it diverged."""
+    true = split.all_train.points[:, k]
+    centres = before[0][:, k] if level.shift is None else true + rng.uniform(-level.shift, level.shift, true.shape)
+    x, y = crops_of_point(split.all_train, POINTS[k], centres, side)
+    x, network = _seen(level, x), level.network(rng=rng)
+    optimizer, loss = make_optimizer(experiment, network), MSELoss()
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(level.epochs):
+                train_epoch(experiment, network, optimizer, loss, x, y, rng)
+            crops = [crop(f.images, points[:, k], side)
+                     for f, points in zip((split.all_train, split.validation), before, strict=True)]  # fmt: skip
+            return [from_crop_targets(network.predict(_seen(level, to_network_input(c))), corners, side)
+                    for c, corners in crops]  # fmt: skip
+    except NotFiniteError:
+        return None
+
+
+def _seen(level: Level, x: np.ndarray) -> np.ndarray:
+    return shrink(x, level.seen) if level.seen else x
 
 
 _RUN = {
@@ -187,7 +213,7 @@ def _made_from(experiment: Experiment, split: Split, seed: int) -> Result:
 def _plain(value: Any) -> Any:
     """`value` as JSON can have it: NaN and infinity become null."""
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,8 +11,8 @@ figures and its published code. "Ours" marks what is not theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -25,12 +25,39 @@ from nnscratch.model import Sequential
 
 
 @dataclass(frozen=True)
+class Level:
+    """A later level of a cascade: for each point one network a side, on crops; the mean of their answers counts.
+
+    network    : makes one, from (N, seen, seen, 1) to (N, 2)
+    sides      : of the crops in pixels; a network each
+    seen       : side to which a crop is shrunk before the network sees it; 0: as it is
+    epochs, quick_epochs : as in `Experiment`
+    shift      : while training, crops lie around the true point, up to so many pixels off (uniform, in x and in y);
+                 None: around the answers of the level before
+    """
+
+    network: Callable[..., Sequential]
+    sides: tuple[int, ...]
+    epochs: int
+    quick_epochs: int
+    seen: int = 0
+    shift: float | None = None
+
+    def limited(self, *, quick: bool, most_epochs: int) -> Level:
+        return replace(self, epochs=min(self.quick_epochs if quick else self.epochs, most_epochs))
+
+    def settings(self) -> dict[str, object]:
+        numbers = {name: getattr(self, name) for name in ("sides", "epochs", "seen", "shift")}
+        return {"network": repr(self.network(rng=0)), **numbers}
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One row of the report's comparison: what is trained, how, and what the report got.
 
     name          : short, of the files
     title         : for people
-    kind          : how it is run: "constant", "eyes", "points", "map", "crops" (see `experiment_runs`)
+    kind          : how it is run: "constant", "eyes", "points", "map", "crops" (see `experiments.runs`)
     network       : makes the network; None for a baseline without one
     epochs        : the report's own (or near them, where it does not say)
     quick_epochs  : enough to see the same with --quick
@@ -39,8 +66,11 @@ class Experiment:
     loss          : "squared error" or, for a map, "cross-entropy"
     reported      : (epoch, RMSE px) as the report has them, on its validation rows or Kaggle's test set
     reported_note : what the report says about it, where that is no such number
-    level_2       : makes a network from a crop to one point; with `side`, the crop's side in pixels
+    optimizer     : "sgd" or "adam"; under Adam, L2 is a part of the gradient too, as it is of the report's loss
+    centred       : whether the mean training picture is taken away from every picture
+    levels        : what follows the first network in a cascade
     input_side    : side of the picture that the network sees
+    looks         : epochs after which the layers are looked into (`experiments.inside`)
     """
 
     name: str
@@ -58,11 +88,11 @@ class Experiment:
     loss: str = "squared error"
     reported: tuple[tuple[int, float], ...] = ()
     reported_note: str = ""
-    level_2: Callable[..., Sequential] | None = None
-    side: int = 0
-    level_2_epochs: int = 0
-    quick_level_2_epochs: int = 0
+    optimizer: str = "sgd"
+    centred: bool = False
+    levels: tuple[Level, ...] = ()
     input_side: int = 96
+    looks: tuple[int, ...] = ()
     note: str = ""
 
     def make(self, seed: int) -> Sequential:
@@ -71,24 +101,39 @@ class Experiment:
         settings = {} if self.dropout is None else {"dropout": self.dropout}
         return self.network(rng=np.random.default_rng(seed), **settings)
 
+    def batches(self, count: int, rng: np.random.Generator | None = None) -> Iterator[np.ndarray]:
+        """The rows of each batch of an epoch over `count` rows: whole batches only; in a new order drawn from `rng`."""
+        size = min(self.batch_size, count)
+        order = np.arange(count) if rng is None else rng.permutation(count)
+        return (order[start : start + size] for start in range(0, count - size + 1, size))
+
+    def changed(self, **changes: Any) -> Experiment:
+        """The same with other settings; what is no setting of an experiment is an argument of its network."""
+        own = {field.name for field in fields(self)}
+        of_network = {name: value for name, value in changes.items() if name not in own}
+        if of_network:
+            assert self.network is not None
+            changes["network"] = partial(changes.get("network", self.network), **of_network)
+        return replace(self, **{name: value for name, value in changes.items() if name in own})
+
     def limited(self, *, quick: bool, most_epochs: int) -> Experiment:
         """The same, with the epochs of a quick run if `quick`, and never more than `most_epochs`."""
         epochs = self.quick_epochs if quick else self.epochs
-        level_2_epochs = self.quick_level_2_epochs if quick else self.level_2_epochs
-        return replace(self, epochs=min(epochs, most_epochs), level_2_epochs=min(level_2_epochs, most_epochs))
+        levels = tuple(level.limited(quick=quick, most_epochs=most_epochs) for level in self.levels)
+        return replace(self, epochs=min(epochs, most_epochs), levels=levels)
 
     def settings(self) -> dict[str, object]:
         """Everything that decides the result, in words and numbers: a result with other settings is another result."""
         return {
             "network": repr(self.make(0)) if self.network else "",
-            "level_2": repr(self.level_2(rng=0)) if self.level_2 else "",
+            "levels": [level.settings() for level in self.levels],
             **{name: getattr(self, name) for name in _NUMBERS},
         }
 
 
 _NUMBERS = (
-    "kind", "epochs", "level_2_epochs", "lr", "momentum", "weight_decay", "shuffled", "batch_size", "loss", "side",
-    "input_side",
+    "kind", "epochs", "lr", "momentum", "weight_decay", "shuffled", "batch_size", "loss", "optimizer", "centred",
+    "input_side", "looks",
 )  # fmt: skip
 
 
@@ -129,7 +174,7 @@ def _cured_f1_map(**arguments: Any) -> Sequential:
 _Points = partial(Experiment, kind="points")
 _F1 = partial(_Points, epochs=1000, quick_epochs=100, dropout=0.5)
 # Ours: what "f1-cured" needs beside its own changes.
-_Cured = partial(Experiment, dropout=0.0, lr=0.1, weight_decay=0.0, shuffled=True)
+_Cured = partial(Experiment, dropout=0.0, optimizer="adam", lr=0.002, weight_decay=0.0, shuffled=True)
 _COLLAPSED = "the same output whatever the picture"
 
 EXPERIMENTS: tuple[Experiment, ...] = (
@@ -166,9 +211,9 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         reported_note="no noticeable difference"),
     _F1("f1_he_normal", "F1 CNN, He normal", network=networks.REPORT["f1-he-normal"],
         reported_note="no noticeable difference"),
-    _Cured("f1_cured", "F1 CNN, cured", "points", networks.REPORT["f1-cured"], epochs=300, quick_epochs=200,
+    _Cured("f1_cured", "F1 CNN, cured", "points", networks.REPORT["f1-cured"], epochs=300, quick_epochs=100,
         reported_note="(ours)",
-        note="The same layers; hidden biases begin at 0, no dropout, no L2, a 100 times larger rate, shuffled rows."),
+        note="The same layers; hidden biases begin at 0, no dropout, no L2, Adam, shuffled rows."),
     _Cured(
         "map_squares", "classification to a map, squared error", "map", network=_cured_f1_map, epochs=300,
         quick_epochs=60, reported_note='"goes very bad"',
@@ -176,18 +221,24 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     ),
     _Cured(
         "map_softmax", "classification to a map, softmax", "map", network=_cured_f1_map, epochs=300,
-        quick_epochs=160, lr=0.01, loss="cross-entropy", reported_note="(ours)",
-        note="The same network; soft targets, softmax over the map, cross-entropy, expectation; a tenth of the rate.",
+        quick_epochs=60, loss="cross-entropy", reported_note="(ours)",
+        note="The same network; soft targets, softmax over the map, cross-entropy, expectation.",
     ),
     Experiment(
         "cascade", "cascade: F1, then 15 networks on 50x50 crops", "crops", network=networks.REPORT["f1-code"],
-        epochs=1_000, quick_epochs=100, dropout=0.5, level_2=networks.report_level_2, side=50, level_2_epochs=300,
-        quick_level_2_epochs=20, reported_note="2.3 for the first points, above 3.5 for later ones",
+        epochs=1_000, quick_epochs=100, dropout=0.5,
+        levels=(Level(networks.report_level_2, sides=(50,), epochs=300, quick_epochs=20),),
+        reported_note="2.3 for the first points, above 3.5 for later ones",
         note="F1's structure does not fit 50 x 50: the fourth convolution is 2 x 2 here, which leaves 16 numbers.",
     ),
     _Cured(
-        "sun", "Sun et al.'s cascade, level 1: 39x39", "points", network=networks.sun_level_1, epochs=300,
-        quick_epochs=120, lr=0.01, input_side=39, dropout=None, reported_note="(cited, other data)",
-        note="Its layers with ReLU, trained as the cured network is, on pictures shrunk to 39 x 39.",
+        "sun", "Sun et al.'s cascade, three levels", "crops", network=networks.sun_level_1, epochs=300,
+        quick_epochs=60, input_side=39, dropout=None, reported_note="(cited, other data)",
+        levels=(
+            Level(networks.sun_level_2, sides=(31, 35), epochs=60, quick_epochs=5, seen=15, shift=4.8),
+            Level(networks.sun_level_2, sides=(21, 23), epochs=60, quick_epochs=5, seen=15, shift=1.9),
+        ),
+        note="Its layers with ReLU, trained as the cured network is, on pictures shrunk to 39 x 39; then, twice, for "
+        "each point the mean of two networks on crops shrunk to 15 x 15. Theirs begins with three networks.",
     ),
 )  # fmt: skip

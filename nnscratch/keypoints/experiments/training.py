@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from nnscratch.keypoints import heatmap
-from nnscratch.keypoints.experiment_measures import MAP_POINT, Result, rmse_of_outputs
-from nnscratch.keypoints.experiments import Experiment, Split
+from nnscratch.keypoints.experiments.inside import look
+from nnscratch.keypoints.experiments.measures import MAP_POINT, Result, points_of, rmse_of_points, spread
+from nnscratch.keypoints.experiments.table import Experiment, Split
 from nnscratch.keypoints.faces import SIDE, Faces, to_network_input
 from nnscratch.layers.base import NotFiniteError
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
-from nnscratch.optimizers import SGD
+from nnscratch.optimizer import Optimizer
+from nnscratch.optimizers import SGD, Adam
 
 Tell = Callable[[str], None]  # takes a line of progress
 
@@ -23,17 +25,16 @@ MAP_SIGMA = 2.0  # px, of the soft targets
 
 
 def train_epoch(
-    experiment: Experiment, network: Sequential, optimizer: SGD, loss: Any, x: np.ndarray, y: np.ndarray,
+    experiment: Experiment, network: Sequential, optimizer: Optimizer, loss: Any, x: np.ndarray, y: np.ndarray,
     rng: np.random.Generator,
 ) -> float:  # fmt: skip
     """One epoch as the report's: whole batches only, in the rows' order unless shuffled; returns the mean loss."""
-    size = min(experiment.batch_size, len(x))
-    order = rng.permutation(len(x)) if experiment.shuffled else np.arange(len(x))
     losses = []
-    for start in range(0, len(x) - size + 1, size):
-        rows = order[start : start + size]
+    for rows in experiment.batches(len(x), rng if experiment.shuffled else None):
         losses.append(loss.forward(network.forward(x[rows], training=True), y[rows]))
         network.backward(loss.backward())
+        if experiment.optimizer == "adam":
+            _add_l2(network, experiment.weight_decay)
         optimizer.step()
     return float(np.mean(losses))
 
@@ -47,7 +48,12 @@ def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tupl
         network_input(experiment, split.validation.images),
         targets(experiment, split.validation),
     )
-    history: dict[str, list[float]] = {name: [] for name in ("epoch", "loss", "validation_loss", "rmse_px")}
+    if experiment.centred:
+        mean = x.mean(axis=0)
+        x, x_validation = x - mean, x_validation - mean
+    names = ("epoch", "loss", "validation_loss", "rmse_px", "spread_px")
+    history: dict[str, list[float]] = {name: [] for name in names}
+    looks = {0: look(network, experiment, x, y, x_validation)} if experiment.looks else {}
     epochs = experiment.epochs
     stopped = f"all {epochs} epochs done"
     for epoch in range(1, epochs + 1):
@@ -65,16 +71,29 @@ def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tupl
             for w, kept in zip(live, before, strict=True):
                 np.copyto(w, kept)
             break
-        rmse = rmse_of_outputs(experiment, outputs, split.validation)
-        for name, value in zip(history, (epoch, mean_loss, validation_loss, rmse), strict=True):
+        points = points_of(experiment, outputs)
+        rmse = rmse_of_points(experiment, points, split.validation)
+        for name, value in zip(history, (epoch, mean_loss, validation_loss, rmse, spread(points)), strict=True):
             history[name].append(float(f"{value:.6g}"))
+        if epoch in experiment.looks:
+            looks[epoch] = look(network, experiment, x, y, x_validation)
         tell(f"{experiment.name}: epoch {epoch} of {epochs}, {rmse:.2f} px")
     parameters = sum(w.size for layer in network.layers for w in layer.params.values())
-    return network, {"history": history, "stopped": stopped, "parameters": parameters}
+    result = {"history": history, "stopped": stopped, "parameters": parameters}
+    return network, result | ({"inside": looks} if looks else {})
 
 
-def make_optimizer(experiment: Experiment, network: Sequential) -> SGD:
+def make_optimizer(experiment: Experiment, network: Sequential) -> Optimizer:
+    if experiment.optimizer == "adam":
+        return Adam(network, lr=experiment.lr)  # without its own decay, which would be another one: see _add_l2
     return SGD(network, lr=experiment.lr, momentum=experiment.momentum, weight_decay=experiment.weight_decay)
+
+
+def _add_l2(network: Sequential, weight_decay: float) -> None:
+    """The report's L2 as a part of the gradient, as it is of its loss."""
+    for layer in network.layers:
+        if weight_decay and "weight" in layer.params:
+            layer.grads["weight"] += layer.params["weight"].dtype.type(weight_decay) * layer.params["weight"]
 
 
 def make_loss(experiment: Experiment) -> MSELoss | heatmap.MapCrossEntropy:

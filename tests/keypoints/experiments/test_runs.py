@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints import experiment_measures, experiment_runs, experiment_training, networks
+from nnscratch.keypoints import networks
 from nnscratch.keypoints.data import DataError, Faces
-from nnscratch.keypoints.experiments import EXPERIMENTS, Experiment, Split
+from nnscratch.keypoints.experiments import measures, runs, training
+from nnscratch.keypoints.experiments.table import EXPERIMENTS, Experiment, Split
 from nnscratch.keypoints.generator import generate_faces
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
@@ -24,7 +25,8 @@ def split() -> Split:
 
 
 def tiny(name: str, **changes: object) -> Experiment:
-    return replace(BY_NAME[name], **({"epochs": 1, "level_2_epochs": 1, "batch_size": 20} | changes))  # type: ignore[arg-type]
+    one = BY_NAME[name].limited(quick=True, most_epochs=1)
+    return one.changed(**({"batch_size": 20} | changes))
 
 
 def some_faces(count: int, incomplete: int) -> Faces:
@@ -57,9 +59,9 @@ def test_an_epoch_is_the_reports_formulas() -> None:
     w, b = layer.params["weight"].copy(), layer.params["bias"].copy()
     v_w, v_b = np.zeros_like(w), np.zeros_like(b)
     network = nn.Sequential(layer)
-    optimizer = experiment_training.make_optimizer(experiment, network)
+    optimizer = training.make_optimizer(experiment, network)
     for _ in range(3):
-        experiment_training.train_epoch(experiment, network, optimizer, nn.MSELoss(), x, y, rng)
+        training.train_epoch(experiment, network, optimizer, nn.MSELoss(), x, y, rng)
         for start in (0, 100):
             xb, error = x[start : start + 100], x[start : start + 100] @ w + b - y[start : start + 100]
             v_w = 0.9 * v_w + 0.1 * (2 / error.size * xb.T @ error + 2 * 0.0005 * w)
@@ -81,7 +83,7 @@ def test_the_table_has_the_reports_settings() -> None:
     assert sum(isinstance(layer, nn.Dropout) for layer in BY_NAME["f1"].make(0).layers) == 2
     assert "bias" not in BY_NAME["f1_no_last_bias"].make(0).layers[-1].params
     quick = BY_NAME["cascade"].limited(quick=True, most_epochs=30)
-    assert (quick.epochs, quick.level_2_epochs) == (30, BY_NAME["cascade"].quick_level_2_epochs)
+    assert (quick.epochs, quick.levels[0].epochs) == (30, BY_NAME["cascade"].levels[0].quick_epochs)
 
 
 def test_networks_of_the_report() -> None:
@@ -105,38 +107,38 @@ def test_networks_of_the_report() -> None:
 @pytest.mark.parametrize("name", ["mean_face", "eyes", "f1_figure", "sun", "map_squares", "map_softmax", "cascade"])
 def test_every_kind_runs_and_is_found_again(name: str, split: Split, tmp_path: Path) -> None:
     experiment = tiny(name)
-    assert experiment_runs.load(experiment, split, tmp_path, seed=0) is None
-    experiment_runs.run_and_keep(experiment, split, tmp_path, seed=0)
-    result = experiment_runs.load(experiment, split, tmp_path, seed=0)
+    assert runs.load(experiment, split, tmp_path, seed=0) is None
+    runs.run_and_keep(experiment, split, tmp_path, seed=0)
+    result = runs.load(experiment, split, tmp_path, seed=0)
     assert result is not None
     assert result["ratio"] == pytest.approx(result["rmse_px"] / result["mean_face_rmse_px"])
     assert result["spread_px"] >= 0
     if experiment.network:
         assert len(result["history"]["rmse_px"]) == 1
         assert all(0 <= share <= 1 for shares in (result["active"], result["alive"]) for share in shares.values())
-    assert (experiment_runs.expected_seconds(experiment, split) > 0) == (experiment.network is not None)
+    assert (runs.expected_seconds(experiment, split) > 0) == (experiment.network is not None)
 
 
 def test_a_result_of_other_settings_is_another_result(split: Split, tmp_path: Path) -> None:
     experiment = tiny("mean_face")
-    experiment_runs.run_and_keep(experiment, split, tmp_path, seed=0)
-    assert experiment_runs.load(experiment, split, tmp_path, seed=1) is None
-    assert experiment_runs.load(replace(experiment, epochs=2), split, tmp_path, seed=0) is None
+    runs.run_and_keep(experiment, split, tmp_path, seed=0)
+    assert runs.load(experiment, split, tmp_path, seed=1) is None
+    assert runs.load(replace(experiment, epochs=2), split, tmp_path, seed=0) is None
     other = Split.of(generate_faces(60, seed=1), "generated")
-    assert experiment_runs.load(experiment, other, tmp_path, seed=0) is None
+    assert runs.load(experiment, other, tmp_path, seed=0) is None
     (tmp_path / "mean_face.json").write_text("{")
-    assert experiment_runs.load(experiment, split, tmp_path, seed=0) is None
+    assert runs.load(experiment, split, tmp_path, seed=0) is None
 
 
 def test_the_same_seed_gives_the_same_result(split: Split) -> None:
-    runs = [experiment_runs.run(tiny("f1"), split, seed=seed) for seed in (0, 0, 1)]
-    assert runs[0]["rmse_px"] == runs[1]["rmse_px"] != runs[2]["rmse_px"]
+    results = [runs.run(tiny("f1"), split, seed=seed) for seed in (0, 0, 1)]
+    assert results[0]["rmse_px"] == results[1]["rmse_px"] != results[2]["rmse_px"]
 
 
 def test_a_training_that_diverges_ends_and_says_so(split: Split, tmp_path: Path) -> None:
     experiment = tiny("f1_figure", lr=1e30, epochs=5)
-    experiment_runs.run_and_keep(experiment, split, tmp_path, seed=0)
-    result = experiment_runs.load(experiment, split, tmp_path, seed=0)
+    runs.run_and_keep(experiment, split, tmp_path, seed=0)
+    result = runs.load(experiment, split, tmp_path, seed=0)
     assert result is not None
     assert "diverged" in result["stopped"]
     assert np.isfinite(result["rmse_px"])  # as it was before
@@ -146,26 +148,24 @@ def test_a_training_that_diverges_ends_and_says_so(split: Split, tmp_path: Path)
 
 def test_spread_is_what_differs_from_picture_to_picture() -> None:
     points = np.full((5, 15, 2), 33.3, np.float32)
-    assert experiment_measures.spread_px(points) == 0
+    assert measures.spread(points) == 0
     points[0] += 5
-    assert experiment_measures.spread_px(points) == pytest.approx(2)  # deviations 4, -1, -1, -1, -1: variance 20 / 5
+    assert measures.spread(points) == pytest.approx(2)  # deviations 4, -1, -1, -1, -1: variance 20 / 5
 
 
 def test_activity_counts_values_and_units() -> None:
     layer = nn.Dense(1, 3)
     layer.params["weight"][:] = [[1, -1, 0]]
     layer.params["bias"][:] = [0, 0, -1]
-    activity = experiment_measures.activity(
-        nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0], [-3.0]], np.float32)
-    )
+    activity = measures.activity(nn.Sequential(layer, nn.ReLU()), np.array([[1.0], [2.0], [-3.0]], np.float32))
     assert activity["active"]["dense 1"] == pytest.approx(1 / 3)  # 2 + 1 + 0 of 9
     assert activity["alive"]["dense 1"] == pytest.approx(2 / 3)
 
 
 def test_shrink_is_the_mean_over_areas() -> None:
     x = np.random.default_rng(0).random((2, 96, 96, 1)).astype(np.float32)
-    np.testing.assert_allclose(experiment_training.shrink(x, 48)[0, 3, 5, 0], x[0, 6:8, 10:12].mean(), rtol=1e-5)
-    small = experiment_training.shrink(x, 39)
+    np.testing.assert_allclose(training.shrink(x, 48)[0, 3, 5, 0], x[0, 6:8, 10:12].mean(), rtol=1e-5)
+    small = training.shrink(x, 39)
     assert small.shape == (2, 39, 39, 1)
     assert small.dtype == np.float32
     np.testing.assert_allclose(small.mean(), x.mean(), rtol=1e-4)

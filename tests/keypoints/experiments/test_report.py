@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch.keypoints import report, report_figures
-from nnscratch.keypoints.experiments import EXPERIMENTS
+from nnscratch.keypoints.experiments import figures, report
+from nnscratch.keypoints.experiments.table import EXPERIMENTS
 from nnscratch.keypoints.faces import POINTS
 
 
@@ -34,6 +34,7 @@ MAP = {
     "point": "nose_tip", "loss_of_zeros": 1.085e-4, "loss_of_shares": 1.084e-4, "loss_of_this": 1.0845e-4,
     "highest_value": 0.004, "map": np.linspace(0, 1, 9216).tolist(), "true": [40.0, 50.0], "found": [60.0, 61.0],
 }  # fmt: skip
+LEVELS = [{"rmse_px": error, "per_point": dict.fromkeys(POINTS, error)} for error in (4.56, 3.0, 2.5)]
 RESULTS: dict[str, dict[str, Any]] = {e.name: result(4.13, 0.05, 0.011) for e in EXPERIMENTS} | {
     "mean_face": result(4.0, 0.0, 0.0, active={}, history={}),
     "eyes": result(1.9, 2.1, 0.0, active={}, history={}),
@@ -41,7 +42,8 @@ RESULTS: dict[str, dict[str, Any]] = {e.name: result(4.13, 0.05, 0.011) for e in
     "f1_cured": result(2.22, 3.33, 0.44),
     "map_squares": result(9.99, 0.0, 0.3, extra=MAP),
     "map_softmax": result(1.77, 3.0, 0.3, extra=MAP),
-    "cascade": result(3.0, 3.0, 0.3, extra={"level_1_per_point": dict.fromkeys(POINTS, 4.56)}),
+    "cascade": result(3.0, 3.0, 0.3, extra={"levels": LEVELS[:2]}),
+    "sun": result(2.5, 3.0, 0.3, extra={"levels": LEVELS}),
 }
 
 
@@ -58,9 +60,10 @@ def test_the_report_has_every_number(tmp_path: Path) -> None:
         assert report.reported(experiment) in line
     assert "6.14 at 100, 4.76 at 1,000, 3.96 at 3,000, 3.61 at 10,000" in text
     assert "| nose tip | 4.56 | 3.00 |" in text
+    assert "| all | 4.56 | 3.00 | 2.50 |" in text
     for line in text.splitlines():  # every row of a table has its table's columns
         if line.startswith("|"):
-            assert line.count("|") in {8, 10, 4}
+            assert line.count("|") in {8, 10, 4, 5}
 
 
 def test_the_sentences_follow_the_numbers() -> None:
@@ -90,7 +93,7 @@ def test_one_epoch_or_none_and_nothing_finite_can_be_drawn(tmp_path: Path) -> No
     results["mlp"]["history"] = {name: values[:1] for name, values in results["mlp"]["history"].items()}
     results["f1"]["history"] = {name: [] for name in results["f1"]["history"]}  # diverged in its first epoch
     results["large"]["history"]["rmse_px"] = [None, None]
-    assert "curves.png" in report_figures.draw(results, tmp_path)
+    assert "curves.png" in figures.draw(results, tmp_path)
 
 
 def test_rows_for_the_terminal_fit_80_columns() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.keypoints import heatmap
-from nnscratch.keypoints.experiments import Experiment, Split
+from nnscratch.keypoints.experiments.table import Experiment, Split
 from nnscratch.keypoints.faces import POINTS, Faces, to_points
 from nnscratch.keypoints.metrics import mean_face, rmse_per_point, rmse_px
 from nnscratch.layers import Conv2D, Dense, ReLU
@@ -20,16 +20,20 @@ Result = dict[str, Any]
 MAP_POINT = POINTS.index("nose_tip")  # the point that the map experiments look for
 
 
-def read_map(experiment: Experiment, maps: np.ndarray) -> np.ndarray:
-    if experiment.loss == "cross-entropy":
-        return heatmap.expected_point(heatmap.softmax(maps))
-    return heatmap.highest_pixel(maps)
-
-
-def rmse_of_outputs(experiment: Experiment, outputs: np.ndarray, faces: Faces) -> float:
+def points_of(experiment: Experiment, outputs: np.ndarray) -> np.ndarray:
+    """(N, K, 2) px from a network's outputs: all 15 points, or the one point of a map."""
     if experiment.kind != "map":
-        return rmse_px(to_points(outputs), faces.points)
-    errors = read_map(experiment, outputs) - faces.points[:, MAP_POINT]
+        return to_points(outputs)
+    if experiment.loss == "cross-entropy":
+        return heatmap.expected_point(heatmap.softmax(outputs))[:, np.newaxis]
+    return heatmap.highest_pixel(outputs)[:, np.newaxis]
+
+
+def rmse_of_points(experiment: Experiment, points: np.ndarray, faces: Faces) -> float:
+    """The error of what `points_of` gave, px."""
+    if experiment.kind != "map":
+        return rmse_px(points, faces.points)
+    errors = points[:, 0] - faces.points[:, MAP_POINT]
     return math.sqrt(np.mean(np.square(errors, dtype=np.float64)))
 
 
@@ -46,19 +50,19 @@ def scores(predicted: np.ndarray, split: Split, points: Any) -> Result:
         "rmse_px": error,
         "mean_face_rmse_px": mean_error,
         "ratio": error / mean_error if mean_error else math.inf,
-        "spread_px": spread_px(predicted[:, points]),
+        "spread_px": spread(predicted[:, points]),
         "per_point": {POINTS[k]: errors[POINTS[k]] for k in points},
     }
 
 
-def spread_px(points: np.ndarray) -> float:
-    """How much the answers differ from picture to picture: the root mean square of each coordinate's deviation, px.
+def spread(values: np.ndarray) -> float:
+    """How much rows differ from each other: the root mean square of each column's deviation from its mean.
 
-    points : (N, K, 2) px
-    0 means: the same answer whatever the picture. The faces themselves have about the mean face's RMSE.
+    values : (N, ...), such as points in px or the outputs of a layer
+    0 means: the same whatever the picture. The faces' points have about the mean face's RMSE.
     """
-    # Seen from the first answer, equal answers are exactly 0, and so is their variance.
-    return float(np.sqrt(np.mean(np.var(points - points[:1], axis=0, dtype=np.float64))))
+    # Seen from the first row, equal rows are exactly 0, and so is their variance.
+    return float(np.sqrt(np.mean(np.var(values - values[:1], axis=0, dtype=np.float64))))
 
 
 def activity(network: Sequential, x: np.ndarray) -> Result:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nnscratch import atomic
-from nnscratch.keypoints import report_figures
-from nnscratch.keypoints.experiments import EXPERIMENTS, Experiment
+from nnscratch.keypoints.experiments import figures
+from nnscratch.keypoints.experiments.table import EXPERIMENTS, Experiment
 from nnscratch.keypoints.faces import POINTS
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -73,13 +73,13 @@ def terminal_row(experiment: Experiment, result: Mapping[str, Any]) -> str:
 def write(results: Results, folder: Path, *, heading: str) -> list[str]:
     """Writes report.md and its pictures into `folder`, which exists; returns the names of the files.
 
-    results : experiment's name -> result, as `experiment_runs.run` gives it; those that are missing are left out
+    results : experiment's name -> result, as `runs.run` gives it; those that are missing are left out
     heading : a paragraph on data, settings and time
 
     Raises
         OSError : the folder cannot be written
     """
-    pictures = report_figures.draw(results, folder)
+    pictures = figures.draw(results, folder)
     parts = [
         "# The 2015 report's experiments, rebuilt",
         heading,
@@ -93,8 +93,9 @@ def write(results: Results, folder: Path, *, heading: str) -> list[str]:
         "## How each was set up",
         _settings(results),
     ]
-    if "cascade" in results:
-        parts += ["## The cascade, point by point", _cascade(results["cascade"])]
+    for e in EXPERIMENTS:
+        if e.levels and e.name in results:
+            parts += [f"## {e.title[0].upper()}{e.title[1:]}: point by point", _cascade(results[e.name])]
     with atomic.write(folder / "report.md") as temporary:
         temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     return ["report.md", *pictures]
@@ -180,11 +181,11 @@ def _on_map(result: Mapping[str, Any]) -> str:
 
 def _table(results: Results) -> str:
     rows = [row(experiment, results[experiment.name]) for experiment in EXPERIMENTS if experiment.name in results]
-    return _markdown(_HEADING, rows)
+    return markdown(_HEADING, rows)
 
 
 def _settings(results: Results) -> str:
-    heading = ("experiment", "lr", "momentum", "weight decay", "dropout", "order", "parameters", "seconds", "note")
+    heading = ("experiment", "optimizer", "lr", "weight decay", "dropout", "order", "parameters", "seconds", "note")
     rows = []
     for e in EXPERIMENTS:
         if e.name not in results:
@@ -194,25 +195,25 @@ def _settings(results: Results) -> str:
             continue
         result = results[e.name]
         dropout = f"{e.dropout:g}" if e.dropout else "none"
+        optimizer = "Adam" if e.optimizer == "adam" else f"SGD, momentum {e.momentum:g}"
         order = "shuffled" if e.shuffled else "fixed"
         count, seconds = f"{result['parameters']:,}", f"{result['seconds']:.0f}"
         note = e.note if result["stopped"].startswith("all") else f"{result['stopped']}. {e.note}"
-        rows.append(
-            (e.title, f"{e.lr:g}", f"{e.momentum:g}", f"{e.weight_decay:g}", dropout, order, count, seconds, note)
-        )
+        rows.append((e.title, optimizer, f"{e.lr:g}", f"{e.weight_decay:g}", dropout, order, count, seconds, note))
     same = "The report's update v <- 0.9 v + 0.1 g; w <- w - 0.01 v is SGD with lr 0.001 and momentum 0.9."
-    return f"{same}\n\n{_markdown(heading, rows)}"
+    return f"{same}\n\n{markdown(heading, rows)}"
 
 
 def _cascade(result: Mapping[str, Any]) -> str:
-    before, after = result["extra"]["level_1_per_point"], result["per_point"]
-    rows = [(point.replace("_", " "), number(before[point]), number(after[point])) for point in POINTS]
-    text = "RMSE in pixels on the validation rows. Level 2 looks at 50 x 50 pixels around level 1's answer."
-    return f"{text}\n\n{_markdown(('point', 'level 1', 'after level 2'), rows)}"
+    levels = result["extra"]["levels"]
+    heading = ("point", *(f"level {number}" for number in range(1, len(levels) + 1)))
+    rows = [(point.replace("_", " "), *(number(level["per_point"][point]) for level in levels)) for point in POINTS]
+    rows.append(("all", *(number(level["rmse_px"]) for level in levels)))
+    return f"RMSE in pixels on the validation rows after each level.\n\n{markdown(heading, rows, text_last=False)}"
 
 
-def _markdown(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    sides = ["---", *["---:"] * (len(heading) - 2), "---"]  # numbers to the right, text to the left
+def markdown(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, text_last: bool = True) -> str:
+    sides = ["---", *["---:"] * (len(heading) - 2), "---" if text_last else "---:"]  # numbers right, text left
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heading, sides, *rows))
 
 

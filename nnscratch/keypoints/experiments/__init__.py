@@ -1,0 +1,1 @@
+"""The experiments of the 2015 report and what followed from them: settings, runs, measurements, reports."""
