@@ -48,7 +48,8 @@ def main() -> None:
 
     level_1 = NETWORKS[arguments.network](rng=rng)
     start_from_mean_face(level_1, train.points)
-    history = trainer(level_1, RMSE_PX, arguments).fit(
+    level_1_trainer = trainer(level_1, RMSE_PX, arguments)
+    history = level_1_trainer.fit(
         train.x,
         train.y,
         validation=(validation.x, validation.y),
@@ -77,7 +78,7 @@ def main() -> None:
             continue  # stopped before its first epoch was over: this point keeps level 1's answer
         networks[point], histories[f"{point}_"] = network, history
         print(f"{point:26s}{spread[point]:6.2f} px by level 1 -> {history.best['rmse_px']:5.2f} px", flush=True)
-    runs.finish(task, Cascade(level_1, networks, SIDE), histories)
+    runs.finish(task, Cascade(level_1, networks, SIDE), histories, level_1_trainer.optimizer)
 
 
 def trainer(network: nn.Sequential, metric: nn.Metric, arguments: Namespace) -> nn.Trainer:

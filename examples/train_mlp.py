@@ -55,7 +55,7 @@ def main() -> None:
         epochs=arguments.epochs,
         time_limit=task.seconds_left(),
     )
-    runs.finish(task, SingleNetwork(network), {"": history})
+    runs.finish(task, SingleNetwork(network), {"": history}, trainer.optimizer)
 
 
 if __name__ == "__main__":

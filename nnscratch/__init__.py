@@ -2,14 +2,13 @@
 
 from nnscratch import initializers, schedules
 from nnscratch.checkpoints import load, save
-from nnscratch.diagnosis import Diagnosis, Finding, diagnose, stop_when_hopeless
+from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, NotFiniteError, ReLU
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam
-from nnscratch.profiles import signal_profile
 from nnscratch.training import History, Metric, Trainer
 
 __version__ = "0.1.0"
@@ -41,5 +40,4 @@ __all__ = [
     "schedules",
     "set_threads",
     "signal_profile",
-    "stop_when_hopeless",
 ]

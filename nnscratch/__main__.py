@@ -1,13 +1,15 @@
 """python -m nnscratch diagnose RUN_DIR: why the network in a run's folder does not learn, or that it does.
 
 RUN_DIR is the --out folder of a training script. The run is judged on the faces of --data, the file that it was
-trained on; without it, on faces that are drawn, as the scripts do.
+trained on; without it, on faces that are drawn, as the scripts do. The steps and the weight decay are judged if the
+config in metrics.json names the optimizer ("sgd" or "adam", with lr, momentum and weight_decay).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import numpy as np
 
 import nnscratch as nn
 from nnscratch.history import History
+from nnscratch.optimizer import Optimizer
 
 _ROWS = 1000  # generated faces: enough for a diagnosis, and drawn in three seconds
 
@@ -58,7 +61,9 @@ def _diagnose(parsed: argparse.Namespace) -> nn.Diagnosis:
     faces = usable_rows(faces, str(config.get("rows", "all")), str(data or "generated"))
     # The file's own order says nothing about the training, which shuffles.
     faces = faces.select(np.random.default_rng(0).permutation(len(faces)))
-    return nn.diagnose(network, faces.x, faces.y, history=_history(parsed.run))
+    history = _history(parsed.run)
+    optimizer = _optimizer(network, config, history, len(faces))
+    return nn.diagnose(network, faces.x, faces.y, optimizer=optimizer, history=history)
 
 
 def _config(run: Path) -> dict[str, Any]:
@@ -74,6 +79,26 @@ def _config(run: Path) -> dict[str, Any]:
             f"{run / 'metrics.json'}: got a damaged file ({error}), expected a config; train again"
         ) from None
     return config if isinstance(config, dict) else {}
+
+
+def _optimizer(network: nn.Sequential, config: dict[str, Any], history: History | None, rows: int) -> Optimizer | None:
+    """The optimizer that trained the run, as far as its config tells; None if it does not say which one."""
+    name = str(config.get("optimizer", "")).lower()
+    rates = (history.columns.get("lr") if history else None) or [config.get("lr", 0.0)]
+    try:
+        lr, decay = float(max(rates)), float(config.get("weight_decay", 0.0))
+        if name.startswith("adam"):
+            optimizer: Optimizer = nn.Adam(network, lr=lr, weight_decay=decay)
+        elif name.startswith("sgd"):
+            momentum, nesterov = float(config.get("momentum", 0.0)), bool(config.get("nesterov", False))
+            optimizer = nn.SGD(network, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay)
+        else:
+            return None
+        batch = max(1, int(config.get("batch_size", 64)))
+        optimizer.steps = len(history or ()) * math.ceil(int(config.get("training_faces", rows)) / batch)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"metrics.json: got a damaged config ({error}), expected numbers; train again") from None
+    return optimizer
 
 
 def _history(run: Path) -> History | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+
+from nnscratch.layers.base import check_finite
 
 
 class Batches:
@@ -34,3 +37,31 @@ class Batches:
             np.take(self.x, rows, axis=0, out=x, mode="clip")
             np.take(self.y, rows, axis=0, out=y, mode="clip")
             yield x, y
+
+
+def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any]) -> None:
+    """Stops rows that a model cannot learn from, before any time goes into them.
+
+    which : begins their names in the message, such as "validation "
+    x, y : (N, ...), NaN in y where a label is missing
+    dtype : of the model's parameters
+
+    Raises
+        ValueError : no arrays, no rows, lengths that differ, another dtype, NaN or inf in x, inf or only NaN in y
+    """
+    if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
+        raise ValueError(f"got {which}x, y = {type(x)}, {type(y)}, expected NumPy arrays; use np.asarray")
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        raise ValueError(f"got {which}x of shape {x.shape} and y of {y.shape}, expected one row of y for each of x")
+    if len(x) == 0:
+        raise ValueError(f"got {which}x without rows, expected at least one; look at how the rows were selected")
+    for name, array in (("x", x), ("y", y)):
+        if array.dtype != dtype:
+            raise ValueError(
+                f"got {which}{name} of {array.dtype}, expected the model's {dtype}; use {name}.astype(np.{dtype})"
+            )
+    check_finite("fit", f"{which}x", x)
+    if np.isinf(y).any():
+        raise ValueError(f"got {which}y with infinite values, expected numbers, or NaN where a label is missing")
+    if np.isnan(y).all():
+        raise ValueError(f"got {which}y of NaN only, expected labels, else there is nothing to learn; look at y")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.batches import Batches
+from nnscratch.batches import Batches, check_rows
+from nnscratch.diagnosis.consultation import Consultation
 from nnscratch.history import History, Metric
 from nnscratch.layers.base import NotFiniteError, check_finite, size
 from nnscratch.progress import Clock, ProgressBar
@@ -50,6 +51,9 @@ class Trainer:
         seed : int or Generator that the permutations come from
         metric : a number for people, taken on the validation rows
         progress : True or False: with or without a progress bar on stderr; None: if stderr is a terminal
+        diagnose_every : every so many epochs, `diagnose` looks at the network; two diagnoses in a row with a finding
+            that more epochs do not cure (such as dead units) end the training, and `history.stopped` says why; None:
+            never
 
     Raises
         ValueError : batch_size < 1, a schedule that is none, an optimizer of another model or without a momentum
@@ -78,6 +82,7 @@ class Trainer:
         seed: int | np.random.Generator = 0,
         metric: Metric | None = None,
         progress: bool | None = None,
+        diagnose_every: int | None = None,
     ) -> None:
         for name, schedule in (("lr", lr), ("momentum", momentum)):
             if schedule is not None and not callable(schedule):
@@ -96,6 +101,7 @@ class Trainer:
         self.momentum = momentum
         self.metric = metric
         self.progress = progress
+        self.diagnose_every = None if diagnose_every is None else size("Trainer", "diagnose_every", diagnose_every)
         self.generator = np.random.default_rng(seed)
 
     def fit(
@@ -142,13 +148,15 @@ class Trainer:
         """
         epochs = size("fit", "epochs", epochs)
         patience = None if patience is None else size("fit", "patience", patience)
-        self._check_rows("", x, y)
+        dtype = next(w.dtype for layer in self.model.layers for w in layer.params.values())
+        check_rows("", x, y, dtype)
         if validation is not None:
-            self._check_rows("validation ", *validation)
+            check_rows("validation ", *validation, dtype)
         batches = Batches(x, y, self.batch_size)
         clock = Clock(len(x) * epochs, time_limit)
         history = self._new_history(with_validation=validation is not None)
         callbacks = tuple(callbacks)
+        consultation = Consultation(self.diagnose_every, x, y)
         best = self._parameters() if keep_best else None
         diverged = False
         bar = ProgressBar(self.progress, epochs, self.metric)
@@ -165,6 +173,7 @@ class Trainer:
                 bar.scores = scores
                 bar.show(len(history), line["loss"], line["images_per_second"], clock)
                 reasons = [callback(self, history) for callback in callbacks]
+                reasons.append(consultation.reason_to_stop(self.optimizer, self.loss, history))
                 history.stopped = _reason_to_stop(history, epochs, clock, patience, reasons)
         except KeyboardInterrupt:
             history.stopped = INTERRUPTED
@@ -244,26 +253,6 @@ class Trainer:
         for layer in self.model.layers:
             for name, w in layer.params.items():
                 check_finite(layer, name, w)
-
-    def _check_rows(self, which: str, x: np.ndarray, y: np.ndarray) -> None:
-        """Raises ValueError for rows that the model cannot learn from, before any time goes into them."""
-        dtype = next(w.dtype for layer in self.model.layers for w in layer.params.values())
-        if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
-            raise ValueError(f"got {which}x, y = {type(x)}, {type(y)}, expected NumPy arrays; use np.asarray")
-        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
-            raise ValueError(f"got {which}x of shape {x.shape} and y of {y.shape}, expected one row of y for each of x")
-        if len(x) == 0:
-            raise ValueError(f"got {which}x without rows, expected at least one; look at how the rows were selected")
-        for name, array in (("x", x), ("y", y)):
-            if array.dtype != dtype:
-                raise ValueError(
-                    f"got {which}{name} of {array.dtype}, expected the model's {dtype}; use {name}.astype(np.{dtype})"
-                )
-        check_finite("fit", f"{which}x", x)
-        if np.isinf(y).any():
-            raise ValueError(f"got {which}y with infinite values, expected numbers, or NaN where a label is missing")
-        if np.isnan(y).all():
-            raise ValueError(f"got {which}y of NaN only, expected labels, else there is nothing to learn; look at y")
 
 
 def _reason_to_stop(

@@ -35,6 +35,29 @@ def test_diagnose(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not printed.err
 
 
+@pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.9), ("Adam", None)])
+def test_optimizer_of_the_config(
+    run: Path, capsys: pytest.CaptureFixture[str], optimizer: str, momentum: float | None
+) -> None:
+    """With it, the steps can be judged; a history alone does not tell how they were made."""
+    nn.save(networks.report_cnn(rng=0, dropout=0, hidden_bias=0), run / "model.npz")
+    (run / "history.csv").write_text("epoch,loss,lr\n1,0.5,1e-9\n2,0.4999,1e-9\n")
+    config = {"optimizer": optimizer, "lr": 1e-9, "weight_decay": 0.0, "batch_size": 8}
+    config |= {} if momentum is None else {"momentum": momentum}
+    for given, expected in ((config, True), ({}, False)):
+        (run / "metrics.json").write_text(json.dumps({"config": given}))
+        main(["diagnose", str(run), "--data", str(run / "faces.csv")])
+        assert ("step_too_small" in capsys.readouterr().out) == expected
+
+
+def test_config_that_is_damaged(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (run / "metrics.json").write_text(json.dumps({"config": {"optimizer": "sgd", "weight_decay": "much"}}))
+    with pytest.raises(SystemExit) as stop:
+        main(["diagnose", str(run), "--data", str(run / "faces.csv")])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 @pytest.mark.parametrize("damage", ["model.npz", "metrics.json", "history.csv", "faces.csv", "missing folder"])
 def test_bad_input(run: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None:
     folder = run / "none" if damage == "missing folder" else run

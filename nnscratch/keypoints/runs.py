@@ -19,21 +19,25 @@ from nnscratch.keypoints import plots
 from nnscratch.keypoints.command_line import Task
 from nnscratch.keypoints.metrics import Score, mean_face, score
 from nnscratch.keypoints.predictors import Predictor
+from nnscratch.optimizer import Optimizer
 
 METRICS_FILE = "metrics.json"
 
 
-def finish(task: Task, predictor: Predictor, histories: Mapping[str, History]) -> Score:
+def finish(
+    task: Task, predictor: Predictor, histories: Mapping[str, History], optimizer: Optimizer | None = None
+) -> Score:
     """Scores `predictor` on the validation faces beside the mean face, writes the run's folder, and prints both.
 
     histories : beginning of the file's name -> history; the first one's is "", and its curve is drawn
+    optimizer : what trained the first network: `python -m nnscratch diagnose` judges its steps
 
     Raises
         OSError : the folder cannot be written
     """
     predicted = predictor.predict_points(task.validation.images)
     result = score(predicted, task.validation.points, mean_face(task.train.points))
-    metrics = _metrics(result, histories, _config(task, predictor))
+    metrics = _metrics(result, histories, _config(task, predictor) | _settings(optimizer))
     first = next(iter(histories.values()))
     out: Path = task.arguments.out
     out.mkdir(parents=True, exist_ok=True)
@@ -67,6 +71,14 @@ def _config(task: Task, predictor: Predictor) -> dict[str, Any]:
         "model": repr(predictor),
         "versions": {"python": platform.python_version(), **{p.__name__: p.__version__ for p in packages}},
     }
+
+
+def _settings(optimizer: Optimizer | None) -> dict[str, Any]:
+    """The optimizer by name and numbers, but for its learning rate, which the history has for every epoch."""
+    if optimizer is None:
+        return {}
+    names = [name for name in ("momentum", "nesterov", "weight_decay") if hasattr(optimizer, name)]
+    return {"optimizer": type(optimizer).__name__.lower(), **{name: getattr(optimizer, name) for name in names}}
 
 
 def _metrics(result: Score, histories: Mapping[str, History], config: dict[str, Any]) -> dict[str, Any]:

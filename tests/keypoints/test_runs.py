@@ -37,7 +37,8 @@ def train(network: nn.Sequential, task: Task) -> nn.History:
 
 def test_what_a_run_leaves_behind(task: Task, network: nn.Sequential, capsys: pytest.CaptureFixture[str]) -> None:
     history = train(network, task)
-    result = runs.finish(task, SingleNetwork(network), {"": history})
+    optimizer = nn.SGD(network, lr=0.1, momentum=0.8, weight_decay=0.25)
+    result = runs.finish(task, SingleNetwork(network), {"": history}, optimizer)
     out = task.arguments.out
     assert sorted(path.name for path in out.iterdir()) == [
         "faces.png", "history.csv", "learning_curve.png", "metrics.json", "model.npz", "per_point.png",
@@ -54,6 +55,8 @@ def test_what_a_run_leaves_behind(task: Task, network: nn.Sequential, capsys: py
     assert metrics["images_per_second"] == pytest.approx(40 / metrics["seconds"])
     assert metrics["config"]["epochs"] == 2
     assert "Dense(9216, 30" in metrics["config"]["model"]
+    settings = {"optimizer": "sgd", "momentum": 0.8, "nesterov": False, "weight_decay": 0.25}
+    assert settings.items() <= metrics["config"].items()
     assert (out / "history.csv").read_text().count("\n") == 3
     printed = capsys.readouterr().out
     assert f"ratio {result.ratio:.2f}" in printed

@@ -44,8 +44,12 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {"report's SGD": {}, "SGD lr x 100": {"l
 SUSPECTS: dict[str, dict[str, Any]] = {"bias 0": _NO_BIAS, "no dropout": _NO_DROPOUT, "no L2": _NO_L2}
 CURE: dict[str, dict[str, Any]] = {
     "the cure": {},
+    "hidden bias 1": {"hidden_bias": 1.0},
+    "dropout .5": {"dropout": 0.5},
+    "the report's L2": {"weight_decay": 0.001},
+    "no L2": _NO_L2,
+    "the report's SGD": {"optimizer": "sgd", "lr": 0.001},
     "not shuffled": {"shuffled": False},
-    "L2 / 30": {"weight_decay": 0.001 / 30},
     "input centred": {"centred": True},
     "init He": {"weight_init": "he_normal()"},
     "4 times the maps": {"width": 4},

@@ -104,9 +104,11 @@ def _draw(runs: Runs, path: Path) -> None:
     errors.plot([], [], "o", color=BLUE, label="learns (every seed)")
     errors.plot([], [], "s", color=ORANGE, label="does not")
     spreads.axvline(face, color=BLACK, linestyle=":")
+    errors.set_ylim(-1, len(names))
     errors.set_yticks(range(len(names)), [": ".join(key) for key in names], fontsize=7)
     errors.set(xlabel="validation RMSE (px)", xscale="log", title="Error after the last epoch, a mark a seed")
-    spreads.set(xlabel="spread of the outputs over the pictures (px)", xscale="log", title="Does it see the picture?")
+    spreads.set(xlabel="spread of the outputs (px; the leftmost: 0.0001 or less)", xscale="log")
+    spreads.set_title("Does it see the picture?")
     ticks = [2, 3, 4, 6, 10, 20]
     errors.set_xticks(ticks, [f"{tick}" for tick in ticks])
     errors.minorticks_off()

@@ -40,7 +40,7 @@ def test_together_has_every_combination_once() -> None:
     assert len(seen) == len(together) == 3 * 2**3
     assert all(e.shuffled for e in together.values())
     all_away = EXPERIMENTS["together", "Adam, bias 0, no dropout, no L2"]
-    assert differences(all_away, ablation.CURED) == set()
+    assert differences(all_away, EXPERIMENTS["cure", "but no L2"]) == set()
     assert differences(EXPERIMENTS["together", "report's SGD"], ablation.FAILING) == {"shuffled"}
 
 

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nnscratch.checks.case import Case, Finding, mean_of
-from nnscratch.checks.thresholds import (
+from nnscratch.diagnosis.case import Case, Finding, mean_of
+from nnscratch.diagnosis.thresholds import (
     BY_HEART,
     EPOCHS,
     GAP,
+    KNOWN,
     LARGE,
+    NEARLY_BY_HEART,
     OFF_CENTRE,
-    ORDERED,
-    ORDERED_ROWS,
     SMALL,
     SMALL_TARGETS,
+    UNEXPLAINED,
     WORSE,
 )
 from nnscratch.losses import MSELoss
@@ -49,38 +50,6 @@ def data(case: Case) -> Iterator[Finding]:
                 "network answers with numbers around 1: the squared error, and with it every step, has the wrong size.",
                 "Scale y to about -1..1, as (pixel - 48) / 48, and scale the answers back.",
             )
-    likeness = _likeness(case.y)
-    if likeness < ORDERED:
-        yield Finding(
-            "unshuffled",
-            None,
-            {"neighbours_to_random": likeness},
-            f"Rows beside each other have almost the same target ({likeness:.2f} of the difference of random rows): a "
-            "batch of them pulls the network to one answer, and the next batch to another.",
-            "Shuffle x and y with one permutation before every epoch, as Trainer does; also before a split.",
-        )
-
-
-def _likeness(y: np.ndarray) -> float:
-    """Mean squared difference of neighbouring rows over that of random ones, in the direction where it is least."""
-    y = y.reshape(len(y), -1).astype(np.float64)
-    if y.shape[1] > 64 or len(y) < ORDERED_ROWS:  # maps of pixels have no order
-        return 1.0
-    labelled = np.isfinite(y)
-    y = np.where(labelled, y - mean_of(y), 0)
-    whole = labelled.all(axis=1).sum() >= ORDERED_ROWS
-    if whole:
-        directions = np.linalg.svd(y, full_matrices=False)[2][:3]
-        y = np.concatenate([y, y @ directions.T, y.sum(axis=1, keepdims=True)], axis=1)
-        labelled = np.concatenate(
-            [labelled, np.repeat(labelled.all(axis=1)[:, None], y.shape[1] - labelled.shape[1], 1)], 1
-        )
-    ratios = []
-    for column, known in zip(y.T, labelled.T, strict=True):
-        values = column[known]
-        if len(values) >= ORDERED_ROWS and len(np.unique(values)) > 1:
-            ratios.append(float(np.mean(np.diff(values) ** 2) / (2 * values.var())))
-    return min(ratios, default=1.0)
 
 
 def _diverged(case: Case) -> bool:
@@ -91,7 +60,9 @@ def _diverged(case: Case) -> bool:
 
 
 def finite(case: Case) -> Iterator[Finding]:
-    place = case.signals.not_finite or ("y, the targets" if np.isinf(case.y).any() else "")
+    # All rows are looked at: the one with a NaN may not be among those that went through the layers.
+    place = "" if np.isfinite(case.x).all() else "x, the input"
+    place = place or case.signals.not_finite or ("y, the targets" if np.isinf(case.y).any() else "")
     if place or _diverged(case):
         place = place or "the loss during the training"
         yield Finding(
@@ -112,12 +83,18 @@ def overfitting(case: Case) -> Iterator[Finding]:
     recent = max(1, len(train) // 10)
     last, best, own = float(np.median(validation[-recent:])), float(validation.min()), float(np.median(train[-recent:]))
     rising = last > WORSE * best and last > GAP * own and own < train[int(validation.argmin())]
-    if rising or last > BY_HEART * own:
+    variance = case.variance
+    useless = own < KNOWN * variance <= variance < last
+    by_heart = last > BY_HEART * own or (last > NEARLY_BY_HEART * own and last > UNEXPLAINED * variance)
+    if rising or useless or by_heart:
+        best_epoch = float(validation.argmin() + 1)
+        worse = f", after {best:.3g} at epoch {best_epoch:.0f}" if rising else ""
+        mean = ", no better than the mean of the targets" if useless else ""
         yield Finding(
             "overfitting",
             None,
-            {"validation_loss": last, "best_validation_loss": best, "training_loss": own},
-            f"The training loss has come down to {own:.3g}, but the validation loss is {last:.3g}, after {best:.3g} at "
-            f"epoch {int(validation.argmin()) + 1}: the network learns its training rows by heart.",
+            {"validation_loss": last, "best_validation_loss": best, "best_epoch": best_epoch, "training_loss": own},
+            f"The training loss has come down to {own:.3g}, but the validation loss is {last:.3g}{worse}{mean}: the "
+            "network learns its training rows by heart.",
             "Stop at the best epoch, use more or augmented data, dropout, or a smaller network.",
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.signals import effective_lr, measure
+from nnscratch.diagnosis.signals import effective_lr, measure
 
 
 def example() -> tuple[nn.Sequential, np.ndarray, np.ndarray]:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch import atomic
+from nnscratch.diagnosis.signals import measure
 from nnscratch.initializers import Initializer, get
-from nnscratch.signals import measure
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
-from nnscratch.checks.case import Case, Finding
-from nnscratch.checks.thresholds import (
+from nnscratch.diagnosis.case import Case, Finding
+from nnscratch.diagnosis.checks.saturation import dropout
+from nnscratch.diagnosis.signals import LayerSignals
+from nnscratch.diagnosis.thresholds import (
     DEAD,
+    DEAD_AND_STUCK,
     EXPLODED,
     EXPLODED_GRADIENT,
     FADES_PER_LAYER,
-    LARGE_BIAS,
-    SATURATED,
     SMALL,
     TWINS,
     VANISHED,
     VANISHED_GRADIENT,
 )
-from nnscratch.layers import Dropout
-from nnscratch.signals import LayerSignals
 
 
 def units(case: Case) -> Iterator[Finding]:
@@ -31,7 +28,7 @@ def units(case: Case) -> Iterator[Finding]:
                 layer.index,
                 {"twins": layer.twins, "weight_rms": layer.weight_rms},
                 f"{layer.twins:.0%} of the units of {layer.name} have the same weights as another one. They "
-                "compute the same, get the same gradient, and stay alike for ever: the layer is as good as one unit.",
+                "compute the same; where the next layer treats them alike too, they get one gradient and stay alike.",
                 "Draw the weights at random: glorot_uniform or he_normal; constants are for biases.",
             )
             return
@@ -63,37 +60,16 @@ def forward(case: Case) -> Iterator[Finding]:
                 {"z_rms": layer.z_rms, "x_rms": s.x_rms, "weight_rms": layer.weight_rms},
                 f"The outputs of {layer.name} are {layer.z_rms / s.x_rms:.3g} times as large as the input: every layer "
                 "makes the numbers larger, and the squared error and its gradient larger still.",
-                "Draw the weights with he_normal or glorot_uniform: their size falls with the number of inputs.",
+                "Draw the weights with he_normal or glorot_uniform: their size falls with the number of inputs."
+                + (" If training made them large, lower the learning rate." if case.trained else ""),
             )
             break
-    yield from _saturated(case, hidden)
     yield from _dead(case, hidden)
 
 
-def _saturated(case: Case, hidden: list[LayerSignals]) -> Iterator[Finding]:
-    rectified = [layer for layer in hidden if not np.isnan(layer.never_active)]
-    saturated = [layer for layer in rectified if layer.bias_ratio > SATURATED and layer.bias > LARGE_BIAS]
-    if saturated:
-        worst = max(saturated, key=lambda layer: layer.bias_ratio)
-        yield Finding(
-            "saturated_by_bias",
-            worst.index,
-            {"bias": worst.bias, "bias_to_spread": worst.bias_ratio, "layers": float(len(saturated))},
-            f"In {worst.name} the bias is {worst.bias_ratio:.0f} times what differs between the images: it alone "
-            "decides whether a unit is on, the ReLU is a straight line or nothing, and the image counts for little."
-            + _dropout(case, worst.index),
-            "Start the hidden biases at 0 (bias_init='constant(0)').",
-        )
-
-
-def _dropout(case: Case, index: int) -> str:
-    behind = case.layers[index + 1 : index + 3]
-    p = next((layer.p for layer in behind if isinstance(layer, Dropout)), 0.0)
-    return f" Dropout of {p:g} behind it turns the large common part into noise, which the training flees." if p else ""
-
-
 def _dead(case: Case, hidden: list[LayerSignals]) -> Iterator[Finding]:
-    dead = [layer for layer in hidden if layer.never_active >= DEAD]
+    border = DEAD_AND_STUCK if case.is_stuck else DEAD
+    dead = [layer for layer in hidden if layer.never_active >= border]
     if not dead:
         return
     worst = max(dead, key=lambda layer: layer.never_active)
@@ -104,7 +80,7 @@ def _dead(case: Case, hidden: list[LayerSignals]) -> Iterator[Finding]:
         worst.index,
         {"never_active": worst.never_active, "layers": float(len(dead))},
         f"{worst.never_active:.0%} of the units of {worst.name} are 0 for every image. A ReLU that is always off "
-        f"passes no gradient, so these units never come back.{began}{_dropout(case, worst.index)}",
+        f"passes no gradient, so these units never come back.{began}{dropout(case, worst.index)}",
         "Make the network anew with hidden biases of 0 and a lower learning rate; go easy on dropout.",
     )
 

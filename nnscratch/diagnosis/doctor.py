@@ -9,31 +9,25 @@ from __future__ import annotations
 import copy
 import math
 import textwrap
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch import initializers
-from nnscratch.checks.case import Case, Finding
-from nnscratch.checks.thresholds import LEARNT
-from nnscratch.findings import find
-from nnscratch.layers import NotFiniteError, ReLU
+from nnscratch.diagnosis.case import Case, Finding
+from nnscratch.diagnosis.checks.saturation import saturated
+from nnscratch.diagnosis.findings import find
+from nnscratch.diagnosis.rehearsal import rehearse
+from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
+from nnscratch.diagnosis.thresholds import LEARNT
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
-from nnscratch.signals import LayerSignals, Signals, measure
 
 if TYPE_CHECKING:
     from nnscratch.history import History
     from nnscratch.optimizer import Optimizer
-    from nnscratch.training import Trainer
 
-__all__ = ["Diagnosis", "Finding", "diagnose", "stop_when_hopeless"]
-
-_REHEARSAL_STEPS, _REHEARSAL_ROWS = 10, 8
-# What more epochs will not cure.
-_HOPELESS = {"not_finite", "dead_units", "vanishing_signal", "identical_units", "unlabelled", "decay_dominates"}
+__all__ = ["Diagnosis", "Finding", "diagnose"]
 
 
 @dataclass(frozen=True)
@@ -143,8 +137,11 @@ def diagnose(
         lr = max(lr, *history.columns.get("lr", [0.0]))
     with np.errstate(all="ignore"):
         case = Case(model.layers, signals, x, y, loss, optimizer, history, _trained(model, optimizer, history), lr)
-        if optimizer is not None and not case.skill >= LEARNT and np.isfinite(x).all():
-            case.rehearsal = _rehearse(model, x, y, loss, optimizer, lr, fresh=case.trained is not False)
+        sane = bool(np.isfinite(x).all()) and not np.isinf(y).any()
+        if optimizer is not None and sane and not case.skill >= LEARNT:
+            without = [layer.index for layer in saturated(case)]  # what they do is not the fault of the steps
+            fresh = case.trained is not False
+            case.rehearsal = rehearse(model, x, y, loss, optimizer, lr, fresh=fresh, without_bias=without)
         return Diagnosis(find(case), signals)
 
 
@@ -158,93 +155,3 @@ def _trained(model: Sequential, optimizer: Optimizer | None, history: History | 
         if bias is not None and str(getattr(layer, "bias_init", "")).startswith("constant") and np.ptp(bias) > 0:
             return True
     return False if optimizer is not None else None
-
-
-def _rehearse(
-    model: Sequential, x: np.ndarray, y: np.ndarray, loss: MSELoss, optimizer: Optimizer, lr: float, *, fresh: bool
-) -> dict[str, float]:
-    """Ten steps on a copy, from freshly drawn weights if `fresh`: the loss after them beside that of answering 0."""
-    dtype = next(w.dtype for layer in model.layers for w in layer.params.values())
-    model, optimizer, loss = copy.deepcopy((model, optimizer, loss))
-    rng = np.random.default_rng(0)
-    if fresh:
-        optimizer.reset()
-        for layer in model.layers:
-            for name in layer.params:
-                initializer = getattr(layer, f"{name}_init", None)
-                if initializer is not None:
-                    layer.params[name][:] = initializers.get(initializer)(layer.params[name].shape, rng)
-    optimizer.lr = lr
-    result: dict[str, float] = {"loss": math.inf}
-    labelled = np.flatnonzero(np.isfinite(y.reshape(len(y), -1)).any(axis=1))
-    chosen = rng.permutation(labelled)[: _REHEARSAL_ROWS * 4]
-    rows_x, rows_y = x[chosen].astype(dtype), y[chosen].astype(dtype)
-    result["zero"] = max(float(np.nanmean(np.square(rows_y, dtype=np.float64))), 1e-30)
-    try:
-        if fresh:
-            result["dead_before"] = _silent(model, rows_x)
-        result["start"] = loss.forward(model.forward(rows_x), rows_y)
-        for step in range(_REHEARSAL_STEPS):
-            batch = slice(step % 4 * _REHEARSAL_ROWS, (step % 4 + 1) * _REHEARSAL_ROWS)
-            if len(rows_x[batch]):
-                loss.forward(model.forward(rows_x[batch], training=True), rows_y[batch])
-                model.backward(loss.backward())
-                optimizer.step()
-        result["loss"] = loss.forward(model.forward(rows_x), rows_y)
-        if fresh:
-            result["dead"] = _silent(model, rows_x)
-    except NotFiniteError:
-        pass
-    if not math.isfinite(result["loss"]):
-        result["loss"] = math.inf
-    return result
-
-
-def _silent(model: Sequential, x: np.ndarray) -> float:
-    """The largest share of units of one ReLU layer that are 0 for every image."""
-    worst = 0.0
-    for layer in model.layers:
-        x = layer.forward(x)
-        if isinstance(layer, ReLU):
-            worst = max(worst, float(1 - np.any(x, axis=tuple(range(x.ndim - 1))).mean()))
-    return worst
-
-
-def stop_when_hopeless(
-    x: np.ndarray, y: np.ndarray, *, every: int = 5, patience: int = 2
-) -> Callable[[Trainer, History], str | None]:
-    """A callback for `Trainer.fit` that consults the doctor, and ends a training from which nothing will come.
-
-    A network that has not learnt anything is hopeless when `patience` diagnoses in a row, `every` some epochs, begin
-    with what more epochs do not cure: dead units, a signal that has vanished, units all alike, decay that wins.
-
-    x, y : training rows; 128 of them are looked at
-
-    Raises
-        ValueError : every or patience below 1
-
-    >>> import nnscratch as nn
-    >>> x = np.random.default_rng(0).standard_normal((64, 4)).astype(np.float32)
-    >>> model = nn.Sequential(nn.Dense(4, 8, bias_init="constant(-50)", rng=0), nn.ReLU(), nn.Dense(8, 1, rng=1))
-    >>> trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.01))
-    >>> history = trainer.fit(x, x[:, :1], epochs=100, callbacks=[stop_when_hopeless(x, x[:, :1])])
-    >>> len(history), history.stopped.partition(":")[0]
-    (10, 'hopeless (saturated_by_bias, dead_units)')
-    """
-    if every < 1 or patience < 1:
-        raise ValueError(
-            f"stop_when_hopeless: got every={every}, patience={patience}, expected whole numbers from 1 up"
-        )
-    bad = 0
-
-    def consult(trainer: Trainer, history: History) -> str | None:
-        nonlocal bad
-        if len(history) % every:
-            return None
-        diagnosis = diagnose(trainer.model, x, y, trainer.loss, trainer.optimizer, history)
-        bad = bad + 1 if _HOPELESS & set(diagnosis.codes[:2]) else 0
-        if bad < patience:
-            return None
-        return f"hopeless ({', '.join(diagnosis.codes[:2])}): {diagnosis.findings[0].message}"
-
-    return consult

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.checks.thresholds import EPOCHS, MANY_EPOCHS, MANY_STEPS, PROGRESS
+from nnscratch.diagnosis.signals import Signals
+from nnscratch.diagnosis.thresholds import EPOCHS, MANY_EPOCHS, MANY_STEPS, PROGRESS
 from nnscratch.layers import Layer
 from nnscratch.losses import MSELoss
-from nnscratch.signals import Signals
 
 if TYPE_CHECKING:
     from nnscratch.history import History
@@ -83,10 +83,25 @@ class Case:
         return 1 - own / mixed if mixed > 0 else math.nan
 
     @property
+    def variance(self) -> float:
+        """Mean squared difference between the targets and their mean: the loss of a network that answers with it.
+
+        NaN for other losses than the mean squared error, and without labels.
+        """
+        y = np.where(np.isfinite(self.y), self.y, np.nan).astype(np.float64)
+        if type(self.loss) is not MSELoss or np.isnan(y).all():
+            return math.nan
+        return float(np.nanmean((y - mean_of(y)) ** 2))
+
+    @property
     def is_blank(self) -> bool:
-        """Whether the last weights are 0 and ready to move: a start from the mean, on purpose."""
+        """Whether the last weights are 0 and ready to move: a start from the mean, on purpose.
+
+        Or were 0, and so few steps or short ones ago that they still are small.
+        """
         last = self.signals.layers[-1]
-        return last.weight_rms == 0 and last.gradient_rms > 0
+        own = 10 * self.steps * last.update_ratio * last.weight_rms  # what the steps so far can have made of 0
+        return last.gradient_rms > 0 and (last.weight_rms == 0 or last.weight_rms < min(own, 1e-4 * last.initial_rms))
 
 
 def mean_of(y: np.ndarray) -> np.ndarray:

@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.diagnosis.flow import Flow
+from nnscratch.diagnosis.spreads import Spread
 from nnscratch.initializers import fans
-from nnscratch.kernels.finite import all_finite
-from nnscratch.layers import Dropout, Layer, NotFiniteError, ReLU
+from nnscratch.layers import Dropout, Layer, ReLU
 from nnscratch.losses import MSELoss
 from nnscratch.optimizers import SGD, Adam
 
@@ -32,10 +33,9 @@ if TYPE_CHECKING:
     from nnscratch.model import Sequential
     from nnscratch.optimizer import Optimizer
 
-ROWS = 128  # images that are looked at: a spread is then known to about 6 %
-_GRADIENT_ROWS = 64  # of them go back as well: a batch, as in training
-_BATCH = 32  # images at a time, so that the largest layers of a network fit into memory
-_POSITIONS = 64  # positions of a feature map that its spread is taken from; neighbours say the same
+ROWS = 128  # images that are looked at, half of them back as well: a spread is then known to about 6 %
+FEW_ROWS = 64  # in a network where an image takes many multiply-adds: to 9 %
+_MANY_MULTIPLY_ADDS = 20_000_000
 
 
 @dataclass
@@ -50,6 +50,7 @@ class LayerSignals:
     dz_norm     : norm of dL/dz over all images and units
     decay_ratio, update_ratio : see this file's head; NaN without an optimizer
     bias, bias_ratio : median over units of |b|, and of |b| over the unit's own spread; 0 without biases
+    bias_range  : standard deviation of b over the units; 0 if they all have the same
     twins       : share of units whose weights another unit of the layer has as well
     """
 
@@ -67,6 +68,7 @@ class LayerSignals:
     decay_ratio: float = math.nan
     update_ratio: float = math.nan
     bias: float = 0.0
+    bias_range: float = 0.0
     bias_ratio: float = 0.0
     twins: float = 0.0
 
@@ -78,7 +80,9 @@ class Signals:
     layers : of every layer with weights, input to output
     x_spread, x_rms : of the input
     prediction, target : (M, ...) of the images looked at, without dropout
-    loss, gain : the loss, and the share of it that one step of the optimizer would take away (first order); NaN if none
+    loss : of these images
+    pull : root mean square of the gradient of the last weights if the answer were the mean of the targets: how hard the
+        data pull at them once the mean is found; NaN if the last layer with weights is no Dense
     not_finite : where NaN or infinity first came up; "" if nowhere
     """
 
@@ -88,53 +92,8 @@ class Signals:
     prediction: np.ndarray
     target: np.ndarray
     loss: float = math.nan
-    gain: float = math.nan
+    pull: float = math.nan
     not_finite: str = ""
-
-
-class _Spread:
-    """Variance of each unit over images that come in batches; float64 sums of differences from the first image."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.origin: np.ndarray | None = None
-        self.sums: np.ndarray | None = None
-        self.square = 0.0
-
-    def add(self, y: np.ndarray) -> None:
-        if y.ndim == 4:
-            step = max(1, math.ceil(math.sqrt(y.shape[1] * y.shape[2] / _POSITIONS)))
-            y = y[:, ::step, ::step]
-        if self.origin is None:
-            self.origin = y[:1].astype(np.float64)
-        d = y - self.origin
-        sums = np.stack([d.sum(axis=0), np.square(d).sum(axis=0)])
-        self.sums = sums if self.sums is None else self.sums + sums
-        self.count += len(y)
-        self.square += float(np.square(y, dtype=np.float64).sum())
-
-    @property
-    def variance(self) -> np.ndarray:
-        """Of every unit, in the shape of one y."""
-        assert self.sums is not None
-        mean = self.sums[0] / self.count
-        variance: np.ndarray = np.maximum(self.sums[1] / self.count - mean * mean, 0)
-        return variance
-
-    @property
-    def spread(self) -> float:
-        return float(np.sqrt(self.variance.mean())) if self.count else math.nan
-
-    @property
-    def rms(self) -> float:
-        return math.sqrt(self.square / (self.count * self.sums[0].size)) if self.sums is not None else math.nan
-
-    @property
-    def per_unit(self) -> np.ndarray:
-        """(units,): a convolution's positions are one unit."""
-        variance = self.variance
-        spread: np.ndarray = np.sqrt(variance.reshape(-1, variance.shape[-1]).mean(axis=0))
-        return spread
 
 
 def measure(
@@ -142,105 +101,49 @@ def measure(
 ) -> Signals:
     """Runs copies of the layers one by one, forward and back, without dropout; the model stays as it is.
 
-    x : (N, ...), y : (N, ...), NaN where a label is missing; of more than 128 rows, 128 evenly spaced ones are used
+    x : (N, ...), y : (N, ...), NaN where a label is missing; of many rows, 128 evenly spaced ones are used (64 if an
+        image takes more than 20 million multiply-adds)
     """
     weight = next(w for layer in model.layers for w in layer.params.values())
-    rows = np.unique(np.linspace(0, len(x) - 1, min(ROWS, len(x))).astype(int))
+    count = ROWS if _multiply_adds(model.layers, x.shape[1:]) < _MANY_MULTIPLY_ADDS else FEW_ROWS
+    rows = np.unique(np.linspace(0, len(x) - 1, min(count, len(x))).astype(int))
     x, y = x[rows].astype(weight.dtype, copy=False), y[rows].astype(weight.dtype, copy=False)
     layers = [copy.deepcopy(layer) for layer in model.layers]
     kept = [i for i, layer in enumerate(layers) if not isinstance(layer, Dropout)]
     with np.errstate(all="ignore"):
-        flow = _Flow([layers[i] for i in kept], copy.deepcopy(loss or MSELoss()))
-        flow.run(x, y)
-        return _summary(flow, kept, layers, x, y, optimizer)
+        flow = Flow([layers[i] for i in kept], copy.deepcopy(loss or MSELoss()))
+        flow.run(x, y, rows_back=count // 2)
+        return _summary(flow, kept, x, y, optimizer)
 
 
-class _Flow:
-    """The passes themselves, and the sums over batches."""
-
-    def __init__(self, layers: Sequence[Layer], loss: MSELoss) -> None:
-        self.layers = layers
-        self.loss = loss
-        self.spreads = [_Spread() for _ in layers]
-        self.active: list[np.ndarray | None] = [None] * len(layers)
-        self.grads: list[dict[str, np.ndarray]] = [{} for _ in layers]
-        self.dz = [0.0] * len(layers)
-        self.predictions: list[np.ndarray] = []
-        self.targets: list[np.ndarray] = []
-        self.total = 0.0
-        self.not_finite = ""
-
-    def run(self, x: np.ndarray, y: np.ndarray) -> None:
-        for layer in self.layers:
-            for name, w in layer.params.items():
-                if not np.isfinite(w).all():
-                    self.not_finite = self.not_finite or f"the {name} of {layer!r}"
-        if not np.isfinite(x).all():
-            self.not_finite = "x, the input"
-        # In turn, so that the rows that go back come from everywhere: two batches of four.
-        batches = max(1, math.ceil(len(x) / _BATCH))
-        back = range(0, batches, max(1, math.ceil(len(x) / _GRADIENT_ROWS)))
-        rows_back = sum(len(x[i::batches]) for i in back)
-        for i in range(batches):
-            if not self.not_finite:
-                rows = slice(i, None, batches)
-                self._batch(x[rows], y[rows], len(y[rows]) / len(x), len(y[rows]) / rows_back if i in back else 0.0)
-
-    def _batch(self, x: np.ndarray, y: np.ndarray, share: float, share_back: float) -> None:
-        z = np.ascontiguousarray(x)  # its rows were taken in turn
-        for i, layer in enumerate(self.layers):
-            z = layer.forward(z, training=share_back > 0)
-            if not all_finite(z):
-                self.not_finite = f"the output of {layer!r}"
-                return
-            if layer.params or isinstance(layer, ReLU) or i == len(self.layers) - 1:
-                self.spreads[i].add(z)
-            before = self.active[i]
-            if isinstance(layer, ReLU) and (before is None or not before.all()):
-                active: np.ndarray = np.any(z, axis=tuple(range(z.ndim - 1)))  # a ReLU's output is never below 0
-                self.active[i] = active if before is None else before | active
-        self.predictions.append(z)
-        self.targets.append(y)
-        try:
-            self.total += share * self.loss.forward(z, y)
-            if share_back:
-                self._backward(self.loss.backward() * z.dtype.type(share_back))
-        except NotFiniteError:
-            self.not_finite = "the gradient"
-
-    def _backward(self, dy: np.ndarray) -> None:
-        first = next(i for i, layer in enumerate(self.layers) if layer.params)
-        for i in range(len(self.layers) - 1, first - 1, -1):
-            layer = self.layers[i]
-            if layer.params:
-                self.dz[i] += float(np.square(dy, dtype=np.float64).sum())
-            if i > first:
-                dy = layer.backward(dy)
-            else:
-                layer.backward_parameters(dy)
-            for name, dw in layer.grads.items():
-                self.grads[i][name] = self.grads[i][name] + dw if name in self.grads[i] else dw.copy()
+def _multiply_adds(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
+    """Of one image; 0 if a layer does not tell its output's shape."""
+    total = 0
+    try:
+        for layer in layers:
+            total += layer.multiply_adds(shape)
+            shape = layer.output_shape(shape)
+    except NotImplementedError:
+        return 0
+    return total
 
 
-def _summary(
-    flow: _Flow, kept: list[int], layers: list[Layer], x: np.ndarray, y: np.ndarray, optimizer: Optimizer | None
-) -> Signals:
+def _summary(flow: Flow, kept: list[int], x: np.ndarray, y: np.ndarray, optimizer: Optimizer | None) -> Signals:
     learning = [i for i, layer in enumerate(flow.layers) if "weight" in layer.params]
     found = [_of_layer(flow, i, kept[i], i == learning[-1], optimizer) for i in learning]
-    of_x = _Spread()
+    of_x = Spread()
     of_x.add(x)
     empty = [np.empty((0, *y.shape[1:]), y.dtype)]
     prediction, target = (np.concatenate(parts or empty) for parts in (flow.predictions, flow.targets))
     signals = Signals(found, of_x.spread, of_x.rms, prediction, target, not_finite=flow.not_finite)
     if not flow.not_finite:
         signals.loss = flow.total
-        if optimizer is not None and flow.total > 0:
-            flat = [dw for grads in flow.grads for dw in grads.values()]
-            signals.gain = sum(float(np.sum(np.abs(_step(optimizer, dw) * dw))) for dw in flat) / flow.total
+        if flow.pull is not None and flow.pull.shape == flow.layers[learning[-1]].params["weight"].shape:
+            signals.pull = _rms(flow.pull)
     return signals
 
 
-def _of_layer(flow: _Flow, i: int, index: int, is_last: bool, optimizer: Optimizer | None) -> LayerSignals:
+def _of_layer(flow: Flow, i: int, index: int, is_last: bool, optimizer: Optimizer | None) -> LayerSignals:
     layer = flow.layers[i]
     weight = layer.params["weight"]
     signals = LayerSignals(index, repr(layer), is_last, weight_rms=_rms(weight))
@@ -256,6 +159,7 @@ def _of_layer(flow: _Flow, i: int, index: int, is_last: bool, optimizer: Optimiz
         if active is not None:
             signals.h_spread, signals.never_active = flow.spreads[i + 1].spread, float(1 - active.mean())
     if "bias" in layer.params:
+        signals.bias_range = float(np.std(layer.params["bias"], dtype=np.float64))
         bias = np.abs(layer.params["bias"]).astype(np.float64)
         signals.bias = float(np.median(bias))
         signals.bias_ratio = float(np.median(bias / np.maximum(z.per_unit, np.finfo(np.float32).tiny)))
@@ -298,14 +202,16 @@ def _twins(layer: Layer) -> float:
     weight = layer.params["weight"].reshape(-1, layer.params["weight"].shape[-1])
     if weight.shape[1] < 2 or not np.isfinite(weight).all():
         return 0.0
+    norm = np.linalg.norm(weight, axis=0).astype(np.float64)
+    if not np.isfinite(norm).all():  # too large to be compared
+        return 0.0
     rng = np.random.default_rng(0)
-    mixed = rng.standard_normal(len(weight)).astype(weight.dtype) @ weight
+    mixed = (rng.standard_normal(len(weight)).astype(weight.dtype) @ weight).astype(np.float64)
     if "bias" in layer.params:
         mixed = mixed + rng.standard_normal() * layer.params["bias"]
     order = np.argsort(mixed)
     # Rounding makes equal weights differ by 1e-7 of their size; so near by chance are few in a thousand.
-    norm = np.sqrt(np.einsum("io,io->o", weight, weight))[order]
-    same = np.diff(mixed[order]) <= 1e-5 * np.minimum(norm[1:], norm[:-1])
+    same = np.diff(mixed[order]) <= 1e-5 * np.minimum(norm[order][1:], norm[order][:-1])
     twin = np.zeros(len(order), bool)
     twin[1:] |= same
     twin[:-1] |= same
