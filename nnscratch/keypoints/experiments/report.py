@@ -199,7 +199,7 @@ def _settings(results: Results) -> str:
         order = "shuffled" if e.shuffled else "fixed"
         count, seconds = f"{result['parameters']:,}", f"{result['seconds']:.0f}"
         note = e.note if result["stopped"].startswith("all") else f"{result['stopped']}. {e.note}"
-        rows.append((e.title, optimizer, f"{e.lr:g}", f"{e.weight_decay:g}", dropout, order, count, seconds, note))
+        rows.append((e.title, optimizer, f"{e.lr:g}", f"{e.weight_decay:.3g}", dropout, order, count, seconds, note))
     same = "The report's update v <- 0.9 v + 0.1 g; w <- w - 0.01 v is SGD with lr 0.001 and momentum 0.9."
     return f"{same}\n\n{markdown(heading, rows)}"
 
