@@ -451,6 +451,13 @@ def test_kfkd_takes_no_more_than_some_seconds() -> None:
     assert min(seconds) < 6
 
 
+def missing_labels() -> Rows:
+    """A third of the points without a label, as in two thirds of Kaggle's rows."""
+    x, y = rows()
+    missing = np.random.default_rng(2).random((len(y), OUTPUTS // 2)) < 1 / 3
+    return x, np.where(np.repeat(missing, 2, axis=1), np.float32(np.nan), y)
+
+
 def healthy() -> dict[str, tuple[Any, Rows, Any]]:
     """Name -> network, rows, optimizer that trains it."""
     he: dict[str, Any] = {"weight": "he_normal"}
@@ -463,6 +470,8 @@ def healthy() -> dict[str, tuple[Any, Rows, Any]]:
         "cnn": (cnn(), rows(), adam),
         "cnn, sgd": (cnn(**he), rows(), lambda m: sgd(m, lr=0.05)),
         "cnn, dropout": (cnn(dropout=0.5, **he), rows(), adam),
+        "cnn, missing labels": (cnn(), missing_labels(), adam),
+        "cnn, nesterov": (cnn(), rows(), lambda m: sgd(m, nesterov=True)),
         "level 2": (cnn(outputs=2), crops(), adam),
         "level 2, dropout": (cnn(outputs=2, dropout=0.3, **he), crops(), adam),
     }
