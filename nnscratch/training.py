@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["INTERRUPTED", "Callback", "History", "Metric", "Trainer"]
 
 Callback = Callable[["Trainer", History], str | None]
+Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 INTERRUPTED = "interrupted by the user"
 _COLUMNS = ["epoch", "loss", "validation_loss", "lr", "seconds", "images", "images_per_second"]
 
@@ -51,6 +52,7 @@ class Trainer:
         seed : int or Generator that the permutations come from
         metric : a number for people, taken on the validation rows
         progress : True or False: with or without a progress bar on stderr; None: if stderr is a terminal
+        augment : (x, y, generator) -> new x and y of a batch, before every step; None: as they are
         diagnose_every : every so many epochs, `diagnose` looks at the network; two diagnoses in a row with a finding
             that more epochs do not cure (such as dead units) end the training, and `history.stopped` says why; None:
             never
@@ -82,6 +84,7 @@ class Trainer:
         seed: int | np.random.Generator = 0,
         metric: Metric | None = None,
         progress: bool | None = None,
+        augment: Augment | None = None,
         diagnose_every: int | None = None,
     ) -> None:
         for name, schedule in (("lr", lr), ("momentum", momentum)):
@@ -101,6 +104,7 @@ class Trainer:
         self.momentum = momentum
         self.metric = metric
         self.progress = progress
+        self.augment = augment
         self.diagnose_every = None if diagnose_every is None else size("Trainer", "diagnose_every", diagnose_every)
         self.generator = np.random.default_rng(seed)
 
@@ -198,6 +202,8 @@ class Trainer:
                 self.optimizer.lr = self.lr(clock.progress)
             if self.momentum is not None:
                 setattr(self.optimizer, "momentum", self.momentum(clock.progress))  # noqa: B010 (Adam has none)
+            if self.augment is not None:
+                batch_x, batch_y = self.augment(batch_x, batch_y, self.generator)
             total += self._train_on(batch_x, batch_y) * len(batch_x)
             images += len(batch_x)
             clock.images += len(batch_x)

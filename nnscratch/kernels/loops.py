@@ -191,3 +191,42 @@ def adam_update(
     v = beta2 * v + (1 - beta2) * dw**2
     w = w - lr * weight_decay * w
     return w - lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)) ** 0.5 + epsilon), m, v
+
+
+def warp(
+    x: np.ndarray, affine: np.ndarray, bend: np.ndarray, tone: np.ndarray, seeds: np.ndarray, blank: np.ndarray
+) -> np.ndarray:
+    """y[n,h,w] = gain * x[n] at A (w, h) + t + bend there + offset + noise * u; `kernels/warp.py` explains it.
+
+    x (N, H, W, 1), affine (N, 2, 3), bend (N, G, G, 2), tone (N, 3), seeds (N,), blank (N, 4) -> y (N, H, W, 1)
+    """
+    count, height, width, _ = x.shape
+    y = np.zeros_like(x)
+    for n in range(count):
+        for h in range(height):
+            for w in range(width):
+                down, across = h * (bend.shape[1] - 1) / (height - 1), w * (bend.shape[2] - 1) / (width - 1)
+                moved = affine[n, :, :2] @ [w, h] + affine[n, :, 2]
+                moved = moved + [_between_four(bend[n, :, :, axis], down, across) for axis in range(2)]
+                source_w, source_h = np.clip(moved, 0, [width - 1, height - 1])
+                y[n, h, w, 0] = tone[n, 0] * _between_four(x[n, :, :, 0], source_h, source_w) + tone[n, 1]
+                y[n, h, w, 0] += tone[n, 2] * _even_noise(int(seeds[n]) + h * width + w)
+                if blank[n, 0] <= h < blank[n, 1] and blank[n, 2] <= w < blank[n, 3]:
+                    y[n, h, w, 0] = 0
+    return y
+
+
+def _between_four(values: np.ndarray, h: float, w: float) -> float:
+    """Bilinear: the value at row h and column w of (H, W) values, from the four around it."""
+    i, j = min(int(h), len(values) - 2), min(int(w), values.shape[1] - 2)
+    v, u = h - i, w - j
+    upper = (1 - u) * values[i, j] + u * values[i, j + 1]
+    return float((1 - v) * upper + v * ((1 - u) * values[i + 1, j] + u * values[i + 1, j + 1]))
+
+
+def _even_noise(number: int) -> float:
+    """A number in -1..1 that looks random: the bits of `number`, mixed ("lowbias32", Wellons, 2018)."""
+    bits = number % 2**32
+    bits = (bits ^ bits >> 16) * 0x7FEB352D % 2**32
+    bits = (bits ^ bits >> 15) * 0x846CA68B % 2**32
+    return (bits ^ bits >> 16) * 2.0**-31 - 1

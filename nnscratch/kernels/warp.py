@@ -1,0 +1,83 @@
+"""Pictures seen through a smooth map: turned, scaled, shifted and bent; and brighter, darker, noisy or partly blank.
+
+The map goes backwards. For the pixel in row r and column c of the new picture, with p = (c, r) in pixels,
+
+    source(p) = A p + t + bend(p)
+
+is a place in the old picture, sampled from the four pixels around it (bilinear); beyond the border, the border's pixels
+go on. bend is given at G x G nodes that lie evenly over the picture, corners included, and is bilinear between them.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+
+@numba.njit(nogil=True, cache=True)
+def warp(
+    x: np.ndarray,
+    affine: np.ndarray,
+    bend: np.ndarray,
+    tone: np.ndarray,
+    seeds: np.ndarray,
+    blank: np.ndarray,
+    y: np.ndarray,
+) -> None:
+    """y from x, picture by picture; `loops.warp` is the same, plainly.
+
+    N pictures of H x W pixels, G x G nodes
+    x, y   : (N, H, W, 1) float32
+    affine : (N, 2, 3) float32, [A | t]
+    bend   : (N, G, G, 2) float32, x and y in pixels
+    tone   : (N, 3) float32 gain, offset, noise:  v becomes  gain * v + offset + noise * u,  u even in -1..1
+    seeds  : (N,) uint32, of u, which is a hash of seed and place
+    blank  : (N, 4) int64, first row, row behind the last, first column, column behind the last of what becomes 0
+    """
+    height, width, nodes = x.shape[1], x.shape[2], bend.shape[1]
+    one = np.float32(1)
+    columns = np.arange(width).astype(np.float32)
+    across = columns * np.float32((nodes - 1) / (width - 1))
+    left = np.minimum(across.astype(np.int32), np.int32(nodes - 2))
+    across -= left.astype(np.float32)
+    down = np.float32((nodes - 1) / (height - 1))
+    bend_x, bend_y = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
+    source_x, source_y = np.empty(width, np.float32), np.empty(width, np.float32)
+    zero, last_x, last_y = np.float32(0), np.float32(width - 1), np.float32(height - 1)
+    last_left, last_upper = np.int32(width - 2), np.int32(height - 2)
+    for n in range(len(x)):
+        picture = x[n, :, :, 0]
+        gain, offset, noise = tone[n, 0], tone[n, 1], tone[n, 2]
+        for r in range(height):
+            row = np.float32(r)
+            v = row * down
+            above = min(int(v), nodes - 2)
+            v -= np.float32(above)
+            for g in range(nodes):
+                bend_x[g] = bend[n, above, g, 0] + v * (bend[n, above + 1, g, 0] - bend[n, above, g, 0])
+                bend_y[g] = bend[n, above, g, 1] + v * (bend[n, above + 1, g, 1] - bend[n, above, g, 1])
+            start_x = affine[n, 0, 1] * row + affine[n, 0, 2]
+            start_y = affine[n, 1, 1] * row + affine[n, 1, 2]
+            step_x, step_y = affine[n, 0, 0], affine[n, 1, 0]
+            for c in range(width):
+                g = left[c]
+                sx = step_x * columns[c] + start_x + bend_x[g] + across[c] * (bend_x[g + 1] - bend_x[g])
+                sy = step_y * columns[c] + start_y + bend_y[g] + across[c] * (bend_y[g + 1] - bend_y[g])
+                source_x[c] = min(max(sx, zero), last_x)
+                source_y[c] = min(max(sy, zero), last_y)
+            target = y[n, r, :, 0]
+            for c in range(width):
+                j = min(np.int32(source_x[c]), last_left)
+                i = min(np.int32(source_y[c]), last_upper)
+                u, w = source_x[c] - np.float32(j), source_y[c] - np.float32(i)
+                upper = picture[i, j] + u * (picture[i, j + 1] - picture[i, j])
+                lower = picture[i + 1, j] + u * (picture[i + 1, j + 1] - picture[i + 1, j])
+                target[c] = gain * (upper + w * (lower - upper)) + offset
+            if noise > zero:
+                for c in range(width):
+                    h = np.uint32(seeds[n] + np.uint32(r * width + c))
+                    h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D))
+                    h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B))
+                    h = np.uint32(h ^ (h >> np.uint32(16)))
+                    target[c] += noise * (np.float32(h) * np.float32(2.0**-31) - one)
+        y[n, blank[n, 0] : blank[n, 1], blank[n, 2] : blank[n, 3]] = 0

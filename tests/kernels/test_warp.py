@@ -1,0 +1,54 @@
+"""The compiled warp against the textbook loops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnscratch.kernels import loops
+from nnscratch.kernels.warp import warp
+
+
+def arguments(count: int, height: int, width: int, nodes: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(count)
+    affine = rng.normal(0, 0.3, (count, 2, 3)) + np.array([[1, 0, 0], [0, 1, 0]])
+    affine[:, :, 2] += rng.normal(0, 5, (count, 2))  # some sources lie outside
+    blank = np.tile([1, 3, 0, 2], (count, 1))
+    blank[0] = 0
+    return [
+        rng.random((count, height, width, 1), dtype=np.float32),
+        affine.astype(np.float32),
+        rng.normal(0, 1, (count, nodes, nodes, 2)).astype(np.float32),
+        rng.uniform(0.1, 1, (count, 3)).astype(np.float32),
+        rng.integers(2**32 - 50, 2**32, count, dtype=np.uint32),  # the sum with the place goes beyond 32 bits
+        blank,
+    ]
+
+
+@pytest.mark.parametrize(("height", "width", "nodes"), [(9, 9, 3), (7, 12, 2), (16, 5, 5)])
+def test_equal_to_the_loops(height: int, width: int, nodes: int) -> None:
+    given = arguments(3, height, width, nodes)
+    y = np.empty_like(given[0])
+    warp(*given, y)
+    np.testing.assert_allclose(y, loops.warp(*given), atol=2e-5)
+
+
+def test_nothing_to_do_changes_no_bit() -> None:
+    x, affine, bend, tone, seeds, blank = arguments(2, 8, 10, 3)
+    affine[:] = [[1, 0, 0], [0, 1, 0]]
+    bend[:], tone[:], blank[:] = 0, [1, 0, 0], 0
+    y = np.empty_like(x)
+    warp(x, affine, bend, tone, seeds, blank, y)
+    np.testing.assert_array_equal(y, x)
+
+
+def test_noise_is_even_and_differs_from_place_to_place() -> None:
+    x, affine, bend, tone, seeds, blank = arguments(1, 90, 90, 2)
+    x[:], tone[:], blank[:] = 0, [1, 0, 0.5], 0
+    y = np.empty_like(x)
+    warp(x, affine, bend, tone, seeds, blank, y)
+    assert np.abs(y).max() <= 0.5
+    assert abs(y.mean()) < 0.02
+    assert y.std() == pytest.approx(0.5 / np.sqrt(3), rel=0.03)
+    flat = y.ravel()
+    assert abs(np.corrcoef(flat[1:], flat[:-1])[0, 1]) < 0.04
