@@ -146,8 +146,8 @@ def move_points(points: np.ndarray, affine: np.ndarray, bend: np.ndarray) -> np.
     if bend.any():
         for _ in range(_ROUNDS):
             moved = np.einsum("nij,nkj->nki", inverse, straight - bend_at(bend, moved))
-    moved = moved.astype(points.dtype)
-    return moved
+    placed: np.ndarray = moved.astype(points.dtype)
+    return placed
 
 
 def bend_at(bend: np.ndarray, points: np.ndarray) -> np.ndarray:
