@@ -84,7 +84,7 @@ def expected_seconds(experiment: Experiment, split: Split) -> float:
     if experiment.network is None:
         return 0.0
     few = split.train.select(slice(0, 400))
-    x, y = network_input(experiment, few.images), targets(experiment, few)
+    x, y = network_input(experiment, few.images, split), targets(experiment, few)
     images = experiment.epochs * (len(split.train) + len(split.validation) / 3)  # a prediction is a third of a step
     seconds = images * _seconds_of_image(experiment, experiment.make(0), make_loss(experiment), x, y)
     for level in experiment.levels:
@@ -119,13 +119,13 @@ def _run_eyes(experiment: Experiment, split: Split, seed: int, tell: Tell) -> Re
 
 def _run_points(experiment: Experiment, split: Split, seed: int, tell: Tell) -> Result:
     network, result = trained(experiment, split, seed, tell)
-    x = network_input(experiment, split.validation.images)
+    x = network_input(experiment, split.validation.images, split)
     return result | scores(to_points(network.predict(x)), split, range(len(POINTS))) | activity(network, x)
 
 
 def _run_map(experiment: Experiment, split: Split, seed: int, tell: Tell) -> Result:
     network, result = trained(experiment, split, seed, tell)
-    x = network_input(experiment, split.validation.images)
+    x = network_input(experiment, split.validation.images, split)
     maps = network.predict(x)
     predicted = np.full(split.validation.points.shape, np.nan)
     predicted[:, MAP_POINT] = points_of(experiment, maps)[:, 0]
@@ -150,9 +150,8 @@ def _run_crops(experiment: Experiment, split: Split, seed: int, tell: Tell) -> R
     network, result = trained(experiment, split, seed, tell)
     rng = np.random.default_rng(seed)
     # Every level answers for the rows that the next one learns from, and for those that it is judged by.
-    found = [
-        to_points(network.predict(network_input(experiment, f.images))) for f in (split.all_train, split.validation)
-    ]
+    both = split.all_train, split.validation
+    found = [to_points(network.predict(network_input(experiment, faces.images, split))) for faces in both]
     judged = [scores(found[1], split, range(len(POINTS)))]
     for number, level in enumerate(experiment.levels, 2):
         before = [points.copy() for points in found]
@@ -164,7 +163,7 @@ def _run_crops(experiment: Experiment, split: Split, seed: int, tell: Tell) -> R
                     points[:, k] = np.mean(of_sides, axis=0)
         judged.append(scores(found[1], split, range(len(POINTS))))
     levels = [{name: of_level[name] for name in ("rmse_px", "per_point")} for of_level in judged]
-    x = network_input(experiment, split.validation.images)
+    x = network_input(experiment, split.validation.images, split)
     return result | judged[-1] | activity(network, x) | {"extra": {"levels": levels}}
 
 
@@ -182,8 +181,8 @@ def _answers(
         with np.errstate(over="ignore", invalid="ignore"):
             for _ in range(level.epochs):
                 train_epoch(experiment, network, optimizer, loss, x, y, rng)
-            crops = [crop(f.images, points[:, k], side)
-                     for f, points in zip((split.all_train, split.validation), before, strict=True)]  # fmt: skip
+            crops = [crop(faces.images, points[:, k], side)
+                     for faces, points in zip((split.all_train, split.validation), before, strict=True)]  # fmt: skip
             return [from_crop_targets(network.predict(_seen(level, to_network_input(c))), corners, side)
                     for c, corners in crops]  # fmt: skip
     except NotFiniteError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,14 +44,8 @@ def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tupl
     """The network after its epochs (of its first level), its history, and why it stopped."""
     network = experiment.make(seed)
     optimizer, loss, rng = make_optimizer(experiment, network), make_loss(experiment), np.random.default_rng(seed)
-    x, y = network_input(experiment, split.train.images), targets(experiment, split.train)
-    x_validation, y_validation = (
-        network_input(experiment, split.validation.images),
-        targets(experiment, split.validation),
-    )
-    if experiment.centred:
-        mean = x.mean(axis=0)
-        x, x_validation = x - mean, x_validation - mean
+    x, x_validation = (network_input(experiment, f.images, split) for f in (split.train, split.validation))
+    y, y_validation = (targets(experiment, f) for f in (split.train, split.validation))
     names = ("epoch", "loss", "validation_loss", "rmse_px", "spread_px")
     history: dict[str, list[float]] = {name: [] for name in names}
     looks = {0: look(network, experiment, x, y, x_validation)} if experiment.looks else {}
@@ -107,9 +102,15 @@ def targets(experiment: Experiment, faces: Faces) -> np.ndarray:
     return heatmap.soft_map(points, MAP_SIGMA) if experiment.loss == "cross-entropy" else heatmap.pixel_map(points)
 
 
-def network_input(experiment: Experiment, images: np.ndarray) -> np.ndarray:
+def network_input(experiment: Experiment, images: np.ndarray, split: Split) -> np.ndarray:
+    """What the experiment's network sees of (N, 96, 96) pictures: (N, side, side, 1) float32, centred if it is."""
     x = to_network_input(images)
-    return x if experiment.input_side == SIDE else shrink(x, experiment.input_side)
+    x = x if experiment.input_side == SIDE else shrink(x, experiment.input_side)
+    if not experiment.centred:
+        return x
+    mean = network_input(replace(experiment, centred=False), split.train.images, split).mean(axis=0)
+    centred: np.ndarray = x - mean
+    return centred
 
 
 def shrink(x: np.ndarray, side: int) -> np.ndarray:

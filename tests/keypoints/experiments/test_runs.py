@@ -130,6 +130,14 @@ def test_a_result_of_other_settings_is_another_result(split: Split, tmp_path: Pa
     assert runs.load(experiment, split, tmp_path, seed=0) is None
 
 
+@pytest.mark.parametrize("changes", [{}, {"centred": True}])
+def test_a_network_is_scored_on_what_it_was_trained_on(changes: dict[str, object], split: Split) -> None:
+    """Its result is its last epoch's, on the same pictures, prepared alike."""
+    result = runs.run(tiny("f1_cured", epochs=2, **changes), split, seed=0)
+    for name in ("rmse_px", "spread_px"):
+        assert result[name] == pytest.approx(result["history"][name][-1], rel=1e-4)
+
+
 def test_the_same_seed_gives_the_same_result(split: Split) -> None:
     results = [runs.run(tiny("f1"), split, seed=seed) for seed in (0, 0, 1)]
     assert results[0]["rmse_px"] == results[1]["rmse_px"] != results[2]["rmse_px"]
