@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.diagnosis.signals import Signals
+from nnscratch.diagnosis.spreads import mean_of
 from nnscratch.diagnosis.thresholds import EPOCHS, MANY_EPOCHS, MANY_STEPS, PROGRESS
 from nnscratch.layers import Layer
 from nnscratch.losses import MSELoss
@@ -102,10 +103,3 @@ class Case:
         last = self.signals.layers[-1]
         own = 10 * self.steps * last.update_ratio * last.weight_rms  # what the steps so far can have made of 0
         return last.gradient_rms > 0 and (last.weight_rms == 0 or last.weight_rms < min(own, 1e-4 * last.initial_rms))
-
-
-def mean_of(y: np.ndarray) -> np.ndarray:
-    """Of each column, over the labelled rows; 0 without any."""
-    labelled = np.isfinite(y)
-    total: np.ndarray = np.where(labelled, y, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
-    return total

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnscratch.diagnosis.spreads import Spread
+from nnscratch.diagnosis.spreads import Spread, mean_of
 from nnscratch.kernels.finite import all_finite
 from nnscratch.layers import Layer, NotFiniteError, ReLU
 from nnscratch.losses import MSELoss
@@ -52,7 +52,7 @@ class Flow:
         elif np.isinf(y).any():
             self.not_finite = self.not_finite or "y, the targets"
         labelled = np.isfinite(y)
-        rest = np.where(labelled, y - np.where(labelled, y, 0).sum(axis=0) / np.maximum(1, labelled.sum(axis=0)), 0)
+        rest = np.where(labelled, y - mean_of(y), 0)
         rest *= 2 / max(1, int(labelled.sum()))
         # In turn, so that the rows that go back come from everywhere.
         batches = max(1, math.ceil(len(x) / _BATCH))

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nnscratch.diagnosis.case import Case, Finding, mean_of
+from nnscratch.diagnosis.case import Case, Finding
+from nnscratch.diagnosis.spreads import mean_of
 from nnscratch.diagnosis.thresholds import (
     BY_HEART,
     EPOCHS,

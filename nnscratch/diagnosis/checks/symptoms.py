@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nnscratch.diagnosis.case import Case, Finding, mean_of
+from nnscratch.diagnosis.case import Case, Finding
 from nnscratch.diagnosis.checks.content import content
+from nnscratch.diagnosis.spreads import mean_of
 from nnscratch.diagnosis.thresholds import CONSTANT, NO_BETTER
 
 # They do not say why a network that has not learnt has not.
