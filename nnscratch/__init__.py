@@ -1,7 +1,9 @@
 """nnscratch: neural networks in NumPy, every gradient derived and written by hand."""
 
 from nnscratch import initializers, schedules
+from nnscratch.averaging import WeightAverage
 from nnscratch.checkpoints import load, save
+from nnscratch.clipping import clip_gradients
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
 from nnscratch.kernels.threads import get_threads, set_threads
@@ -31,6 +33,8 @@ __all__ = [
     "ReLU",
     "Sequential",
     "Trainer",
+    "WeightAverage",
+    "clip_gradients",
     "diagnose",
     "get_threads",
     "gradient_check",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ class Batches:
         self.batch_x = np.empty((self.batch_size, *x.shape[1:]), x.dtype)
         self.batch_y = np.empty((self.batch_size, *y.shape[1:]), y.dtype)
 
-    def shuffled(self, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def shuffled(self, generator: np.random.Generator) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """All rows in batches; each pair is overwritten by the next, and the last one may be smaller."""
         order = generator.permutation(len(self.x))
         for start in range(0, len(order), self.batch_size):

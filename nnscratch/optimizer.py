@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.updates import BLOCK
 
 if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
     from nnscratch.model import Sequential
-
-# Numbers a block of an update, about 0.3 ms of one core: an array of 512 x 512 is done before a thread could be woken.
-_BLOCK = 1 << 19
 
 Rule = Callable[..., None]
 
@@ -67,14 +65,14 @@ class Optimizer:
         for parameter in self._parameters:
             rule = rules[parameter.name == "weight"]
             flat = parameter.flat()
-            if flat[0].size <= _BLOCK:
+            if flat[0].size <= BLOCK:
                 rule(*flat)
                 continue
 
             def update(start: int, stop: int, rule: Rule = rule, flat: list[np.ndarray] = flat) -> None:
                 rule(*(array[start:stop] for array in flat))
 
-            in_blocks(update, flat[0].size, _BLOCK)
+            in_blocks(update, flat[0].size, BLOCK)
 
     def reset(self) -> None:
         """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay as they are."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.averaging import WeightAverage, decay_in_range
 from nnscratch.batches import Batches, check_rows
+from nnscratch.clipping import clip_gradients, norm_in_range
 from nnscratch.diagnosis.consultation import Consultation
 from nnscratch.history import History, Metric
-from nnscratch.layers.base import NotFiniteError, check_finite, size
+from nnscratch.layers.base import NotFiniteError, size
+from nnscratch.parameters import copy_parameters, parameters_of, put_back
+from nnscratch.prefetch import Augment, AugmentedBatches
 from nnscratch.progress import Clock, ProgressBar
+from nnscratch.scoring import COLUMNS, Scoring
+from nnscratch.stopping import INTERRUPTED, diverged, reason_to_stop
 
 if TYPE_CHECKING:
     from nnscratch.losses import MSELoss
@@ -22,9 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["INTERRUPTED", "Callback", "History", "Metric", "Trainer"]
 
 Callback = Callable[["Trainer", History], str | None]
-Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
-INTERRUPTED = "interrupted by the user"
-_COLUMNS = ["epoch", "loss", "validation_loss", "lr", "seconds", "images", "images_per_second"]
 
 
 class Trainer:
@@ -37,7 +41,9 @@ class Trainer:
             L           = loss(prediction, y)              one number; owns the 1/N
             dprediction = dL/dprediction                   loss.backward()
             dw          = dL/dw, for every parameter w     model.backward(dprediction): the chain rule, layer by layer
+            all dw are shortened if they are very long     clip_gradients(model, clip_norm)
             w           <- w - lr * (a mean of dw)         optimizer.step()
+            the mean of the last steps' w moves along      WeightAverage(model, average).update()
         the validation rows are scored, without dropout    model.predict(x)
 
     Why batches: the mean of B gradients points almost where the mean of N does, for B/N of the work. Why a fresh order:
@@ -52,13 +58,19 @@ class Trainer:
         seed : int or Generator that the permutations come from
         metric : a number for people, taken on the validation rows
         progress : True or False: with or without a progress bar on stderr; None: if stderr is a terminal
-        augment : (x, y, generator) -> new x and y of a batch, before every step; None: as they are
-        diagnose_every : every so many epochs, `diagnose` looks at the network; two diagnoses in a row with a finding
-            that more epochs do not cure (such as dead units) end the training, and `history.stopped` says why; None:
-            never
+        augment : (x, y, generator) -> new x and y of a batch, of as many rows, maybe of other shapes; called in another
+            thread while the model trains on the batch before, so it must not use the model (AugmentedBatches); None:
+            as they are
+        average : decay of a WeightAverage, in (0, 1), such as 0.998: what is judged, kept as the best, and in the model
+            at the end, are averaged weights; None: the weights as they are
+        clip_norm : largest norm of a gradient, > 0 (clip_gradients); None: any
+        diagnose_every : every so many epochs, `diagnose` looks at the network (as it is, with x and y as given); two
+            diagnoses in a row with a finding that more epochs do not cure (such as dead units) end the training, and
+            `history.stopped` says why; None: never
 
     Raises
-        ValueError : batch_size < 1, a schedule that is none, an optimizer of another model or without a momentum
+        ValueError : a number out of its range, a schedule that is none, an optimizer of another model or without a
+            momentum
 
     >>> import nnscratch as nn
     >>> rng = np.random.default_rng(0)
@@ -85,6 +97,8 @@ class Trainer:
         metric: Metric | None = None,
         progress: bool | None = None,
         augment: Augment | None = None,
+        average: float | None = None,
+        clip_norm: float | None = None,
         diagnose_every: int | None = None,
     ) -> None:
         for name, schedule in (("lr", lr), ("momentum", momentum)):
@@ -94,7 +108,7 @@ class Trainer:
             raise ValueError(f"got a momentum schedule for {optimizer!r}, expected one with a momentum; use SGD")
         if optimizer.model is not model:
             raise ValueError("got an optimizer of another model, expected one of this model; make it from this model")
-        if metric is not None and metric.name in _COLUMNS:
+        if metric is not None and metric.name in COLUMNS:
             raise ValueError(f"got a metric named {metric.name!r}, expected a name that no other column has; rename it")
         self.model = model
         self.loss = loss
@@ -105,6 +119,8 @@ class Trainer:
         self.metric = metric
         self.progress = progress
         self.augment = augment
+        self.average = None if average is None else decay_in_range("average", average)
+        self.clip_norm = None if clip_norm is None else norm_in_range("clip_norm", clip_norm)
         self.diagnose_every = None if diagnose_every is None else size("Trainer", "diagnose_every", diagnose_every)
         self.generator = np.random.default_rng(seed)
 
@@ -122,12 +138,13 @@ class Trainer:
     ) -> History:
         """Trains for some epochs, and gives the history of the training.
 
-        The score of an epoch is its metric; without one its validation loss; without validation its training loss.
+        The score of an epoch is its metric; without one its validation loss; without validation its training loss. With
+        `average`, metric and validation loss are those of the averaged weights.
         Same seed, data and model: same numbers, except for the times (and for what follows from a time_limit: a
         schedule goes by the share of the epochs or of the time, whichever is further).
 
         A second fit continues: the optimizer keeps what it remembers (unless the first diverged: then it forgets) and
-        its last lr, the permutations go on. Its history, its schedules and its best epoch begin anew.
+        its last lr, the permutations go on. Its history, schedules, best epoch and averaged weights begin anew.
 
         Arguments
             x : (N, ...), in the dtype of the model's parameters, finite
@@ -137,14 +154,17 @@ class Trainer:
             time_limit : seconds; looked at after every batch, so that an epoch may be cut short, and is still recorded
             patience : stop after so many epochs without a better score
             keep_best : at the end, also after an error, put back the parameters of the best epoch (those of before
-                the fit if it diverged in its first epoch); False leaves the last ones, even if they diverged
-            callbacks : each is called after every epoch with (trainer, history); a string from it is a reason to stop
+                the fit if it diverged in its first epoch); False leaves the last ones, even if they diverged. With
+                `average`: the averaged ones of that epoch or, unless it diverged, the last averaged ones
+            callbacks : each is called after every epoch with (trainer, history), the model as it was trained, not
+                averaged; a string from it is a reason to stop
 
         Returns
             History with the columns epoch, loss (mean over the rows, measured while they are trained on), lr (of the
             last batch), seconds (since the fit began), images (rows trained on), images_per_second (of training);
-            with validation also validation_loss, and the metric under its name. Its `stopped` says why it ended:
-            Ctrl-C and a loss that is not finite end a training too, with the history so far.
+            with validation also validation_loss, and the metric under its name; with `average` these again with
+            "average_" before the name. Its `stopped` says why it ended: Ctrl-C and a loss that is not finite end a
+            training too, with the history so far.
 
         Raises
             ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or nothing but NaN in y,
@@ -152,65 +172,81 @@ class Trainer:
         """
         epochs = size("fit", "epochs", epochs)
         patience = None if patience is None else size("fit", "patience", patience)
-        dtype = next(w.dtype for layer in self.model.layers for w in layer.params.values())
+        dtype = next(parameters_of(self.model)).dtype
         check_rows("", x, y, dtype)
         if validation is not None:
             check_rows("validation ", *validation, dtype)
-        batches = Batches(x, y, self.batch_size)
+        batches = self._batches(x, y)
         clock = Clock(len(x) * epochs, time_limit)
-        history = self._new_history(with_validation=validation is not None)
+        average = None if self.average is None else WeightAverage(self.model, self.average)
+        scoring = Scoring(self.model, self.loss, self.metric, validation, average)
+        history = scoring.new_history()
         callbacks = tuple(callbacks)
         consultation = Consultation(self.diagnose_every, x, y)
-        best = self._parameters() if keep_best else None
-        diverged = False
+        best = copy_parameters(self.model) if keep_best else None
+        finite = True
         bar = ProgressBar(self.progress, epochs, self.metric)
         try:
             while not history.stopped:
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite ends the training below
-                    line = self._epoch(len(history) + 1, batches, clock, bar)
-                    scores = {} if validation is None else self._score(*validation)
-                    self._check_parameters()
-                line |= scores | {"seconds": clock.seconds}
+                    line = self._epoch(len(history) + 1, batches, clock, bar, average)
+                    line |= scoring.scores()
+                line |= {"seconds": clock.seconds}
                 history.append({name: line[name] for name in history.names})
                 if keep_best and history.best_epoch == len(history):
-                    best = self._parameters()
-                bar.scores = scores
+                    best = copy_parameters(self.model) if average is None else average.copy()
+                bar.scores = scoring.shown
                 bar.show(len(history), line["loss"], line["images_per_second"], clock)
                 reasons = [callback(self, history) for callback in callbacks]
                 reasons.append(consultation.reason_to_stop(self.optimizer, self.loss, history))
-                history.stopped = _reason_to_stop(history, epochs, clock, patience, reasons)
+                history.stopped = reason_to_stop(history, epochs, clock, patience, reasons)
         except KeyboardInterrupt:
             history.stopped = INTERRUPTED
         except NotFiniteError:
-            diverged = True
+            finite = False
             self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
-            history.stopped = (
-                f"diverged: the loss is not finite at epoch {len(history) + 1}; "
-                f"lower the learning rate, which was {self.optimizer.lr:g}"
-            )
+            history.stopped = diverged(len(history) + 1, self.optimizer.lr)
         finally:
             bar.close()
-            if best is not None and (diverged or history.best_epoch is not None):
-                self._put_back(best)
+            if best is not None and (not finite or history.best_epoch is not None):
+                put_back(self.model, best)
+            elif finite and average is not None and average.is_usable:
+                put_back(self.model, average.parameters)
         return history
 
-    def _epoch(self, epoch: int, batches: Batches, clock: Clock, bar: ProgressBar) -> dict[str, float]:
+    def _batches(self, x: np.ndarray, y: np.ndarray) -> Batches | AugmentedBatches:
+        batches = Batches(x, y, self.batch_size)
+        if self.augment is None:
+            return batches
+        # A Dropout with the trainer's own generator: which of the two draws first must not depend on the threads.
+        shared = any(getattr(layer, "rng", None) is self.generator for layer in self.model.layers)
+        return AugmentedBatches(batches, self.augment, overlap=not shared)
+
+    def _epoch(
+        self,
+        epoch: int,
+        batches: Batches | AugmentedBatches,
+        clock: Clock,
+        bar: ProgressBar,
+        average: WeightAverage | None,
+    ) -> dict[str, float]:
         """Trains on every row once, or until the time is up; gives the epoch's part of its line in the history."""
         began, images, total = clock.seconds, 0, 0.0
-        for batch_x, batch_y in batches.shuffled(self.generator):
-            if self.lr is not None:
-                self.optimizer.lr = self.lr(clock.progress)
-            if self.momentum is not None:
-                setattr(self.optimizer, "momentum", self.momentum(clock.progress))  # noqa: B010 (Adam has none)
-            if self.augment is not None:
-                batch_x, batch_y = self.augment(batch_x, batch_y, self.generator)
-            total += self._train_on(batch_x, batch_y) * len(batch_x)
-            images += len(batch_x)
-            clock.images += len(batch_x)
-            seconds = clock.seconds - began
-            bar.show(epoch, total / images, images / seconds, clock)
-            if clock.is_up:
-                break
+        with closing(batches.shuffled(self.generator)) as shuffled:
+            for batch_x, batch_y in shuffled:
+                if self.lr is not None:
+                    self.optimizer.lr = self.lr(clock.progress)
+                if self.momentum is not None:
+                    setattr(self.optimizer, "momentum", self.momentum(clock.progress))  # noqa: B010 (Adam has none)
+                total += self._train_on(batch_x, batch_y) * len(batch_x)
+                if average is not None:
+                    average.update()
+                images += len(batch_x)
+                clock.images += len(batch_x)
+                seconds = clock.seconds - began
+                bar.show(epoch, total / images, images / seconds, clock)
+                if clock.is_up:
+                    break
         return {
             "epoch": epoch,
             "loss": total / images,
@@ -225,54 +261,7 @@ class Trainer:
         if not math.isfinite(loss):
             raise NotFiniteError(f"got a loss of {loss}, expected a finite number; lower the learning rate")
         self.model.backward(self.loss.backward())
+        if self.clip_norm is not None:
+            clip_gradients(self.model, self.clip_norm)
         self.optimizer.step()
         return loss
-
-    def _score(self, x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-        """The validation columns, without dropout."""
-        prediction = self.model.predict(x)
-        scores = {"validation_loss": float(self.loss.forward(prediction, y))}
-        if not math.isfinite(scores["validation_loss"]):
-            raise NotFiniteError("got a validation loss that is not finite, expected a number; lower the learning rate")
-        if self.metric is not None:
-            scores[self.metric.name] = float(self.metric.function(prediction, y))
-        return scores
-
-    def _new_history(self, with_validation: bool) -> History:
-        scores = ["validation_loss"] if with_validation else []
-        if with_validation and self.metric is not None:
-            scores.append(self.metric.name)
-        score = scores[-1] if scores else "loss"
-        return History(["epoch", "loss", *scores, "lr", "seconds", "images", "images_per_second"], score=score)
-
-    def _parameters(self) -> list[np.ndarray]:
-        # Copies in a new list, not into old arrays: a Ctrl-C half-way must not leave a mixture of two epochs.
-        return [w.copy() for layer in self.model.layers for w in layer.params.values()]
-
-    def _put_back(self, parameters: list[np.ndarray]) -> None:
-        live = (w for layer in self.model.layers for w in layer.params.values())
-        for w, kept in zip(live, parameters, strict=True):
-            np.copyto(w, kept)
-
-    def _check_parameters(self) -> None:
-        """The loss is measured before the step: the last step of an epoch may be the one that goes to infinity."""
-        for layer in self.model.layers:
-            for name, w in layer.params.items():
-                check_finite(layer, name, w)
-
-
-def _reason_to_stop(
-    history: History, epochs: int, clock: Clock, patience: int | None, reasons: Iterable[str | None]
-) -> str:
-    """Why the training ends here, in a sentence; empty to go on."""
-    if clock.images == clock.total_images:
-        return f"all {epochs} epochs done" if epochs > 1 else "the one epoch done"
-    if clock.is_up:
-        return f"time limit of {_duration(clock.time_limit or 0)} reached"
-    if patience is not None and len(history) - (history.best_epoch or 0) >= patience:
-        return f"no better for {patience} epoch{'s' if patience > 1 else ''}"
-    return next((reason for reason in reasons if reason), "")
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.3g} min" if seconds >= 60 else f"{seconds:.3g} s"

@@ -7,7 +7,9 @@ import io
 import math
 import os
 import sys
+import threading
 import tracemalloc
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -340,6 +342,277 @@ def test_an_error_of_a_callback_gets_out_and_the_best_weights_are_back() -> None
     assert weight(trainer) == weights[0]
 
 
+class LiveWeights:
+    """The weight after each step of a trainer, from before the first one on."""
+
+    def __init__(self, trainer: nn.Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.weights, step = [weight(trainer)], trainer.optimizer.step
+
+        def recorded() -> None:
+            step()
+            self.weights.append(weight(trainer))
+
+        monkeypatch.setattr(trainer.optimizer, "step", recorded)
+
+    def average(self, steps: int, decay: float) -> float:
+        """After so many steps."""
+        mean = self.weights[0]
+        for n in range(1, steps + 1):
+            d = min(decay, (1 + n) / (10 + n))
+            mean = d * mean + (1 - d) * self.weights[n]
+        return mean
+
+
+@pytest.mark.parametrize("keep_best", [True, False])
+@pytest.mark.parametrize("validated", [True, False])
+def test_a_training_with_average_ends_with_averaged_weights(
+    keep_best: bool, validated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = rows()
+    scores = iter([9.0, 3.0, 9.0, 1.0, 0.0, 2.0])  # live and averaged, epoch by epoch: the second one is the best
+    metric = nn.Metric("given", "", lambda prediction, target: next(scores))
+    trainer = trainer_of(average=0.6, metric=metric)
+    live, seen = LiveWeights(trainer, monkeypatch), []
+    history = trainer.fit(
+        x, y, validation=(x, y) if validated else None, epochs=3, keep_best=keep_best,
+        callbacks=[lambda trainer, history: seen.append(weight(trainer))],
+    )  # fmt: skip
+    assert history.best_epoch == 2  # by the training loss too
+    assert history.score == ("average_given" if validated else "loss")
+    steps = 3 * (history.best_epoch if keep_best else 3)  # type: ignore[operator]
+    assert weight(trainer) == pytest.approx(live.average(steps, 0.6), rel=1e-6)
+    assert abs(weight(trainer) - live.weights[steps]) > 1e-3
+    assert seen == live.weights[3::3]  # between two epochs, the model is as it was trained
+    plain = trainer_of()
+    plain_live = LiveWeights(plain, monkeypatch)
+    plain.fit(x, y, epochs=3)
+    assert live.weights == plain_live.weights
+
+
+def test_live_and_averaged_weights_are_validated() -> None:
+    x, y = rows()
+    trainer = trainer_of(metric=nn.Metric("mean_error", "px", mean_error), average=0.6)
+    live: list[tuple[float, float]] = []
+
+    def score(trainer: nn.Trainer, history: nn.History) -> None:
+        prediction = trainer.model.predict(x[:5])
+        live.append((float(np.square(prediction - y[:5]).mean()), mean_error(prediction, y[:5])))
+
+    history = trainer.fit(x, y, validation=(x[:5], y[:5]), epochs=3, callbacks=[score], keep_best=False)
+    assert list(history.columns) == [
+        *["epoch", "loss", "validation_loss", "mean_error", "average_validation_loss", "average_mean_error"],
+        *["lr", "seconds", "images", "images_per_second"],
+    ]
+    assert history.columns["validation_loss"] == pytest.approx([loss for loss, _ in live])
+    assert history.columns["mean_error"] == pytest.approx([error for _, error in live])
+    prediction = trainer.model.predict(x[:5])  # now of the averaged weights
+    assert history.columns["average_mean_error"][-1] == pytest.approx(mean_error(prediction, y[:5]))
+    assert history.columns["average_validation_loss"][-1] == pytest.approx(np.square(prediction - y[:5]).mean())
+    assert history.columns["average_mean_error"][-1] != history.columns["mean_error"][-1]
+
+
+def test_without_metric_the_averaged_validation_loss_decides_and_without_validation_the_training_loss() -> None:
+    x, y = rows()
+    assert trainer_of(average=0.9).fit(x, y, validation=(x, y), epochs=1).score == "average_validation_loss"
+    history = trainer_of(average=0.9).fit(x, y, epochs=1)
+    assert (history.score, list(history.columns)[:3]) == ("loss", ["epoch", "loss", "lr"])
+
+
+def test_ctrl_c_in_the_first_epoch_leaves_the_average_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows()
+    trainer = trainer_of(average=0.6)
+    live, batches = LiveWeights(trainer, monkeypatch), iter([0, 0])
+    forward = trainer.model.forward
+
+    def interrupt(x: np.ndarray, training: bool = False) -> np.ndarray:
+        if next(batches, None) is None:
+            raise KeyboardInterrupt
+        return forward(x, training)
+
+    monkeypatch.setattr(trainer.model, "forward", interrupt)
+    history = trainer.fit(x, y, epochs=60)
+    assert (len(history), history.stopped) == (0, "interrupted by the user")
+    assert weight(trainer) == pytest.approx(live.average(2, 0.6), rel=1e-6)
+
+
+@pytest.mark.parametrize("keep_best", [True, False])
+def test_an_average_of_a_training_that_diverged_is_not_kept(keep_best: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows(8)
+    trainer = trainer_of(average=0.6)
+    live = LiveWeights(trainer, monkeypatch)
+
+    def push(trainer: nn.Trainer, history: nn.History) -> None:
+        trainer.optimizer.lr = 1e30 if len(history) == 2 else 0.1
+
+    history = trainer.fit(x, y, validation=(x, y), epochs=60, callbacks=[push], keep_best=keep_best)
+    assert history.stopped.startswith("diverged: the loss is not finite at epoch 3")
+    assert len(history) == 2
+    if keep_best:
+        assert weight(trainer) == pytest.approx(live.average(history.best_epoch, 0.6), rel=1e-6)  # type: ignore[arg-type]
+    else:
+        assert weight(trainer) == live.weights[-1]  # the last one, as without an average, which is finite too
+
+
+def test_an_infinite_average_is_not_kept_after_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows(8)
+    trainer = trainer_of(lr=1e39, average=0.6)  # one batch an epoch: infinite weights, which no loss has seen
+
+    def interrupt(scoring: Any) -> None:
+        trainer.model.layers[1].params["bias"][:] = 7
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nnscratch.training.Scoring.scores", interrupt)
+    history = trainer.fit(x, y, epochs=2)
+    assert history.stopped == "interrupted by the user"
+    assert trainer.model.layers[1].params["bias"].item() == 7  # as it was, and no part of the infinite average
+
+
+def test_a_second_fit_averages_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows()
+    trainer = trainer_of(average=0.6)
+    trainer.fit(x, y, epochs=2)
+    live = LiveWeights(trainer, monkeypatch)
+    trainer.fit(x, y, epochs=1)
+    assert weight(trainer) == pytest.approx(live.average(3, 0.6), rel=1e-6)
+
+
+def test_clipping_is_done_between_backward_and_step() -> None:
+    x, y = rows(8)
+    trainer, by_hand = trainer_of(clip_norm=0.25), trainer_of()
+    trainer.fit(x, y, epochs=1)
+    order = np.random.default_rng(0).permutation(8)
+    by_hand.loss.forward(by_hand.model.forward(x[order], training=True), y[order])
+    by_hand.model.backward(by_hand.loss.backward())
+    dense = by_hand.model.layers[1]
+    norm = math.hypot(dense.grads["weight"].item(), dense.grads["bias"].item())
+    assert norm > 0.5
+    moved = dense.params["weight"].item() - 0.1 * dense.grads["weight"].item() * 0.25 / norm
+    assert weight(trainer) == pytest.approx(moved, rel=1e-6)
+
+
+def test_clipping_does_not_hide_a_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows(8)
+    trainer = trainer_of(clip_norm=1.0)
+    backward, before = trainer.model.backward, weight(trainer)
+
+    def infinite(dy: np.ndarray) -> None:
+        backward(dy)
+        trainer.model.layers[1].grads["bias"][:] = np.inf
+
+    monkeypatch.setattr(trainer.model, "backward", infinite)
+    assert trainer.fit(x, y, epochs=3).stopped.startswith("diverged: the loss is not finite at epoch 1")
+    assert weight(trainer) == before
+
+
+class Jitter:
+    """Noise on x, in a buffer that the next call overwrites; y = 2x still."""
+
+    def __init__(self) -> None:
+        self.x = np.empty((8, 1), np.float32)
+
+    def __call__(self, x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        new = np.add(x, generator.standard_normal(x.shape, dtype=np.float32), out=self.x[: len(x)])
+        return new, 2 * new
+
+
+def augmented_training_by_hand(epochs: int) -> nn.Trainer:
+    """The loop of the docstring, with every batch augmented in the foreground."""
+    x, y = rows()
+    trainer, augment, generator = trainer_of(), Jitter(), np.random.default_rng(0)
+    for _ in range(epochs):
+        order = generator.permutation(20)
+        for batch in (order[:8], order[8:16], order[16:]):
+            new_x, new_y = augment(x[batch], y[batch], generator)
+            trainer.loss.forward(trainer.model.forward(new_x, training=True), new_y)
+            trainer.model.backward(trainer.loss.backward())
+            trainer.optimizer.step()
+    return trainer
+
+
+@pytest.fixture
+def _threads() -> Iterator[None]:
+    yield
+    nn.set_threads(None)
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_augmenting_in_the_background_gives_the_bits_of_the_foreground(threads: int) -> None:
+    nn.set_threads(threads)
+    trainer, by_hand = trainer_of(augment=Jitter()), augmented_training_by_hand(epochs=4)
+    trainer.fit(*rows(), epochs=4, keep_best=False)
+    assert seen_by(trainer) == seen_by(by_hand)
+    assert weight(trainer) == weight(by_hand)
+
+
+@pytest.mark.usefixtures("_threads")
+def test_a_generator_shared_with_dropout_is_drawn_from_in_one_order() -> None:
+    x, y = rows()
+    results, threads_seen = [], set()
+
+    class Watched(Jitter):
+        def __call__(self, *batch: Any) -> tuple[np.ndarray, np.ndarray]:
+            threads_seen.add(threading.current_thread())
+            return super().__call__(*batch)
+
+    for threads in (1, 2):
+        nn.set_threads(threads)
+        rng = np.random.default_rng(0)
+        model = nn.Sequential(nn.Dense(1, 8, rng=rng), nn.Dropout(0.5, rng=rng), nn.Dense(8, 1, rng=rng))
+        trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.01), batch_size=8, seed=rng, augment=Watched())
+        results.append(trainer.fit(x, y, epochs=3).columns["loss"])
+    assert results[0] == results[1]
+    assert threads_seen == {threading.current_thread()}
+
+
+@pytest.mark.usefixtures("_threads")
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+@pytest.mark.parametrize("place", ["augment", "step"])
+def test_no_thread_is_left_when_an_augmented_training_ends_early(
+    error: type[BaseException], place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nn.set_threads(2)
+    calls = iter(range(5))
+    inner = Jitter()
+
+    def fail(*_: Any) -> Any:
+        if next(calls, None) is None:
+            raise error("broken")
+        return inner(*_) if place == "augment" else None
+
+    trainer = trainer_of(augment=fail if place == "augment" else inner)
+    if place == "step":
+        monkeypatch.setattr(trainer.optimizer, "step", fail)
+    if error is KeyboardInterrupt:
+        assert trainer.fit(*rows(), epochs=60).stopped == "interrupted by the user"
+    else:
+        with pytest.raises(OSError, match="broken") as raised:
+            trainer.fit(*rows(), epochs=60)
+        assert [entry.name for entry in raised.traceback][-1] == "fail"
+    assert not [thread for thread in threading.enumerate() if "augment" in thread.name]
+
+
+@pytest.mark.usefixtures("_threads")
+def test_a_time_limit_ends_an_augmented_epoch_in_the_middle() -> None:
+    nn.set_threads(2)
+    history = trainer_of(augment=Jitter()).fit(*rows(), epochs=60, time_limit=1e-9)
+    assert history.stopped == "time limit of 1e-09 s reached"
+    assert history.columns["images"] == [8]
+    assert not [thread for thread in threading.enumerate() if "augment" in thread.name]
+
+
+def test_augmented_rows_may_have_other_shapes_than_the_rows_given() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.random((20, 6, 6, 1), dtype=np.float32), rng.random((20, 6), dtype=np.float32)
+    model = nn.Sequential(nn.Flatten(), nn.Dense(9, 2, rng=0))
+    trainer = nn.Trainer(
+        model, nn.MSELoss(), nn.SGD(model, lr=0.1), batch_size=8,
+        augment=lambda x, y, generator: (x[:, :3, :3].copy(), y[:, :2].copy()),
+    )  # fmt: skip
+    history = trainer.fit(x, y, validation=(x[:5, :3, :3].copy(), y[:5, :2].copy()), epochs=2)
+    assert history.columns["images"] == [20, 20]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -391,8 +664,15 @@ def test_refuses_wrong_parts() -> None:
         nn.Trainer(other, loss, optimizer)
     with pytest.raises(ValueError, match="got a momentum schedule for Adam"):
         nn.Trainer(model, loss, nn.Adam(model), momentum=schedules.constant(0.9))
-    with pytest.raises(ValueError, match="got a metric named 'loss'"):
-        nn.Trainer(model, loss, optimizer, metric=nn.Metric("loss", "", mean_error))
+    for name in ("loss", "average_validation_loss"):
+        with pytest.raises(ValueError, match=f"got a metric named '{name}'"):
+            nn.Trainer(model, loss, optimizer, metric=nn.Metric(name, "", mean_error))
+    for average in (0, 1.0, True):
+        with pytest.raises(ValueError, match=f"got average={average}, expected a number"):
+            nn.Trainer(model, loss, optimizer, average=average)
+    for clip_norm in (0, -1.0, math.inf):
+        with pytest.raises(ValueError, match=f"got clip_norm={clip_norm}, expected a finite number"):
+            nn.Trainer(model, loss, optimizer, clip_norm=clip_norm)
 
 
 class Terminal(io.StringIO):
@@ -430,6 +710,15 @@ def test_progress_bar_shows_what_it_should_in_80_columns(
         assert part in last
     assert stderr.getvalue().endswith("\n")
     assert capsys.readouterr().out == ""
+
+
+def test_progress_bar_shows_the_averaged_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr, scores = Terminal(), iter([2.3, 4.5] * 3)  # live, averaged
+    monkeypatch.setattr(sys, "stderr", stderr)
+    trainer = trainer_of(metric=nn.Metric("mean_error", "px", lambda prediction, target: next(scores)), average=0.9)
+    trainer.fit(*rows(), validation=rows(), epochs=3)
+    assert ", 4.5 px, " in stderr.getvalue()
+    assert "2.3 px" not in stderr.getvalue()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+# Numbers a block of an update, about 0.3 ms of one core: an array of 512 x 512 is done before a thread could be woken.
+BLOCK = 1 << 19
+
 
 def numbers(dtype: np.dtype[Any], *values: float) -> list[Any]:
     """The values in `dtype`; one that is too large for it becomes infinite, and the training will say so."""
@@ -97,3 +100,34 @@ def adam(
         m[i] = mean
         v[i] = beta2 * v[i] + one_minus_beta2 * dw[i] * dw[i]
         w[i] = shrink * w[i] - lr * mean / (np.sqrt(v[i]) * root_correction + epsilon)
+
+
+@njit(nogil=True, cache=True, fastmath={"contract"})
+def running_mean(mean: np.ndarray, w: np.ndarray, share: float, tiny: float) -> None:
+    """mean <- mean + share * (w - mean)
+
+    mean, w : (n,)
+    """
+    zero = mean.dtype.type(0)  # of the arrays' dtype, as above
+    for i in range(mean.size):
+        new = mean[i] + share * (w[i] - mean[i])
+        mean[i] = zero if abs(new) < tiny else new
+
+
+@njit(nogil=True, cache=True)
+def sum_of_squares(values: np.ndarray) -> float:
+    """sum of values^2, in float64 whatever the dtype: a float32 sum would lose small numbers, and overflow at 1e19^2.
+
+    values : (n,)
+    """
+    # Four sums side by side: in a single one, each addition would wait for the one before.
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = values.size - values.size % 4
+    for i in range(0, whole, 4):
+        a += np.float64(values[i]) * np.float64(values[i])
+        b += np.float64(values[i + 1]) * np.float64(values[i + 1])
+        c += np.float64(values[i + 2]) * np.float64(values[i + 2])
+        d += np.float64(values[i + 3]) * np.float64(values[i + 3])
+    for i in range(whole, values.size):
+        a += np.float64(values[i]) * np.float64(values[i])
+    return (a + b) + (c + d)

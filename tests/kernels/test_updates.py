@@ -55,6 +55,27 @@ def test_adam(size: int, dtype: type, tolerance: float, weight_decay: float) -> 
     np.testing.assert_allclose(np.stack([w, m, v], axis=1), expected, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-15), (np.float32, 1e-6)])
+def test_running_mean(size: int, dtype: type, tolerance: float) -> None:
+    w, mean, _, _ = arrays(size, dtype)
+    w_before, expected = w.copy(), mean.astype(np.float64) + 0.3 * (w.astype(np.float64) - mean)
+    updates.running_mean(mean, w, dtype(0.3), updates.tiny(np.dtype(dtype)))
+    np.testing.assert_allclose(mean, expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_array_equal(w, w_before)
+
+
+@pytest.mark.parametrize("size", [0, *SIZES, 100])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_sum_of_squares(size: int, dtype: type) -> None:
+    values = (1e20 * np.random.default_rng(size).standard_normal(size)).astype(dtype)  # float32's squares end at 3e38
+    expected = np.sum(np.square(values.astype(np.float64)))
+    np.testing.assert_allclose(updates.sum_of_squares(values), expected, rtol=1e-14)
+    for unusual in (np.nan, np.inf) if size else ():
+        values[size // 2] = unusual
+        assert not np.isfinite(updates.sum_of_squares(values))
+
+
 def test_running_means_never_become_subnormal() -> None:
     tiny = updates.tiny(np.dtype(np.float32))
     w, dw, v = np.ones(3, np.float32), np.zeros(3, np.float32), np.float32([1e-29, -1e-31, 1.0])
@@ -63,3 +84,6 @@ def test_running_means_never_become_subnormal() -> None:
     v[:] = [1e-29, -1e-31, np.nan]
     updates.sgd_momentum(w, dw, v, *map(np.float32, (0.1, 0, 0.5, 1, 0, 0)), tiny)
     assert np.isnan(v[2])
+    mean = np.float32([2e-30, -1e-30, np.nan, 1.0])
+    updates.running_mean(mean, np.zeros(4, np.float32), np.float32(0.25), tiny)
+    np.testing.assert_array_equal(mean, np.float32([1.5e-30, 0, np.nan, 0.75]))

@@ -19,6 +19,7 @@ from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizer import Optimizer
 from nnscratch.optimizers import SGD, Adam
+from nnscratch.parameters import copy_parameters, put_back
 
 Tell = Callable[[str], None]  # takes a line of progress
 
@@ -52,7 +53,7 @@ def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tupl
     epochs = experiment.epochs
     stopped = f"all {epochs} epochs done"
     for epoch in range(1, epochs + 1):
-        before = [w.copy() for layer in network.layers for w in layer.params.values()]
+        before = copy_parameters(network)
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 mean_loss = train_epoch(experiment, network, optimizer, loss, x, y, rng)
@@ -62,9 +63,7 @@ def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tupl
             mean_loss = validation_loss = math.nan
         if not math.isfinite(mean_loss + validation_loss):
             stopped = f"diverged in epoch {epoch}, and is scored as it was before"
-            live = (w for layer in network.layers for w in layer.params.values())
-            for w, kept in zip(live, before, strict=True):
-                np.copyto(w, kept)
+            put_back(network, before)
             break
         points = points_of(experiment, outputs)
         rmse = rmse_of_points(experiment, points, split.validation)

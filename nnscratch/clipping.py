@@ -1,0 +1,80 @@
+"""Gradient clipping: a single steep batch must not throw the weights far away."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.updates import BLOCK, sum_of_squares
+from nnscratch.optimizer import in_range
+
+if TYPE_CHECKING:
+    from nnscratch.model import Sequential
+
+
+def clip_gradients(model: Sequential, max_norm: float) -> float:
+    """Shortens the gradient of a model, all of its arrays taken as one vector g, to a length of at most `max_norm`.
+
+        norm = sqrt(sum of g^2)                        over every number of every parameter's gradient
+        g    <- g * max_norm / norm                    if norm > max_norm
+
+    The direction stays. Clipping each array by itself would turn it. Weight decay is no part of g: the optimizer adds
+    it later.
+
+    model : a Sequential after its `backward`; the arrays in its `grads` are changed in place
+    max_norm : > 0, in the units of the gradient; a start is the norm of ordinary batches, which this function returns
+
+    Returns the norm before, summed in float64. If it is not finite, the gradients stay as they are: a training must
+    see that it diverges. The same bits on any number of threads.
+
+    Raises
+        ValueError : max_norm out of its range, or a gradient is missing
+
+    >>> import nnscratch as nn
+    >>> layer = nn.Dense(1, 1, rng=0)
+    >>> layer.grads = {"weight": np.float32([[30]]), "bias": np.float32([40])}
+    >>> clip_gradients(nn.Sequential(layer), max_norm=5)  # the sides 30, 40 of a right triangle: 50 is ten times 5
+    50.0
+    >>> layer.grads["weight"], layer.grads["bias"]
+    (array([[3.]], dtype=float32), array([4.], dtype=float32))
+
+    Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
+    """
+    max_norm = norm_in_range("max_norm", max_norm)
+    gradients = _gradients(model)
+    norm = math.sqrt(math.fsum(_sum_of_squares(dw) for dw in gradients))
+    if max_norm < norm < math.inf:
+        for dw in gradients:
+            dw *= dw.dtype.type(max_norm / norm)
+    return norm
+
+
+def norm_in_range(name: str, value: object) -> float:
+    """`value` as a float if 0 < value < infinity, else ValueError."""
+    norm = in_range(name, value, 0, math.inf)
+    if norm == 0:
+        raise ValueError(f"got {name}=0, expected a finite number > 0; leave it out for gradients as they are")
+    return norm
+
+
+def _gradients(model: Sequential) -> list[np.ndarray]:
+    for layer in model.layers:
+        missing = sorted(layer.params.keys() - layer.grads.keys())
+        if missing:
+            raise ValueError(
+                f"got no gradient of {missing[0]!r} in {layer!r}, expected one; call backward before clip_gradients"
+            )
+    return [layer.grads[name] for layer in model.layers for name in layer.params]
+
+
+def _sum_of_squares(values: np.ndarray) -> float:
+    flat, sums = values.reshape(-1), np.zeros(-(-values.size // BLOCK))
+
+    def work(start: int, stop: int) -> None:
+        sums[start // BLOCK] = sum_of_squares(flat[start:stop])
+
+    in_blocks(work, flat.size, BLOCK)
+    return float(sums.sum())

@@ -1,0 +1,97 @@
+"""Scoring: what each epoch of a training is judged by, and the columns in which that is written down."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nnscratch.history import History, Metric
+from nnscratch.layers.base import NotFiniteError
+from nnscratch.parameters import check_parameters
+
+if TYPE_CHECKING:
+    from nnscratch.averaging import WeightAverage
+    from nnscratch.losses import MSELoss
+    from nnscratch.model import Sequential
+
+# What a metric cannot be named, for it is a column already.
+COLUMNS = ["epoch", "loss", "validation_loss", "average_validation_loss", "lr", "seconds", "images",
+           "images_per_second"]  # fmt: skip
+
+
+class Scoring:
+    """The scores of one fit: of the weights as they are, and of the averaged ones where there are such.
+
+    Arguments
+        model, loss : what is trained
+        metric : a number for people, taken on the validation rows; None: the loss alone
+        validation : (x, y) to score; None: no scores
+        average : of the model's weights; None: its live weights alone are scored
+
+    Attributes
+        names : the columns of the scores, in order; the last one decides which epoch is the best
+        shown : the last epoch's scores for people, by the names of the live ones: the averaged ones if there are such
+
+    >>> import nnscratch as nn
+    >>> from nnscratch.averaging import WeightAverage
+    >>> model = nn.Sequential(nn.Dense(1, 1, weight_init="constant(2)", rng=0))
+    >>> x = np.ones((4, 1), np.float32)
+    >>> scoring = Scoring(model, nn.MSELoss(), None, (x, 3 * x), WeightAverage(model, 0.9))
+    >>> model.layers[0].params["weight"][:] = 5  # the average remembers the 2
+    >>> scoring.scores()
+    {'validation_loss': 4.0, 'average_validation_loss': 1.0}
+    """
+
+    def __init__(
+        self,
+        model: Sequential,
+        loss: MSELoss,
+        metric: Metric | None,
+        validation: tuple[np.ndarray, np.ndarray] | None,
+        average: WeightAverage | None,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.metric = metric
+        self.validation = validation
+        self.average = average
+        self.names = [] if validation is None else ["validation_loss", *([metric.name] if metric is not None else [])]
+        self.names += [_averaged(name) for name in self.names if average is not None]
+        self.shown: dict[str, float] = {}
+
+    def new_history(self) -> History:
+        """An empty table, whose best epoch is that of the lowest score; without validation, of the training loss."""
+        score = self.names[-1] if self.names else "loss"
+        return History(["epoch", "loss", *self.names, "lr", "seconds", "images", "images_per_second"], score=score)
+
+    def scores(self) -> dict[str, float]:
+        """The columns `names` of the model as it is now, without dropout.
+
+        Raises
+            NotFiniteError : a validation loss, a weight or an averaged weight is NaN or infinite
+        """
+        live = self.shown = self._score()
+        if self.average is None:
+            return live
+        with self.average.in_place():
+            self.shown = self._score()
+        return live | {_averaged(name): value for name, value in self.shown.items()}
+
+    def _score(self) -> dict[str, float]:
+        scores = {}
+        if self.validation is not None:
+            x, y = self.validation
+            prediction = self.model.predict(x)
+            scores["validation_loss"] = float(self.loss.forward(prediction, y))
+            if not math.isfinite(scores["validation_loss"]):
+                raise NotFiniteError("got a validation loss of NaN or inf, expected a number; lower the learning rate")
+            if self.metric is not None:
+                scores[self.metric.name] = float(self.metric.function(prediction, y))
+        check_parameters(self.model)
+        return scores
+
+
+def _averaged(name: str) -> str:
+    return f"average_{name}"
