@@ -194,21 +194,28 @@ def adam_update(
 
 
 def warp(
-    x: np.ndarray, affine: np.ndarray, bend: np.ndarray, tone: np.ndarray, seeds: np.ndarray, blank: np.ndarray
+    x: np.ndarray,
+    affine: np.ndarray,
+    bend: np.ndarray,
+    tone: np.ndarray,
+    seeds: np.ndarray,
+    blank: np.ndarray,
+    size: tuple[int, int],
 ) -> np.ndarray:
     """y[n,h,w] = gain * x[n] at A (w, h) + t + bend there + offset + noise * u; `kernels/warp.py` explains it.
 
-    x (N, H, W, 1), affine (N, 2, 3), bend (N, G, G, 2), tone (N, 3), seeds (N,), blank (N, 4) -> y (N, H, W, 1)
+    x (N, H, W, 1), affine (N, 2, 3), bend (N, G, G, 2), tone (N, 3), seeds (N,), blank (N, 4) -> y (N, *size, 1)
     """
-    count, height, width, _ = x.shape
-    y = np.zeros_like(x)
-    for n in range(count):
+    height, width = size
+    last = np.array([x.shape[2] - 1, x.shape[1] - 1])
+    y = np.zeros((len(x), height, width, 1), x.dtype)
+    for n in range(len(x)):
         for h in range(height):
             for w in range(width):
                 down, across = h * (bend.shape[1] - 1) / (height - 1), w * (bend.shape[2] - 1) / (width - 1)
                 moved = affine[n, :, :2] @ [w, h] + affine[n, :, 2]
                 moved = moved + [_between_four(bend[n, :, :, axis], down, across) for axis in range(2)]
-                source_w, source_h = np.clip(moved, 0, [width - 1, height - 1])
+                source_w, source_h = np.clip(moved, 0, last)
                 y[n, h, w, 0] = tone[n, 0] * _between_four(x[n, :, :, 0], source_h, source_w) + tone[n, 1]
                 y[n, h, w, 0] += tone[n, 2] * _even_noise(int(seeds[n]) + h * width + w)
                 if blank[n, 0] <= h < blank[n, 1] and blank[n, 2] <= w < blank[n, 3]:

@@ -1,4 +1,4 @@
-"""Pictures seen through a smooth map: turned, scaled, shifted and bent; and brighter, darker, noisy or partly blank.
+"""Pictures seen through a smooth map: cut out, turned, scaled, shifted and bent; brighter, darker, noisy or blank.
 
 The map goes backwards. For the pixel in row r and column c of the new picture, with p = (c, r) in pixels,
 
@@ -26,15 +26,16 @@ def warp(
 ) -> None:
     """y from x, picture by picture; `loops.warp` is the same, plainly.
 
-    N pictures of H x W pixels, G x G nodes
-    x, y   : (N, H, W, 1) float32
+    N pictures of H x W pixels, N new ones of h x w, G x G nodes
+    x      : (N, H, W, 1) float32
+    y      : (N, h, w, 1) float32, overwritten; a smaller one is a crop
     affine : (N, 2, 3) float32, [A | t]
     bend   : (N, G, G, 2) float32, x and y in pixels
     tone   : (N, 3) float32 gain, offset, noise:  v becomes  gain * v + offset + noise * u,  u even in -1..1
     seeds  : (N,) uint32, of u, which is a hash of seed and place
     blank  : (N, 4) int64, first row, row behind the last, first column, column behind the last of what becomes 0
     """
-    height, width, nodes = x.shape[1], x.shape[2], bend.shape[1]
+    height, width, nodes = y.shape[1], y.shape[2], bend.shape[1]
     one = np.float32(1)
     columns = np.arange(width).astype(np.float32)
     across = columns * np.float32((nodes - 1) / (width - 1))
@@ -43,8 +44,8 @@ def warp(
     down = np.float32((nodes - 1) / (height - 1))
     bend_x, bend_y = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
     source_x, source_y = np.empty(width, np.float32), np.empty(width, np.float32)
-    zero, last_x, last_y = np.float32(0), np.float32(width - 1), np.float32(height - 1)
-    last_left, last_upper = np.int32(width - 2), np.int32(height - 2)
+    zero, last_x, last_y = np.float32(0), np.float32(x.shape[2] - 1), np.float32(x.shape[1] - 1)
+    last_left, last_upper = np.int32(x.shape[2] - 2), np.int32(x.shape[1] - 2)
     for n in range(len(x)):
         picture = x[n, :, :, 0]
         gain, offset, noise = tone[n, 0], tone[n, 1], tone[n, 2]

@@ -16,6 +16,7 @@ import numpy as np
 from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.data import DataError, Faces, load_faces, split_random
 from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.lookalikes import split_apart
 
 _GENERATED_FACES = 4000
 
@@ -36,7 +37,7 @@ class Task:
 
     arguments  : the parsed command line
     train      : the faces to learn from
-    validation : the faces that the result is judged by; never trained on
+    validation : the faces that the result is judged by; never trained on, nor, in a file, on look-alikes of them
     deadline   : time.perf_counter() at which training should be over; None for no limit
     """
 
@@ -90,7 +91,8 @@ def start(parser: Parser) -> Task:
         print(f"reading {name} ..." if arguments.data else f"drawing {_GENERATED_FACES:,} faces ...", file=sys.stderr)
     faces = load_faces(arguments.data) if arguments.data else generate_faces(_GENERATED_FACES, seed=arguments.seed)
     faces = usable_rows(faces, arguments.rows, name)
-    train, validation = split_random(faces, 0.15, seed=arguments.seed)
+    split = split_apart if arguments.data else split_random  # nobody is drawn twice
+    train, validation = split(faces, 0.15, seed=arguments.seed)
     source = f"{Path(name).name}, {arguments.rows} rows"
     print(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({source})", flush=True)
     limit = arguments.time_limit

@@ -26,11 +26,12 @@ def arguments(count: int, height: int, width: int, nodes: int) -> list[np.ndarra
 
 
 @pytest.mark.parametrize(("height", "width", "nodes"), [(9, 9, 3), (7, 12, 2), (16, 5, 5)])
-def test_equal_to_the_loops(height: int, width: int, nodes: int) -> None:
+@pytest.mark.parametrize("size", [None, (4, 6), (13, 8)], ids=["same size", "smaller", "larger"])
+def test_equal_to_the_loops(height: int, width: int, nodes: int, size: tuple[int, int] | None) -> None:
     given = arguments(3, height, width, nodes)
-    y = np.empty_like(given[0])
+    y = np.empty((3, *(size or (height, width)), 1), np.float32)
     warp(*given, y)
-    np.testing.assert_allclose(y, loops.warp(*given), atol=2e-5)
+    np.testing.assert_allclose(y, loops.warp(*given, size or (height, width)), atol=2e-5)
 
 
 def test_nothing_to_do_changes_no_bit() -> None:

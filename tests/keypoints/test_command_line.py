@@ -9,7 +9,7 @@ import pytest
 
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.keypoints import command_line
-from nnscratch.keypoints.data import DataError, save_faces
+from nnscratch.keypoints.data import DataError, Faces, save_faces
 from nnscratch.keypoints.generator import generate_faces
 
 
@@ -48,6 +48,16 @@ def test_arguments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert left is not None
     assert 0 < left <= 30 - (time.perf_counter() - began) + 1
     assert task.seconds_left(share=0.5) == pytest.approx(left / 2, abs=0.5)
+
+
+def test_look_alikes_of_a_file_are_on_one_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    faces = generate_faces(10, seed=1)
+    rows = np.tile(np.arange(10), 2)
+    save_faces(Faces(faces.images[rows], faces.points[rows], np.arange(1, 21)), tmp_path / "faces.csv")
+    task = start(monkeypatch, "--data", str(tmp_path / "faces.csv"))
+    sides = [{picture.tobytes() for picture in side.images} for side in (task.train, task.validation)]
+    assert sides[0].isdisjoint(sides[1])
+    assert len(sides[0] | sides[1]) == 10
 
 
 def test_the_seed_decides_the_faces_and_the_split(monkeypatch: pytest.MonkeyPatch) -> None:
