@@ -22,20 +22,8 @@ import numpy as np
 from nnscratch.kernels.memory import Buffers
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.warp import warp
-from nnscratch.keypoints.faces import POINTS, SIDE, to_points, to_targets
-
-# When a face is mirrored, its left eye becomes a right one.
-_PAIRS = (
-    ("left_eye_center", "right_eye_center"),
-    ("left_eye_inner_corner", "right_eye_inner_corner"),
-    ("left_eye_outer_corner", "right_eye_outer_corner"),
-    ("left_eyebrow_inner_end", "right_eyebrow_inner_end"),
-    ("left_eyebrow_outer_end", "right_eyebrow_outer_end"),
-    ("mouth_left_corner", "mouth_right_corner"),
-)
-_OTHER = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
-# Point k of a mirrored face is point MIRRORED[k] of the face.
-MIRRORED = np.array([POINTS.index(_OTHER.get(point, point)) for point in POINTS])
+from nnscratch.keypoints.faces import SIDE, to_points, to_targets
+from nnscratch.keypoints.mirror import MIRRORED, LabelOffsets
 
 _NODES = 5  # of a bend, in each direction
 _BLOCK = 16  # pictures a call of the kernel
@@ -60,6 +48,8 @@ class Augmentation:
     brightness : the largest change of brightness; 1 is all of the range from black to white
     noise      : amplitude of even noise in the pixels, 1 being that range
     blank      : pixels; side of a square that is blank in half of the faces
+    offsets    : how far labels lie beside what they name (mirror.py): without them, mirrored faces may teach another
+        place than the others; None: not at all
 
     Raises
         ValueError : a number out of its range
@@ -81,6 +71,7 @@ class Augmentation:
     brightness: float = 0.0
     noise: float = 0.0
     blank: int = 0
+    offsets: LabelOffsets | None = None
     _buffers: Buffers = field(default_factory=Buffers, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -107,11 +98,15 @@ class Augmentation:
             warp(x[rows], affine[rows], bend[rows], tone[rows], seeds[rows], blank[rows], new_x[rows])
 
         in_blocks(work, count, _BLOCK)
-        points = move_points(to_points(y), affine, bend)
+        points = to_points(y)
+        beside = np.zeros((count, 1, 2), np.float32)
+        if self.offsets is not None:
+            beside[:, 0, 0] = self.offsets(points)
+        points = move_points(points - beside, affine, bend)
         points[flipped] = points[flipped][:, MIRRORED]
         outside = ((points < 0) | (points > SIDE - 1)).any(axis=2)
         points[outside] = np.nan
-        return new_x, to_targets(points)
+        return new_x, to_targets(points + beside)
 
     def _affine(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(N, 2, 3) float32 maps from new to old pixels, about the middle of the picture; (N,) which are mirrored."""
