@@ -7,7 +7,17 @@ from nnscratch.clipping import clip_gradients
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
 from nnscratch.kernels.threads import get_threads, set_threads
-from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, NotFiniteError, ReLU
+from nnscratch.layers import (
+    ContrastNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    NotFiniteError,
+    ReLU,
+)
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam
@@ -18,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "SGD",
     "Adam",
+    "ContrastNormalization",
     "Conv2D",
     "Dense",
     "Diagnosis",

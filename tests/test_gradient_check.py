@@ -25,6 +25,8 @@ LAYERS = [
     (nn.Dropout(0.5, rng=1), (4, 6)),
     (nn.Dropout(0.0, rng=1), (4, 6)),
     (nn.Flatten(), (3, 2, 2, 2)),
+    (nn.ContrastNormalization(), (2, 3, 4, 2)),
+    (nn.ContrastNormalization(0.5, floor=3.0), (3, 6)),  # all pictures flat
 ]
 NETWORKS = [
     (nn.Sequential(nn.Dense(6, 5, rng=1), nn.ReLU(), nn.Dropout(0.4, rng=2), nn.Dense(5, 3, rng=3)), (4, 6)),

@@ -147,6 +147,48 @@ def dropout_forward(x: np.ndarray, mask: np.ndarray, p: float) -> np.ndarray:
     return y
 
 
+def normalize_forward(x: np.ndarray, spread: float, floor: float) -> np.ndarray:
+    """y[n,i] = spread * (x[n,i] - m) / max(std, floor), m and std being those of the numbers of x[n]
+
+    x (N, M) -> y (N, M)
+    """
+    y = np.zeros_like(x)
+    for n in range(len(x)):
+        mean, std = _moments(x[n])
+        for i in range(x.shape[1]):
+            y[n, i] = spread * (x[n, i] - mean) / max(std, floor)
+    return y
+
+
+def normalize_backward(x: np.ndarray, dy: np.ndarray, spread: float, floor: float) -> np.ndarray:
+    """Each x[n,j] moves every y[n,i]: its own directly, and all of its row through m and, unless std < floor, std.
+
+    x, dy (N, M) -> dx (N, M)
+    """
+    size = x.shape[1]
+    dx = np.zeros_like(x)
+    for n in range(len(x)):
+        mean, std = _moments(x[n])
+        s = max(std, floor)
+        for i in range(size):
+            for j in range(size):
+                ds = (x[n, j] - mean) / (size * s) if std >= floor else 0.0
+                moved = (i == j) - 1 / size - (x[n, i] - mean) / s * ds
+                dx[n, j] += dy[n, i] * spread / s * moved
+    return dx
+
+
+def _moments(x: np.ndarray) -> tuple[float, float]:
+    """The mean and the standard deviation of (M,) numbers."""
+    total = squares = 0.0
+    for i in range(len(x)):
+        total += float(x[i])
+    mean = total / len(x)
+    for i in range(len(x)):
+        squares += (float(x[i]) - mean) ** 2
+    return mean, (squares / len(x)) ** 0.5
+
+
 def mean_squared_error(prediction: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
     """loss = sum of (prediction - target)^2 over the M labelled values / M; NaN targets count for nothing.
 

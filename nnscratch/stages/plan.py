@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
+from nnscratch.layers import ContrastNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.layers.base import both
 from nnscratch.stages.base import Stage
+from nnscratch.stages.contrast_normalization import ContrastNormalizationStage
 from nnscratch.stages.conv_pool import ConvPoolStage
 from nnscratch.stages.dense import DenseStage
 from nnscratch.stages.direct_chain import DirectChain
@@ -51,6 +52,8 @@ def _first_stage(layers: list[Layer]) -> Stage:
         return DirectChain(*chain)
     if triple:
         return ConvPoolStage(*triple)
+    if type(layers[0]) is ContrastNormalization:
+        return ContrastNormalizationStage(layers[0])
     flatten = layers[0] if type(layers[0]) is Flatten else None
     dense, relu, dropout = (*layers[flatten is not None :][:3], None, None, None)[:3]
     if type(dense) is not Dense:

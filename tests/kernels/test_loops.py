@@ -43,6 +43,14 @@ def test_relu_and_dropout() -> None:
     np.testing.assert_array_equal(loops.dropout_forward(x, np.array([True, True, False]), 0.75), [-4.0, 0.0, 0.0])
 
 
+def test_normalization() -> None:
+    x, dy = np.array([[0.0, 0.0, 2.0, 2.0]]), np.array([[4.0, 0.0, 0.0, 0.0]])  # mean 1, standard deviation 1
+    np.testing.assert_array_equal(loops.normalize_forward(x, 3.0, 0.5), [[-3.0, -3.0, 3.0, 3.0]])
+    np.testing.assert_array_equal(loops.normalize_backward(x, dy, 3.0, 0.5), [[6.0, -6.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(loops.normalize_forward(x, 3.0, 2.0), [[-1.5, -1.5, 1.5, 1.5]])
+    np.testing.assert_array_equal(loops.normalize_backward(x, dy, 3.0, 2.0), [[4.5, -1.5, -1.5, -1.5]])
+
+
 def test_mean_squared_error() -> None:
     loss, gradient = loops.mean_squared_error(np.array([[1.0, 5.0]]), np.array([[3.0, np.nan]]))
     assert loss == 4.0

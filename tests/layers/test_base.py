@@ -18,6 +18,7 @@ LAYERS: list[tuple[nn.Layer, tuple[int, ...]]] = [
     (nn.ReLU(), (3, 4)),
     (nn.Dropout(0.5, rng=0), (3, 4)),
     (nn.Flatten(), (3, 5, 6, 2)),
+    (nn.ContrastNormalization(), (3, 5, 6, 2)),
 ]
 each_layer = pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=[repr(layer) for layer, _ in LAYERS])
 
@@ -156,6 +157,8 @@ def test_a_layer_with_arguments_it_did_not_keep_still_has_a_name() -> None:
         nn.Dropout(0.25),
         nn.ReLU(),
         nn.Flatten(),
+        nn.ContrastNormalization(),
+        nn.ContrastNormalization(floor=0.5),
     ],
     ids=repr,
 )

@@ -1,0 +1,124 @@
+"""Contrast normalisation: every picture in the same light, whatever lamp and camera it was taken with."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nnscratch.kernels.normalization import normalize_backward, normalize_forward
+from nnscratch.layers.base import Layer, check_finite, check_gradient, check_shape
+
+
+class ContrastNormalization(Layer):
+    """Each picture less its own mean, over its own standard deviation, times `spread`.
+
+    Arguments
+        spread : the standard deviation of each y, above 0. The default is near that of plain pixels / 256 (generated
+            faces have 0.1 to 0.35), so that a learning rate that was right for those stays about right.
+        floor  : the least that is divided by, above 0, in units of x: 0.02 is 5 grey levels of 256. A picture of less
+            contrast is an empty wall, whose noise would else be blown up to the size of a face; it stays fainter than
+            the others, in proportion. For an x in other units than 0..1, scale it along: floor=5.0 for pixels 0..255.
+
+    Shapes
+        N pictures of M numbers each: all pixels of all channels
+        x, y, dx, dy : (N, ...), any shape with a leading N;  m, std, s : one a picture
+
+    Forward, picture by picture (sums over all its numbers k)
+        m = sum of x[k] / M,  std = sqrt(sum of (x[k] - m)^2 / M),  s = max(std, floor)
+        y[i] = spread * z[i],  z[i] = (x[i] - m) / s
+        Of a picture made brighter and of more contrast, a * x + b with a > 0, neither a nor b is left in y, unless one
+        of the two is below the floor.
+
+    Backward, given dy = dL/dy
+        One x[j] moves every y of its picture: its own as x, and all through m and s. How m and s move with it:
+            dm/dx[j] = 1/M
+            std >= floor: 2 s ds/dx[j] = d(s^2)/dx[j] = 2 (x[j] - m) / M,  so  ds/dx[j] = z[j] / M
+                (m moves too, but that adds sum of (x[k] - m) = 0)
+            std < floor:  s is a constant, ds/dx[j] = 0
+        The quotient rule, with [i=j] = 1 for i = j, else 0:
+            slope of y[i] at x[j] = spread * (([i=j] - 1/M) / s - (x[i] - m) / s^2 * ds/dx[j])
+        Summed over i with dy[i], the chain rule; mean() is over the picture:
+            std >= floor: dx[j] = spread / s * (dy[j] - mean(dy) - z[j] * mean(dy * z))
+            std < floor:  dx[j] = spread / floor * (dy[j] - mean(dy))
+        In words: of dy, the part that would only make the picture brighter is taken away, and the part that would only
+        give it more contrast; y knows neither. Below the floor it does know the contrast, and that part stays. At
+        std = floor there is a kink, and the first formula is used.
+
+    Cost: two multiply-adds a number forward, in three passes over a picture in the cache, summed in float64; keeps x.
+
+    Raises
+        ValueError : spread or floor not above 0, or an x or dy of a wrong shape or dtype, or with NaN
+        RuntimeError : backward without forward(training=True)
+
+    >>> layer = ContrastNormalization()
+    >>> layer.forward(np.array([[0.0, 0.0, 2.0, 2.0], [0.5, 0.5, 0.6, 0.6], [0.50, 0.50, 0.51, 0.51]]))
+    array([[-0.25  , -0.25  ,  0.25  ,  0.25  ],
+           [-0.25  , -0.25  ,  0.25  ,  0.25  ],
+           [-0.0625, -0.0625,  0.0625,  0.0625]])
+    >>> y = layer.forward(np.array([[0.0, 0.0, 2.0, 2.0]]), training=True)
+    >>> layer.backward(np.array([[4.0, 0.0, 0.0, 0.0]]))     # 0.25 * (dy - 1 - z * -1)
+    array([[ 0.5, -0.5,  0. ,  0. ]])
+
+    Source: dividing by max(floor, std) is Jarrett, Kavukcuoglu, Ranzato & LeCun, "What is the Best Multi-Stage
+    Architecture for Object Recognition?" (2009), section 2, there in a window around each pixel; statistics of one
+    picture instead of a batch, Ulyanov, Vedaldi & Lempitsky, "Instance Normalization" (2016), there channel by channel;
+    over all numbers of an example, with the gradient through both, Ba, Kiros & Hinton, "Layer Normalization" (2016),
+    section 3, without the gain and the bias.
+    """
+
+    def __init__(self, spread: float = 0.25, floor: float = 0.02) -> None:
+        super().__init__()
+        self.spread = _above_zero("spread", spread)
+        self.floor = _above_zero("floor", floor)
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.check(x)
+        y, moments = np.empty(x.shape, x.dtype), np.empty((len(x), 2))
+        self.normalize(x, y, moments)
+        if training:
+            self.x, self.moments = x, moments
+        return y
+
+    def check(self, x: np.ndarray) -> None:
+        """Stops an x of a wrong dtype or shape; NaN is found by `normalize`."""
+        check_shape(self, x)
+        self.output_shape(x.shape[1:])
+
+    def normalize(self, x: np.ndarray, y: np.ndarray, moments: np.ndarray) -> None:
+        """Fills y, like x, and moments (N, 2), float64: m and std of each picture."""
+        normalize_forward(x, self.spread, self.floor, y, moments)
+        # Every number of a picture is a term of its std, and there are far fewer of those to look through.
+        if not np.isfinite(moments).all():
+            check_finite(repr(self), "x", x)
+            raise ValueError(
+                f"{self!r}: got x with numbers up to {np.abs(x).max():.0e}, expected ones whose squares can be summed "
+                "in float64; scale x"
+            )
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        x, moments = self.take("x"), self.take("moments")
+        check_gradient(self, dy, x.shape, x.dtype)
+        dx: np.ndarray = np.empty(x.shape, x.dtype)
+        normalize_backward(x, dy, moments, self.spread, self.floor, dx)
+        return dx
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        if math.prod(input_shape) == 0 or not input_shape:
+            raise ValueError(
+                f"{self!r}: got pictures of shape {input_shape}, expected at least one axis and one number; x is "
+                "(N, ...), and a single picture x[np.newaxis]"
+            )
+        return input_shape
+
+
+def _above_zero(name: str, value: float) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float | np.integer | np.floating)
+        or not 0 < value < math.inf
+    ):
+        raise ValueError(
+            f"ContrastNormalization: got {name}={value!r}, expected a finite number above 0; the default will do"
+        )
+    return float(value)

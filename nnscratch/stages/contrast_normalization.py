@@ -1,0 +1,47 @@
+"""Contrast normalisation in buffers that stay: the layer's own arithmetic, without a new array for each batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnscratch.kernels.memory import Buffers
+from nnscratch.kernels.normalization import normalize_backward
+from nnscratch.layers import ContrastNormalization
+from nnscratch.layers.base import check_gradient, take
+from nnscratch.stages.base import Stage
+
+
+class ContrastNormalizationStage(Stage):
+    """y = spread * (x - m) / max(std, floor), picture by picture.
+
+    Shapes
+        x, y, dx, dy : (N, ...)
+    """
+
+    checks_finite = True
+    needs_y = False  # backward reads x, and the moments of each picture: the next stage may put its dx where y was
+
+    def __init__(self, layer: ContrastNormalization) -> None:
+        self.layer = layer
+        self.layers = [layer]
+        self.buffers = Buffers()
+
+    def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
+        self.layer.check(x)
+        use = "training" if training else "inference"  # a look at other rows must not disturb a step under way
+        y = self.buffers.get(f"{use} y", x.shape, x.dtype)
+        moments = self.buffers.get(f"{use} moments", (len(x), 2), np.float64)
+        self.layer.normalize(x, y, moments)
+        if training:
+            self.kept = x, moments
+        return y
+
+    def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
+        layer = self.layer
+        x, moments = take(self, "kept", layer)
+        check_gradient(layer, dy, x.shape, x.dtype)
+        if not input_gradient:
+            return None
+        dx = self.buffers.get("dx", x.shape, x.dtype)
+        normalize_backward(x, dy, moments, layer.spread, layer.floor, dx)
+        return dx
