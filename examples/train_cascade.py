@@ -1,29 +1,27 @@
 """Trains a cascade to find 15 points in pictures of faces.
 
-One network finds all points; then, for each, a small network corrects it from
-close by. Of a --time-limit, the first gets 40 %, the others share the rest.
+One network finds all points in the picture; then, for each, others correct it
+from close by. A left point and its counterpart on the right share theirs.
 
-On faces that it draws:  python examples/train_cascade.py
-On Kaggle's:             python examples/train_cascade.py --data training.zip
+On faces that it draws:    python examples/train_cascade.py
+On Kaggle's:               python examples/train_cascade.py --data training.zip
+As well as in 30 minutes:  the same with --recipe best --time-limit 30
 """
 
-from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 from train_cnn import NETWORKS
 
 import nnscratch as nn
-from nnscratch.keypoints import command_line, runs
-from nnscratch.keypoints.cascade import Cascade, crop_rmse_px, crops_of_point, training_crops
-from nnscratch.keypoints.data import POINTS, to_points
-from nnscratch.keypoints.metrics import RMSE_PX, rmse_per_point
+from nnscratch.keypoints import cascade_training, command_line, recipes, runs
+from nnscratch.keypoints.cascade import Cascade
+from nnscratch.keypoints.metrics import RMSE_PX, mean_face
 from nnscratch.keypoints.networks import start_from_mean_face
-from nnscratch.training import INTERRUPTED
-
-SIDE = 32  # pixels of a crop: several times level 1's error, so that the point is inside
+from nnscratch.keypoints.regions import Region, symmetrical
 
 
-def level_2(rng: np.random.Generator) -> nn.Sequential:
+def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
     """32 x 32 pixels around a point -> where in them it is."""
     return nn.Sequential(
         nn.Conv2D(1, 8, 5, rng=rng),  # 28 x 28 x 8
@@ -35,62 +33,76 @@ def level_2(rng: np.random.Generator) -> nn.Sequential:
         nn.Flatten(),
         nn.Dense(6 * 6 * 16, 64, rng=rng),
         nn.ReLU(),
-        nn.Dense(64, 2, rng=rng),  # x and y
+        nn.Dense(64, 2 * len(region.points), rng=rng),  # x and y
     )
+
+
+def deep_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
+    """48 x 48 pixels around a point -> where in them it is, for --recipe best."""
+
+    def stage(c_in: int, c_out: int) -> list[nn.Layer]:
+        convolution = nn.Conv2D(c_in, c_out, 3, padding=1, weight_init="he_normal", rng=rng)
+        return [convolution, nn.ReLU(), nn.MaxPool2D(2)]
+
+    return nn.Sequential(
+        nn.ContrastNormalization(),
+        *stage(1, 16),  # 24 x 24 x 16
+        *stage(16, 32),  # 12 x 12 x 32
+        *stage(32, 64),  # 6 x 6 x 64
+        nn.Flatten(),
+        nn.Dense(6 * 6 * 64, 256, weight_init="he_normal", rng=rng),
+        nn.ReLU(),
+        nn.Dropout(0.3, rng=rng),
+        nn.Dense(256, 2 * len(region.points), rng=rng),  # x and y
+    )
+
+
+LEVEL_2 = {"small": small_level_2, "deep": deep_level_2}
 
 
 def main() -> None:
-    parser = command_line.training_parser(__doc__, out="runs/cascade", epochs=20, networks=NETWORKS)
-    command_line.add_number(parser, "--level-2-epochs", default=6, help="epochs of each network of level 2")
+    parser = command_line.training_parser(__doc__, out="runs/cascade", recipes=recipes.CASCADE, networks=NETWORKS)
+    command_line.add_number(parser, "--level-2-epochs", help="epochs of each network of level 2")
     task = command_line.start(parser)
-    arguments, train, validation = task.arguments, task.train, task.validation
-    rng = np.random.default_rng(arguments.seed)
-
-    level_1 = NETWORKS[arguments.network](rng=rng)
-    start_from_mean_face(level_1, train.points)
-    level_1_trainer = trainer(level_1, RMSE_PX, arguments)
-    history = level_1_trainer.fit(
-        train.x,
-        train.y,
-        validation=(validation.x, validation.y),
-        epochs=arguments.epochs,
-        time_limit=task.seconds_left(share=0.4),
+    arguments = task.arguments
+    recipe = recipes.CASCADE[arguments.recipe]
+    first = task.adjusted(recipe.level_1).for_faces(task.train)
+    second = replace(
+        recipe.level_2,
+        epochs=arguments.level_2_epochs or recipe.level_2.epochs,
+        batch_size=arguments.batch_size or recipe.level_2.batch_size,
     )
+
+    network = NETWORKS[first.network](rng=np.random.default_rng(arguments.seed))
+    start_from_mean_face(network, task.train.points)
+    trainer = first.trainer(network, seed=arguments.seed, metric=RMSE_PX)
+    history = trainer.fit(
+        task.train.x,
+        task.train.y,
+        validation=(task.validation.x, task.validation.y),
+        epochs=first.epochs,
+        time_limit=task.seconds_left(share=recipe.share),
+    )
+    cascade = Cascade(network, symmetrical(mean_face(task.train.points)))
+    held_out = cascade_training.HeldOut.of(cascade, task.validation)
     histories = {"": history}
-    found = to_points(level_1.predict(validation.x))
-    spread = rmse_per_point(found, validation.points)
-
-    networks = {}
-    points = [point for point in POINTS if np.isfinite(spread[point])]  # those with a label in the validation faces
-    for k, point in enumerate(points):
-        if history.stopped == INTERRUPTED:
-            break  # Ctrl-C ends the whole training, and what there is so far is written
-        network = level_2(rng)
-        x, y = training_crops(train, point, spread[point], side=SIDE, copies=2, rng=rng)
-        history = trainer(network, crop_rmse_px(SIDE), arguments).fit(
-            x,
-            y,
-            validation=crops_of_point(validation, point, found[:, POINTS.index(point)], SIDE),
-            epochs=arguments.level_2_epochs,
-            time_limit=task.seconds_left(share=1 / (len(points) - k)),
+    if history.stopped != nn.training.INTERRUPTED:
+        level_2 = cascade_training.train_level(
+            cascade,
+            recipe.regions,
+            LEVEL_2[second.network],
+            second,
+            task.train,
+            held_out,
+            rotation=recipe.rotation,
+            scale=recipe.scale,
+            seed=arguments.seed,
+            seconds=task.seconds_left(),
         )
-        if not history.best:
-            continue  # stopped before its first epoch was over: this point keeps level 1's answer
-        networks[point], histories[f"{point}_"] = network, history
-        print(f"{point:26s}{spread[point]:6.2f} px by level 1 -> {history.best['rmse_px']:5.2f} px", flush=True)
-    runs.finish(task, Cascade(level_1, networks, SIDE), histories, level_1_trainer.optimizer)
-
-
-def trainer(network: nn.Sequential, metric: nn.Metric, arguments: Namespace) -> nn.Trainer:
-    return nn.Trainer(
-        network,
-        nn.MSELoss(),
-        nn.Adam(network),
-        batch_size=arguments.batch_size,
-        lr=nn.schedules.cosine(0.002, 0.0, warmup=0.05),
-        seed=arguments.seed,
-        metric=metric,
-    )
+        cascade, held_out = level_2.cascade, level_2.held_out
+        histories |= {f"{region}_": each for region, each in level_2.histories.items()}
+        print(held_out.gains(), flush=True)
+    runs.finish(task, cascade, histories, trainer.optimizer, predicted=held_out.answers[-1])
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nnscratch.progress import Clock
 
 INTERRUPTED = "interrupted by the user"
+DIVERGED = "diverged"  # what `diverged` says begins with it
 
 
 def reason_to_stop(
@@ -43,7 +44,7 @@ def diverged(epoch: int, lr: float) -> str:
     >>> diverged(3, 10.0)
     'diverged: the loss is not finite at epoch 3; lower the learning rate, which was 10'
     """
-    return f"diverged: the loss is not finite at epoch {epoch}; lower the learning rate, which was {lr:g}"
+    return f"{DIVERGED}: the loss is not finite at epoch {epoch}; lower the learning rate, which was {lr:g}"
 
 
 def _duration(seconds: float) -> str:

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
+import nnscratch as nn
+from nnscratch.averaging import WeightAverage
+from nnscratch.batches import Batches
+from nnscratch.keypoints import recipes
+from nnscratch.keypoints.augmentation import Augmentation
+from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.mirror import LabelOffsets
+from nnscratch.prefetch import Augment, AugmentedBatches
+
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if path.name != "machine.py")
+PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in ("machine.py", "torch_twin.py"))
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -24,14 +37,18 @@ def test_help(program: str) -> None:
     assert "--json" in done.stdout
 
 
-@pytest.fixture
-def machine() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("machine", FOLDER / "machine.py")
+def load(name: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     assert specification
     assert specification.loader
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def machine() -> ModuleType:
+    return load("machine")
 
 
 def test_works_take_turns_after_a_warm_up(machine: ModuleType) -> None:
@@ -44,3 +61,142 @@ def test_works_take_turns_after_a_warm_up(machine: ModuleType) -> None:
 def test_the_ratio_is_taken_pair_by_pair(machine: ModuleType) -> None:
     # The machine was three times slower in the second round; each pair still says 2.
     assert machine.ratio([2.0, 6.0, 2.0], [1.0, 3.0, 1.0]) == 2.0
+
+
+@pytest.fixture
+def twin() -> ModuleType:
+    pytest.importorskip("torch")
+    return load("torch_twin")
+
+
+@pytest.fixture(scope="module")
+def faces() -> Faces:
+    return generate_faces(20, seed=0)
+
+
+def trainer(augment: Augment | None = None, dropout: float | None = None) -> nn.Trainer:
+    """What the examples' best recipe makes, in steps of 8."""
+    recipe = recipes.CNN["best"]
+    networks = runpy.run_path(str(FOLDER.parent / "examples" / "train_cnn.py"))["NETWORKS"]
+    network = networks[recipe.network](rng=np.random.default_rng(0))
+    for layer in network.layers:
+        if isinstance(layer, nn.Dropout) and dropout is not None:
+            layer.p = dropout
+    made = recipe.trainer(network, seed=0, progress=False)
+    made.batch_size, made.augment = 8, augment
+    return made
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "contiguous_format"])
+def test_pytorch_has_the_same_network(twin: ModuleType, faces: Faces, layout: str) -> None:
+    ours = trainer()
+    theirs = twin.Training(ours, layout, background=False)
+    np.testing.assert_allclose(theirs.predict(twin.pictures(faces.x)), ours.model.predict(faces.x), atol=1e-4)
+
+
+def test_pytorch_has_the_same_loss_and_gradients(twin: ModuleType, faces: Faces) -> None:
+    ours = trainer(dropout=0.0)
+    theirs = twin.Training(ours, "channels_last", background=False)
+    x, target, known = theirs._batch(twin.pictures(faces.x), faces.y, np.arange(len(faces)))
+    loss = twin.masked_mse(theirs.network(x), target, known)
+    loss.backward()
+    assert np.isnan(faces.y).any()  # else the labels that are missing would not be tried
+    own_loss = nn.MSELoss()
+    assert own_loss.forward(ours.model.forward(faces.x, training=True), faces.y) == pytest.approx(loss.item(), rel=1e-5)
+    ours.model.backward(own_loss.backward())
+    biases = [layer.grads["bias"] for layer in ours.model.layers if "bias" in layer.grads]
+    others = [w.grad.numpy() for name, w in theirs.network.named_parameters() if name.endswith("bias")]
+    assert len(biases) > 2
+    for bias, other in zip(biases, others, strict=True):
+        # Where two pixels under a maximum are nearly equal, rounding decides which of them gets the gradient.
+        np.testing.assert_allclose(other, bias, atol=1e-3 * np.abs(bias).max())
+
+
+def test_pytorch_without_a_label_has_no_loss(twin: ModuleType) -> None:
+    import torch
+
+    assert twin.masked_mse(torch.ones(2, 30), torch.zeros(2, 30), torch.zeros(2, 30)).item() == 0
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("bent", [{}, {"stretch": 0.1, "bend": 1.5, "contrast": 0.3, "brightness": 0.1}])
+def test_pytorch_sees_the_same_pictures_and_labels(
+    twin: ModuleType, faces: Faces, bent: dict[str, float], background: bool
+) -> None:
+    offsets = LabelOffsets({2**15 - 1: 1.5}, other=-0.5)
+    augmentation = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=9, offsets=offsets, **bent)
+    theirs = twin.Training(trainer(augmentation), "channels_last", background)
+    batches = AugmentedBatches(Batches(faces.x, faces.y, 8), augmentation).shuffled(np.random.default_rng(0))
+    sizes = []
+    for (x, y), (other, target, known) in zip(batches, theirs._batches(twin.pictures(faces.x), faces.y), strict=True):
+        np.testing.assert_allclose(other.numpy()[:, 0], x[..., 0], atol=1e-4)
+        np.testing.assert_array_equal(known.numpy() == 1, np.isfinite(y))
+        np.testing.assert_allclose(target.numpy(), np.nan_to_num(y), atol=1e-6)
+        sizes.append(len(x))
+    assert sizes == [8, 8, 4]
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation(noise=0.1), Augmentation(blank=8)])
+def test_pytorch_does_not_leave_out_what_it_cannot_do(
+    twin: ModuleType, faces: Faces, augmentation: Augmentation
+) -> None:
+    with pytest.raises(ValueError, match="without noise and blank"):
+        twin.augmented(augmentation, twin.pictures(faces.x), faces.y, np.random.default_rng(0))
+
+
+def test_pytorch_averages_the_same_weights(twin: ModuleType) -> None:
+    import torch
+
+    model = nn.Sequential(nn.Flatten(), nn.Dense(96 * 96, 2, rng=0))
+    ours, network = WeightAverage(model, 0.5), twin.twin(model)
+    theirs = twin.Average(network, 0.5)
+    for step in range(12):  # (1 + n) / (10 + n) grows above 0.5 at n = 8
+        model.layers[1].params["weight"] += step
+        with torch.no_grad():
+            network[1].weight += step
+        ours.update()
+        theirs.update()
+    np.testing.assert_allclose(theirs.network[1].weight.numpy().T, ours.parameters[0], rtol=1e-5)
+    assert ours.parameters[0].max() < model.layers[1].params["weight"].min()  # else nothing was averaged
+
+
+def test_pytorch_takes_the_steps_of_the_schedule(twin: ModuleType, faces: Faces) -> None:
+    ours = trainer()
+    theirs = twin.Training(ours, "channels_last", background=False)
+    theirs.epoch(twin.pictures(faces.x), faces.y, total_images=2 * len(faces))
+    assert ours.lr is not None
+    assert {group["lr"] for group in theirs.optimizer.param_groups} == {ours.lr(16 / 40)}
+    assert [group["weight_decay"] for group in theirs.optimizer.param_groups] == [ours.optimizer.weight_decay, 0]
+    assert theirs.average.updates == 3
+
+
+def test_without_dropout_both_learn_the_same(twin: ModuleType, faces: Faces) -> None:
+    augmentation = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1)
+    ours, x = trainer(augmentation, dropout=0.0), twin.pictures(faces.x)
+    before = ours.model.predict(faces.x)
+    theirs = twin.Training(trainer(augmentation, dropout=0.0), "channels_last", background=False)
+    for _ in range(3):
+        theirs.epoch(x, faces.y, total_images=3 * len(faces))
+    validation = (faces.x, faces.y)
+    ours.fit(faces.x, faces.y, epochs=3, validation=validation, keep_best=False)  # leaves the averaged weights
+    after = ours.model.predict(faces.x)
+    np.testing.assert_allclose(theirs.predict(x), after, atol=0.01 * np.abs(after - before).max())
+
+
+def test_the_time_to_an_error(tmp_path: Path) -> None:
+    json_file = tmp_path / "figures.json"
+    options = ["--faces", "30", "--epochs", "2", "--target", "50", "--threads", "1", "--curve"]
+    options += ["--json", str(json_file)]
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}
+    command = [sys.executable, "-W", "error", str(FOLDER / "time_to_error.py"), *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    figures = json.loads(json_file.read_text())
+    libraries = ["nnscratch"] + ["PyTorch"] * bool(importlib.util.find_spec("torch"))
+    assert [row["library"] for row in figures["rows"]] == libraries
+    for row in figures["rows"]:
+        assert (row["epoch"], row["stopped"], len(row["curve"])) == (1, "target reached", 1)
+        assert 0 < row["seconds"] < row["with_all"]
+        assert row["faces"] == [26, 4]
+    assert ("seconds" in figures["ratios"]) == (len(libraries) == 2)

@@ -43,6 +43,9 @@ TRAINING = {
     "cnn, report-large": ["train_cnn.py", "--epochs", 1, "--network", "report-large"],
     "cnn, kfkd, out of time": ["train_cnn.py", "--epochs", 500, "--network", "kfkd", "--time-limit", 0.05],
     "cascade": ["train_cascade.py", "--epochs", 1, "--level-2-epochs", 1],
+    "mlp, best": ["train_mlp.py", "--epochs", 2, "--recipe", "best"],
+    "cnn, best": ["train_cnn.py", "--epochs", 1, "--recipe", "best"],
+    "cascade, best": ["train_cascade.py", "--epochs", 1, "--level-2-epochs", 1, "--recipe", "best"],
 }
 
 
@@ -58,7 +61,7 @@ def test_train_and_predict(run: Run, arguments: list[object], folder: Path, tmp_
     assert metrics["ratio"] == metrics["rmse_px"] / metrics["mean_face_rmse_px"] > 0
     assert {"per_point", "epochs", "seconds", "images_per_second", "config"} <= set(metrics)
     for file in metrics["files"]:
-        assert (out / file).stat().st_size > 50
+        assert (out / file).stat().st_size > 10
     if "--time-limit" in arguments:
         assert "time limit" in done.stdout
         assert metrics["seconds"] < 60
@@ -76,6 +79,45 @@ def test_train_and_predict(run: Run, arguments: list[object], folder: Path, tmp_
     assert lines[0] == "RowId,Location"
     values = np.array([float(line.split(",")[1]) for line in lines[1:]])
     np.testing.assert_allclose(values, np.clip(points[[0, 11]].ravel(), 0, 95), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "written"),
+    [
+        ("train_mlp.py", [], "test.csv"),
+        ("train_cascade.py", ["--level-2-epochs", 1, "--lookup", "lookup.csv"], "submission.csv"),
+    ],
+)
+def test_points_of_a_test_file_are_those_of_predict(
+    run: Run, script: str, arguments: list[object], written: str, folder: Path, tmp_path: Path
+) -> None:
+    """All of them, or those of a lookup table: the training script writes them itself."""
+    given = [folder / each if each == "lookup.csv" else each for each in arguments]
+    out, test = tmp_path / "run", folder / "test.zip"
+    run(script, "--epochs", 1, "--data", folder / "training.csv", "--out", out, "--test", test, *given)
+    run("predict.py", "--model", out, "--data", test, "--out", tmp_path / "predicted.csv", *given[2:])
+    assert (out / written).read_bytes() == (tmp_path / "predicted.csv").read_bytes()
+    assert {"test.csv", "submission.csv"} & set(json.loads((out / "metrics.json").read_text())["files"]) == {written}
+
+
+def test_a_lookup_table_needs_test_faces(run: Run, folder: Path, tmp_path: Path) -> None:
+    done = run("train_cnn.py", "--data", folder / "training.csv", "--out", tmp_path / "run",
+               "--lookup", folder / "lookup.csv", expect=2)  # fmt: skip
+    assert done.stderr.count("\n") == 1
+    assert "--test" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cascade_says_what_its_second_level_brought(run: Run, folder: Path, tmp_path: Path) -> None:
+    done = run("train_cascade.py", "--epochs", 1, "--level-2-epochs", 1, "--data", folder / "training.csv",
+               "--out", tmp_path / "run")  # fmt: skip
+    assert "level 1  level 2" in done.stdout
+    for column in COLUMNS[::2]:
+        assert f"\n{column.removesuffix('_x')} " in done.stdout
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    total = next(line.split() for line in done.stdout.splitlines() if line.startswith("all "))
+    assert metrics["rmse_px"] == pytest.approx(float(total[2]), abs=0.006)  # the cross-validated answers are scored
+    assert len(metrics["stopped"]) == 1 + 9  # the first network, and one for each point or pair
 
 
 def test_the_same_seed_gives_the_same_model(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -191,6 +233,21 @@ def test_help(run: Run, script: str) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+def test_a_table_of_ingredients(run: Run, folder: Path, tmp_path: Path) -> None:
+    """A row for the mean face, and two numbers for each recipe; nothing is written."""
+    done = run("ingredients.py", "--data", folder / "training.csv", "--epochs", 1, "--out", tmp_path / "run")
+    assert done.stderr == ""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
+    assert rows[0][0] == "1 epochs; validation RMSE"
+    assert [row[0] for row in rows[2:4]] == ["mean face", "everything"]
+    for name, *scores in rows[3:]:
+        assert len(scores) == 2, name
+        assert all(0 < float(score.removesuffix(" px")) < 100 for score in scores)
+    assert len(rows) > 10
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_every_example_is_run_here() -> None:
-    elsewhere = {"predict.py", "reproduce_report.py", "ablation.py"}  # the last two have test files of their own
-    assert {arguments[0] for arguments in TRAINING.values()} | elsewhere == set(EXAMPLES)
+    elsewhere = {"reproduce_report.py", "ablation.py"}  # they have test files of their own
+    here = {arguments[0] for arguments in TRAINING.values()} | {"predict.py", "ingredients.py"}
+    assert here | elsewhere == set(EXAMPLES)

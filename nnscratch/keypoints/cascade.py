@@ -1,10 +1,12 @@
-"""A cascade: one network finds all points roughly, then one small network a point looks at its neighbourhood.
+"""A cascade: one network finds all points in the picture, then others look at parts of the face from close by.
 
-    level 1:  p1 = all points, from the whole picture
-    level 2:  p2[k] = a point seen in the crop of S x S pixels around p1[k], for each point k
+    level 1   p1 = all points, from the picture and its mirror image
+    level 2   for each region: crop it from the picture around p1, upright, and find its points in the crop
+              p2 = what the regions' networks found, weighed against p1 (combination.py)
+    level 3   the same around p2, and so on
 
-A network that sees only the surroundings of a mouth corner has fewer ways to be wrong about it; but it can only find
-what level 1 has put into its crop. So it is trained on crops that miss the point by as much as level 1 does.
+A network that sees only a mouth, always upright and of one size, has fewer ways to be wrong about it than one that sees
+a whole picture. What it cannot see, where the mouth is in the face and the picture, the weighing brings in again.
 
 Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection" (2013).
 """
@@ -12,111 +14,115 @@ Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point D
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from nnscratch import atomic, checkpoints
-from nnscratch.history import Metric
-from nnscratch.keypoints.faces import POINTS, SIDE, Faces, to_network_input, to_points
+from nnscratch.keypoints.alignment import crops
+from nnscratch.keypoints.combination import Combination
+from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
+from nnscratch.keypoints.mirror import both_ways, mirrored
+from nnscratch.keypoints.regions import Region, in_mirror_image
 from nnscratch.model import Sequential
 
 MODEL_FILE = "model.npz"
+_ARRAYS_FILE = "cascade.npz"
+_PICTURES = 512  # at a time, so that memory stays bounded
 
 
-def crop(images: np.ndarray, centres: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Squares of `side` pixels around `centres`; beyond the picture its border goes on.
+@dataclass(frozen=True)
+class Level:
+    """The networks of one level, each with its region, and how their answers are weighed against what was known.
 
-    images  : (N, 96, 96) uint8
-    centres : (N, 2) px, x and y; centres outside the picture are moved to its border
-    Returns the crops, (N, side, side) uint8, and the corners, (N, 2) int64: the x and y of their top left pixels.
-
-    >>> image = np.arange(96 * 96).reshape(1, 96, 96).astype(np.uint8)
-    >>> crops, corners = crop(image, np.array([[10.0, 20.0]]), 4)
-    >>> corners, np.array_equal(crops[0], image[0, 18:22, 8:12])
-    (array([[ 8, 18]]), True)
+    regions     : what each network looks at
+    networks    : from (N, side, side, 1) to (N, 2 G), G being the region's number of points
+    combination : of the answers with those of the level before
     """
-    corners = np.rint(np.clip(centres, 0, SIDE - 1)).astype(np.int64) - side // 2
-    pixels = np.arange(side)
-    columns = np.clip(corners[:, :1] + pixels, 0, SIDE - 1)  # (N, side)
-    rows = np.clip(corners[:, 1:] + pixels, 0, SIDE - 1)
-    return images[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]], corners
+
+    regions: tuple[Region, ...]
+    networks: tuple[Sequential, ...]
+    combination: Combination
+
+    def look(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """(N, 15, 2) px: the mean of what the networks find in pictures and mirror images; `points` where none looks.
+
+        x         : (N, 96, 96, 1) float32 pictures
+        points    : (N, 15, 2) px, where the points are thought to be;  offset : (N,) px, of their labels (mirror.py)
+        reference : (15, 2) px, a symmetrical mean face
+        """
+        total, count = np.zeros(points.shape), np.zeros(len(POINTS))
+        for region, network in zip(self.regions, self.networks, strict=True):
+            affine, mirror_affine = both_places(region, points, offset, reference)
+            size = (region.side, region.side)
+            found = region.found(network.predict(crops(x, affine, size)), affine)
+            in_mirror = region.found(network.predict(crops(x, in_mirror_image(mirror_affine), size)), mirror_affine)
+            for answer in (found, mirrored(in_mirror, offset)):
+                total += np.nan_to_num(answer)
+                count += np.isfinite(answer[:1]).all(axis=(0, 2))
+        return np.where(count[:, np.newaxis] > 0, total / np.maximum(count, 1)[:, np.newaxis], points)
 
 
-def to_crop_targets(points: np.ndarray, corners: np.ndarray, side: int) -> np.ndarray:
-    """(N, 2) float32 targets from points (N, 2) px: -1 at a crop's left or upper edge, 0 in its middle, 1 opposite."""
-    targets: np.ndarray = (points - corners) / (side / 2) - 1
-    return targets.astype(np.float32)
-
-
-def from_crop_targets(y: np.ndarray, corners: np.ndarray, side: int) -> np.ndarray:
-    """(N, 2) float32 px: what `to_crop_targets` made, undone."""
-    points: np.ndarray = (y + 1) * (side / 2) + corners
-    return points.astype(np.float32)
-
-
-def crops_of_point(faces: Faces, point: str, centres: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """x (M, side, side, 1) and y (M, 2) for a level-2 network, from the M faces that have `point`.
-
-    centres : (N, 2) px, where each face is cropped
-    """
-    true = faces.points[:, POINTS.index(point)]
-    labelled = np.isfinite(true).all(axis=1)
-    crops, corners = crop(faces.images[labelled], centres[labelled], side)
-    return to_network_input(crops), to_crop_targets(true[labelled], corners, side)
-
-
-def training_crops(
-    faces: Faces, point: str, spread: float, *, side: int, copies: int, rng: np.random.Generator
+def both_places(
+    region: Region, points: np.ndarray, offset: np.ndarray, reference: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """As `crops_of_point`, around where level 1 might put the point: off by N(0, spread^2) in x and in y.
-
-    spread : level 1's error on faces that it was not trained on, RMSE in px
-    copies : crops a face, each with an error of its own
-    """
-    repeated = faces.select(np.repeat(np.arange(len(faces)), copies))
-    true = repeated.points[:, POINTS.index(point)]
-    return crops_of_point(repeated, point, true + rng.normal(0, spread, true.shape), side)
-
-
-def crop_rmse_px(side: int) -> Metric:
-    """The error in pixels of a level-2 network's (M, 2) outputs, for a Trainer."""
-    return Metric("rmse_px", "px", lambda y, target: side / 2 * float(np.sqrt(np.mean(np.square(y - target)))))
+    """(N, 2, 3) maps, each: where the region lies in the pictures, and in their mirror images."""
+    return region.place(points, reference), region.place(mirrored(points, offset), reference)
 
 
 @dataclass(frozen=True)
 class Cascade:
-    """Level 1 and the level-2 networks, by point; a point without one keeps level 1's answer.
+    """Level 1 and the levels after it; without any, it is its first network.
 
-    level_1 : from (N, 96, 96, 1) to (N, 30)
-    level_2 : point's name -> network from (N, side, side, 1) to (N, 2)
-    side    : of the crops, pixels
+    level_1   : network from (N, 96, 96, 1) to (N, 30)
+    reference : (15, 2) px, a symmetrical mean face, which says what upright is and how large a face is
+    levels    : level 2, level 3, ...
     """
 
     level_1: Sequential
-    level_2: dict[str, Sequential]
-    side: int
+    reference: np.ndarray
+    levels: tuple[Level, ...] = ()
 
     FILE = "cascade.json"
 
     def predict_points(self, images: np.ndarray) -> np.ndarray:
         """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
-        points = to_points(self.level_1.predict(to_network_input(images)))
-        for name, network in self.level_2.items():
-            k = POINTS.index(name)
-            crops, corners = crop(images, points[:, k], self.side)
-            points[:, k] = from_crop_targets(network.predict(to_network_input(crops)), corners, self.side)
-        return points
+        return self.predict_levels(images)[-1].astype(np.float32)
+
+    def predict_levels(self, images: np.ndarray) -> list[np.ndarray]:
+        """What each level answers, the first level first: (N, 15, 2) float64 px from (N, 96, 96) uint8."""
+        starts = range(0, max(1, len(images)), _PICTURES)
+        parts = [self.answers(to_network_input(images[start : start + _PICTURES]))[0] for start in starts]
+        return [np.concatenate(level) for level in zip(*parts, strict=True)]
+
+    def answers(self, x: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """Each level's (N, 15, 2) px, and (N,) px label offsets, from pictures x (N, 96, 96, 1) float32."""
+        y, offset = both_ways(self.level_1, x)
+        answers = [to_points(y).astype(np.float64)]
+        for level in self.levels:
+            found = level.look(x, answers[-1], offset, self.reference)
+            answers.append(level.combination(answers[-1], found))
+        return answers, offset
 
     def save(self, folder: Path) -> list[str]:
-        """Writes every network and `cascade.json` into `folder`, which exists; returns the names of the files."""
+        """Writes every network and the two files that hold the rest into `folder`, which exists; returns the names."""
+        files = [MODEL_FILE]
         checkpoints.save(self.level_1, folder / MODEL_FILE)
-        for name, network in self.level_2.items():
-            checkpoints.save(network, folder / _level_2_file(name))
+        arrays: dict[str, Any] = {"reference": self.reference}
+        for number, level in enumerate(self.levels, 2):
+            for region, network in zip(level.regions, level.networks, strict=True):
+                files.append(_network_file(number, region))
+                checkpoints.save(network, folder / files[-1])
+            arrays |= {f"{number}.{name}": value for name, value in vars(level.combination).items()}
+        with atomic.write(folder / _ARRAYS_FILE) as temporary, temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
+        description = {"levels": [[asdict(region) for region in level.regions] for level in self.levels]}
         with atomic.write(folder / self.FILE) as temporary:
-            temporary.write_text(json.dumps({"side": self.side, "points": list(self.level_2)}, indent=1) + "\n")
-        return [MODEL_FILE, *map(_level_2_file, self.level_2), self.FILE]
+            temporary.write_text(json.dumps(description, indent=1) + "\n")
+        return [*files, _ARRAYS_FILE, self.FILE]
 
     @classmethod
     def load(cls, folder: Path) -> Cascade:
@@ -126,15 +132,24 @@ class Cascade:
             OSError, ValueError : a file is missing or damaged
         """
         try:
-            description = json.loads((folder / cls.FILE).read_text())
-            side, names = int(description["side"]), [str(name) for name in description["points"]]
-        except (ValueError, KeyError, TypeError) as error:
+            description = json.loads((folder / cls.FILE).read_text())["levels"]
+            with (folder / _ARRAYS_FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            levels = tuple(_load_level(folder, number, each, arrays) for number, each in enumerate(description, 2))
+            reference = arrays["reference"]
+        except (ValueError, KeyError, TypeError, EOFError, AttributeError, BadZipFile) as error:
             raise ValueError(
-                f"{folder / cls.FILE}: got a damaged description ({error!r}), expected side and points; train it again"
+                f"{folder / cls.FILE}: got a damaged cascade ({error!r}), expected what a training wrote; train again"
             ) from None
-        level_2 = {name: checkpoints.load(folder / _level_2_file(name)) for name in names}
-        return cls(checkpoints.load(folder / MODEL_FILE), level_2, side)
+        return cls(checkpoints.load(folder / MODEL_FILE), reference, levels)
 
 
-def _level_2_file(point: str) -> str:
-    return f"level_2_{point}.npz"
+def _load_level(folder: Path, number: int, description: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> Level:
+    regions = tuple(Region(**each | {"points": tuple(each["points"])}) for each in description)
+    networks = tuple(checkpoints.load(folder / _network_file(number, region)) for region in regions)
+    weight, bias, is_off, strength = (arrays[f"{number}.{name}"] for name in ("weight", "bias", "is_off", "strength"))
+    return Level(regions, networks, Combination(weight, bias, is_off, float(strength)))
+
+
+def _network_file(number: int, region: Region) -> str:
+    return f"level_{number}_{region.name}.npz"

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +17,8 @@ from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.data import DataError, Faces, load_faces, split_random
 from nnscratch.keypoints.generator import generate_faces
 from nnscratch.keypoints.lookalikes import split_apart
+from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.submission import Lookup, check_images, read_lookup
 
 _GENERATED_FACES = 4000
 
@@ -39,40 +41,55 @@ class Task:
     train      : the faces to learn from
     validation : the faces that the result is judged by; never trained on, nor, in a file, on look-alikes of them
     deadline   : time.perf_counter() at which training should be over; None for no limit
+    test       : faces whose points are wanted; None: there are none
+    lookup     : which of their values are wanted, for Kaggle's submission; None: all
+    began      : time.perf_counter() when the program began
     """
 
     arguments: argparse.Namespace
     train: Faces
     validation: Faces
     deadline: float | None
+    test: Faces | None = None
+    lookup: Lookup | None = None
+    began: float = field(default_factory=time.perf_counter)
 
     def seconds_left(self, share: float = 1.0) -> float | None:
         """`share` of the time that is left, at least a second; None if there is no limit."""
         return None if self.deadline is None else max(1.0, share * (self.deadline - time.perf_counter()))
 
+    def adjusted(self, recipe: Recipe) -> Recipe:
+        """The recipe with what the command line says otherwise."""
+        given = {name: vars(self.arguments)[name] for name in ("network", "epochs", "batch_size")}
+        return replace(recipe, **{name: value for name, value in given.items() if value is not None})
 
-def training_parser(description: str | None, *, out: str, epochs: int, networks: Iterable[str] = ()) -> Parser:
-    """The arguments of every training script; `networks` are the choices of --network, the first being the default."""
+
+def training_parser(description: str | None, *, out: str, recipes: Iterable[str], networks: Iterable[str]) -> Parser:
+    """The arguments of every training script; the first of the recipes is the default."""
     parser = Parser(description)
     add = parser.add_argument
     add("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz; without it, faces are drawn")
     add(
         "--rows", choices=["all", "complete"], default="all", help="rows to use: all (default), or those with 15 points"
     )
-    if choices := list(networks):
-        add("--network", choices=choices, default=choices[0], help=f"(default: {choices[0]})")
-    add_number(parser, "--epochs", default=epochs, help="times to go through the data")
-    add_number(parser, "--batch-size", default=64, help="faces a step")
+    names = list(recipes)
+    add("--recipe", choices=names, default=names[0], help="how to train (default: %(default)s)")
+    add("--network", choices=list(networks), help="(default: the recipe's)")
+    add_number(parser, "--epochs", help="times to go through the data")
+    add_number(parser, "--batch-size", help="faces a step")
     add("--time-limit", type=_minutes, metavar="MINUTES", help="stop training after so long, reading data included")
     add("--seed", type=_seed, default=0, help="the same seed gives the same result (default: %(default)s)")
     add("--threads", type=_whole_number, metavar="N", help="threads to use (default: all cores)")
+    add("--test", metavar="FILE", help="Kaggle's test.csv, .zip or .gz: write its points to DIR/test.csv")
+    add("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv: write DIR/submission.csv in its place")
     add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")
     return parser
 
 
-def add_number(parser: Parser, name: str, *, default: int, help: str) -> None:
-    """Adds an argument that is a whole number from 1 up."""
-    parser.add_argument(name, type=_whole_number, default=default, metavar="N", help=f"{help} (default: %(default)s)")
+def add_number(parser: Parser, name: str, *, help: str, default: int | None = None) -> None:
+    """Adds an argument that is a whole number from 1 up; without a default, it is in place of the recipe's, or None."""
+    shown = "the recipe's" if default is None else "%(default)s"
+    parser.add_argument(name, type=_whole_number, default=default, metavar="N", help=f"{help} (default: {shown})")
 
 
 def start(parser: Parser) -> Task:
@@ -86,6 +103,12 @@ def start(parser: Parser) -> Task:
     arguments = parser.parse_args()
     _check_folder(parser, arguments.out)
     set_threads(arguments.threads)
+    if arguments.lookup and not arguments.test:
+        parser.error("argument --lookup: got it without --test, whose faces it is about; give both")
+    lookup = read_lookup(arguments.lookup) if arguments.lookup else None
+    test = load_faces(arguments.test) if arguments.test else None
+    if lookup is not None and test is not None:
+        check_images(lookup, test.image_ids)
     name = arguments.data or "generated"
     if sys.stderr.isatty():
         print(f"reading {name} ..." if arguments.data else f"drawing {_GENERATED_FACES:,} faces ...", file=sys.stderr)
@@ -96,7 +119,8 @@ def start(parser: Parser) -> Task:
     source = f"{Path(name).name}, {arguments.rows} rows"
     print(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({source})", flush=True)
     limit = arguments.time_limit
-    return Task(arguments, train, validation, None if limit is None else began + 60 * limit)
+    deadline = None if limit is None else began + 60 * limit
+    return Task(arguments, train, validation, deadline, test, lookup, began)
 
 
 def usable_rows(faces: Faces, rows: str, name: str) -> Faces:

@@ -148,9 +148,38 @@ def start_from_mean_face(network: Sequential, points: np.ndarray) -> None:
     >>> network.predict(np.random.default_rng(0).random((1, 96, 96, 1), np.float32))[0, :2]
     array([0.5, 0.5], dtype=float32)
     """
+    start_from_mean(network, to_targets(mean_face(points)[np.newaxis]))
+
+
+def start_from_mean(network: Sequential, y: np.ndarray) -> None:
+    """As `start_from_mean_face`, for targets of any kind: y (N, K), NaN where a label is missing.
+
+    A target that no row has begins with 0.
+    """
+    labelled = np.isfinite(y)
     last = network.layers[-1]
     last.params["weight"][:] = 0
-    last.params["bias"][:] = to_targets(mean_face(points)[np.newaxis])[0]
+    last.params["bias"][:] = np.where(labelled, y, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
+
+
+def centre_on(network: Sequential, x: np.ndarray, y: np.ndarray) -> None:
+    """Takes the mean error of each output on the training rows out of the last layer's bias.
+
+    A network that was trained on changed pictures, such as mirrored ones, is right on the average of those. On the
+    pictures as they are it may be a little to one side.
+
+    network : its last layer is a `Dense` with a bias; changed in place
+    x, y    : (N, ...) and (N, K), NaN where a label is missing
+
+    >>> network = Sequential(Flatten(), Dense(2, 1, weight_init="constant(0)", rng=0))
+    >>> centre_on(network, np.zeros((2, 1, 2), np.float32), np.array([[1], [2]], np.float32))
+    >>> network.layers[-1].params["bias"]
+    array([1.5], dtype=float32)
+    """
+    error = y - network.predict(x)
+    labelled = np.isfinite(error)
+    error = np.where(labelled, error, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
+    network.layers[-1].params["bias"] += error.astype(y.dtype)
 
 
 CNNS: dict[str, Callable[..., Sequential]] = {"report": report_cnn, "report-large": report_large_cnn, "kfkd": kfkd}

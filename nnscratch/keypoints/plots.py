@@ -33,7 +33,9 @@ def learning_curve(
 
     Arguments
         history : columns of equal length, one value an epoch: "epoch", "loss", "validation_loss", "rmse_px" (px, on the
-            validation rows) and, if there is one, "train_rmse_px". NaN and infinite values are left out.
+            validation rows) and, if they are there, "train_rmse_px", and "average_validation_loss" and
+            "average_rmse_px", those of averaged weights, of which the best is marked then. NaN and infinite values are
+            left out.
         path : the file to write, .png
         mean_face_rmse_px : what predicting the mean face scores on the validation rows, px
 
@@ -54,6 +56,9 @@ def learning_curve(
 
     losses.plot(epoch, columns["loss"], color=BLUE, marker=marker, label="training")
     losses.plot(epoch, columns["validation_loss"], color=ORANGE, marker=marker, linestyle="--", label="validation")
+    if "average_validation_loss" in columns:
+        average = columns["average_validation_loss"]
+        losses.plot(epoch, average, color=ORANGE, marker=marker, label="validation, averaged weights")
     if any((columns[name] > 0).any() for name in ("loss", "validation_loss")):
         losses.set_yscale("log")
     losses.set_ylabel("loss (mean squared error)")
@@ -63,6 +68,9 @@ def learning_curve(
     if "train_rmse_px" in columns:
         errors.plot(epoch, columns["train_rmse_px"], color=BLUE, marker=marker, label="training")
     errors.plot(epoch, rmse, color=ORANGE, marker=marker, linestyle="--", label="validation")
+    if "average_rmse_px" in columns:
+        rmse = columns["average_rmse_px"]
+        errors.plot(epoch, rmse, color=ORANGE, marker=marker, label="validation, averaged weights")
     errors.axhline(
         mean_face_rmse_px,
         color=BLACK,
@@ -179,9 +187,8 @@ def _columns(history: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.flo
     missing = [name for name in needed if name not in history]
     if missing:
         raise ValueError(f"history has {', '.join(history)}, expected also {', '.join(missing)}: pass every column")
-    columns = {
-        name: np.array(history[name], dtype=np.float64) for name in (*needed, "train_rmse_px") if name in history
-    }
+    names = (*needed, "train_rmse_px", "average_validation_loss", "average_rmse_px")
+    columns = {name: np.array(history[name], dtype=np.float64) for name in names if name in history}
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1 or not lengths["epoch"]:
         raise ValueError(f"history's columns have lengths {lengths}, expected the same, 1 or more: one value an epoch")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Protocol
 
 import numpy as np
 
-from nnscratch import checkpoints
+from nnscratch import atomic, checkpoints
 from nnscratch.keypoints.cascade import MODEL_FILE, Cascade
 from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.files import DataError
+from nnscratch.keypoints.mirror import both_ways
 from nnscratch.model import Sequential
 
 
@@ -32,20 +34,43 @@ class Predictor(Protocol):
 class SingleNetwork:
     """One network from a whole picture, (N, 96, 96, 1), to all points, (N, 30).
 
+    both_ways : average what it finds in the picture and in its mirror image (mirror.py)
+
     >>> from nnscratch.keypoints import networks
     >>> SingleNetwork(networks.report_mlp(rng=0)).predict_points(np.zeros((2, 96, 96), np.uint8)).shape
     (2, 15, 2)
     """
 
     network: Sequential
+    both_ways: bool = False
+
+    FILE = "network.json"
 
     def predict_points(self, images: np.ndarray) -> np.ndarray:
         """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
-        return to_points(self.network.predict(to_network_input(images)))
+        x = to_network_input(images)
+        return to_points(both_ways(self.network, x)[0] if self.both_ways else self.network.predict(x))
 
     def save(self, folder: Path) -> list[str]:
         checkpoints.save(self.network, folder / MODEL_FILE)
-        return [MODEL_FILE]
+        with atomic.write(folder / self.FILE) as temporary:
+            temporary.write_text(json.dumps({"both_ways": self.both_ways}) + "\n")
+        return [MODEL_FILE, self.FILE]
+
+    @classmethod
+    def load(cls, folder: Path) -> SingleNetwork:
+        """What `save` wrote to `folder`, or a network alone.
+
+        Raises
+            OSError, ValueError : a file is missing or damaged
+        """
+        description = folder / cls.FILE
+        try:
+            settings = json.loads(description.read_text()) if description.exists() else {}
+            ways = bool(settings.get("both_ways", False))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{description}: got a damaged file ({error!r}), expected JSON; train again") from None
+        return cls(checkpoints.load(folder / MODEL_FILE), ways)
 
 
 def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
@@ -60,11 +85,12 @@ def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
             cascade = Cascade.load(folder)
             _check_network(folder, cascade.level_1)
             return cascade
-        network = checkpoints.load(folder / MODEL_FILE)
-        _check_network(folder, network)
-        return SingleNetwork(network)
-    except OSError:
-        came = f"a folder without {MODEL_FILE}" if folder.is_dir() else "no such folder"
+        single = SingleNetwork.load(folder)
+        _check_network(folder, single.network)
+        return single
+    except OSError as error:
+        missing = Path(error.filename or MODEL_FILE).name
+        came = f"a folder without {missing}" if folder.is_dir() else "no such folder"
         fix = "give the --out folder of a training script"
         raise DataError.at(str(folder), came=came, expected="the folder of a finished run", fix=fix) from None
     except ValueError as error:

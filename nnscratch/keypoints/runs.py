@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,25 +20,36 @@ from nnscratch.keypoints import plots
 from nnscratch.keypoints.command_line import Task
 from nnscratch.keypoints.metrics import Score, mean_face, score
 from nnscratch.keypoints.predictors import Predictor
+from nnscratch.keypoints.submission import write_coordinates, write_submission
 from nnscratch.optimizer import Optimizer
 
 METRICS_FILE = "metrics.json"
 
 
 def finish(
-    task: Task, predictor: Predictor, histories: Mapping[str, History], optimizer: Optimizer | None = None
+    task: Task,
+    predictor: Predictor,
+    histories: Mapping[str, History],
+    optimizer: Optimizer | None = None,
+    *,
+    predicted: np.ndarray | None = None,
 ) -> Score:
     """Scores `predictor` on the validation faces beside the mean face, writes the run's folder, and prints both.
 
     histories : beginning of the file's name -> history; the first one's is "", and its curve is drawn
     optimizer : what trained the first network: `python -m nnscratch diagnose` judges its steps
+    predicted : (N, 15, 2) px, what is scored of a predictor that has seen the validation faces in any way, such as its
+        cross-validated answers; None: its answers for them
 
     Raises
         OSError : the folder cannot be written
     """
-    predicted = predictor.predict_points(task.validation.images)
+    if predicted is None:
+        predicted = predictor.predict_points(task.validation.images)
     result = score(predicted, task.validation.points, mean_face(task.train.points))
-    metrics = _metrics(result, histories, _config(task, predictor) | _settings(optimizer))
+    # By the clock: networks may have been trained side by side.
+    seconds = time.perf_counter() - task.began
+    metrics = _metrics(result, histories, seconds, _config(task, predictor) | _settings(optimizer))
     first = next(iter(histories.values()))
     out: Path = task.arguments.out
     out.mkdir(parents=True, exist_ok=True)
@@ -54,10 +66,22 @@ def finish(
             files.append(curve.name)
         plots.face_grid(task.validation, predicted, folder / "faces.png")
         plots.per_point(result, folder / "per_point.png")
-        files += ["faces.png", "per_point.png"]
+        files += ["faces.png", "per_point.png", *_write_test(task, predictor, folder)]
         _move(folder, out, files, metrics | {"files": files})
     _report(result, metrics, first, out, files)
     return result
+
+
+def _write_test(task: Task, predictor: Predictor, folder: Path) -> list[str]:
+    """Writes the points of the test faces, if there are such; returns the file's name."""
+    if task.test is None:
+        return []
+    points = predictor.predict_points(task.test.images)
+    if task.lookup is None:
+        write_coordinates(folder / "test.csv", points, task.test.image_ids)
+        return ["test.csv"]
+    write_submission(folder / "submission.csv", task.lookup, points, task.test.image_ids)
+    return ["submission.csv"]
 
 
 def _config(task: Task, predictor: Predictor) -> dict[str, Any]:
@@ -81,8 +105,7 @@ def _settings(optimizer: Optimizer | None) -> dict[str, Any]:
     return {"optimizer": type(optimizer).__name__.lower(), **{name: getattr(optimizer, name) for name in names}}
 
 
-def _metrics(result: Score, histories: Mapping[str, History], config: dict[str, Any]) -> dict[str, Any]:
-    seconds = sum(history.columns["seconds"][-1] for history in histories.values() if len(history))
+def _metrics(result: Score, histories: Mapping[str, History], seconds: float, config: dict[str, Any]) -> dict[str, Any]:
     images = sum(sum(history.columns["images"]) for history in histories.values())
     return {
         "rmse_px": result.rmse_px,
@@ -92,7 +115,7 @@ def _metrics(result: Score, histories: Mapping[str, History], config: dict[str, 
         "per_point": {name: None if np.isnan(error) else error for name, error in result.per_point.items()},
         "epochs": len(next(iter(histories.values()))),
         "seconds": seconds,
-        "images_per_second": images / seconds if seconds else 0.0,
+        "images_per_second": images / seconds,
         "stopped": {name or "all": history.stopped for name, history in histories.items()},
         "config": config,
     }
@@ -118,6 +141,6 @@ def _files_of_earlier_run(out: Path) -> set[str]:
 
 def _report(result: Score, metrics: dict[str, Any], history: History, out: Path, files: list[str]) -> None:
     minutes, speed = metrics["seconds"] / 60, metrics["images_per_second"]
-    print(f"trained {minutes:.1f} min, {metrics['epochs']} epochs, {speed:,.0f} images/s: {history.stopped}")
+    print(f"{minutes:.1f} min in all, {metrics['epochs']} epochs, {speed:,.0f} images/s: {history.stopped}")
     print(result.verdict())
     print(f"written to {out}/: {METRICS_FILE}, {files[0]} and {len(files) - 1} more")

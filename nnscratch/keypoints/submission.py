@@ -74,6 +74,26 @@ def read_lookup(path: str | os.PathLike[str]) -> Lookup:
     return Lookup(row_ids, image_ids, columns, lines, table.file)
 
 
+def check_images(lookup: Lookup, image_ids: np.ndarray) -> None:
+    """Stops a lookup table that asks for other pictures than `image_ids`, best before there is work to lose.
+
+    Raises
+        DataError : it names them and their lines
+    """
+    found = np.isin(lookup.image_ids, image_ids)
+    missing, first = np.unique(lookup.image_ids[~found], return_index=True)
+    if missing.size:
+        lines = lookup.lines[~found][first]
+        names = [f"{image_id} (line {line})" for image_id, line in zip(missing, lines, strict=True)]
+        raise DataError.at(
+            lookup.file,
+            column="ImageId",
+            came=f"no prediction for image {listed(names, most=10)}",
+            expected="only images of the test file",
+            fix="predict the test file that belongs to this lookup table",
+        )
+
+
 def write_submission(path: str | os.PathLike[str], lookup: Lookup, points: np.ndarray, image_ids: np.ndarray) -> int:
     """Writes the submission, columns RowId,Location, in the lookup's order; returns the number of values.
 
@@ -86,10 +106,9 @@ def write_submission(path: str | os.PathLike[str], lookup: Lookup, points: np.nd
         OSError : the folder is missing or cannot be written
     """
     _check(points, image_ids)
+    check_images(lookup, image_ids)
     order = np.argsort(image_ids)
-    places = np.minimum(np.searchsorted(image_ids, lookup.image_ids, sorter=order), len(image_ids) - 1)
-    rows = order[places]
-    _check_found(lookup, image_ids[rows] == lookup.image_ids)
+    rows = order[np.searchsorted(image_ids, lookup.image_ids, sorter=order)]
     values = points.reshape(len(points), len(COLUMNS))[rows, lookup.columns]
     _check_finite(values, lookup.image_ids, lookup.columns)
     _write(path, {"RowId": lookup.row_ids, "Location": np.clip(values, 0, SIDE - 1)})
@@ -129,20 +148,6 @@ def _unknown_names(file: str, line_of_name: dict[str, int]) -> DataError:
         expected=f"Kaggle's column names, {COLUMNS[0]} to {COLUMNS[-1]}",
         fix="correct the names",
     )
-
-
-def _check_found(lookup: Lookup, found: np.ndarray) -> None:
-    missing, first = np.unique(lookup.image_ids[~found], return_index=True)
-    if missing.size:
-        lines = lookup.lines[~found][first]
-        names = [f"{image_id} (line {line})" for image_id, line in zip(missing, lines, strict=True)]
-        raise DataError.at(
-            lookup.file,
-            column="ImageId",
-            came=f"no prediction for image {listed(names, most=10)}",
-            expected="only images of the test file",
-            fix="predict the test file that belongs to this lookup table",
-        )
 
 
 def _check(points: np.ndarray, image_ids: np.ndarray) -> None:

@@ -16,7 +16,8 @@ import nnscratch as nn
 from nnscratch.diagnosis import Diagnosis, diagnose
 from nnscratch.diagnosis.findings import EXPLAINS, ORDER
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.cascade import training_crops
+from nnscratch.keypoints.experiments.crops import crops_of_point
+from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.generator import generate_faces
 from nnscratch.keypoints.networks import start_from_mean_face
 
@@ -37,13 +38,14 @@ def rows() -> Rows:
 
 
 @functools.cache
-def crops() -> Rows:
-    return training_crops(faces(), "nose_tip", 3.0, side=24, copies=1, rng=np.random.default_rng(0))
+def crops(side: int = 24) -> Rows:
+    """Around noses, off by N(0, 3^2) px."""
+    true = faces().points[:, POINTS.index("nose_tip")]
+    return crops_of_point(faces(), "nose_tip", true + np.random.default_rng(0).normal(0, 3.0, true.shape), side)
 
 
-@functools.cache
 def level_2_crops() -> Rows:
-    return training_crops(faces(), "nose_tip", 3.0, side=50, copies=1, rng=np.random.default_rng(0))
+    return crops(50)
 
 
 def mlp(*, weight: str = "glorot_uniform", bias: str = "constant(0)", dropout: float = 0.0, depth: int = 2) -> Any:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.keypoints import command_line
 from nnscratch.keypoints.data import DataError, Faces, save_faces
 from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.recipes import Recipe
 
 
 @pytest.fixture(autouse=True)
@@ -22,12 +24,15 @@ def _small_and_on_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def start(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> command_line.Task:
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
-    return command_line.start(command_line.training_parser("Trains.", out="runs/x", epochs=3, networks=["a", "b"]))
+    parser = command_line.training_parser("Trains.", out="runs/x", recipes=["plain", "best"], networks=["a", "b"])
+    return command_line.start(parser)
 
 
 def test_defaults(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     task = start(monkeypatch)
-    assert (task.arguments.epochs, task.arguments.network, task.arguments.out) == (3, "a", Path("runs/x"))
+    assert (task.arguments.recipe, task.arguments.out) == ("plain", Path("runs/x"))
+    assert (task.arguments.epochs, task.arguments.network, task.arguments.batch_size) == (None, None, None)
+    assert (task.test, task.lookup) == (None, None)
     assert (len(task.train), len(task.validation)) == (34, 6)
     assert task.seconds_left() is None
     assert capsys.readouterr().out == "faces: 34 to learn from, 6 to validate on (generated, all rows)\n"
@@ -48,6 +53,71 @@ def test_arguments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert left is not None
     assert 0 < left <= 30 - (time.perf_counter() - began) + 1
     assert task.seconds_left(share=0.5) == pytest.approx(left / 2, abs=0.5)
+
+
+def test_a_recipe_is_adjusted_by_what_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = Recipe("a", epochs=30, lr=0.5, batch_size=64, weight_decay=0.1)
+    assert start(monkeypatch, "--recipe", "best").adjusted(recipe) == recipe
+    task = start(monkeypatch, "--network", "b", "--epochs", "2", "--batch-size", "8")
+    assert task.adjusted(recipe) == replace(recipe, network="b", epochs=2, batch_size=8)
+    assert start(monkeypatch, "--epochs", "2").adjusted(recipe) == replace(recipe, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("default", "arguments", "number", "shown"),
+    [
+        (None, [], None, "(default: the recipe's)"),
+        (None, ["--many", "4"], 4, "(default: the recipe's)"),
+        (3, [], 3, "(default: 3)"),
+        (3, ["--many", "4"], 4, "(default: 3)"),
+    ],
+)
+def test_a_number_has_a_default_or_is_the_recipes(
+    default: int | None, arguments: list[str], number: int | None, shown: str
+) -> None:
+    parser = command_line.Parser("Trains.")
+    command_line.add_number(parser, "--many", help="how many", default=default)
+    assert parser.parse_args(arguments).many == number
+    assert f"how many {shown}" in parser.format_help()
+
+
+@pytest.fixture
+def wanted_files(tmp_path: Path) -> Path:
+    """test.csv with the images 1 to 4, and lookup.csv, which asks for one value of image 3."""
+    faces = generate_faces(4, seed=1)
+    save_faces(Faces(faces.images, np.full_like(faces.points, np.nan), np.arange(1, 5)), tmp_path / "test.csv")
+    (tmp_path / "lookup.csv").write_text("RowId,ImageId,FeatureName,Location\n7,3,nose_tip_x,\n")
+    return tmp_path
+
+
+def test_faces_whose_points_are_wanted(monkeypatch: pytest.MonkeyPatch, wanted_files: Path) -> None:
+    given = ["--test", str(wanted_files / "test.csv")]
+    task = start(monkeypatch, *given)
+    assert task.test is not None
+    assert (task.test.image_ids.tolist(), task.lookup) == ([1, 2, 3, 4], None)
+    task = start(monkeypatch, *given, "--lookup", str(wanted_files / "lookup.csv"))
+    assert task.test is not None
+    assert task.lookup is not None
+    assert (len(task.test), task.lookup.row_ids.tolist()) == (4, [7])
+
+
+def test_a_lookup_table_of_other_faces_ends_it_before_the_training(
+    monkeypatch: pytest.MonkeyPatch, wanted_files: Path
+) -> None:
+    (wanted_files / "lookup.csv").write_text("RowId,ImageId,FeatureName,Location\n7,5,nose_tip_x,\n")
+    with pytest.raises(DataError, match=r"lookup.csv, column ImageId: no prediction for image 5 \(line 2\)"):
+        start(monkeypatch, "--test", str(wanted_files / "test.csv"), "--lookup", str(wanted_files / "lookup.csv"))
+
+
+@pytest.mark.parametrize("argument", ["--test", "--lookup"])
+def test_a_file_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wanted_files: Path, argument: str
+) -> None:
+    arguments = {"--test": str(wanted_files / "test.csv"), "--lookup": str(wanted_files / "lookup.csv")}
+    arguments[argument] = str(wanted_files / "nowhere.csv")
+    with pytest.raises(DataError, match=r"nowhere.csv: no such file"):
+        start(monkeypatch, *(part for pair in arguments.items() for part in pair))
+    assert capsys.readouterr().out == ""
 
 
 def test_look_alikes_of_a_file_are_on_one_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -79,6 +149,8 @@ def test_the_seed_decides_the_faces_and_the_split(monkeypatch: pytest.MonkeyPatc
         (["--time-limit", "inf"], "argument --time-limit"),
         (["--network", "c"], "argument --network: invalid choice: 'c'"),
         (["--rows", "some"], "argument --rows"),
+        (["--recipe", "good"], "argument --recipe: invalid choice: 'good'"),
+        (["--lookup", "IdLookupTable.csv"], "argument --lookup: got it without --test, whose faces it is about"),
         (["--unknown"], "unrecognized arguments: --unknown"),
         (["--out", __file__], "expected a folder or a new name"),
         (["--out", f"{__file__}/run"], "expected a folder or a new name"),

@@ -68,6 +68,16 @@ def test_learning_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "pixels" in errors.get_ylabel()
 
 
+def test_the_best_epoch_is_that_of_averaged_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = drawn(monkeypatch)
+    average = {"average_validation_loss": [0.03, 0.01, 0.008, 0.007], "average_rmse_px": [5.0, 3.5, 3.2, 3.0]}
+    plots.learning_curve(HISTORY | average, tmp_path / "curve.png", mean_face_rmse_px=3.96)
+    errors = saved[0].axes[1]  # type: ignore[attr-defined]
+    labels = [text.get_text() for text in errors.get_legend().get_texts()]
+    assert "validation, averaged weights" in labels
+    assert any("best: 3.00 px in epoch 4" in label for label in labels)
+
+
 @pytest.mark.parametrize(
     "history",
     [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnscratch.keypoints.data import COLUMNS, DataError
-from nnscratch.keypoints.submission import Lookup, read_lookup, write_coordinates, write_submission
+from nnscratch.keypoints.submission import Lookup, check_images, read_lookup, write_coordinates, write_submission
 
 HEADER = "RowId,ImageId,FeatureName,Location\n"
 
@@ -101,6 +101,13 @@ def test_images_without_a_prediction_are_named_with_their_lines(tmp_path: Path) 
     with pytest.raises(DataError, match=r"lookup\.csv, column ImageId: .* image 5 \(line 4\), 9 \(line 2\); expected"):
         write_submission(tmp_path / "out.csv", lookup, points_of(2), np.array([1, 2]))
     assert (tmp_path / "out.csv").read_text() == "before"
+
+
+def test_images_that_are_not_there_are_noticed_before_there_are_points(tmp_path: Path) -> None:
+    lookup = lookup_of(tmp_path, "1,9,nose_tip_x,", "2,1,nose_tip_x,")
+    check_images(lookup, np.array([4, 9, 1]))
+    with pytest.raises(DataError, match=r"lookup\.csv, column ImageId: .* image 9 \(line 2\); expected"):
+        check_images(lookup, np.array([4, 1]))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

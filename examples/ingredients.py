@@ -1,0 +1,92 @@
+"""What each ingredient of the best CNN recipe brings: the recipe without it.
+
+Every training has the same epochs, seed, faces and split, with look-alike faces
+all on one side; two differ by an ingredient. Prints a table for the README.
+
+On faces that it draws:  python examples/ingredients.py
+On Kaggle's:             python examples/ingredients.py --data training.zip
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from train_cnn import deep, small
+
+import nnscratch as nn
+from nnscratch.keypoints import command_line, recipes
+from nnscratch.keypoints.augmentation import Augmentation
+from nnscratch.keypoints.data import to_points
+from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
+from nnscratch.keypoints.mirror import both_ways
+from nnscratch.keypoints.networks import start_from_mean_face
+from nnscratch.keypoints.parallel import Job, train_together
+from nnscratch.keypoints.recipes import Recipe
+from nnscratch.model import Sequential
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The recipe, the network and the rows of one training."""
+
+    recipe: Recipe
+    network: Sequential
+    rows: str = "all"
+
+
+def without(network: Sequential, kind: type[nn.Layer]) -> Sequential:
+    return nn.Sequential(*(layer for layer in network.layers if not isinstance(layer, kind)))
+
+
+def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
+    """What is trained, by the words for it; `recipe` knows the label offsets of the faces."""
+    warp = recipe.augment
+    assert isinstance(warp, Augmentation)
+    still = replace(warp, rotation=0, scale=0, shift=0)
+    every = Variant(recipe, deep(np.random.default_rng(seed)))
+
+    def other(**changes: object) -> Variant:
+        return Variant(replace(recipe, **changes), deep(np.random.default_rng(seed)))  # type: ignore[arg-type]
+
+    return {
+        "everything": every,
+        "rows with all 15 points alone": replace(other(), rows="complete"),
+        "no mirror images": other(augment=replace(warp, flip=0)),
+        "mirrored about the picture's middle, not the labels'": other(augment=replace(warp, offsets=None)),
+        "no turns, sizes, shifts": other(augment=still),
+        "no augmentation": other(augment=None),
+        "no averaged weights": other(average=None),
+        "no contrast normalisation": replace(other(), network=without(other().network, nn.ContrastNormalization)),
+        "no dropout": replace(other(), network=without(other().network, nn.Dropout)),
+        "no weight decay": other(weight_decay=0.0),
+        'recipe and network "plain"': Variant(
+            replace(recipes.CNN["plain"], epochs=recipe.epochs), small(np.random.default_rng(seed))
+        ),
+    }
+
+
+def main() -> None:
+    parser = command_line.training_parser(__doc__, out="runs", recipes=["best"], networks=["deep"])
+    task = command_line.start(parser)
+    recipe = task.adjusted(recipes.CNN["best"]).for_faces(task.train)
+    chosen = variants(recipe, task.arguments.seed)
+    rows = {rows: command_line.usable_rows(task.train, rows, "the training faces") for rows in ("all", "complete")}
+    learnt = {name: (faces.x, faces.y) for name, faces in rows.items()}
+    x, y = task.validation.x, task.validation.y
+    jobs: dict[str, Job] = {}
+    for name, variant in chosen.items():
+        start_from_mean_face(variant.network, task.train.points)
+        trainer = variant.recipe.trainer(variant.network, seed=task.arguments.seed, metric=RMSE_PX, progress=False)
+        jobs[name] = trainer, *learnt[variant.rows], (x, y)
+    train_together(jobs, epochs=recipe.epochs, seconds=task.seconds_left(), title="ingredients")
+
+    constant = np.broadcast_to(mean_face(task.train.points), task.validation.points.shape)
+    print(f"| {recipe.epochs} epochs; validation RMSE | one look | and one at the mirror image |\n|---|---|---|")
+    print(f"| mean face | {rmse_px(constant, task.validation.points):.2f} px | |")
+    for name, variant in chosen.items():
+        looks = variant.network.predict(x), both_ways(variant.network, x)[0]
+        scores = [rmse_px(to_points(look), task.validation.points) for look in looks]
+        print(f"| {name} | {scores[0]:.3f} px | {scores[1]:.3f} px |", flush=True)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

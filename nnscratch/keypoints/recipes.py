@@ -1,0 +1,134 @@
+"""Recipes: how the training scripts train, as data. "plain" is quick; "best" is what found points best in a given time.
+
+What each ingredient of the best ones brought is in the README, with the command that measured it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from nnscratch import schedules
+from nnscratch.history import Metric
+from nnscratch.keypoints.augmentation import Augmentation
+from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.mirror import LabelOffsets
+from nnscratch.keypoints.regions import Region, one_a_point
+from nnscratch.losses import MSELoss
+from nnscratch.model import Sequential
+from nnscratch.optimizers import Adam
+from nnscratch.prefetch import Augment
+from nnscratch.training import Trainer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: by Adam, with a learning rate that rises a little, then falls to 0 along a cosine.
+
+    network      : its name in the script
+    epochs       : times to go through the data; with a time limit, at most so many
+    lr           : the highest learning rate
+    warmup       : share of the training in which the learning rate rises
+    batch_size   : rows a step
+    weight_decay : of Adam, decoupled
+    average      : decay of averaged weights; None: the last weights themselves
+    clip_norm    : largest norm of a gradient; None: any
+    augment      : what is done to every batch anew; None: nothing
+    both_ways    : look at pictures and at their mirror images, when points are wanted
+
+    >>> Recipe("small", epochs=30).batch_size
+    64
+    """
+
+    network: str
+    epochs: int
+    lr: float = 0.002
+    warmup: float = 0.05
+    batch_size: int = 64
+    weight_decay: float = 0.0
+    average: float | None = None
+    clip_norm: float | None = None
+    augment: Augment | None = None
+    both_ways: bool = False
+
+    def for_faces(self, faces: Faces) -> Recipe:
+        """The recipe whose flips know how far the labels of these faces lie beside what they name (mirror.py)."""
+        if not isinstance(self.augment, Augmentation) or not self.augment.flip:
+            return self
+        return replace(self, augment=replace(self.augment, offsets=LabelOffsets.of(faces)))
+
+    def trainer(
+        self, network: Sequential, *, seed: int, metric: Metric | None = None, progress: bool | None = None
+    ) -> Trainer:
+        """What trains `network` by this recipe, with a loss over the labelled points."""
+        return Trainer(
+            network,
+            MSELoss(),
+            Adam(network, lr=self.lr, weight_decay=self.weight_decay),
+            batch_size=self.batch_size,
+            lr=schedules.cosine(self.lr, 0.0, warmup=self.warmup),
+            seed=seed,
+            metric=metric,
+            progress=progress,
+            augment=self.augment,
+            average=self.average,
+            clip_norm=self.clip_norm,
+        )
+
+
+@dataclass(frozen=True)
+class CascadeRecipe:
+    """How a cascade is trained.
+
+    level_1  : of its first network
+    level_2  : of each network of its second level
+    share    : of a time limit, that goes into level 1
+    regions  : what the networks of level 2 look at
+    rotation : degrees, and scale : a share; how much crops are turned and resized beyond what level 1's errors do
+    """
+
+    level_1: Recipe
+    level_2: Recipe
+    share: float
+    regions: tuple[Region, ...]
+    rotation: float = 8.0
+    scale: float = 0.08
+
+
+_WARP = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
+_EYE = (
+    "left_eye_center",
+    "left_eye_inner_corner",
+    "left_eye_outer_corner",
+    "left_eyebrow_inner_end",
+    "left_eyebrow_outer_end",
+)
+_MOUTH = ("nose_tip", "mouth_left_corner", "mouth_right_corner", "mouth_center_top_lip", "mouth_center_bottom_lip")
+# A network for each point, and one that knows how the points around an eye, or around the mouth, hang together.
+_POINTS_AND_PARTS = (
+    *one_a_point(side=48, width=40),
+    Region("eye", _EYE, side=48, width=40),
+    Region("mouth", _MOUTH, side=48, width=40),
+)
+
+MLP = {
+    "plain": Recipe("plain", epochs=30, lr=0.0005),
+    "best": Recipe("wide", epochs=300, lr=0.001, weight_decay=0.02, average=0.998, augment=_WARP, both_ways=True),
+}
+CNN = {
+    "plain": Recipe("small", epochs=30),
+    "best": Recipe("deep", epochs=100, warmup=0.1, weight_decay=0.001, average=0.998, augment=_WARP, both_ways=True),
+}
+CASCADE = {
+    "plain": CascadeRecipe(
+        level_1=Recipe("small", epochs=20),
+        level_2=Recipe("small", epochs=6),
+        share=0.4,
+        regions=one_a_point(side=32, width=32),
+    ),
+    "best": CascadeRecipe(
+        level_1=replace(CNN["best"], epochs=40),
+        level_2=Recipe("deep", epochs=40, warmup=0.1, weight_decay=0.001, average=0.998),
+        share=0.2,
+        regions=_POINTS_AND_PARTS,
+    ),
+}
