@@ -11,7 +11,11 @@ from nnscratch.history import Metric
 
 
 class Clock:
-    """How far a fit has come: by the images or by the time, whichever is further."""
+    """How far a fit has come: by the images or by the time, whichever is further.
+
+    The first batch compiles kernels. Its seconds are of the limit, but bring the progress no further: a learning rate
+    that should rise in the first minute would else be at its highest before the second step.
+    """
 
     def __init__(self, total_images: int, time_limit: float | None) -> None:
         if time_limit is not None and not 0 < time_limit < math.inf:
@@ -19,7 +23,14 @@ class Clock:
         self.total_images = total_images
         self.time_limit = time_limit
         self.images = 0
+        self.first_batch = 0.0  # seconds until it was done
         self.began = time.perf_counter()
+
+    def count(self, images: int) -> None:
+        """A batch of so many images is done."""
+        if self.images == 0:
+            self.first_batch = self.seconds
+        self.images += images
 
     @property
     def seconds(self) -> float:
@@ -31,7 +42,11 @@ class Clock:
 
     @property
     def progress(self) -> float:
-        time_share = 0.0 if self.time_limit is None else self.seconds / self.time_limit
+        if self.is_up:
+            return 1.0
+        time_share = 0.0
+        if self.time_limit is not None and self.images:
+            time_share = (self.seconds - self.first_batch) / (self.time_limit - self.first_batch)
         return min(1.0, max(self.images / self.total_images, time_share))
 
 

@@ -242,7 +242,7 @@ class Trainer:
                 if average is not None:
                     average.update()
                 images += len(batch_x)
-                clock.images += len(batch_x)
+                clock.count(len(batch_x))
                 seconds = clock.seconds - began
                 bar.show(epoch, total / images, images / seconds, clock)
                 if clock.is_up:

@@ -8,6 +8,7 @@ import math
 import os
 import sys
 import threading
+import time
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -746,3 +747,34 @@ def test_copies_no_more_than_a_batch() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2_000_000
+
+
+class SlowAtFirst(nn.Layer):
+    """Takes 0.4 s for its first batch, as a layer does whose kernels are compiled, and 5 ms for the others."""
+
+    batches = 0
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        time.sleep(0.005 if self.batches else 0.4)
+        self.batches += 1
+        return x
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy
+
+
+def test_a_slow_first_batch_takes_nothing_from_the_schedule() -> None:
+    """With a time limit, the learning rate would else have risen to its highest before the second step."""
+    model = nn.Sequential(SlowAtFirst(), nn.Dense(1, 1, rng=0))
+    x = np.ones((600, 1), np.float32)
+    seen: list[float] = []
+
+    def record(progress: float) -> float:
+        seen.append(progress)
+        return 0.001
+
+    trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.1), batch_size=1, lr=record)
+    history = trainer.fit(x, x, epochs=10, time_limit=0.8)
+    assert seen[1] < 0.1
+    assert max(seen) > 0.9
+    assert 0.8 <= history.columns["seconds"][-1] < 2
