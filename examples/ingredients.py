@@ -8,6 +8,7 @@ On Kaggle's:             python examples/ingredients.py --data training.zip
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from train_cnn import deep, small
@@ -42,13 +43,12 @@ def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
     warp = recipe.augment
     assert isinstance(warp, Augmentation)
     still = replace(warp, rotation=0, scale=0, shift=0)
-    every = Variant(recipe, deep(np.random.default_rng(seed)))
 
-    def other(**changes: object) -> Variant:
-        return Variant(replace(recipe, **changes), deep(np.random.default_rng(seed)))  # type: ignore[arg-type]
+    def other(**changes: Any) -> Variant:
+        return Variant(replace(recipe, **changes), deep(np.random.default_rng(seed)))
 
     return {
-        "everything": every,
+        "everything": other(),
         "rows with all 15 points alone": replace(other(), rows="complete"),
         "no mirror images": other(augment=replace(warp, flip=0)),
         "mirrored about the picture's middle, not the labels'": other(augment=replace(warp, offsets=None)),

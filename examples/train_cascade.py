@@ -11,7 +11,7 @@ As well as in 30 minutes:  the same with --recipe best --time-limit 30
 from dataclasses import replace
 
 import numpy as np
-from train_cnn import NETWORKS
+from train_cnn import NETWORKS, stage
 
 import nnscratch as nn
 from nnscratch.keypoints import cascade_training, command_line, recipes, runs
@@ -39,16 +39,11 @@ def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
 
 def deep_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
     """48 x 48 pixels around a point -> where in them it is, for --recipe best."""
-
-    def stage(c_in: int, c_out: int) -> list[nn.Layer]:
-        convolution = nn.Conv2D(c_in, c_out, 3, padding=1, weight_init="he_normal", rng=rng)
-        return [convolution, nn.ReLU(), nn.MaxPool2D(2)]
-
     return nn.Sequential(
         nn.ContrastNormalization(),
-        *stage(1, 16),  # 24 x 24 x 16
-        *stage(16, 32),  # 12 x 12 x 32
-        *stage(32, 64),  # 6 x 6 x 64
+        *stage(1, 16, rng),  # 24 x 24 x 16
+        *stage(16, 32, rng),  # 12 x 12 x 32
+        *stage(32, 64, rng),  # 6 x 6 x 64
         nn.Flatten(),
         nn.Dense(6 * 6 * 64, 256, weight_init="he_normal", rng=rng),
         nn.ReLU(),

@@ -35,19 +35,20 @@ def small(rng: np.random.Generator) -> nn.Sequential:
     )
 
 
+def stage(c_in: int, c_out: int, rng: np.random.Generator) -> list[nn.Layer]:
+    """H x W x c_in -> H/2 x W/2 x c_out."""
+    convolution = nn.Conv2D(c_in, c_out, 3, padding=1, weight_init="he_normal", rng=rng)
+    return [convolution, nn.ReLU(), nn.MaxPool2D(2)]
+
+
 def deep(rng: np.random.Generator) -> nn.Sequential:
     """The same idea with four times the work, for --recipe best: more maps, and pictures of equal contrast."""
-
-    def stage(c_in: int, c_out: int) -> list[nn.Layer]:
-        convolution = nn.Conv2D(c_in, c_out, 3, padding=1, weight_init="he_normal", rng=rng)
-        return [convolution, nn.ReLU(), nn.MaxPool2D(2)]
-
     return nn.Sequential(
         nn.ContrastNormalization(),
-        *stage(1, 16),  # 48 x 48 x 16
-        *stage(16, 32),  # 24 x 24 x 32
-        *stage(32, 64),  # 12 x 12 x 64
-        *stage(64, 128),  # 6 x 6 x 128
+        *stage(1, 16, rng),  # 48 x 48 x 16
+        *stage(16, 32, rng),  # 24 x 24 x 32
+        *stage(32, 64, rng),  # 12 x 12 x 64
+        *stage(64, 128, rng),  # 6 x 6 x 128
         nn.Flatten(),
         nn.Dense(6 * 6 * 128, 256, weight_init="he_normal", rng=rng),
         nn.ReLU(),
@@ -66,14 +67,15 @@ def main() -> None:
     network = NETWORKS[recipe.network](rng=np.random.default_rng(task.arguments.seed))
     networks.start_from_mean_face(network, task.train.points)
     trainer = recipe.trainer(network, seed=task.arguments.seed, metric=RMSE_PX)
+    x, y = task.train.x, task.train.y
     history = trainer.fit(
-        task.train.x,
-        task.train.y,
+        x,
+        y,
         validation=(task.validation.x, task.validation.y),
         epochs=recipe.epochs,
         time_limit=task.seconds_left(),
     )
-    networks.centre_on(network, task.train.x, task.train.y)
+    networks.centre_on(network, x, y)
     predictor = SingleNetwork(network, both_ways=recipe.both_ways)
     runs.finish(task, predictor, {"": history}, trainer.optimizer)
 

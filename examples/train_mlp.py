@@ -58,14 +58,15 @@ def main() -> None:
     network = NETWORKS[recipe.network](rng=np.random.default_rng(task.arguments.seed))
     networks.start_from_mean_face(network, task.train.points)
     trainer = recipe.trainer(network, seed=task.arguments.seed, metric=RMSE_PX)
+    x, y = task.train.x, task.train.y
     history = trainer.fit(
-        task.train.x,
-        task.train.y,
+        x,
+        y,
         validation=(task.validation.x, task.validation.y),
         epochs=recipe.epochs,
         time_limit=task.seconds_left(),
     )
-    networks.centre_on(network, task.train.x, task.train.y)
+    networks.centre_on(network, x, y)
     predictor = SingleNetwork(network, both_ways=recipe.both_ways)
     runs.finish(task, predictor, {"": history}, trainer.optimizer)
 

@@ -194,7 +194,7 @@ def train_level(
     """
     number = len(cascade.levels) + 2
     x = train.x
-    thought = np.concatenate([cascade.answers(x[i : i + 512])[0][-1] for i in range(0, len(x), 512)])
+    thought = cascade.predict_levels(train.images)[-1]
     y = np.concatenate([train.y, to_targets(np.where(np.isnan(train.points), thought, train.points))], axis=1)
     offsets = LabelOffsets.of(train)
     jobs, networks = {}, {}

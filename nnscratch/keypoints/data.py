@@ -205,11 +205,16 @@ def split_random(faces: Faces, fraction: float, *, seed: int | np.random.Generat
     Raises
         ValueError : `fraction` is not between 0 and 1, or there are fewer than two faces
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"split_random: fraction is {fraction}; expected 0 < fraction < 1; 0.2 keeps a fifth aside")
-    if len(faces) < 2:
-        raise ValueError(f"split_random: {len(faces)} faces; expected at least 2; load more rows")
+    check_split("split_random", faces, fraction)
     count = min(max(round(fraction * len(faces)), 1), len(faces) - 1)
     is_validation = np.zeros(len(faces), bool)
     is_validation[np.random.default_rng(seed).permutation(len(faces))[:count]] = True
     return faces.select(~is_validation), faces.select(is_validation)
+
+
+def check_split(what: str, faces: Faces, fraction: float) -> None:
+    """Raises ValueError unless `faces` can be split by `fraction`; `what` begins the message."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"{what}: fraction is {fraction}; expected 0 < fraction < 1; 0.2 keeps a fifth aside")
+    if len(faces) < 2:
+        raise ValueError(f"{what}: {len(faces)} faces; expected at least 2; load more rows")

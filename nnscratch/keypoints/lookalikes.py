@@ -25,7 +25,7 @@ import numpy as np
 
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.keypoints.alignment import crops, similarity
-from nnscratch.keypoints.data import Faces, split_random
+from nnscratch.keypoints.data import Faces, check_split, split_random
 from nnscratch.keypoints.faces import to_network_input
 from nnscratch.keypoints.metrics import mean_face
 
@@ -133,10 +133,7 @@ def split_apart(faces: Faces, fraction: float, *, seed: int | np.random.Generato
     Raises
         ValueError : `fraction` is not between 0 and 1, or there are fewer than two faces
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"split_apart: fraction is {fraction}; expected 0 < fraction < 1; 0.2 keeps a fifth aside")
-    if len(faces) < 2:
-        raise ValueError(f"split_apart: {len(faces)} faces; expected at least 2; load more rows")
+    check_split("split_apart", faces, fraction)
     group = groups(faces)
     sizes = np.bincount(group)
     if len(sizes) == 1:

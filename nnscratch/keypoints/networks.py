@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from nnscratch.diagnosis.spreads import mean_of
 from nnscratch.keypoints.faces import to_targets
 from nnscratch.keypoints.metrics import mean_face
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
@@ -156,10 +157,9 @@ def start_from_mean(network: Sequential, y: np.ndarray) -> None:
 
     A target that no row has begins with 0.
     """
-    labelled = np.isfinite(y)
     last = network.layers[-1]
     last.params["weight"][:] = 0
-    last.params["bias"][:] = np.where(labelled, y, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
+    last.params["bias"][:] = mean_of(y)
 
 
 def centre_on(network: Sequential, x: np.ndarray, y: np.ndarray) -> None:
@@ -176,10 +176,7 @@ def centre_on(network: Sequential, x: np.ndarray, y: np.ndarray) -> None:
     >>> network.layers[-1].params["bias"]
     array([1.5], dtype=float32)
     """
-    error = y - network.predict(x)
-    labelled = np.isfinite(error)
-    error = np.where(labelled, error, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
-    network.layers[-1].params["bias"] += error.astype(y.dtype)
+    network.layers[-1].params["bias"] += mean_of(y - network.predict(x)).astype(y.dtype)
 
 
 CNNS: dict[str, Callable[..., Sequential]] = {"report": report_cnn, "report-large": report_large_cnn, "kfkd": kfkd}
