@@ -23,7 +23,7 @@ from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.packing import pack
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.vector_conv_pool import CHANNEL_VECTORS, add_row_gradient, add_winners_of_channels
-from nnscratch.kernels.vector_runs import BITS, CHOICES, add_chosen, add_windows
+from nnscratch.kernels.vector_runs import BITS, CHOICES, add_chosen, add_chosen_to_patch, add_windows
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Of the second-level cache, for a block of images; what is sent back to them takes as much in its turn.
@@ -67,7 +67,7 @@ def conv_pool_backward(
     images = max(1, _IMAGE_BYTES // max(1, math.prod(framed) * x.itemsize))
     # Short runs of x are no work for whole vectors: then vectors of output channels, and the zeros of g as well.
     n = VECTOR_BYTES // x.itemsize
-    thin = weight.shape[1] * c_in < 2 * n and c_out % (CHANNEL_VECTORS * n) == 0
+    thin = weight.shape[1] * c_in < 2 * n and c_out % n == 0
     add_weight_gradient = _add_thin_gradient if thin else _add_weight_gradient
     shape = (taps, c_out) if thin else (c_out, taps)
     weight_parts = scratch.get("dweight", (parts, *shape), x.dtype)
@@ -165,16 +165,18 @@ def _add_weight_gradient(
 def _add_thin_gradient(
     x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray
 ) -> None:
-    """As _add_weight_gradient, for an O that is a multiple of a tile's channels;  dweight : (k_h*k_w*C, O)"""
+    """As _add_weight_gradient, for an O that fills vectors;  dweight : (k_h*k_w*C, O)"""
     height, row, pixel = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
     images, h_pooled, w_pooled, c_out = dy.shape
-    k_h, k_w = kernel_size
-    for n in range(images):
+    (k_h, k_w), n = kernel_size, lanes(x)
+    for image in range(images):
         for h in range(h_pooled):
-            for o in range(0, c_out, CHANNEL_VECTORS * lanes(x)):
+            for o in range(0, c_out, CHANNEL_VECTORS * n):
+                vectors = min(CHANNEL_VECTORS, (c_out - o) // n)
                 add_row_gradient(
-                    x, (n * height + 2 * h) * row, row, pixel, dy, argmax, (n * h_pooled + h) * w_pooled * c_out + o,
-                    c_out, w_pooled, k_h, k_w * pixel, dweight, o,
+                    x, (image * height + 2 * h) * row, row, pixel, dy, argmax,
+                    (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, k_h, k_w * pixel,
+                    dweight, o,
                 )  # fmt: skip
 
 
@@ -190,6 +192,8 @@ def _add_input_gradient(
     images, h_pooled, w_pooled, c_out = dy.shape
     k_h, k_w = kernel_size
     corners = (0, pixel, row, row + pixel)
+    # Then the four places' sums fit the registers together, each loaded and stored once instead of up to four times.
+    by_patch = k_h == 3 and k_w == 3 and pixel <= lanes(dx)
     winner_of, winners = argmax.reshape(-1), np.empty(BITS, np.uint8)
     for n in range(images):
         for o in range(0, c_out, BITS):
@@ -200,6 +204,9 @@ def _add_input_gradient(
                     for k in range(uint64(min(BITS, c_out - o))):
                         winners[k] = winner_of[uint64(at) + k]
                     to = (n * height + 2 * h) * row + 2 * w * pixel
+                    if by_patch:
+                        add_chosen_to_patch(dx, to, row, weight, o, pixel, winners, dy, at)
+                        continue
                     for place in range(4):
                         add_chosen(
                             dx, to + corners[place], row, weight, o, k_w * pixel,

@@ -102,35 +102,37 @@ def conv_pool_row(
 @intrinsic(prefer_literal=True)
 def add_row_gradient(
     typing: Typing, x: Typing, x_at: Typing, x_row: Typing, pixel: Typing, dy: Typing, argmax: Typing, at: Typing,
-    channels: Typing, windows: Typing, k_h: Typing, run: Typing, total: Typing, total_at: Typing,
+    channels: Typing, vectors: Typing, windows: Typing, k_h: Typing, run: Typing, total: Typing, total_at: Typing,
 ) -> Typing:  # fmt: skip
     """total[total_at + (i*run + r)*channels + o] += sum over w of
         dy[at + w*channels + o] * x[x_at + 2*w*pixel + a*x_row + b*pixel + i*x_row + r]
 
     for w in 0..windows, (a,b) being the winner's place, argmax[at + w*channels + o] = 2*a + b, no term if it is 4;
-    i in 0..k_h; r in 0..run; o in 0..CHANNEL_VECTORS*lanes. The three places that lost are multiplied too, by zero.
+    i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2. The three places that lost are multiplied
+    too, by zero.
     """
 
     def code(context: Typing, builder: Typing, signature: Typing, arguments: Typing) -> Typing:
-        x_, x_at, x_row, pixel, dy_, argmax_, at, channels, windows, k_h, run, total_, total_at = arguments
+        x_, x_at, x_row, pixel, dy_, argmax_, at, channels, vectors, windows, k_h, run = arguments[:12]
+        total_, total_at = arguments[12:]
         v, gep, byte = Vectors(context, builder, x), builder.gep, ir.IntType(8)
         x0, total0 = v.pointer(x, x_, x_at), v.pointer(total, total_, total_at)
         dy0, argmax0 = v.pointer(dy, dy_, at), v.pointer(argmax, argmax_, at)
         opaque_row, opaque_pixel, step = _opaque(builder, x_row), _opaque(builder, pixel), builder.mul(pixel, INTP(2))
 
-        def tile(rows: int, numbers: int, i: Typing, r: Typing) -> None:
+        def tile(vectors: int, rows: int, numbers: int, i: Typing, r: Typing) -> None:
             taps = [
                 gep(total0, [builder.mul(builder.add(builder.mul(builder.add(i, INTP(k)), run), column), channels)])
                 for k in range(rows)
                 for column in (builder.add(r, INTP(n)) for n in range(numbers))
             ]
-            places = [[gep(tap, [INTP(q * v.lanes)]) for q in range(CHANNEL_VECTORS)] for tap in taps]
+            places = [[gep(tap, [INTP(q * v.lanes)]) for q in range(vectors)] for tap in taps]
             sums = [v.sums([v.load(place) for place in places_]) for places_ in places]
             corner = gep(x0, [builder.add(builder.mul(i, x_row), r)])
             with cgutils.for_range(builder, windows, intp=INTP) as w:
                 index = builder.mul(w.index, channels)
                 gradients = []  # by vector, then place: that of the winner, and zeros
-                for q in range(CHANNEL_VECTORS):
+                for q in range(vectors):
                     here = builder.add(index, INTP(q * v.lanes))
                     gradient, winner = v.load(gep(dy0, [here])), v.load(gep(argmax0, [here]), byte)
                     won = [builder.icmp_unsigned("==", winner, v.splat(byte(place))) for place in range(4)]
@@ -144,7 +146,7 @@ def add_row_gradient(
                             number = v.splat(builder.load(gep(gep(row, [opaque_pixel if b else INTP(0)]), [INTP(n)])))
                             for a in range(2):
                                 if 0 <= line - a < rows:
-                                    for q in range(CHANNEL_VECTORS):
+                                    for q in range(vectors):
                                         place = sums[(line - a) * numbers + n][q]
                                         product = v.add_product(number, gradients[q][2 * a + b], builder.load(place))
                                         builder.store(product, place)
@@ -152,13 +154,18 @@ def add_row_gradient(
                 for place, value in zip(places_, values, strict=True):
                     v.store(builder.load(value), place)
 
-        def tiles_of_rows(rows: int, i: Typing) -> None:
-            each_tile(builder, _NUMBERS_A_TILE, run, lambda numbers, r: tile(rows, numbers, i, r))
+        for n in range(1, CHANNEL_VECTORS + 1):
+            with builder.if_then(builder.icmp_signed("==", vectors, INTP(n))):
 
-        each_tile(builder, _ROWS_A_TILE, k_h, tiles_of_rows)
+                def tiles_of_rows(rows: int, i: Typing, n: int = n) -> None:
+                    each_tile(builder, _NUMBERS_A_TILE, run, lambda numbers, r: tile(n, rows, numbers, i, r))
+
+                each_tile(builder, _ROWS_A_TILE, k_h, tiles_of_rows)
         return context.get_dummy_value()
 
-    return types.void(x, x_at, x_row, pixel, dy, argmax, at, channels, windows, k_h, run, total, total_at), code
+    return types.void(
+        x, x_at, x_row, pixel, dy, argmax, at, channels, vectors, windows, k_h, run, total, total_at
+    ), code
 
 
 @intrinsic(prefer_literal=True)

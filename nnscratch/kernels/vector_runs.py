@@ -14,10 +14,13 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile
+from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile, each_vector
 
-# For two rows of sums or one: the vectors of a row in a tile, the most first. The tile must fit the registers.
-_VECTORS_A_TILE = {2: (8, 4, 1), 1: (8, 1)} if AVX512 else {2: (4, 1), 1: (8, 1)}
+# By the rows of sums in a tile: the vectors of a row in it, the most first. The tile must fit the registers; and the
+# more of a run is in it, the fewer times all the runs are gone through: a 3x3 kernel of 16 channels is one tile of 3x3.
+_VECTORS_A_TILE = (
+    {3: (8, 6, 4, 3, 2, 1), 2: (8, 4, 2, 1), 1: (8, 4, 2, 1)} if AVX512 else {3: (4, 2, 1), 2: (4, 2, 1), 1: (8, 1)}
+)
 BITS = 64  # of a number that says which of up to 64 runs are added
 CHOICES = 8  # places that a run may be taken from, a power of 2
 
@@ -36,7 +39,9 @@ def _add_all(v: Vectors, target: Typing, target_row: Typing, source_row: Typing,
     def tile(v: Vectors, rows: int, vectors: int, row: Typing, start: Typing) -> None:
         def vectors_of(begin: Typing, step: Typing) -> list[Typing]:
             begin = gep(begin, [builder.add(builder.mul(row, step), start)])
-            lines = [begin, gep(begin, [step])][:rows]
+            lines = [begin]
+            while len(lines) < rows:
+                lines.append(gep(lines[-1], [step]))
             return [gep(line, [INTP(k * v.lanes)]) for line in lines for k in range(vectors)]
 
         places = vectors_of(target, target_row)
@@ -113,6 +118,15 @@ def add_windows(
     ), code
 
 
+def _bits_of(builder: Typing, choices: Typing, choice: Typing) -> Typing:
+    """A number whose bit m says whether byte m of BITS is the choice."""
+    many = ir.VectorType(ir.IntType(8), BITS)
+    one = builder.insert_element(ir.Constant(many, ir.Undefined), choice, ir.IntType(32)(0))
+    wanted = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), BITS), [0] * BITS))
+    given = builder.load(builder.bitcast(choices, many.as_pointer()), align=1)
+    return builder.bitcast(builder.icmp_unsigned("==", given, wanted), INTP)
+
+
 @intrinsic(prefer_literal=True)
 def add_chosen(
     typing: Typing, target: Typing, to: Typing, target_row: Typing, source: Typing, first: Typing, source_row: Typing,
@@ -130,11 +144,7 @@ def add_chosen(
         gep = builder.gep
         size = builder.mul(rows, source_row)
         source0, factor0 = v.pointer(source, source_, builder.mul(first, size)), v.pointer(factors, factors_, at)
-        many = ir.VectorType(ir.IntType(8), BITS)
-        one = builder.insert_element(ir.Constant(many, ir.Undefined), choice, ir.IntType(32)(0))
-        wanted = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), BITS), [0] * BITS))
-        pointer = builder.bitcast(v.pointer(choices, choices_, INTP(0)), many.as_pointer())
-        bits = builder.bitcast(builder.icmp_unsigned("==", builder.load(pointer, align=1), wanted), INTP)
+        bits = _bits_of(builder, v.pointer(choices, choices_, INTP(0)), choice)
 
         def each_run(body: Callable[[Typing, Typing], None]) -> None:
             with _each_bit(builder, bits) as m:
@@ -146,3 +156,47 @@ def add_chosen(
     return types.void(
         target, to, target_row, source, first, source_row, choices, choice, factors, at, rows, length
     ), code
+
+
+@intrinsic(prefer_literal=True)
+def add_chosen_to_patch(
+    typing: Typing, target: Typing, to: Typing, target_row: Typing, source: Typing, first: Typing, pixel: Typing,
+    choices: Typing, factors: Typing, at: Typing,
+) -> Typing:  # fmt: skip
+    """add_chosen for each choice of 2x2 places, 3 rows and a length of 3 pixels, all at one go:
+
+    target[to + (a + i)*target_row + (b + j)*pixel + c] += sum over m of
+        factors[at + m] * source[((first + m)*9 + 3*i + j)*pixel + c]
+
+    for those m in 0..BITS with choices[m] == 2*a + b;  a, b in 0..2; i, j in 0..3; c in 0..pixel. The 4x4 pixels that
+    the four places reach stay in registers, a vector of channels at a time.
+    """
+
+    def code(context: Typing, builder: Typing, signature: Typing, arguments: Typing) -> Typing:
+        target_, to, target_row, source_, first, pixel, choices_, factors_, at = arguments
+        whole, gep, mul = Vectors(context, builder, target), builder.gep, builder.mul
+        target0, factor0 = whole.pointer(target, target_, to), whole.pointer(factors, factors_, at)
+        size = mul(pixel, INTP(9))
+        source0, choice0 = whole.pointer(source, source_, mul(first, size)), whole.pointer(choices, choices_, INTP(0))
+        bits = [_bits_of(builder, choice0, ir.IntType(8)(place)) for place in range(4)]
+
+        def channels(v: Vectors, c: Typing) -> None:
+            pixels = [mul(pixel, INTP(n)) for n in range(9)]
+            corner = gep(target0, [c])
+            lines = [gep(corner, [mul(target_row, INTP(i))]) for i in range(4)]
+            places = [gep(line, [pixels[j]]) for line in lines for j in range(4)]
+            sums = v.sums([v.load(place) for place in places])
+            for place in range(4):
+                with _each_bit(builder, bits[place]) as m:
+                    run, scale = gep(source0, [builder.add(mul(m, size), c)]), v.splat(builder.load(gep(factor0, [m])))
+                    for n in range(9):
+                        total = sums[(place // 2 + n // 3) * 4 + place % 2 + n % 3]
+                        product = v.add_product(scale, v.load(gep(run, [pixels[n]])), builder.load(total))
+                        builder.store(product, total)
+            for place, total in zip(places, sums, strict=True):
+                v.store(builder.load(total), place)
+
+        each_vector(whole, target, pixel, channels)
+        return context.get_dummy_value()
+
+    return types.void(target, to, target_row, source, first, pixel, choices, factors, at), code
