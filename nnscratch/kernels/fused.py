@@ -6,16 +6,20 @@
 
 One kernel row of x under a place is a run of k_w*C numbers that lie side by side in memory, so no columns are made (see
 im2col.py): the kernel reads x where it is, sums a few windows in registers and pools them there. A last odd row or
-column of z has no pooling window and is not computed. The way back is in fused_backward.py.
+column of z has no pooling window and is not computed. The way back is in fused_backward.py. A 3x3 kernel with channels
+enough is left to winograd.py, which takes fewer products for the same numbers.
 
 Source: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures" (2018).
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numba import njit
+from collections.abc import Callable
 
+import numpy as np
+from numba import njit, uint64
+
+from nnscratch.kernels import winograd
 from nnscratch.kernels.im2col import Pair, output_size
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks
@@ -25,6 +29,8 @@ from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 SHUT = 4  # argmax of a window whose maximum the ReLU turned into 0: no gradient goes back
 # Multiply-adds that are worth a call and a thread: about a quarter of a millisecond in float32.
 _PRODUCTS_A_BLOCK = 18_000_000
+
+_Block = Callable[[np.ndarray, int, int, np.ndarray, np.ndarray], None]
 
 
 def pooled_size(size: int, kernel_size: int, padding: int = 0) -> int:
@@ -55,28 +61,59 @@ def conv_pool_forward(
         return
     n_images, h_pooled, w_pooled, c_out = y.shape
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
-    group = CHANNEL_VECTORS * VECTOR_BYTES // x.itemsize
-    packed = scratch.get("packed weight", (-(-c_out // group), weight.size // c_out + 1, group), x.dtype)
-    _pack(weight.reshape(-1, c_out), np.zeros(c_out, x.dtype) if bias is None else bias, packed)
-    products_a_row = w_pooled * weight.size * x.itemsize  # for four places, and in terms of float32
+    bias = np.zeros(c_out, x.dtype) if bias is None else bias
+    taps = weight[..., 0].size
+    if winograd.is_faster(weight.shape, y.size // c_out, x.dtype):
+        rows_of, taps = winograd.rows_of(weight, bias, w_pooled, scratch), winograd.products(taps)
+    else:
+        rows_of = _rows_of(weight, bias, scratch)
+    products_a_row = w_pooled * 4 * taps * c_out * x.itemsize // 4  # in terms of float32
     rows_a_block = -(-_PRODUCTS_A_BLOCK // max(1, products_a_row))
+    if rows_a_block > h_pooled:  # whole images: an image in two blocks would be padded twice
+        rows_a_block -= rows_a_block % h_pooled
 
     def block(first: int, stop: int) -> None:
         image, last = first // h_pooled, (stop - 1) // h_pooled + 1
         block_x = x[image:last] if padding == (0, 0) else padded(x[image:last], padding, scratch)
         row = image * h_pooled
-        _conv_pool(block_x, weight.shape[:2], packed, first - row, stop - row, y[image:last], argmax[image:last])
+        rows_of(block_x, first - row, stop - row, y[image:last], argmax[image:last])
 
     in_blocks(block, n_images * h_pooled, rows_a_block)
 
 
 def padded(x: np.ndarray, padding: Pair, scratch: Scratch) -> np.ndarray:
-    """The images between zeros, in this thread's scratch."""
+    """The images, contiguous, between zeros; in this thread's scratch."""
     (n_images, height, width, channels), (p_h, p_w) = x.shape, padding
     framed = scratch.get("x", (n_images, height + 2 * p_h, width + 2 * p_w, channels), x.dtype)
-    framed[:] = 0
-    framed[:, p_h : p_h + height, p_w : p_w + width] = x
+    _frame(x.reshape(n_images, height, -1), p_h, p_w * channels, framed.reshape(*framed.shape[:2], -1))
     return framed
+
+
+@njit(nogil=True, cache=True)
+def _frame(x: np.ndarray, above: int, beside: int, framed: np.ndarray) -> None:
+    """framed[n, above + h, beside + k] = x[n,h,k], 0 elsewhere
+
+    x : (N, H, K);  framed : (N, H + 2*above, K + 2*beside)
+    """
+    images, height, size = x.shape
+    for n in range(images):
+        framed[n, :above] = 0
+        framed[n, above + height :] = 0
+        for h in range(height):
+            source, row = x[n, h], framed[n, above + h]
+            row[:beside] = 0
+            row[beside + size :] = 0
+            for k in range(uint64(size)):
+                row[uint64(beside) + k] = source[k]
+
+
+def _rows_of(weight: np.ndarray, bias: np.ndarray, scratch: Scratch) -> _Block:
+    """What computes pooled rows: a function of (padded x, first row, last row + 1, y, argmax)."""
+    c_out, dtype = weight.shape[3], weight.dtype
+    group = CHANNEL_VECTORS * VECTOR_BYTES // dtype.itemsize
+    packed = scratch.get("packed weight", (-(-c_out // group), weight.size // c_out + 1, group), dtype)
+    _pack(weight.reshape(-1, c_out), bias, packed)
+    return lambda x, first, stop, y, argmax: _conv_pool(x, weight.shape[:2], packed, first, stop, y, argmax)
 
 
 @njit(nogil=True, cache=True)
