@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numba import uint64
 
 
 @numba.njit(nogil=True, cache=True)
@@ -36,18 +37,19 @@ def warp(
     blank  : (N, 4) int64, first row, row behind the last, first column, column behind the last of what becomes 0
     """
     height, width, nodes = y.shape[1], y.shape[2], bend.shape[1]
-    one = np.float32(1)
+    one, right, below = np.float32(1), uint64(1), uint64(x.shape[2])
     columns = np.arange(width).astype(np.float32)
     across = columns * np.float32((nodes - 1) / (width - 1))
     left = np.minimum(across.astype(np.int32), np.int32(nodes - 2))
     across -= left.astype(np.float32)
+    first = np.searchsorted(left, np.arange(nodes))  # column that is right of each node
     down = np.float32((nodes - 1) / (height - 1))
     bend_x, bend_y = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
-    source_x, source_y = np.empty(width, np.float32), np.empty(width, np.float32)
+    places, us, ws = np.empty(width, np.uint64), np.empty(width, np.float32), np.empty(width, np.float32)
     zero, last_x, last_y = np.float32(0), np.float32(x.shape[2] - 1), np.float32(x.shape[1] - 1)
-    last_left, last_upper = np.int32(x.shape[2] - 2), np.int32(x.shape[1] - 2)
+    last_left, last_upper, across_all = np.int32(x.shape[2] - 2), np.int32(x.shape[1] - 2), np.int32(x.shape[2])
     for n in range(len(x)):
-        picture = x[n, :, :, 0]
+        picture = x[n].reshape(-1)
         gain, offset, noise = tone[n, 0], tone[n, 1], tone[n, 2]
         for r in range(height):
             row = np.float32(r)
@@ -60,19 +62,22 @@ def warp(
             start_x = affine[n, 0, 1] * row + affine[n, 0, 2]
             start_y = affine[n, 1, 1] * row + affine[n, 1, 2]
             step_x, step_y = affine[n, 0, 0], affine[n, 1, 0]
-            for c in range(width):
-                g = left[c]
-                sx = step_x * columns[c] + start_x + bend_x[g] + across[c] * (bend_x[g + 1] - bend_x[g])
-                sy = step_y * columns[c] + start_y + bend_y[g] + across[c] * (bend_y[g + 1] - bend_y[g])
-                source_x[c] = min(max(sx, zero), last_x)
-                source_y[c] = min(max(sy, zero), last_y)
-            target = y[n, r, :, 0]
-            for c in range(width):
-                j = min(np.int32(source_x[c]), last_left)
-                i = min(np.int32(source_y[c]), last_upper)
-                u, w = source_x[c] - np.float32(j), source_y[c] - np.float32(i)
-                upper = picture[i, j] + u * (picture[i, j + 1] - picture[i, j])
-                lower = picture[i + 1, j] + u * (picture[i + 1, j + 1] - picture[i + 1, j])
+            # Where to look, first: this loop has no indices that hang on numbers, and so is done in vectors.
+            for g in range(nodes - 1):
+                begin_x, begin_y = bend_x[g], bend_y[g]
+                slope_x, slope_y = bend_x[g + 1] - begin_x, bend_y[g + 1] - begin_y
+                for c in range(uint64(first[g]), uint64(first[g + 1])):
+                    sx = step_x * columns[c] + start_x + begin_x + across[c] * slope_x
+                    sy = step_y * columns[c] + start_y + begin_y + across[c] * slope_y
+                    sx, sy = min(max(sx, zero), last_x), min(max(sy, zero), last_y)
+                    j, i = min(np.int32(sx), last_left), min(np.int32(sy), last_upper)
+                    us[c], ws[c] = sx - np.float32(j), sy - np.float32(i)
+                    places[c] = np.uint64(i * across_all + j)
+            target = y[n, r].reshape(-1)
+            for c in range(uint64(width)):
+                at, u, w = places[c], us[c], ws[c]
+                upper = picture[at] + u * (picture[at + right] - picture[at])
+                lower = picture[at + below] + u * (picture[at + below + right] - picture[at + below])
                 target[c] = gain * (upper + w * (lower - upper)) + offset
             if noise > zero:
                 for c in range(width):
