@@ -14,8 +14,6 @@ Source: Georganas et al., "Anatomy of High-Performance Deep Learning Convolution
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numba import njit, uint64
 
@@ -29,8 +27,6 @@ from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 SHUT = 4  # argmax of a window whose maximum the ReLU turned into 0: no gradient goes back
 # Multiply-adds that are worth a call and a thread: about a quarter of a millisecond in float32.
 _PRODUCTS_A_BLOCK = 18_000_000
-
-_Block = Callable[[np.ndarray, int, int, np.ndarray, np.ndarray], None]
 
 
 def pooled_size(size: int, kernel_size: int, padding: int = 0) -> int:
@@ -64,9 +60,9 @@ def conv_pool_forward(
     bias = np.zeros(c_out, x.dtype) if bias is None else bias
     taps = weight[..., 0].size
     if winograd.is_faster(weight.shape, y.size // c_out, x.dtype):
-        rows_of, taps = winograd.rows_of(weight, bias, w_pooled, scratch), winograd.products(taps)
+        rows, taps = winograd.rows_of(weight, bias, w_pooled, scratch), winograd.PRODUCTS * x.shape[3]
     else:
-        rows_of = _rows_of(weight, bias, scratch)
+        rows = _rows_of(weight, bias, scratch)
     products_a_row = w_pooled * 4 * taps * c_out * x.itemsize // 4  # in terms of float32
     rows_a_block = -(-_PRODUCTS_A_BLOCK // max(1, products_a_row))
     if rows_a_block > h_pooled:  # whole images: an image in two blocks would be padded twice
@@ -76,7 +72,7 @@ def conv_pool_forward(
         image, last = first // h_pooled, (stop - 1) // h_pooled + 1
         block_x = x[image:last] if padding == (0, 0) else padded(x[image:last], padding, scratch)
         row = image * h_pooled
-        rows_of(block_x, first - row, stop - row, y[image:last], argmax[image:last])
+        rows(block_x, first - row, stop - row, y[image:last], argmax[image:last])
 
     in_blocks(block, n_images * h_pooled, rows_a_block)
 
@@ -107,8 +103,8 @@ def _frame(x: np.ndarray, above: int, beside: int, framed: np.ndarray) -> None:
                 row[uint64(beside) + k] = source[k]
 
 
-def _rows_of(weight: np.ndarray, bias: np.ndarray, scratch: Scratch) -> _Block:
-    """What computes pooled rows: a function of (padded x, first row, last row + 1, y, argmax)."""
+def _rows_of(weight: np.ndarray, bias: np.ndarray, scratch: Scratch) -> winograd.Rows:
+    """What computes pooled rows by the sums as they stand."""
     c_out, dtype = weight.shape[3], weight.dtype
     group = CHANNEL_VECTORS * VECTOR_BYTES // dtype.itemsize
     packed = scratch.get("packed weight", (-(-c_out // group), weight.size // c_out + 1, group), dtype)

@@ -106,7 +106,7 @@ def multiply_patches(
 
 
 @intrinsic(prefer_literal=True)
-def pool_products(
+def pool_patches(
     typing: Typing, products: Typing, bias: Typing, b_at: Typing, y: Typing, argmax: Typing, to: Typing,
     channels: Typing, vectors: Typing, windows: Typing, count: Typing,
 ) -> Typing:  # fmt: skip

@@ -41,7 +41,7 @@ from nnscratch.kernels.vector_winograd import (
     PATCH,
     WINDOWS_A_TILE,
     multiply_patches,
-    pool_products,
+    pool_patches,
     transform_patches,
 )
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
@@ -51,8 +51,11 @@ _PATCH_BYTES = 1 << 18
 # From so many windows on, what they save is more than what transforming the weights costs.
 _WINDOWS = 256
 _TILE = WINDOWS_A_TILE[0]
+# Of a window, an input and an output channel, for each of its four places, where fused.py has 9.
+PRODUCTS = PATCH // 4
 
-_Block = Callable[[np.ndarray, int, int, np.ndarray, np.ndarray], None]
+# Computes pooled rows: (padded x, first row, last row + 1, y, argmax)
+Rows = Callable[[np.ndarray, int, int, np.ndarray, np.ndarray], None]
 
 
 def is_faster(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> bool:
@@ -62,13 +65,8 @@ def is_faster(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> b
     return (k_h, k_w) == (3, 3) and channels >= n and c_out > n and windows >= _WINDOWS
 
 
-def products(taps: int) -> int:
-    """Of a window and output channel, for each of its four places, where fused.py has one for each of `taps`."""
-    return taps * PATCH // 36
-
-
-def rows_of(weight: np.ndarray, bias: np.ndarray, w_pooled: int, scratch: Scratch) -> _Block:
-    """What computes pooled rows: a function of (padded x, first row, last row + 1, y, argmax).
+def rows_of(weight: np.ndarray, bias: np.ndarray, w_pooled: int, scratch: Scratch) -> Rows:
+    """What computes pooled rows this way; they count over all images, n*H_p + h.
 
     weight : (3, 3, C, O);  bias : (O,)
     """
@@ -157,7 +155,7 @@ def _conv_pool(
             for w in range(0, total, _TILE):
                 count = min(_TILE, total - w)
                 multiply_patches(patches, w * PATCH * n, step, chunks, transformed, g * terms * size, products, count)
-                pool_products(
+                pool_patches(
                     products, transformed, (g * terms + terms - 1) * size, y, argmax,
                     (begin * w_pooled + w) * c_out + g * size, c_out, vectors, count, channels - (vectors - 1) * n,
                 )  # fmt: skip
