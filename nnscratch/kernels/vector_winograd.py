@@ -10,7 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nnscratch.kernels.vector_pooling import largest_of_four
-from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile
+from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile, each_vector
 
 PATCH = 16  # positions
 CHANNEL_VECTORS = 2  # of output channels in a tile
@@ -39,23 +39,20 @@ def transform_patches(
             """B^T times a column of four."""
             return [sub(four[0], four[2]), add(four[1], four[2]), sub(four[2], four[1]), sub(four[1], four[3])]
 
-        def patch(v: Vectors, chunk: Typing, w: Typing) -> None:
-            corner = gep(x0, [builder.add(builder.mul(builder.mul(w, INTP(2)), pixel), builder.mul(chunk, INTP(n)))])
+        def patch(v: Vectors, c: Typing, w: Typing) -> None:
+            corner = gep(x0, [builder.add(builder.mul(builder.mul(w, INTP(2)), pixel), c)])
             columns = []
             for j in range(4):
                 first = gep(corner, [builder.mul(pixel, INTP(j))])
                 columns.append(combined([v.load(gep(first, [builder.mul(x_row, INTP(i))])) for i in range(4)]))
+            chunk = builder.sdiv(c, INTP(n))
             target = gep(patches0, [builder.add(builder.mul(chunk, step), builder.mul(w, INTP(PATCH * n)))])
             for i in range(4):
                 for j, value in enumerate(combined([columns[j][i] for j in range(4)])):
                     whole.store(value, gep(target, [INTP((4 * i + j) * n)]))
 
-        chunks, rest = builder.sdiv(pixel, INTP(n)), builder.srem(pixel, INTP(n))
         with cgutils.for_range(builder, windows, intp=INTP) as w:
-            with cgutils.for_range(builder, chunks, intp=INTP) as chunk:
-                patch(whole, chunk.index, w.index)
-            with builder.if_then(builder.icmp_signed(">", rest, INTP(0))):
-                patch(Vectors(context, builder, x, rest), chunks, w.index)
+            each_vector(whole, x, pixel, lambda v, c: patch(v, c, w.index))
         return context.get_dummy_value()
 
     return types.void(x, x_at, x_row, pixel, patches, to, step, windows), code

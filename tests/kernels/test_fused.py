@@ -26,7 +26,7 @@ CASES = [
     ((1, 3, 4, 64), 40, (2, 2), (0, 0)),  # runs of several vectors, a last vector of channels that is half empty
     ((1, 4, 3, 7), 70, (3, 2), (0, 0)),  # more channels than a number has bits
     ((1, 3, 3, 2), 2, (3, 3), (0, 0)),  # one place of z: nothing left after pooling
-    ((1, 5, 9, 1), 48, (3, 3), (0, 0)),  # a whole tile of them, and half a one
+    ((1, 5, 9, 1), 48, (3, 3), (0, 0)),  # few taps again; a whole tile of channels and half a one
     ((1, 5, 4, 16), 3, (3, 3), (1, 1)),  # a vector of input channels; two of float64
     ((0, 4, 4, 2), 3, (3, 3), (0, 0)),  # no image at all
 ]
