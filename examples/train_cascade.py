@@ -15,6 +15,7 @@ from train_cnn import NETWORKS, stage
 
 import nnscratch as nn
 from nnscratch.keypoints import cascade_training, command_line, recipes, runs
+from nnscratch.keypoints.answered import Answered
 from nnscratch.keypoints.cascade import Cascade
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face
 from nnscratch.keypoints.networks import start_from_mean_face
@@ -79,7 +80,7 @@ def main() -> None:
         time_limit=task.seconds_left(share=recipe.share),
     )
     cascade = Cascade(network, symmetrical(mean_face(task.train.points)))
-    held_out = cascade_training.HeldOut.of(cascade, task.validation)
+    held_out = Answered.of(cascade, task.validation)
     histories = {"": history}
     if history.stopped != nn.training.INTERRUPTED:
         level_2 = cascade_training.train_level(
@@ -91,6 +92,7 @@ def main() -> None:
             held_out,
             rotation=recipe.rotation,
             scale=recipe.scale,
+            looks=recipe.looks,
             seed=arguments.seed,
             seconds=task.seconds_left(),
         )

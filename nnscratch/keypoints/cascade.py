@@ -2,11 +2,13 @@
 
     level 1   p1 = all points, from the picture and its mirror image
     level 2   for each region: crop it from the picture around p1, upright, and find its points in the crop
-              p2 = what the regions' networks found, weighed against p1 (combination.py)
-    level 3   the same around p2, and so on
+              p = what the regions' networks found, weighed against p1 (combination.py)
+              p2 = the same networks' second look, around p, weighed against p
+    level 3   the same with other networks around p2, and so on
 
 A network that sees only a mouth, always upright and of one size, has fewer ways to be wrong about it than one that sees
-a whole picture. What it cannot see, where the mouth is in the face and the picture, the weighing brings in again.
+a whole picture. What it cannot see, where the mouth is in the face and the picture, the weighing brings in again. And
+the nearer to the middle of the crop a point is, the better it is found: hence the second look.
 
 Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection" (2013).
 """
@@ -23,7 +25,7 @@ import numpy as np
 
 from nnscratch import atomic, checkpoints
 from nnscratch.keypoints.alignment import crops
-from nnscratch.keypoints.combination import Combination
+from nnscratch.keypoints.combination import Combination, Look
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
 from nnscratch.keypoints.mirror import both_ways, mirrored
 from nnscratch.keypoints.regions import Region, in_mirror_image
@@ -31,24 +33,30 @@ from nnscratch.model import Sequential
 
 MODEL_FILE = "model.npz"
 _ARRAYS_FILE = "cascade.npz"
-_PICTURES = 512  # at a time, so that memory stays bounded
+PICTURES = 512  # at a time, so that memory stays bounded
 
 
 @dataclass(frozen=True)
 class Level:
     """The networks of one level, each with its region, and how their answers are weighed against what was known.
 
-    regions     : what each network looks at
-    networks    : from (N, side, side, 1) to (N, 2 G), G being the region's number of points
-    combination : of the answers with those of the level before
+    regions      : what each network looks at
+    networks     : from (N, side, side, 1) to (N, 2 G), G being the region's number of points
+    combinations : of what they find with what was known, one for each look; every look is around the last one's answer
     """
 
     regions: tuple[Region, ...]
     networks: tuple[Sequential, ...]
-    combination: Combination
+    combinations: tuple[Combination, ...]
 
-    def look(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """(N, 15, 2) px: the mean of what the networks find in pictures and mirror images; `points` where none looks.
+    def __call__(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """(N, 15, 2) px, after all looks, from those of the level before; the arguments are those of `look`."""
+        for combination in self.combinations:
+            points = combination(self.look(x, points, offset, reference))
+        return points
+
+    def look(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> Look:
+        """Found is the mean of what the networks find in pictures and mirror images; `points` where none looks.
 
         x         : (N, 96, 96, 1) float32 pictures
         points    : (N, 15, 2) px, where the points are thought to be;  offset : (N,) px, of their labels (mirror.py)
@@ -63,7 +71,8 @@ class Level:
             for answer in (found, mirrored(in_mirror, offset)):
                 total += np.nan_to_num(answer)
                 count += np.isfinite(answer[:1]).all(axis=(0, 2))
-        return np.where(count[:, np.newaxis] > 0, total / np.maximum(count, 1)[:, np.newaxis], points)
+        found = np.where(count[:, np.newaxis] > 0, total / np.maximum(count, 1)[:, np.newaxis], points)
+        return Look(points, found, offset)
 
 
 def both_places(
@@ -94,18 +103,22 @@ class Cascade:
 
     def predict_levels(self, images: np.ndarray) -> list[np.ndarray]:
         """What each level answers, the first level first: (N, 15, 2) float64 px from (N, 96, 96) uint8."""
-        starts = range(0, max(1, len(images)), _PICTURES)
-        parts = [self.answers(to_network_input(images[start : start + _PICTURES]))[0] for start in starts]
+        starts = range(0, max(1, len(images)), PICTURES)
+        parts = [self.answers(to_network_input(images[start : start + PICTURES]))[0] for start in starts]
         return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
     def answers(self, x: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """Each level's (N, 15, 2) px, and (N,) px label offsets, from pictures x (N, 96, 96, 1) float32."""
-        y, offset = both_ways(self.level_1, x)
-        answers = [to_points(y).astype(np.float64)]
-        for level in self.levels:
-            found = level.look(x, answers[-1], offset, self.reference)
-            answers.append(level.combination(answers[-1], found))
-        return answers, offset
+        levels, offsets = [], []
+        for start in range(0, max(1, len(x)), PICTURES):
+            some = x[start : start + PICTURES]
+            y, offset = both_ways(self.level_1, some)
+            answers = [to_points(y).astype(np.float64)]
+            for level in self.levels:
+                answers.append(level(some, answers[-1], offset, self.reference))
+            levels.append(answers)
+            offsets.append(offset)
+        return [np.concatenate(parts) for parts in zip(*levels, strict=True)], np.concatenate(offsets)
 
     def save(self, folder: Path) -> list[str]:
         """Writes every network and the two files that hold the rest into `folder`, which exists; returns the names."""
@@ -116,10 +129,16 @@ class Cascade:
             for region, network in zip(level.regions, level.networks, strict=True):
                 files.append(_network_file(number, region))
                 checkpoints.save(network, folder / files[-1])
-            arrays |= {f"{number}.{name}": value for name, value in vars(level.combination).items()}
+            for look, combination in enumerate(level.combinations):
+                arrays |= {f"{number}.{look}.{name}": value for name, value in vars(combination).items()}
         with atomic.write(folder / _ARRAYS_FILE) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
-        description = {"levels": [[asdict(region) for region in level.regions] for level in self.levels]}
+        description = {
+            "levels": [
+                {"looks": len(level.combinations), "regions": [asdict(region) for region in level.regions]}
+                for level in self.levels
+            ]
+        }
         with atomic.write(folder / self.FILE) as temporary:
             temporary.write_text(json.dumps(description, indent=1) + "\n")
         return [*files, _ARRAYS_FILE, self.FILE]
@@ -144,11 +163,16 @@ class Cascade:
         return cls(checkpoints.load(folder / MODEL_FILE), reference, levels)
 
 
-def _load_level(folder: Path, number: int, description: list[dict[str, Any]], arrays: dict[str, np.ndarray]) -> Level:
-    regions = tuple(Region(**each | {"points": tuple(each["points"])}) for each in description)
+def _load_level(folder: Path, number: int, description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Level:
+    regions = tuple(Region(**each | {"points": tuple(each["points"])}) for each in description["regions"])
     networks = tuple(checkpoints.load(folder / _network_file(number, region)) for region in regions)
-    weight, bias, is_off, strength = (arrays[f"{number}.{name}"] for name in ("weight", "bias", "is_off", "strength"))
-    return Level(regions, networks, Combination(weight, bias, is_off, float(strength)))
+    combinations = []
+    for look in range(description["looks"]):
+        weight, bias, is_off, strength = (
+            arrays[f"{number}.{look}.{name}"] for name in ("weight", "bias", "is_off", "strength")
+        )
+        combinations.append(Combination(weight, bias, is_off, float(strength)))
+    return Level(regions, networks, tuple(combinations))
 
 
 def _network_file(number: int, region: Region) -> str:

@@ -3,7 +3,7 @@
 On the faces that it was trained on, a level looks better than it is. So the next one does not learn from crops around
 its answers there, but around the truth plus an error: one that the level has made on a face that it was not trained on,
 all 15 points of it at once, drawn anew for every face and epoch. Errors are kept in an upright face's pixels, so that
-those of a tilted face fit another one.
+those of a tilted face fit another one. How its networks' answers are weighed is learnt after them (combination.py).
 
 Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection" (2013), section 3, who draw
 shifts from a range chosen by hand.
@@ -12,6 +12,7 @@ shifts from a range chosen by hand.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -20,78 +21,19 @@ import numpy as np
 from nnscratch.history import History, Metric
 from nnscratch.kernels.memory import Buffers
 from nnscratch.keypoints.alignment import crops, similarity
+from nnscratch.keypoints.answered import Answered
 from nnscratch.keypoints.cascade import Cascade, Level, both_places
-from nnscratch.keypoints.combination import Combination
-from nnscratch.keypoints.faces import POINTS, Faces, to_points, to_targets
-from nnscratch.keypoints.metrics import rmse_per_point, rmse_px
-from nnscratch.keypoints.mirror import MIRRORED, LabelOffsets, mirrored
+from nnscratch.keypoints.faces import Faces, to_points, to_targets
+from nnscratch.keypoints.mirror import LabelOffsets, mirrored
 from nnscratch.keypoints.networks import start_from_mean
 from nnscratch.keypoints.parallel import train_together
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.regions import Region, in_mirror_image
+from nnscratch.keypoints.weighing import seconds_a_face, weighed
 from nnscratch.model import Sequential
 from nnscratch.stopping import DIVERGED
 
 MakeNetwork = Callable[[np.random.Generator, Region], Sequential]
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What is known of faces that no level was trained on.
-
-    faces   : the validation faces
-    answers : (N, 15, 2) px, each level's, the first level first; the last one is the best that there is
-    offset  : (N,) px, the label offset that the first network's answers have
-    """
-
-    faces: Faces
-    answers: list[np.ndarray]
-    offset: np.ndarray
-
-    @classmethod
-    def of(cls, cascade: Cascade, faces: Faces) -> HeldOut:
-        """By the cascade as it is, whose networks have not been trained on `faces`."""
-        answers, offset = cascade.answers(faces.x)
-        return cls(faces, answers, offset)
-
-    def errors(self, region: Region, reference: np.ndarray) -> np.ndarray:
-        """(M, 15, 2) px of an upright face of average size: the last level's, of faces that have the region's points.
-
-        The errors of mirror images, left for right, are among them too. A face's other points, if they have no label,
-        get the mean error of its labelled ones. (For the region's own points that would not do: a mean of errors is
-        smaller than they are, and the network would learn to trust the middle of its crop.)
-        """
-        error = self.answers[-1] - self.faces.points
-        both = [self._upright(error, points, reference) for points in (region.indices, MIRRORED[region.indices])]
-        both[1] = both[1][:, MIRRORED] * [-1, 1]
-        return np.concatenate(both)
-
-    def _upright(self, error: np.ndarray, points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """Errors (N, 15, 2) px in pictures as (M, 15, 2) px of an upright face, of the M faces that have the points."""
-        labelled = np.isfinite(error[:, points]).all(axis=(1, 2))
-        error, answers = error[labelled], self.answers[-1][labelled]
-        known = np.isfinite(error)
-        mean = np.where(known, error, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        upright = np.linalg.inv(similarity(answers, reference)[:, :, :2])
-        turned: np.ndarray = np.einsum("nij,nkj->nki", upright, np.where(known, error, mean[:, np.newaxis]))
-        return turned
-
-    def gains(self) -> str:
-        """A table for print(): the error of each point at each level, and what the last level brought."""
-        levels = [rmse_per_point(answer, self.faces.points) for answer in self.answers]
-        totals = [rmse_px(answer, self.faces.points) for answer in self.answers]
-        heading = "".join(f"{f'level {number}':>9s}" for number in range(1, len(levels) + 1))
-        lines = [f"{'RMSE in px of held-out faces':28s}{heading}   change"]
-        for name, errors in [*((point, [level[point] for level in levels]) for point in POINTS), ("all", totals)]:
-            numbers = "".join(f"{error:9.2f}" for error in errors)
-            lines.append(f"{name:28s}{numbers} {_change(errors)}")
-        return "\n".join(lines)
-
-
-def _change(errors: list[float]) -> str:
-    if len(errors) < 2 or not math.isfinite(errors[0]):
-        return ""
-    return "    off" if errors[-1] == errors[-2] else f"{errors[-1] / errors[-2] - 1:+7.0%}"
 
 
 class RegionCrops:
@@ -100,7 +42,7 @@ class RegionCrops:
     Arguments
         region    : what to crop
         reference : (15, 2) px, a symmetrical mean face
-        errors    : (M, 15, 2) px, of the level before, as `HeldOut.errors` gives them
+        errors    : (M, 15, 2) px, of the level before, as `Answered.errors` gives them
         offsets   : of the labels
         rotation, scale : largest turn in degrees, and change of size as a share, of a crop beyond what errors bring
 
@@ -161,12 +103,12 @@ class TrainedLevel:
     """A cascade with one more level, and what came of its training.
 
     cascade   : with the new level
-    held_out  : with the new level's answers, those of its combination being cross-validated
+    held_out  : with the new level's answers, by combinations that they had no part in
     histories : region's name -> history
     """
 
     cascade: Cascade
-    held_out: HeldOut
+    held_out: Answered
     histories: dict[str, History]
 
 
@@ -176,10 +118,11 @@ def train_level(
     make_network: MakeNetwork,
     recipe: Recipe,
     train: Faces,
-    held_out: HeldOut,
+    held_out: Answered,
     *,
     rotation: float = 8.0,
     scale: float = 0.08,
+    looks: int = 2,
     seed: int = 0,
     seconds: float | None = None,
 ) -> TrainedLevel:
@@ -190,12 +133,14 @@ def train_level(
     recipe       : how each is trained
     train        : the faces that the levels before were trained on
     held_out     : answers of the cascade so far for other faces; they make the errors, and judge
+    looks        : how often the level looks, each time around what it said before
     seconds      : for all of the training; None: as long as the recipe's epochs take
     """
+    began = time.perf_counter()
     number = len(cascade.levels) + 2
-    x = train.x
-    thought = cascade.predict_levels(train.images)[-1]
-    y = np.concatenate([train.y, to_targets(np.where(np.isnan(train.points), thought, train.points))], axis=1)
+    learnt, x = Answered.of(cascade, train), train.x
+    filled = np.where(np.isnan(train.points), learnt.answers[-1], train.points)
+    y = np.concatenate([train.y, to_targets(filled)], axis=1)
     offsets = LabelOffsets.of(train)
     jobs, networks = {}, {}
     for k, region in enumerate(regions):
@@ -208,29 +153,29 @@ def train_level(
         start_from_mean(network, augment(x[rows][:512], y[rows][:512], np.random.default_rng(seed))[1])
         trainer = replace(recipe, augment=augment).trainer(network, seed=seed, metric=_rmse_px(region), progress=False)
         # All pictures are one array for all networks; some of them are a copy, which only pays if they are few.
-        learnt = (x, y) if rows.mean() > 0.9 else (x[rows], y[rows])
-        jobs[region.name] = trainer, *learnt, _validation(region, cascade.reference, held_out, offsets)
+        x_and_y = (x, y) if rows.mean() > 0.9 else (x[rows], y[rows])
+        jobs[region.name] = trainer, *x_and_y, _validation(region, cascade.reference, held_out, offsets)
     # Those with few faces first: what they leave of their share of the time goes to those with many.
     jobs = dict(sorted(jobs.items(), key=lambda job: len(job[1][1])))
+    if seconds is not None:
+        seconds -= time.perf_counter() - began
+        faces = looks * (len(train) + len(held_out.faces))
+        seconds = max(seconds / 2, seconds - faces * seconds_a_face(_level(networks), learnt, cascade.reference))
     histories = train_together(jobs, epochs=recipe.epochs, seconds=seconds, title=f"level {number}")
     for region in [each for each in networks if histories[each.name].stopped.startswith(DIVERGED)]:
         del networks[region]  # its answers would be no numbers
-    return _with_level(cascade, networks, held_out, histories, seed)
-
-
-def _with_level(
-    cascade: Cascade, networks: dict[Region, Sequential], held_out: HeldOut, histories: dict[str, History], seed: int
-) -> TrainedLevel:
-    """The cascade with the networks as a level, their answers for held-out faces weighed against those before."""
-    before, true = held_out.answers[-1], held_out.faces.points
-    level = Level(tuple(networks), tuple(networks.values()), Combination.none())
-    found = level.look(held_out.faces.x, before, held_out.offset, cascade.reference)
-    combination, answers = Combination.fit(before, found, true, seed=seed)
+    level, judged = weighed(
+        _level(networks), cascade.reference, learnt, held_out, looks=looks, title=f"level {number}: weighing"
+    )
     return TrainedLevel(
-        replace(cascade, levels=(*cascade.levels, replace(level, combination=combination))),
-        replace(held_out, answers=[*held_out.answers, answers]),
+        replace(cascade, levels=(*cascade.levels, level)),
+        replace(held_out, answers=[*held_out.answers, judged]),
         histories,
     )
+
+
+def _level(networks: dict[Region, Sequential]) -> Level:
+    return Level(tuple(networks), tuple(networks.values()), ())
 
 
 def _rmse_px(region: Region) -> Metric:
@@ -240,7 +185,7 @@ def _rmse_px(region: Region) -> Metric:
 
 
 def _validation(
-    region: Region, reference: np.ndarray, held_out: HeldOut, offsets: LabelOffsets
+    region: Region, reference: np.ndarray, held_out: Answered, offsets: LabelOffsets
 ) -> tuple[np.ndarray, np.ndarray]:
     """Crops of the held-out faces and of their mirror images, and where the points are in them."""
     faces, points = held_out.faces, held_out.answers[-1]

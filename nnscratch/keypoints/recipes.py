@@ -84,6 +84,7 @@ class CascadeRecipe:
     share    : of a time limit, that goes into level 1
     regions  : what the networks of level 2 look at
     rotation : degrees, and scale : a share; how much crops are turned and resized beyond what level 1's errors do
+    looks    : of level 2, each around what it said before
     """
 
     level_1: Recipe
@@ -92,6 +93,7 @@ class CascadeRecipe:
     regions: tuple[Region, ...]
     rotation: float = 8.0
     scale: float = 0.08
+    looks: int = 2
 
 
 _WARP = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)

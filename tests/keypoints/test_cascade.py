@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def near_the_reference(count: int) -> np.ndarray:
 
 
 def perfect(*regions: Region) -> Level:
-    return Level(regions, tuple(nn.Sequential(Perfect()) for _ in regions), Combination.none())
+    return Level(regions, tuple(nn.Sequential(Perfect()) for _ in regions), (Combination.none(),))
 
 
 def test_a_perfect_level_2_finds_its_point_and_leaves_the_rest() -> None:
@@ -86,7 +87,7 @@ def test_several_regions_of_a_point_are_averaged() -> None:
     true = near_the_reference(20)
     regions = Region("near", ("nose_tip",), side=40, width=32.0), Region("wide", ("nose_tip",), side=8, width=60.0)
     middle = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, weight_init="constant(0)", rng=0))
-    level = Level(regions, (nn.Sequential(Perfect()), middle), Combination.none())
+    level = Level(regions, (nn.Sequential(Perfect()), middle), (Combination.none(),))
     found = Cascade(nn.Sequential(Constant()), REFERENCE, (level,)).predict_points(with_dots(true[:, [NOSE]]))
     np.testing.assert_allclose(found[:, NOSE], (true[:, NOSE] + REFERENCE[NOSE]) / 2, atol=0.1)
 
@@ -103,6 +104,24 @@ def test_a_level_looks_where_the_level_before_found_the_points() -> None:
     assert errors[2] < 0.1
     short_sighted = Cascade(nn.Sequential(Constant()), REFERENCE, levels[1:]).predict_levels(images)[-1]
     assert np.linalg.norm(short_sighted[:, NOSE] - true[:, NOSE], axis=1).max() > 1
+
+
+def test_a_second_look_is_around_what_the_first_one_answered() -> None:
+    """The network answers the middle of its crop: where the crop is, a combination that adds 3 px has steered it."""
+    step = np.array([3.0, 0])
+    region = Region("nose", ("nose_tip",), side=24, width=8.0)
+    network = nn.Sequential(nn.Flatten(), nn.Dense(576, 2, weight_init="constant(0)", rng=0))  # the middle of its crop
+    steered = replace(Combination.none(), bias=np.tile(step, 15))
+    images = with_dots(near_the_reference(10)[:, [NOSE]])
+    once, twice = (np.tile(REFERENCE + times * step, (10, 1, 1)) for times in (1, 2))
+
+    def answer(*combinations: Combination) -> np.ndarray:
+        level = Level((region,), (network,), combinations)
+        return Cascade(nn.Sequential(Constant()), REFERENCE, (level,)).predict_points(images)
+
+    np.testing.assert_allclose(answer(steered), once, atol=1e-4)
+    np.testing.assert_allclose(answer(steered, Combination.none()), once, atol=1e-4)
+    np.testing.assert_allclose(answer(steered, steered), twice, atol=1e-4)
 
 
 def test_an_offset_of_the_labels_stays_in_the_answers() -> None:
@@ -125,8 +144,8 @@ def test_the_combination_has_the_last_word() -> None:
     region = Region("nose", ("nose_tip",), side=40, width=32.0)
     bias = np.arange(30.0)
     is_off = np.arange(15) == 3
-    combination = Combination(np.zeros((60, 30)), bias, is_off, 10.0)
-    level = Level((region,), (nn.Sequential(Perfect()),), combination)
+    combination = Combination(np.zeros((61, 30)), bias, is_off, 10.0)
+    level = Level((region,), (nn.Sequential(Perfect()),), (combination,))
     images = with_dots(true[:, [NOSE]])
     found = Cascade(nn.Sequential(Constant()), REFERENCE, (level,)).predict_points(images)
     plain = Cascade(nn.Sequential(Constant()), REFERENCE, (perfect(region),)).predict_points(images)
@@ -152,8 +171,13 @@ def some_cascade() -> Cascade:
     )
     networks = dense(64, 4, seed=2), dense(36, 2, seed=3)
     rng = np.random.default_rng(4)
-    first = Combination(rng.normal(0, 0.01, (60, 30)), rng.normal(0, 1, 30), np.arange(15) == 5, 30.0)
-    levels = Level(regions, networks, first), Level(regions[1:], (dense(36, 2, seed=5),), Combination.none())
+    first, second = (
+        Combination(rng.normal(0, 0.01, (61, 30)), rng.normal(0, 1, 30), np.arange(15) == off, 30.0) for off in (5, 6)
+    )
+    levels = (
+        Level(regions, networks, (first, second)),
+        Level(regions[1:], (dense(36, 2, seed=5),), (Combination.none(),)),
+    )
     return Cascade(dense(9216, 30, seed=1), REFERENCE, levels)
 
 
@@ -174,7 +198,7 @@ def test_a_few_pictures_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch)
     noting = Constant()
     whole = Cascade(nn.Sequential(noting), REFERENCE, some_cascade().levels)
     at_once = whole.predict_points(images)
-    monkeypatch.setattr(cascade, "_PICTURES", 4)
+    monkeypatch.setattr(cascade, "PICTURES", 4)
     noting.batches.clear()
     np.testing.assert_allclose(whole.predict_points(images), at_once, atol=1e-4)
     assert max(noting.batches) == 4
@@ -183,6 +207,10 @@ def test_a_few_pictures_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch)
 
 
 REGION = {"name": "nose", "points": ["nose_tip"], "side": 6, "width": 20.5}
+
+
+def description(*regions: dict[str, Any], looks: Any = 1) -> str:
+    return json.dumps({"levels": [{"looks": looks, "regions": regions}]})
 
 
 @pytest.mark.parametrize(
@@ -195,11 +223,14 @@ REGION = {"name": "nose", "points": ["nose_tip"], "side": 6, "width": 20.5}
         '{"side": 8, "points": ["nose_tip"]}',  # of an earlier version
         '{"levels": 3}',
         '{"levels": [3]}',
-        *(json.dumps({"levels": [[REGION | change]]}) for change in (
+        '{"levels": [[]]}',  # of an earlier version
+        *(description(REGION | change) for change in (
             {"points": ["chin"]}, {"points": None}, {"side": 0}, {"side": "x"}, {"width": None}, {"colour": 3},
         )),
-        json.dumps({"levels": [[{"name": "nose"}]]}),
-        json.dumps({"levels": [[], [], []]}),  # there are no numbers for a fourth level
+        description({"name": "nose"}),
+        description(REGION, looks=3),  # there are no numbers for a third look
+        description(REGION, looks=None),
+        json.dumps({"levels": [{"looks": 1, "regions": []}] * 3}),  # nor for a fourth level
     ],
 )  # fmt: skip
 def test_a_damaged_description(tmp_path: Path, content: str) -> None:
@@ -220,7 +251,7 @@ DAMAGE = {
     "text": lambda folder: (folder / "cascade.npz").write_bytes(b"hello, this is no archive"),
     "cut off": lambda folder: (folder / "cascade.npz").write_bytes((folder / "cascade.npz").read_bytes()[:-300]),
     "no reference": lambda folder: without(folder, "reference"),
-    "no weight": lambda folder: without(folder, "3.weight"),
+    "no weight": lambda folder: without(folder, "2.1.weight"),
     "no network": lambda folder: (folder / "level_2_nose.npz").write_bytes(b"hello"),
 }
 

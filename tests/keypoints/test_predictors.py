@@ -65,7 +65,7 @@ def test_points_are_in_pixels() -> None:
 
 def test_a_cascade_comes_back(tmp_path: Path) -> None:
     crop_network = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, rng=2))
-    level = Level((Region("nose", ("nose_tip",), 8, 20.0),), (crop_network,), Combination.none())
+    level = Level((Region("nose", ("nose_tip",), 8, 20.0),), (crop_network,), (Combination.none(),))
     saved = Cascade(network(1), np.random.default_rng(0).uniform(20, 76, (15, 2)), (level,))
     saved.save(tmp_path)
     loaded = load_predictor(tmp_path)
