@@ -80,7 +80,8 @@ def main() -> None:
     train_together(jobs, epochs=recipe.epochs, seconds=task.seconds_left(), title="ingredients")
 
     constant = np.broadcast_to(mean_face(task.train.points), task.validation.points.shape)
-    print(f"| {recipe.epochs} epochs; validation RMSE | one look | and one at the mirror image |\n|---|---|---|")
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    print(f"| {epochs}; validation RMSE | one look | and one at the mirror image |\n|---|---|---|")
     print(f"| mean face | {rmse_px(constant, task.validation.points):.2f} px | |")
     for name, variant in chosen.items():
         looks = variant.network.predict(x), both_ways(variant.network, x)[0]

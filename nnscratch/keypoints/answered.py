@@ -67,7 +67,7 @@ class Answered:
         lines = [f"{'RMSE in px of held-out faces':28s}{heading}   change"]
         for name, errors in [*((point, [level[point] for level in levels]) for point in POINTS), ("all", totals)]:
             numbers = "".join(f"{error:9.2f}" for error in errors)
-            lines.append(f"{name:28s}{numbers} {_change(errors)}")
+            lines.append(f"{name:28s}{numbers} {_change(errors)}".rstrip())
         return "\n".join(lines)
 
 

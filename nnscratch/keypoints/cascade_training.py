@@ -155,8 +155,6 @@ def train_level(
         # All pictures are one array for all networks; some of them are a copy, which only pays if they are few.
         x_and_y = (x, y) if rows.mean() > 0.9 else (x[rows], y[rows])
         jobs[region.name] = trainer, *x_and_y, _validation(region, cascade.reference, held_out, offsets)
-    # Those with few faces first: what they leave of their share of the time goes to those with many.
-    jobs = dict(sorted(jobs.items(), key=lambda job: len(job[1][1])))
     if seconds is not None:
         seconds -= time.perf_counter() - began
         faces = looks * (len(train) + len(held_out.faces))

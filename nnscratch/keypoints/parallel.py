@@ -31,6 +31,9 @@ def train_together(
 ) -> dict[str, History]:
     """Trains each network on one core, as many at a time as kernels may use threads; the histories, by name.
 
+    The dearest networks are trained first (by their rows, and the values of an input), so that no long training is left
+    over for one core alone at the end. Each core has its own list, and gives each of it its part of the time.
+
     jobs    : name -> (trainer, x, y, validation); an `augment` of one is used by one thread at a time
     epochs  : of each
     seconds : for all of them; None: no limit
@@ -40,17 +43,13 @@ def train_together(
     """
     threads = get_threads()
     deadline = None if seconds is None else time.perf_counter() + seconds
-    waiting, stop = len(jobs), threading.Event()
-    lock = threading.Lock()
+    stop = threading.Event()
     progress = _Progress(title, len(jobs), epochs)
 
-    def train(job: Job) -> History:
-        nonlocal waiting
+    def train(job: Job, share: float) -> History:
         trainer, x, y, validation = job
         trainer.augment = _until(stop, trainer.augment)
-        with lock:  # the time that is left is shared among the rounds that are left
-            limit = None if deadline is None else (deadline - time.perf_counter()) / math.ceil(waiting / threads)
-            waiting -= 1
+        limit = None if deadline is None else (deadline - time.perf_counter()) * share
         history = trainer.fit(
             x, y, validation=validation, epochs=epochs, keep_best=False, callbacks=[progress.epoch_done],
             time_limit=None if limit is None else max(1.0, limit),
@@ -58,20 +57,42 @@ def train_together(
         progress.network_done(epochs - len(history))
         return history
 
+    def train_all(names: list[str]) -> dict[str, History]:
+        left = [_cost(jobs[name]) for name in names]
+        return {name: train(jobs[name], left[k] / sum(left[k:])) for k, name in enumerate(names)}
+
     set_threads(1)
     try:
-        with ThreadPoolExecutor(max(1, min(threads, len(jobs))), thread_name_prefix="nnscratch-network") as pool:
-            futures = {name: pool.submit(train, job) for name, job in jobs.items()}
+        with ThreadPoolExecutor(max(1, threads), thread_name_prefix="nnscratch-network") as pool:
+            futures = [pool.submit(train_all, names) for names in _lists(jobs, threads)]
             try:
-                return {name: future.result() for name, future in futures.items()}
+                done = [future.result() for future in futures]
             except BaseException as error:
                 stop.set()
                 if not isinstance(error, KeyboardInterrupt):
                     raise
-                return {name: future.result() for name, future in futures.items()}
+                done = [future.result() for future in futures]
+        return {name: next(histories[name] for histories in done if name in histories) for name in jobs}
     finally:
         set_threads(threads)
         progress.close()
+
+
+def _cost(job: Job) -> int:
+    """Of an epoch, in no unit: the rows, times the values that the network sees of one (`augment` may crop `x`)."""
+    _, x, _, (seen, _) = job
+    return len(x) * math.prod(seen.shape[1:])
+
+
+def _lists(jobs: Mapping[str, Job], threads: int) -> list[list[str]]:
+    """What each thread trains: one after another, the dearest first, each goes to the one that has least to do."""
+    lists: list[list[str]] = [[] for _ in range(max(1, threads))]
+    loads = [0] * len(lists)
+    for name in sorted(jobs, key=lambda name: _cost(jobs[name]), reverse=True):
+        thread = loads.index(min(loads))
+        lists[thread].append(name)
+        loads[thread] += _cost(jobs[name])
+    return lists
 
 
 def _until(stop: threading.Event, augment: Augment | None) -> Augment:

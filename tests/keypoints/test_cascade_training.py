@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.keypoints import cascade_training
 from nnscratch.keypoints.answered import Answered
 from nnscratch.keypoints.cascade import Cascade
 from nnscratch.keypoints.cascade_training import RegionCrops, TrainedLevel, train_level
@@ -18,6 +19,7 @@ from nnscratch.keypoints.generator import generate_faces
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 from nnscratch.keypoints.mirror import MIRRORED, LabelOffsets
 from nnscratch.keypoints.networks import start_from_mean_face
+from nnscratch.keypoints.parallel import train_together
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.regions import Region, symmetrical
 
@@ -259,6 +261,23 @@ def test_a_network_that_diverges_does_no_harm() -> None:
     assert np.isfinite(level.held_out.answers[-1]).all()
     before, after = (rmse_px(answer, VALIDATION.points) for answer in level.held_out.answers)
     assert after <= before
+
+
+@pytest.mark.parametrize(("seconds_a_face", "expected"), [(0.1, 100 - 0.1 * 2 * 60), (10.0, 50)])
+def test_time_for_the_looks_is_kept_back(
+    monkeypatch: pytest.MonkeyPatch, seconds_a_face: float, expected: float
+) -> None:
+    """Two looks at 60 faces; but half of the time is the networks' in any case."""
+    given = []
+
+    def note(jobs: dict[str, Any], *, seconds: float, **settings: Any) -> Any:
+        given.append(seconds)
+        return train_together(jobs, **settings)
+
+    monkeypatch.setattr(cascade_training, "seconds_a_face", lambda *_: seconds_a_face)
+    monkeypatch.setattr(cascade_training, "train_together", note)
+    trained(TRAIN, VALIDATION, seconds=100.0)
+    assert expected - 5 < given[0] <= expected
 
 
 def test_a_third_level_learns_from_the_second_ones_errors(level_2: TrainedLevel) -> None:

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,22 +105,43 @@ def test_the_time_limit_ends_all() -> None:
     assert seconds == pytest.approx([1.2, 1.2, 2.4], abs=0.4)
 
 
-def test_what_is_left_of_a_share_goes_to_those_that_follow() -> None:
+def test_each_gets_time_by_its_rows_and_inputs_and_what_the_first_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one thread: 70 rows first, then 14 rows, which get a sixth of the time and what the others have left."""
     set_threads(1)
     few, many = job(0, slow), job(1, slow)
-    few = few[0], X[:16], Y[:16], few[3]  # one batch an epoch
-    with pytest.MonkeyPatch.context() as patch:
-        limits = []
-        fit = nn.Trainer.fit
+    few = few[0], X[:14], Y[:14], few[3]
+    limits = []
+    fit = nn.Trainer.fit
 
-        def watched(self: nn.Trainer, *arguments: object, **settings: object) -> nn.History:
-            limits.append(settings["time_limit"])
-            return fit(self, *arguments, **settings)  # type: ignore[arg-type]
+    def watched(self: nn.Trainer, x: np.ndarray, y: np.ndarray, **settings: Any) -> nn.History:
+        limits.append((len(x), settings["time_limit"]))
+        return fit(self, x, y, **settings)
 
-        patch.setattr(nn.Trainer, "fit", watched)
-        train_together({"few": few, "many": many}, epochs=2, seconds=60)
-    assert limits[0] == pytest.approx(30, abs=1)
-    assert limits[1] > 58
+    monkeypatch.setattr(nn.Trainer, "fit", watched)
+    train_together({"few": few, "many": many}, epochs=2, seconds=60)
+    assert [rows for rows, _ in limits] == [70, 14]
+    assert limits[0][1] == pytest.approx(50, abs=1)
+    assert limits[1][1] > 58
+
+
+def test_no_long_training_is_left_for_the_end() -> None:
+    """Two threads: the dearest alone on one as long as the four others take on the other."""
+    together = jobs(5)
+    trainer, x, y, validation = together["network 4"]
+    together["network 4"] = trainer, np.concatenate([x] * 4), np.concatenate([y] * 4), validation
+    began: dict[int, list[str]] = {}
+    for name, each in together.items():
+
+        def note(
+            x: np.ndarray, y: np.ndarray, rng: np.random.Generator, name: str = name
+        ) -> tuple[np.ndarray, np.ndarray]:
+            names = began.setdefault(threading.get_ident(), [])
+            names += [name] if name not in names else []
+            return x, y
+
+        each[0].augment = note
+    train_together(together, epochs=1)
+    assert sorted(map(sorted, began.values())) == [[f"network {k}" for k in range(4)], ["network 4"]]
 
 
 class Broken(Exception):
