@@ -1,7 +1,7 @@
 """Trains a cascade to find 15 points in pictures of faces.
 
-One network finds all points in the picture; then, for each, others correct it
-from close by. A left point and its counterpart on the right share theirs.
+One network finds all points in the picture; then others look at each, and at
+parts of the face, from close by. Left and right share theirs.
 
 On faces that it draws:    python examples/train_cascade.py
 On Kaggle's:               python examples/train_cascade.py --data training.zip
@@ -39,14 +39,15 @@ def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
 
 
 def deep_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
-    """48 x 48 pixels around a point -> where in them it is, for --recipe best."""
+    """48 x 48 or 64 x 64 pixels -> where in them a part's points are, for --recipe best."""
+    side = region.side // 8  # halved by each stage
     return nn.Sequential(
         nn.ContrastNormalization(),
-        *stage(1, 16, rng),  # 24 x 24 x 16
+        *stage(1, 16, rng),  # of 48 x 48: 24 x 24 x 16
         *stage(16, 32, rng),  # 12 x 12 x 32
         *stage(32, 64, rng),  # 6 x 6 x 64
         nn.Flatten(),
-        nn.Dense(6 * 6 * 64, 256, weight_init="he_normal", rng=rng),
+        nn.Dense(side * side * 64, 256, weight_init="he_normal", rng=rng),
         nn.ReLU(),
         nn.Dropout(0.3, rng=rng),
         nn.Dense(256, 2 * len(region.points), rng=rng),  # x and y
