@@ -116,7 +116,9 @@ def test_a_cascade_says_what_its_second_level_brought(run: Run, folder: Path, tm
         assert f"\n{column.removesuffix('_x')} " in done.stdout
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     total = next(line.split() for line in done.stdout.splitlines() if line.startswith("all "))
-    assert metrics["rmse_px"] == pytest.approx(float(total[2]), abs=0.006)  # the cross-validated answers are scored
+    assert metrics["rmse_px"] == pytest.approx(
+        float(total[2]), abs=0.006
+    )  # held-out faces are scored, by a weighing without them
     assert len(metrics["stopped"]) == 1 + 9  # the first network, and one for each point or pair
 
 
@@ -238,7 +240,7 @@ def test_a_table_of_ingredients(run: Run, folder: Path, tmp_path: Path) -> None:
     done = run("ingredients.py", "--data", folder / "training.csv", "--epochs", 1, "--out", tmp_path / "run")
     assert done.stderr == ""
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
-    assert rows[0][0] == "1 epochs; validation RMSE"
+    assert rows[0][0] == "1 epoch; validation RMSE"
     assert [row[0] for row in rows[2:4]] == ["mean face", "everything"]
     for name, *scores in rows[3:]:
         assert len(scores) == 2, name
@@ -247,7 +249,33 @@ def test_a_table_of_ingredients(run: Run, folder: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_table_of_what_level_2_is_made_of(run: Run, folder: Path, tmp_path: Path) -> None:
+    """With everything it is what the training said; a line for fewer networks only where there are such."""
+    data = "--data", folder / "training.csv"
+    table: dict[str, dict[str, float]] = {}
+    for recipe in ("plain", "best"):
+        out = tmp_path / recipe
+        run("train_cascade.py", "--recipe", recipe, "--epochs", 1, "--level-2-epochs", 1, *data, "--out", out)
+        done = run("cascade_ingredients.py", "--model", out, *data)
+        assert done.stderr == ""
+        cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
+        table[recipe] = {name: float(number.removesuffix(" px")) for name, number in cells[2:]}
+        metrics = json.loads((out / "metrics.json").read_text())
+        assert table[recipe]["everything"] == pytest.approx(metrics["rmse_px"], abs=0.0006)
+    assert len(table["best"]) == 8
+    assert len(table["plain"]) == 5  # it has a network for each point alone
+
+
+def test_a_table_of_level_2_wants_one(run: Run, folder: Path, tmp_path: Path) -> None:
+    data = "--data", folder / "training.csv"
+    run("train_cnn.py", "--epochs", 1, *data, "--out", tmp_path / "run")
+    done = run("cascade_ingredients.py", "--model", tmp_path / "run", *data, expect=2)
+    assert "a network without a level 2" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_every_example_is_run_here() -> None:
     elsewhere = {"reproduce_report.py", "ablation.py"}  # they have test files of their own
-    here = {arguments[0] for arguments in TRAINING.values()} | {"predict.py", "ingredients.py"}
+    here = {arguments[0] for arguments in TRAINING.values()} | {"predict.py"}
+    here |= {"ingredients.py", "cascade_ingredients.py"}
     assert here | elsewhere == set(EXAMPLES)
