@@ -35,8 +35,8 @@ VARIANTS = {
     "one look": Variant(looks=1),
     "three looks": Variant(looks=3),
     "no network for the whole face": Variant(without=("face",)),
-    "nor for both eyes, for the lower face": Variant(without=("face", "both_eyes", "lower_face")),
-    "nor for an eye, for the mouth": Variant(without=("face", "both_eyes", "lower_face", "eye", "mouth")),
+    "nor for half of it": Variant(without=("face", "half_face")),
+    "nor for an eye, for the mouth": Variant(without=("face", "half_face", "eye", "mouth")),
 }
 
 

@@ -11,7 +11,7 @@ As well as in 30 minutes:  the same with --recipe best --time-limit 30
 from dataclasses import replace
 
 import numpy as np
-from train_cnn import NETWORKS, stage
+from train_cnn import NETWORKS, deep, stage
 
 import nnscratch as nn
 from nnscratch.keypoints import cascade_training, command_line, recipes, runs
@@ -39,7 +39,9 @@ def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
 
 
 def deep_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
-    """48 x 48 or 64 x 64 pixels -> where in them a part's points are, for --recipe best."""
+    """48 x 48 pixels around a point, 64 x 64 or 96 x 96 of more -> where its points are, for --recipe best."""
+    if region.side == 96:
+        return deep(rng, values=2 * len(region.points))
     side = region.side // 8  # halved by each stage
     return nn.Sequential(
         nn.ContrastNormalization(),

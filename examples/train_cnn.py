@@ -41,7 +41,7 @@ def stage(c_in: int, c_out: int, rng: np.random.Generator) -> list[nn.Layer]:
     return [convolution, nn.ReLU(), nn.MaxPool2D(2)]
 
 
-def deep(rng: np.random.Generator) -> nn.Sequential:
+def deep(rng: np.random.Generator, values: int = 30) -> nn.Sequential:
     """The same idea with four times the work, for --recipe best: more maps, and pictures of equal contrast."""
     return nn.Sequential(
         nn.ContrastNormalization(),
@@ -53,7 +53,7 @@ def deep(rng: np.random.Generator) -> nn.Sequential:
         nn.Dense(6 * 6 * 128, 256, weight_init="he_normal", rng=rng),
         nn.ReLU(),
         nn.Dropout(0.3, rng=rng),
-        nn.Dense(256, 30, rng=rng),  # x and y of 15 points
+        nn.Dense(256, values, rng=rng),  # x and y of 15 points
     )
 
 
