@@ -13,7 +13,7 @@ from nnscratch.keypoints.answered import Answered
 from nnscratch.keypoints.cascade import Cascade, Level
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.generator import generate_faces
-from nnscratch.keypoints.metrics import mean_face, rmse_px
+from nnscratch.keypoints.metrics import mean_face, rmse_per_point
 from nnscratch.keypoints.networks import start_from_mean_face
 from nnscratch.keypoints.regions import Region, symmetrical
 from nnscratch.keypoints.weighing import seconds_a_face, weighed
@@ -47,9 +47,10 @@ def test_there_is_a_combination_for_each_look(looks: int) -> None:
     assert len(after.combinations) == looks
     assert after.regions == level().regions
     assert answers.shape == (60, 15, 2)
-    assert rmse_px(answers[:, [NOSE] * 15], HELD_OUT.points[:, [NOSE] * 15]) < rmse_px(
-        answered(HELD_OUT).answers[-1][:, [NOSE] * 15], HELD_OUT.points[:, [NOSE] * 15]
+    before, now = (
+        rmse_per_point(points, HELD_OUT.points)["nose_tip"] for points in (answered(HELD_OUT).answers[-1], answers)
     )
+    assert now < before
 
 
 def test_held_out_labels_change_what_is_used_not_what_is_judged() -> None:
@@ -90,3 +91,19 @@ def test_some_faces_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_look_takes_time() -> None:
     assert 0 < seconds_a_face(level(), answered(LEARNT), REFERENCE) < 0.1
+
+
+def test_a_terminal_shows_one_line_of_progress(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    weighed_with()
+    shown = capsys.readouterr().err
+    assert "| weighing, 320 of 320 faces" in shown
+    assert max(map(len, shown.replace("\n", "\r").split("\r"))) < 80
+
+
+def test_a_pipe_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    weighed_with()
+    assert capsys.readouterr().err == ""
