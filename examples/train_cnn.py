@@ -53,7 +53,7 @@ def deep(rng: np.random.Generator, values: int = 30) -> nn.Sequential:
         nn.Dense(6 * 6 * 128, 256, weight_init="he_normal", rng=rng),
         nn.ReLU(),
         nn.Dropout(0.3, rng=rng),
-        nn.Dense(256, values, rng=rng),  # x and y of 15 points
+        nn.Dense(256, values, rng=rng),  # x and y of 15 points, or of those of a part
     )
 
 

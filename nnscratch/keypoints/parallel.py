@@ -81,7 +81,7 @@ def train_together(
 def _cost(job: Job) -> int:
     """Of an epoch, in no unit: the rows, times the values that the network sees of one (`augment` may crop `x`)."""
     _, x, _, (seen, _) = job
-    return len(x) * math.prod(seen.shape[1:])
+    return max(1, len(x)) * math.prod(seen.shape[1:])  # without rows, fit() will say what is wrong
 
 
 def _lists(jobs: Mapping[str, Job], threads: int) -> list[list[str]]:

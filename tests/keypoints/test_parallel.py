@@ -88,6 +88,12 @@ def test_nothing_to_train() -> None:
     assert train_together({}, epochs=3) == {}
 
 
+def test_no_rows_are_told_as_fit_tells_them() -> None:
+    trainer, x, y, validation = job(0)
+    with pytest.raises(ValueError, match="rows"):
+        train_together({"nobody": (trainer, x[:0], y[:0], validation)}, epochs=1)
+
+
 def slow(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     time.sleep(0.01)
     return x, y
