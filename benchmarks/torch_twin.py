@@ -92,7 +92,7 @@ def masked_mse(prediction: torch.Tensor, target: torch.Tensor, known: torch.Tens
 
 
 class Average:
-    """What `nnscratch.averaging.WeightAverage` does, for a PyTorch network; `network` has the averaged weights."""
+    """`nnscratch.WeightAverage` for a PyTorch network; `network` has the averaged weights."""
 
     def __init__(self, network: torch_nn.Module, decay: float) -> None:
         self.decay = decay

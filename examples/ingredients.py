@@ -20,9 +20,9 @@ from nnscratch.keypoints.data import to_points
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
 from nnscratch.keypoints.mirror import both_ways
 from nnscratch.keypoints.networks import start_from_mean_face
-from nnscratch.keypoints.parallel import Job, train_together
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.model import Sequential
+from nnscratch.training.side_by_side import Job, train_together
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
 """nnscratch: neural networks in NumPy, every gradient derived and written by hand."""
 
-from nnscratch import initializers, schedules
-from nnscratch.averaging import WeightAverage
+from nnscratch import initializers
 from nnscratch.checkpoints import load, save
-from nnscratch.clipping import clip_gradients
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
 from nnscratch.kernels.threads import get_threads, set_threads
@@ -20,8 +18,10 @@ from nnscratch.layers import (
 )
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
-from nnscratch.optimizers import SGD, Adam
-from nnscratch.training import History, Metric, Trainer
+from nnscratch.optimizers import SGD, Adam, schedules
+from nnscratch.training.averaging import WeightAverage
+from nnscratch.training.clipping import clip_gradients
+from nnscratch.training.trainer import History, Metric, Trainer
 
 __version__ = "0.1.0"
 

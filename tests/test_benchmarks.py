@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.averaging import WeightAverage
-from nnscratch.batches import Batches
 from nnscratch.keypoints import recipes
 from nnscratch.keypoints.augmentation import Augmentation
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.generator import generate_faces
 from nnscratch.keypoints.mirror import LabelOffsets
-from nnscratch.prefetch import Augment, AugmentedBatches
+from nnscratch.training.averaging import WeightAverage
+from nnscratch.training.batches import Batches
+from nnscratch.training.prefetch import Augment, AugmentedBatches
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in ("machine.py", "torch_twin.py"))

@@ -15,8 +15,8 @@ from nnscratch.layers import Layer
 from nnscratch.losses import MSELoss
 
 if TYPE_CHECKING:
-    from nnscratch.history import History
-    from nnscratch.optimizer import Optimizer
+    from nnscratch.optimizers.base import Optimizer
+    from nnscratch.training.history import History
 
 
 @dataclass(frozen=True)

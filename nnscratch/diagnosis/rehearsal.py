@@ -12,7 +12,7 @@ from nnscratch import initializers
 from nnscratch.layers import NotFiniteError, ReLU
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
-from nnscratch.optimizer import Optimizer
+from nnscratch.optimizers.base import Optimizer
 
 STEPS = 10
 _ROWS, _BATCHES = 8, 4  # rows a step, and how many different batches of them

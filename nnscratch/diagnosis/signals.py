@@ -31,7 +31,7 @@ from nnscratch.optimizers import SGD, Adam
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
-    from nnscratch.optimizer import Optimizer
+    from nnscratch.optimizers.base import Optimizer
 
 ROWS = 128  # images that are looked at, half of them back as well: a spread is then known to about 6 %
 FEW_ROWS = 64  # in a network where an image takes many multiply-adds: to 9 %

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nnscratch.history import History, Metric
 from nnscratch.kernels.memory import Buffers
 from nnscratch.keypoints.alignment import crops, similarity
 from nnscratch.keypoints.answered import Answered
@@ -26,12 +25,13 @@ from nnscratch.keypoints.cascade import Cascade, Level, both_places
 from nnscratch.keypoints.faces import Faces, to_points, to_targets
 from nnscratch.keypoints.mirror import LabelOffsets, mirrored
 from nnscratch.keypoints.networks import start_from_mean
-from nnscratch.keypoints.parallel import train_together
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.regions import Region, in_mirror_image
 from nnscratch.keypoints.weighing import seconds_a_face, weighed
 from nnscratch.model import Sequential
-from nnscratch.stopping import DIVERGED
+from nnscratch.training.history import History, Metric
+from nnscratch.training.side_by_side import train_together
+from nnscratch.training.stopping import DIVERGED
 
 MakeNetwork = Callable[[np.random.Generator, Region], Sequential]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.history import Metric
 from nnscratch.keypoints.faces import POINTS, check_points, to_points
 from nnscratch.keypoints.pixels import SIDE
+from nnscratch.training.history import Metric
 
 _CENTRE = SIDE / 2
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from nnscratch import schedules
-from nnscratch.history import Metric
 from nnscratch.keypoints.augmentation import Augmentation
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.mirror import LabelOffsets
 from nnscratch.keypoints.regions import Region, one_a_point
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
-from nnscratch.optimizers import Adam
-from nnscratch.prefetch import Augment
-from nnscratch.training import Trainer
+from nnscratch.optimizers import Adam, schedules
+from nnscratch.training.history import Metric
+from nnscratch.training.prefetch import Augment
+from nnscratch.training.trainer import Trainer
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ import numba
 import numpy as np
 
 import nnscratch
-from nnscratch.history import History
 from nnscratch.kernels.threads import get_threads
 from nnscratch.keypoints import plots
 from nnscratch.keypoints.command_line import Task
 from nnscratch.keypoints.metrics import Score, mean_face, score
 from nnscratch.keypoints.predictors import Predictor
 from nnscratch.keypoints.submission import write_coordinates, write_submission
-from nnscratch.optimizer import Optimizer
+from nnscratch.optimizers.base import Optimizer
+from nnscratch.training.history import History
 
 METRICS_FILE = "metrics.json"
 

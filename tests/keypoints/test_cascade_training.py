@@ -19,9 +19,9 @@ from nnscratch.keypoints.generator import generate_faces
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 from nnscratch.keypoints.mirror import MIRRORED, LabelOffsets
 from nnscratch.keypoints.networks import start_from_mean_face
-from nnscratch.keypoints.parallel import train_together
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.regions import Region, symmetrical
+from nnscratch.training.side_by_side import train_together
 
 FACES = generate_faces(60, seed=0)
 REFERENCE = symmetrical(mean_face(FACES.points))

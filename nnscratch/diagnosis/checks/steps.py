@@ -27,7 +27,7 @@ from nnscratch.diagnosis.thresholds import (
 from nnscratch.optimizers import Adam
 
 if TYPE_CHECKING:
-    from nnscratch.optimizer import Optimizer
+    from nnscratch.optimizers.base import Optimizer
 
 
 def steps(case: Case) -> Iterator[Finding]:

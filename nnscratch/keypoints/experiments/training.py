@@ -17,8 +17,8 @@ from nnscratch.keypoints.faces import SIDE, Faces, to_network_input
 from nnscratch.layers.base import NotFiniteError
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
-from nnscratch.optimizer import Optimizer
 from nnscratch.optimizers import SGD, Adam
+from nnscratch.optimizers.base import Optimizer
 from nnscratch.parameters import copy_parameters, put_back
 
 Tell = Callable[[str], None]  # takes a line of progress

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nnscratch.history import History
-    from nnscratch.progress import Clock
+    from nnscratch.training.history import History
+    from nnscratch.training.progress import Clock
 
 INTERRUPTED = "interrupted by the user"
 DIVERGED = "diverged"  # what `diverged` says begins with it
@@ -21,8 +21,8 @@ def reason_to_stop(
     epochs, patience : as given to `fit`
     reasons : what the callbacks and the doctor said; the first that is a reason counts
 
-    >>> from nnscratch.history import History
-    >>> from nnscratch.progress import Clock
+    >>> from nnscratch.training.history import History
+    >>> from nnscratch.training.progress import Clock
     >>> history = History(["epoch", "loss"], score="loss")
     >>> for epoch, loss in [(1, 0.5), (2, 0.6), (3, 0.7)]:
     ...     history.append({"epoch": epoch, "loss": loss})

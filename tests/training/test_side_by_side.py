@@ -13,10 +13,10 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.kernels.threads import get_threads, set_threads
-from nnscratch.keypoints.parallel import Job, train_together
 from nnscratch.parameters import copy_parameters
-from nnscratch.prefetch import Augment
-from nnscratch.training import INTERRUPTED
+from nnscratch.training.prefetch import Augment
+from nnscratch.training.side_by_side import Job, train_together
+from nnscratch.training.trainer import INTERRUPTED
 
 X = np.random.default_rng(0).normal(size=(70, 6)).astype(np.float32)
 Y = (X[:, :2] * X[:, 2:4]).astype(np.float32)

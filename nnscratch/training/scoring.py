@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.history import History, Metric
 from nnscratch.layers.base import NotFiniteError
 from nnscratch.parameters import check_parameters
+from nnscratch.training.history import History, Metric
 
 if TYPE_CHECKING:
-    from nnscratch.averaging import WeightAverage
     from nnscratch.losses import MSELoss
     from nnscratch.model import Sequential
+    from nnscratch.training.averaging import WeightAverage
 
 # What a metric cannot be named, for it is a column already.
 COLUMNS = ["epoch", "loss", "validation_loss", "average_validation_loss", "lr", "seconds", "images",
@@ -35,7 +35,7 @@ class Scoring:
         shown : the last epoch's scores for people, by the names of the live ones: the averaged ones if there are such
 
     >>> import nnscratch as nn
-    >>> from nnscratch.averaging import WeightAverage
+    >>> from nnscratch.training.averaging import WeightAverage
     >>> model = nn.Sequential(nn.Dense(1, 1, weight_init="constant(2)", rng=0))
     >>> x = np.ones((4, 1), np.float32)
     >>> scoring = Scoring(model, nn.MSELoss(), None, (x, 3 * x), WeightAverage(model, 0.9))

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.averaging import WeightAverage, decay_in_range
-from nnscratch.batches import Batches, check_rows
-from nnscratch.clipping import clip_gradients, norm_in_range
 from nnscratch.diagnosis.consultation import Consultation
-from nnscratch.history import History, Metric
 from nnscratch.layers.base import NotFiniteError, size
 from nnscratch.parameters import copy_parameters, parameters_of, put_back
-from nnscratch.prefetch import Augment, AugmentedBatches
-from nnscratch.progress import Clock, ProgressBar
-from nnscratch.scoring import COLUMNS, Scoring
-from nnscratch.stopping import INTERRUPTED, diverged, reason_to_stop
+from nnscratch.training.averaging import WeightAverage, decay_in_range
+from nnscratch.training.batches import Batches, check_rows
+from nnscratch.training.clipping import clip_gradients, norm_in_range
+from nnscratch.training.history import History, Metric
+from nnscratch.training.prefetch import Augment, AugmentedBatches
+from nnscratch.training.progress import Clock, ProgressBar
+from nnscratch.training.scoring import COLUMNS, Scoring
+from nnscratch.training.stopping import INTERRUPTED, diverged, reason_to_stop
 
 if TYPE_CHECKING:
     from nnscratch.losses import MSELoss
     from nnscratch.model import Sequential
-    from nnscratch.optimizer import Optimizer
+    from nnscratch.optimizers.base import Optimizer
 
 __all__ = ["INTERRUPTED", "Callback", "History", "Metric", "Trainer"]
 

@@ -17,10 +17,10 @@ from typing import NoReturn
 
 import numpy as np
 
-from nnscratch.history import History
 from nnscratch.kernels.threads import get_threads, set_threads
-from nnscratch.prefetch import Augment
-from nnscratch.training import Trainer
+from nnscratch.training.history import History
+from nnscratch.training.prefetch import Augment
+from nnscratch.training.trainer import Trainer
 
 # A trainer, its x and y, and the x and y that it is validated on.
 Job = tuple[Trainer, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]

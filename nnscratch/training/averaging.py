@@ -12,7 +12,7 @@ import numpy as np
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, numbers, running_mean, tiny
-from nnscratch.optimizer import in_range
+from nnscratch.optimizers.base import in_range
 from nnscratch.parameters import copy_parameters, parameters_of, put_back
 
 if TYPE_CHECKING:

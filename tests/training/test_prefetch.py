@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.batches import Batches
-from nnscratch.prefetch import AugmentedBatches
+from nnscratch.training.batches import Batches
+from nnscratch.training.prefetch import AugmentedBatches
 
 Pair = tuple[np.ndarray, np.ndarray]
 

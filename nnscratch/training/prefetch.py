@@ -14,7 +14,7 @@ from nnscratch.kernels.memory import Buffers
 from nnscratch.kernels.threads import get_threads, single_threaded_blas
 
 if TYPE_CHECKING:
-    from nnscratch.batches import Batches
+    from nnscratch.training.batches import Batches
 
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 _Pair = tuple[np.ndarray, np.ndarray]
@@ -40,7 +40,7 @@ class AugmentedBatches:
 
     BLAS is held to one thread meanwhile: how many threads it has must not depend on which of the two is busy.
 
-    >>> from nnscratch.batches import Batches
+    >>> from nnscratch.training.batches import Batches
     >>> batches = AugmentedBatches(Batches(np.arange(4.0), np.arange(4.0), 2), lambda x, y, generator: (x + 10, y))
     >>> sorted(float(value) for x, y in batches.shuffled(np.random.default_rng(0)) for value in x - y)
     [10.0, 10.0, 10.0, 10.0]

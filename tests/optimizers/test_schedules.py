@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch import schedules
-from nnscratch.schedules import constant, cosine, linear, step
+from nnscratch.optimizers import schedules
+from nnscratch.optimizers.schedules import constant, cosine, linear, step
 
 GRID = [number / 1000 for number in range(1001)]
 ALL = [

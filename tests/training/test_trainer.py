@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch import schedules
+from nnscratch.optimizers import schedules
 
 TIMES = ("seconds", "images_per_second")
 
@@ -231,14 +231,14 @@ class SlowClock:
 
 
 def test_time_limit_is_told_in_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nnscratch.progress.time", SlowClock())
+    monkeypatch.setattr("nnscratch.training.progress.time", SlowClock())
     history = trainer_of().fit(*rows(), epochs=1000, time_limit=600)
     assert history.stopped == "time limit of 10 min reached"
     assert 600 <= history.columns["seconds"][-1] < 620
 
 
 def test_schedules_go_by_the_share_of_the_time_if_it_is_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nnscratch.progress.time", SlowClock())
+    monkeypatch.setattr("nnscratch.training.progress.time", SlowClock())
     progress: list[float] = []
 
     def rate(share: float) -> float:
@@ -462,7 +462,7 @@ def test_an_infinite_average_is_not_kept_after_ctrl_c(monkeypatch: pytest.Monkey
         trainer.model.layers[1].params["bias"][:] = 7
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nnscratch.training.Scoring.scores", interrupt)
+    monkeypatch.setattr("nnscratch.training.trainer.Scoring.scores", interrupt)
     history = trainer.fit(x, y, epochs=2)
     assert history.stopped == "interrupted by the user"
     assert trainer.model.layers[1].params["bias"].item() == 7  # as it was, and no part of the infinite average

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnscratch.kernels import updates
 from nnscratch.kernels.updates import numbers, tiny
-from nnscratch.optimizer import Optimizer, Rule, in_range
+from nnscratch.optimizers.base import Optimizer, Rule, in_range
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
