@@ -25,8 +25,8 @@ from machine import copy_gigabytes_a_second, description, gemm_gflops, in_turn, 
 import nnscratch as nn
 from nnscratch.kernels import loops
 from nnscratch.stages.base import Stage
-from nnscratch.stages.conv_pool import ConvPoolStage
-from nnscratch.stages.direct_chain import DirectChain
+from nnscratch.stages.channel_vectors import ConvPoolStage
+from nnscratch.stages.image_vectors import DirectChain
 from nnscratch.stages.single import Single
 
 REPEATS = 9

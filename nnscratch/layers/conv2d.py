@@ -8,7 +8,12 @@ import numpy as np
 
 from nnscratch import initializers
 from nnscratch.initializers import Initializer
-from nnscratch.kernels.im2col import conv2d_backward_input, conv2d_backward_weight, conv2d_forward, output_size
+from nnscratch.kernels.layerwise.im2col import (
+    conv2d_backward_input,
+    conv2d_backward_weight,
+    conv2d_forward,
+    output_size,
+)
 from nnscratch.layers.base import Layer, both, check_gradient, check_input, pair, size
 
 
@@ -39,7 +44,7 @@ class Conv2D(Layer):
             dweight[i,j,c,o] = sum over n,h,w of x[n,h',w',c] * dy[n,h,w,o]
             dx[n,h',w',c]    = sum over all i,j,h,w that meet at h',w', and over o, of dy[n,h,w,o] * weight[i,j,c,o]
             dbias[o]         = sum over n,h,w of dy[n,h,w,o]
-        dweight is Dense's xᵀ dy with every window a row, which is how the kernel computes it (`kernels/im2col.py`).
+        dweight is Dense's xᵀ dy with every window a row: so does the kernel (`kernels/layerwise/im2col.py`).
 
     Cost: N * H_out * W_out * k*k*c_in * c_out multiply-adds forward, twice that backward; keeps x.
 

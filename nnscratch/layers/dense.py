@@ -8,7 +8,7 @@ import numpy as np
 
 from nnscratch import initializers
 from nnscratch.initializers import Initializer
-from nnscratch.kernels.matmul import matmul
+from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers.base import Layer, check_gradient, check_input, size
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.kernels.im2col import output_size
-from nnscratch.kernels.pooling import max_pool2d_backward, max_pool2d_forward
+from nnscratch.kernels.layerwise.im2col import output_size
+from nnscratch.kernels.layerwise.pooling import max_pool2d_backward, max_pool2d_forward
 from nnscratch.layers.base import Layer, both, check_gradient, check_input, pair
 
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 from nnscratch.layers import ContrastNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.layers.base import both
 from nnscratch.stages.base import Stage
+from nnscratch.stages.channel_vectors import ConvPoolStage
 from nnscratch.stages.contrast_normalization import ContrastNormalizationStage
-from nnscratch.stages.conv_pool import ConvPoolStage
 from nnscratch.stages.dense import DenseStage
-from nnscratch.stages.direct_chain import DirectChain
+from nnscratch.stages.image_vectors import DirectChain
 from nnscratch.stages.single import Single
 
 # Up to so many output channels a vector of channels is not filled, and vectors of images are faster, forward and

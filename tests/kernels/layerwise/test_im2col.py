@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.kernels import im2col, loops
+from nnscratch.kernels import loops
+from nnscratch.kernels.layerwise import im2col
 
 # (image shape, c_out, kernel size, stride, padding)
 CASES = [

@@ -1,11 +1,11 @@
-"""Convolution, ReLU and 2x2 max pooling as one stage, for channels enough to fill vectors (`kernels/fused.py`)."""
+"""Convolution, ReLU and 2x2 max pooling as one stage: a vector holds channels (`kernels/channel_vectors/`)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.kernels.fused import conv_pool_forward
-from nnscratch.kernels.fused_backward import conv_pool_backward
+from nnscratch.kernels.channel_vectors.backward import conv_pool_backward
+from nnscratch.kernels.channel_vectors.forward import conv_pool_forward
 from nnscratch.kernels.memory import Buffers, Scratch
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
 from nnscratch.layers.base import both, check_gradient, check_shape, take

@@ -20,8 +20,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from nnscratch.kernels.vector_pooling import pool_vector
-from nnscratch.kernels.vector_products import POOLED_OUTPUTS, multiply_rows, pool_products
+from nnscratch.kernels.image_vectors.tiles import POOLED_OUTPUTS, multiply_rows, pool_products
+from nnscratch.kernels.pool_tiles import pool_vector
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Conv row vectors between two poolings: 2 rows of 4 outputs take 12 kB of the first-level cache, x has the rest.

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 import numpy as np
 from numba import njit, uint64
 
-from nnscratch.kernels.fused import SHUT, padded
-from nnscratch.kernels.im2col import Pair
+from nnscratch.kernels.channel_vectors.backward_tiles import BITS, CHOICES, add_chosen, add_chosen_to_patch, add_windows
+from nnscratch.kernels.channel_vectors.forward import SHUT, padded
+from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS, add_row_gradient, add_winners_of_channels
+from nnscratch.kernels.image_vectors.layout import pack
+from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
-from nnscratch.kernels.packing import pack
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.kernels.vector_conv_pool import CHANNEL_VECTORS, add_row_gradient, add_winners_of_channels
-from nnscratch.kernels.vector_runs import BITS, CHOICES, add_chosen, add_chosen_to_patch, add_windows
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Of the second-level cache, for a block of images; what is sent back to them takes as much in its turn.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.kernels.gemm import TILE, gemm, packed_size
-from nnscratch.kernels.gemv import column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.memory import Scratch
+from nnscratch.kernels.products.gemm import TILE, gemm, packed_size
+from nnscratch.kernels.products.gemv import column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.threads import in_blocks
 
 # Below this many multiply-adds (about 0.7 milliseconds of one core) handing out work costs more than it saves.

@@ -17,11 +17,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, uint64
 
-from nnscratch.kernels import winograd
-from nnscratch.kernels.im2col import Pair, output_size
+from nnscratch.kernels.channel_vectors import winograd
+from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS, conv_pool_row
+from nnscratch.kernels.layerwise.im2col import Pair, output_size
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.kernels.vector_conv_pool import CHANNEL_VECTORS, conv_pool_row
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 SHUT = 4  # argmax of a window whose maximum the ReLU turned into 0: no gradient goes back

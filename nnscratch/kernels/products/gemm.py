@@ -15,7 +15,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from nnscratch.kernels.vector_gemm import PANEL, STRIP, STRIPS_A_TILE, TERMS_A_LINE, interleave_rows, multiply_tile
+from nnscratch.kernels.products.gemm_tiles import (
+    PANEL,
+    STRIP,
+    STRIPS_A_TILE,
+    TERMS_A_LINE,
+    interleave_rows,
+    multiply_tile,
+)
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 TILE = STRIP * STRIPS_A_TILE  # rows

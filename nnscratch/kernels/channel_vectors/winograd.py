@@ -35,8 +35,7 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit, uint64
 
-from nnscratch.kernels.memory import Scratch
-from nnscratch.kernels.vector_winograd import (
+from nnscratch.kernels.channel_vectors.winograd_tiles import (
     CHANNEL_VECTORS,
     PATCH,
     WINDOWS_A_TILE,
@@ -44,6 +43,7 @@ from nnscratch.kernels.vector_winograd import (
     pool_patches,
     transform_patches,
 )
+from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Of the second-level cache, for the patches of a block of windows: the weights need as much.

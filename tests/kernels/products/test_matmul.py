@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.matmul import matmul
+from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import set_threads
 
 # Each is another path: small, one row, no row, one term, shared along K, M, N, one row and one term shared.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops, threads
-from nnscratch.kernels.fused import SHUT, conv_pool_forward, pooled_size
-from nnscratch.kernels.fused_backward import conv_pool_backward
+from nnscratch.kernels.channel_vectors.backward import conv_pool_backward
+from nnscratch.kernels.channel_vectors.forward import SHUT, conv_pool_forward, pooled_size
 from nnscratch.kernels.memory import Scratch
 
 # (image shape, c_out, kernel size, padding)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch.kernels.gemm import gemm, packed_size
 from nnscratch.kernels.memory import empty
+from nnscratch.kernels.products.gemm import gemm, packed_size
 
 
 def product(a: np.ndarray, b: np.ndarray, transposed: tuple[bool, bool], part: tuple[int, ...]) -> np.ndarray:

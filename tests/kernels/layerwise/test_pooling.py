@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.pooling import max_pool2d_backward, max_pool2d_forward
+from nnscratch.kernels.layerwise.pooling import max_pool2d_backward, max_pool2d_forward
 
 # (image shape, window, stride)
 CASES = [

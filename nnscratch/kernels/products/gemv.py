@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from nnscratch.kernels.vector_gemv import add_rows, multiply_by_rows
+from nnscratch.kernels.products.gemv_tiles import add_rows, multiply_by_rows
 from nnscratch.kernels.vectors import lanes
 
 _ROWS_TOGETHER = 8  # streams from memory, and weights for each time that a sum is loaded and stored

@@ -1,4 +1,4 @@
-"""Several convolutions with few channels, each with ReLU and 2x2 max pooling, as one stage (`kernels/direct.py`).
+"""Several convolutions with few channels, each with ReLU and 2x2 max pooling, as one stage: `kernels/image_vectors/`.
 
 A block of images, one for each lane of a vector, goes through all of them on one thread before the next block begins,
 image innermost, (C, H, W*B): its maps stay in the core's second-level cache from one convolution to the next.
@@ -10,9 +10,9 @@ import math
 
 import numpy as np
 
-from nnscratch.kernels.direct_chain import chain_backward, chain_forward
+from nnscratch.kernels.image_vectors.chain import chain_backward, chain_forward
+from nnscratch.kernels.image_vectors.layout import pack, unpack
 from nnscratch.kernels.memory import Buffers, Scratch
-from nnscratch.kernels.packing import pack, unpack
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.vectors import VECTOR_BYTES
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
@@ -120,7 +120,7 @@ class DirectChain(Stage):
         return dx
 
     def _geometry(self, block_shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
-        """The chain's `geometry` (see kernels/direct_chain.py) for blocks of (B, H, W, C), and the length of `maps`."""
+        """The `geometry` of kernels/image_vectors/chain.py for blocks of (B, H, W, C), and the length of `maps`."""
         if self.seen_shape != block_shape:
             images, shape = block_shape[0], block_shape[1:]
             rows, x_at, weight_at = [], 0, 0

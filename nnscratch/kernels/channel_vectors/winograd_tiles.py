@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnscratch.kernels.vector_pooling import largest_of_four
+from nnscratch.kernels.pool_tiles import largest_of_four
 from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile, each_vector
 
 PATCH = 16  # positions

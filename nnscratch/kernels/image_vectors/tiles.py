@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnscratch.kernels.vector_pooling import largest_of_four
+from nnscratch.kernels.pool_tiles import largest_of_four
 from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile
 
 # A tile of sums, with what it multiplies, must fit the registers: 32 of AVX-512, 16 of AVX. So for 4, 2 or 1 outputs,

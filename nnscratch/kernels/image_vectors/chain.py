@@ -16,8 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from nnscratch.kernels.direct import forward
-from nnscratch.kernels.direct_backward import backward_input, backward_weight
+from nnscratch.kernels.image_vectors.backward import backward_input, backward_weight
+from nnscratch.kernels.image_vectors.forward import forward
 
 
 @njit(nogil=True, cache=True)

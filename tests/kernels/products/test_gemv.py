@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch.kernels.gemv import column_by_row, row_by_matrix, row_by_transposed
+from nnscratch.kernels.products.gemv import column_by_row, row_by_matrix, row_by_transposed
 
 SIZES = [(1, 1), (7, 3), (8, 16), (25, 33), (200, 100), (31, 130)]
 

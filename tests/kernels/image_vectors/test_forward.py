@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.kernels import direct, direct_backward, loops, packing
+from nnscratch.kernels import loops
+from nnscratch.kernels.image_vectors import backward, forward, layout
 from nnscratch.kernels.memory import empty
 
 # (images, height, width, c_in, (k_h, k_w), c_out)
@@ -40,17 +41,17 @@ def computed(x, weight, bias, dy):
     n, height, width, c_in = x.shape
     _, h_pooled, w_pooled, c_out = dy.shape
     block = empty((c_in, height, width * n), x.dtype)
-    packing.pack(x, n, block)
+    layout.pack(x, n, block)
     y_block, dy_block = (empty((c_out, h_pooled, w_pooled * n), x.dtype) for _ in range(2))
     argmax = np.full(y_block.shape, 77, np.uint8)
-    direct.forward(block, weight, bias, n, y_block, argmax)
-    packing.pack(dy, n, dy_block)
+    forward.forward(block, weight, bias, n, y_block, argmax)
+    layout.pack(dy, n, dy_block)
     dx_block, dweight, dbias = np.full_like(block, 9), np.full_like(weight, 9), np.full_like(bias, 9)
-    direct_backward.backward_weight(block, dy_block, argmax, n, dweight, dbias)
-    direct_backward.backward_input(dy_block, argmax, weight, n, dx_block)
+    backward.backward_weight(block, dy_block, argmax, n, dweight, dbias)
+    backward.backward_input(dy_block, argmax, weight, n, dx_block)
     y, dx = np.full_like(dy, 9), np.full_like(x, 9)
-    packing.unpack(y_block, n, y)
-    packing.unpack(dx_block, n, dx)
+    layout.unpack(y_block, n, y)
+    layout.unpack(dx_block, n, dx)
     return y, dx, dweight, dbias
 
 
@@ -86,9 +87,9 @@ def test_argmax_is_the_first_place_of_the_maximum_or_4(images) -> None:
     windows = [[0, 0, 0, 0], [1, 1, 1, 1], [0, 2, 2, 2], [1, 1, 3, 3], [1, 2, 1, 5], [-1, -2, -1, -1], [-3, -1, 2, 1]]
     x = np.array(windows, np.float32).reshape(7, 2, 2).transpose(1, 0, 2).reshape(1, 2, 14, 1)
     block = np.empty((1, 2, 14 * images), np.float32)
-    packing.pack(np.repeat(x, images, axis=0), images, block)
+    layout.pack(np.repeat(x, images, axis=0), images, block)
     y, argmax = np.empty((1, 1, 7 * images), np.float32), np.empty((1, 1, 7 * images), np.uint8)
-    direct.forward(block, np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32), images, y, argmax)
+    forward.forward(block, np.ones((1, 1, 1, 1), np.float32), np.zeros(1, np.float32), images, y, argmax)
     np.testing.assert_array_equal(argmax.reshape(7, images).T, [[4, 0, 1, 2, 3, 4, 2]] * images)
     np.testing.assert_array_equal(y.reshape(7, images).T, [[0, 1, 2, 3, 5, 0, 2]] * images)
 
@@ -99,10 +100,10 @@ def test_pack_moves_every_number_to_its_place_and_unpack_back(shape, dtype) -> N
     n, height, width, channels = shape
     pictures = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
     block = np.empty((channels, height, width * n), dtype)
-    packing.pack(pictures, n, block)
+    layout.pack(pictures, n, block)
     np.testing.assert_array_equal(block, pictures.transpose(3, 1, 2, 0).reshape(block.shape))
     back = np.zeros_like(pictures)
-    packing.unpack(block, n, back)
+    layout.unpack(block, n, back)
     np.testing.assert_array_equal(back, pictures)
 
 
@@ -112,13 +113,13 @@ def test_nothing_outside_the_arrays_is_written_and_memory_need_not_be_aligned() 
     block = np.ascontiguousarray(x.transpose(3, 1, 2, 0)).reshape(1, 7, 27)
     shape = (3, 3, 12)
     y, argmax = np.full(3 * 3 * 12 + 40, 9, np.float32), np.full(3 * 3 * 12 + 40, 9, np.uint8)
-    direct.forward(block, weight, bias, 3, y[19:-21].reshape(shape), argmax[19:-21].reshape(shape))
+    forward.forward(block, weight, bias, 3, y[19:-21].reshape(shape), argmax[19:-21].reshape(shape))
     for guarded in (y, argmax):
         assert (guarded[:19] == 9).all()
         assert (guarded[-21:] == 9).all()
     dx = np.full(189 + 40, 9, np.float32)
     dy_block = np.ascontiguousarray(dy.transpose(3, 1, 2, 0)).reshape(shape)
-    direct_backward.backward_input(dy_block, argmax[19:-21].reshape(shape), weight, 3, dx[19:-21].reshape(block.shape))
+    backward.backward_input(dy_block, argmax[19:-21].reshape(shape), weight, 3, dx[19:-21].reshape(block.shape))
     assert (dx[:19] == 9).all()
     assert (dx[-21:] == 9).all()
     want = expected(x, weight, bias, dy)
@@ -145,4 +146,4 @@ def test_the_same_bits_every_time() -> None:
 def test_memory_that_is_not_contiguous_is_refused() -> None:
     x, y = np.ones((1, 8, 64), np.float32)[:, :, ::2], np.ones((1, 4, 16), np.float32)
     with pytest.raises(TypeError, match="contiguous"):
-        direct.forward(x, np.ones((1, 1, 1, 1), np.float32), np.ones(1, np.float32), 4, y, np.ones(y.shape, np.uint8))
+        forward.forward(x, np.ones((1, 1, 1, 1), np.float32), np.ones(1, np.float32), 4, y, np.ones(y.shape, np.uint8))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from nnscratch.kernels.im2col import Pair, output_size
+from nnscratch.kernels.layerwise.im2col import Pair, output_size
 from nnscratch.kernels.threads import in_blocks
 
 _IMAGES_A_BLOCK = 4

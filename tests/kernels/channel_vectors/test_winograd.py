@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.kernels import loops, winograd
-from nnscratch.kernels.fused import SHUT, conv_pool_forward
+from nnscratch.kernels import loops
+from nnscratch.kernels.channel_vectors import winograd
+from nnscratch.kernels.channel_vectors.forward import SHUT, conv_pool_forward
 from nnscratch.kernels.memory import Scratch
 
 B_T = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
