@@ -2,6 +2,6 @@
 
 from nnscratch.diagnosis.case import Finding
 from nnscratch.diagnosis.doctor import Diagnosis, diagnose
-from nnscratch.diagnosis.profiles import SignalProfile, signal_profile
+from nnscratch.diagnosis.signal_profile import SignalProfile, signal_profile
 
 __all__ = ["Diagnosis", "Finding", "SignalProfile", "diagnose", "signal_profile"]

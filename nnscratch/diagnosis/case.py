@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.diagnosis.signals import Signals
-from nnscratch.diagnosis.spreads import mean_of
+from nnscratch.diagnosis.spread import mean_of
 from nnscratch.diagnosis.thresholds import EPOCHS, MANY_EPOCHS, MANY_STEPS, PROGRESS
 from nnscratch.layers import Layer
 from nnscratch.losses import MSELoss

@@ -12,9 +12,9 @@ import numpy as np
 from nnscratch.diagnosis.case import Case, Finding
 from nnscratch.diagnosis.checks.data import data, finite, overfitting
 from nnscratch.diagnosis.checks.decay import decay
-from nnscratch.diagnosis.checks.layers import backward, forward, units
-from nnscratch.diagnosis.checks.order import order
 from nnscratch.diagnosis.checks.saturation import saturation
+from nnscratch.diagnosis.checks.shuffling import order
+from nnscratch.diagnosis.checks.signal_flow import backward, forward, units
 from nnscratch.diagnosis.checks.steps import steps
 from nnscratch.diagnosis.checks.symptoms import symptoms
 from nnscratch.diagnosis.thresholds import LEARNT

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.diagnosis.flow import Flow
-from nnscratch.diagnosis.spreads import Spread
+from nnscratch.diagnosis.passes import Flow
+from nnscratch.diagnosis.spread import Spread
 from nnscratch.initializers import fans
 from nnscratch.layers import Dropout, Layer, ReLU
 from nnscratch.losses import MSELoss

@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from nnscratch.diagnosis.spreads import mean_of
+from nnscratch.diagnosis.spread import mean_of
 from nnscratch.keypoints.faces import to_targets
 from nnscratch.keypoints.metrics import mean_face
 from nnscratch.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.checks.content import content
-from nnscratch.diagnosis.spreads import mean_of
+from nnscratch.diagnosis.checks.linear_baseline import content
+from nnscratch.diagnosis.spread import mean_of
 from nnscratch.diagnosis.thresholds import CONSTANT, NO_BETTER
 
 # They do not say why a network that has not learnt has not.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.spreads import mean_of
+from nnscratch.diagnosis.spread import mean_of
 from nnscratch.diagnosis.thresholds import CONTENT_ROWS, NOTHING
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import single_threaded_blas

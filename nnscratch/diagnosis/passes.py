@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnscratch.diagnosis.spreads import Spread, mean_of
+from nnscratch.diagnosis.spread import Spread, mean_of
 from nnscratch.kernels.finite import all_finite
 from nnscratch.layers import Layer, NotFiniteError, ReLU
 from nnscratch.losses import MSELoss
