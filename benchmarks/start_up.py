@@ -28,7 +28,7 @@ print(time.perf_counter() - began)
 IMPORT = "import time; began = time.perf_counter(); import nnscratch; print(time.perf_counter() - began)"
 LOAD = """
 import sys, time
-from nnscratch.keypoints.data import load_faces
+from nnscratch.keypoints.kaggle.training_file import load_faces
 began = time.perf_counter(); load_faces(sys.argv[1]); print(time.perf_counter() - began)
 """
 

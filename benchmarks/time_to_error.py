@@ -42,12 +42,13 @@ from machine import description, in_turn, print_description, ratio
 
 import nnscratch as nn
 from nnscratch.kernels.threads import available_cores
-from nnscratch.keypoints import command_line, networks, recipes
-from nnscratch.keypoints.data import Faces, load_faces, split_random
-from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints import networks, recipes
+from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.kaggle.training_file import Faces, load_faces, split_random
 from nnscratch.keypoints.lookalikes import split_apart
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.scripts import command_line
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "train_cnn.py"
 RECIPE = recipes.CNN["best"]

@@ -22,9 +22,9 @@ from torch import nn as torch_nn
 from torch.nn import functional as F
 
 import nnscratch as nn
-from nnscratch.keypoints.augmentation import _NODES, Augmentation, move_points
 from nnscratch.keypoints.faces import SIDE, to_points, to_targets
-from nnscratch.keypoints.mirror import MIRRORED
+from nnscratch.keypoints.geometry.augmentation import _NODES, Augmentation, move_points
+from nnscratch.keypoints.geometry.mirror import MIRRORED
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # pictures, targets with 0 for no label, 1 or 0 for labelled
 

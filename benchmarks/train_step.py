@@ -23,7 +23,7 @@ from machine import description, gemm_gflops, in_turn, print_description, ratio
 
 import nnscratch as nn
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.metrics import RMSE_PX
 
 NETWORKS: dict[str, Callable[..., nn.Sequential]] = {

@@ -12,11 +12,11 @@ and why, is told in examples/lessons/why_the_cnn_did_not_learn.md.
 
 from pathlib import Path
 
-from nnscratch.keypoints import command_line
-from nnscratch.keypoints.data import load_faces
 from nnscratch.keypoints.experiments import ablation, ablation_report, runs
 from nnscratch.keypoints.experiments.measures import Result
 from nnscratch.keypoints.experiments.table import Split
+from nnscratch.keypoints.kaggle.training_file import load_faces
+from nnscratch.keypoints.scripts import command_line
 
 
 def main() -> None:

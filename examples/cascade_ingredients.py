@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nnscratch.keypoints import command_line
-from nnscratch.keypoints.answered import Answered
-from nnscratch.keypoints.cascade import Cascade, Level
-from nnscratch.keypoints.combination import Combination
-from nnscratch.keypoints.data import DataError
+from nnscratch.keypoints.cascade.answers import Answered
+from nnscratch.keypoints.cascade.blending import Combination
+from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.fit_blends import weighed
+from nnscratch.keypoints.cascade.regions import Region
+from nnscratch.keypoints.kaggle.training_file import DataError
 from nnscratch.keypoints.metrics import rmse_px
 from nnscratch.keypoints.predictors import load_predictor
-from nnscratch.keypoints.regions import Region
-from nnscratch.keypoints.weighing import weighed
+from nnscratch.keypoints.scripts import command_line
 
 
 @dataclass(frozen=True)

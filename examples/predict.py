@@ -7,10 +7,10 @@ Kaggle's submission:  the same with --lookup IdLookupTable.csv
 
 from pathlib import Path
 
-from nnscratch.keypoints import command_line
-from nnscratch.keypoints.data import load_faces
+from nnscratch.keypoints.kaggle.submission import read_lookup, write_coordinates, write_submission
+from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
-from nnscratch.keypoints.submission import read_lookup, write_coordinates, write_submission
+from nnscratch.keypoints.scripts import command_line
 
 
 def main() -> None:

@@ -9,11 +9,11 @@ arguments, the program goes on where it was stopped.
 
 from pathlib import Path
 
-from nnscratch.keypoints import command_line
-from nnscratch.keypoints.data import load_faces
 from nnscratch.keypoints.experiments import report, runs
 from nnscratch.keypoints.experiments.measures import Result
 from nnscratch.keypoints.experiments.table import EXPERIMENTS, Split
+from nnscratch.keypoints.kaggle.training_file import load_faces
+from nnscratch.keypoints.scripts import command_line
 
 MOST_EPOCHS = max(experiment.epochs for experiment in EXPERIMENTS)
 SEED = 0

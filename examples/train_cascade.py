@@ -14,12 +14,14 @@ import numpy as np
 from train_cnn import NETWORKS, deep, stage
 
 import nnscratch as nn
-from nnscratch.keypoints import cascade_training, command_line, recipes, runs
-from nnscratch.keypoints.answered import Answered
-from nnscratch.keypoints.cascade import Cascade
+from nnscratch.keypoints import recipes
+from nnscratch.keypoints.cascade import training
+from nnscratch.keypoints.cascade.answers import Answered
+from nnscratch.keypoints.cascade.cascade import Cascade
+from nnscratch.keypoints.cascade.regions import Region, symmetrical
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face
 from nnscratch.keypoints.networks import start_from_mean_face
-from nnscratch.keypoints.regions import Region, symmetrical
+from nnscratch.keypoints.scripts import command_line, run_folder
 
 
 def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
@@ -86,7 +88,7 @@ def main() -> None:
     held_out = Answered.of(cascade, task.validation)
     histories = {"": history}
     if history.stopped != nn.training.INTERRUPTED:
-        level_2 = cascade_training.train_level(
+        level_2 = training.train_level(
             cascade,
             recipe.regions,
             LEVEL_2[second.network],
@@ -102,7 +104,7 @@ def main() -> None:
         cascade, held_out = level_2.cascade, level_2.held_out
         histories |= {f"{region}_": each for region, each in level_2.histories.items()}
         print(held_out.gains(), flush=True)
-    runs.finish(task, cascade, histories, trainer.optimizer, predicted=held_out.answers[-1])
+    run_folder.finish(task, cascade, histories, trainer.optimizer, predicted=held_out.answers[-1])
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ from functools import partial
 import numpy as np
 
 import nnscratch as nn
-from nnscratch.keypoints import command_line, networks, recipes, runs
+from nnscratch.keypoints import networks, recipes
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.predictors import SingleNetwork
+from nnscratch.keypoints.scripts import command_line, run_folder
 
 
 def plain(rng: np.random.Generator) -> nn.Sequential:
@@ -68,7 +69,7 @@ def main() -> None:
     )
     networks.centre_on(network, x, y)
     predictor = SingleNetwork(network, both_ways=recipe.both_ways)
-    runs.finish(task, predictor, {"": history}, trainer.optimizer)
+    run_folder.finish(task, predictor, {"": history}, trainer.optimizer)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         SystemExit : status 2, after one line, for bad input
     """
     # Late: the library itself knows nothing of faces, but a run's folder does.
-    from nnscratch.keypoints import command_line
+    from nnscratch.keypoints.scripts import command_line
 
     parser = command_line.Parser(__doc__)
     parser.prog = "python -m nnscratch"
@@ -46,10 +46,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _diagnose(parsed: argparse.Namespace) -> nn.Diagnosis:
-    from nnscratch.keypoints.command_line import usable_rows
-    from nnscratch.keypoints.data import load_faces
-    from nnscratch.keypoints.generator import generate_faces
+    from nnscratch.keypoints.drawn.faces import generate_faces
+    from nnscratch.keypoints.kaggle.training_file import load_faces
     from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
+    from nnscratch.keypoints.scripts.command_line import usable_rows
 
     predictor = load_predictor(parsed.run)
     network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
@@ -68,7 +68,7 @@ def _diagnose(parsed: argparse.Namespace) -> nn.Diagnosis:
 
 def _config(run: Path) -> dict[str, Any]:
     """What the run was started with; empty if that is not known."""
-    from nnscratch.keypoints.runs import METRICS_FILE
+    from nnscratch.keypoints.scripts.run_folder import METRICS_FILE
 
     try:
         config = json.loads((run / METRICS_FILE).read_text())["config"]

@@ -16,10 +16,10 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints import recipes
-from nnscratch.keypoints.augmentation import Augmentation
+from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import Faces
-from nnscratch.keypoints.generator import generate_faces
-from nnscratch.keypoints.mirror import LabelOffsets
+from nnscratch.keypoints.geometry.augmentation import Augmentation
+from nnscratch.keypoints.geometry.mirror import LabelOffsets
 from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.batches import Batches
 from nnscratch.training.prefetch import Augment, AugmentedBatches

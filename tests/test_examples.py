@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.data import COLUMNS, Faces, load_faces, save_faces
-from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.kaggle.training_file import COLUMNS, Faces, load_faces, save_faces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -10,8 +10,8 @@ import pytest
 import nnscratch as nn
 from nnscratch.__main__ import main
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.data import save_faces
-from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.kaggle.training_file import save_faces
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nnscratch.keypoints.data import save_faces
-from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.kaggle.training_file import save_faces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

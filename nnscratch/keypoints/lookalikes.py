@@ -24,9 +24,9 @@ import threading
 import numpy as np
 
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.keypoints.alignment import crops, similarity
-from nnscratch.keypoints.data import Faces, check_split, split_random
 from nnscratch.keypoints.faces import to_network_input
+from nnscratch.keypoints.geometry.alignment import crops, similarity
+from nnscratch.keypoints.kaggle.training_file import Faces, check_split, split_random
 from nnscratch.keypoints.metrics import mean_face
 
 _LINKED = 0.66  # correlation above which two faces are look-alikes

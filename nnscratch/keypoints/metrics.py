@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnscratch.keypoints.faces import POINTS, check_points, to_points
-from nnscratch.keypoints.pixels import SIDE
+from nnscratch.keypoints.kaggle.pixels import SIDE
 from nnscratch.training.history import Metric
 
 _CENTRE = SIDE / 2

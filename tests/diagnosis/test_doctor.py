@@ -16,9 +16,9 @@ import nnscratch as nn
 from nnscratch.diagnosis import Diagnosis, diagnose
 from nnscratch.diagnosis.findings import EXPLAINS, ORDER
 from nnscratch.keypoints import networks
+from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.experiments.crops import crops_of_point
 from nnscratch.keypoints.faces import POINTS
-from nnscratch.keypoints.generator import generate_faces
 from nnscratch.keypoints.networks import start_from_mean_face
 
 Rows = tuple[np.ndarray, np.ndarray]

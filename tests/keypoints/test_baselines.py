@@ -7,8 +7,8 @@ import pytest
 
 from nnscratch.keypoints import baselines
 from nnscratch.keypoints.baselines import EYES, Eigenfaces, find_eyes, stretch
+from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import Faces
-from nnscratch.keypoints.generator import generate_faces
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 
 

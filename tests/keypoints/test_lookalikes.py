@@ -9,9 +9,9 @@ import pytest
 
 from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints import lookalikes
-from nnscratch.keypoints.augmentation import Augmentation
+from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import Faces, to_points
-from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.lookalikes import groups, signatures, split_apart
 
 FACES, COPIES = 12, 4

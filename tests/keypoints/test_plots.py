@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nnscratch.keypoints import plots
-from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.metrics import Score, mean_face, score
 
 NAN = float("nan")

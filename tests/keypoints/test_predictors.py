@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints.cascade import Cascade, Level
-from nnscratch.keypoints.combination import Combination
+from nnscratch.keypoints.cascade.blending import Combination
+from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import to_network_input, to_points
-from nnscratch.keypoints.files import DataError
-from nnscratch.keypoints.mirror import both_ways
+from nnscratch.keypoints.geometry.mirror import both_ways
+from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
-from nnscratch.keypoints.regions import Region
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 96, 96)).astype(np.uint8)
 

@@ -12,12 +12,12 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints import recipes
-from nnscratch.keypoints.augmentation import Augmentation
-from nnscratch.keypoints.generator import generate_faces
-from nnscratch.keypoints.mirror import LabelOffsets
+from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.geometry.augmentation import Augmentation
+from nnscratch.keypoints.geometry.mirror import LabelOffsets
 from nnscratch.keypoints.recipes import CascadeRecipe, Recipe
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 RECIPE = Recipe("small", epochs=3, lr=0.01, warmup=0.25, batch_size=7, weight_decay=0.5, average=0.9, clip_norm=2.0)
 
 

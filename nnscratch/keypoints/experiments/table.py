@@ -20,7 +20,7 @@ import numpy as np
 
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.faces import Faces
-from nnscratch.keypoints.files import DataError
+from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.model import Sequential
 
 

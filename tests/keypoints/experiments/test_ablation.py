@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.experiments import ablation, ablation_report, runs
 from nnscratch.keypoints.experiments.table import Experiment, Split
-from nnscratch.keypoints.generator import generate_faces
 
 EXPERIMENTS = ablation.experiments(epochs=2, race_epochs=3)
 RUN = {"name", "title", "epochs", "looks", "quick_epochs", "reported", "reported_note", "note"}  # not what is trained

@@ -11,10 +11,10 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.data import DataError, Faces
+from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.experiments import measures, runs, training
 from nnscratch.keypoints.experiments.table import EXPERIMENTS, Experiment, Split
-from nnscratch.keypoints.generator import generate_faces
+from nnscratch.keypoints.kaggle.training_file import DataError, Faces
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 

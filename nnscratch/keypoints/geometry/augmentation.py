@@ -1,0 +1,158 @@
+"""Augmentation: training faces that are flipped, turned, scaled, shifted, bent and lit anew in every epoch.
+
+A change of the picture is a change of the labels too. The kernel maps backwards, from a pixel p of the new picture to
+its source s(p) = A p + t + bend(p). A point that was at q is then at the p with s(p) = q, found by
+
+    p <- A^-1 (q - t - bend(p))
+
+each round of which shrinks the error, for a bend is weak: its slope times A^-1 is below 1. A point that leaves the
+picture has no label any more. One under a blank patch keeps its label: the rest of the face says where it is.
+
+Sources: Simard, Steinkraus & Platt, "Best practices for convolutional neural networks" (2003), for bent pictures;
+DeVries & Taylor, "Improved regularization of convolutional neural networks with cutout" (2017), for blank patches.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nnscratch.kernels.memory import Buffers
+from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.warp import warp
+from nnscratch.keypoints.faces import SIDE, to_points, to_targets
+from nnscratch.keypoints.geometry.mirror import MIRRORED, LabelOffsets
+
+_NODES = 5  # of a bend, in each direction
+_BLOCK = 16  # pictures a call of the kernel
+_ROUNDS = 5  # of the search for a point's new place: the error is below 0.01 px
+_CENTRE = (SIDE - 1) / 2
+# Beyond these a face is no face any more; and a bend whose nodes lie much further off would fold the picture.
+_MOST = {"flip": 1, "rotation": 180, "scale": 1, "shift": SIDE, "stretch": 1, "bend": 3, "contrast": 1, "brightness": 1,
+         "noise": 1, "blank": SIDE}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of training faces, a new one for every face and epoch; call it on a batch.
+
+    flip       : how likely a face is mirrored, its left and right points swapped
+    rotation   : degrees; the largest angle, to either side
+    scale      : the largest change of size: 0.1 is a tenth larger or smaller
+    shift      : pixels; the largest in x and in y
+    stretch    : the largest change of width against height, as a share
+    bend       : pixels; standard deviation of the nodes that a smooth bend goes through, 5 x 5 of them
+    contrast   : the largest change of contrast, as a share
+    brightness : the largest change of brightness; 1 is all of the range from black to white
+    noise      : amplitude of even noise in the pixels, 1 being that range
+    blank      : pixels; side of a square that is blank in half of the faces
+    offsets    : how far labels lie beside what they name (mirror.py): without them, mirrored faces may teach another
+        place than the others; None: not at all
+
+    Raises
+        ValueError : a number out of its range
+
+    >>> augmentation = Augmentation(flip=0.5, rotation=8, scale=0.07, shift=2.5)
+    >>> x, y = np.zeros((2, 96, 96, 1), np.float32), np.zeros((2, 30), np.float32)
+    >>> new_x, new_y = augmentation(x, y, np.random.default_rng(0))
+    >>> new_x.shape, new_y.shape
+    ((2, 96, 96, 1), (2, 30))
+    """
+
+    flip: float = 0.0
+    rotation: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+    stretch: float = 0.0
+    bend: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    noise: float = 0.0
+    blank: int = 0
+    offsets: LabelOffsets | None = None
+    _buffers: Buffers = field(default_factory=Buffers, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise ValueError(f"Augmentation: got {name}={value!r}, expected a number from 0 to {most}; 0 is none")
+
+    def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """New x and y of a batch; the x is overwritten by the next call.
+
+        x : (N, 96, 96, 1) float32; y : (N, 30) float32, NaN where a label is missing
+        """
+        count = len(x)
+        affine, flipped = self._affine(count, rng)
+        bend = (self.bend * rng.standard_normal((count, _NODES, _NODES, 2))).astype(np.float32)
+        tone = self._tone(count, rng)
+        seeds = rng.integers(0, 2**32, count, dtype=np.uint32)
+        blank = self._blank(count, rng)
+        new_x = self._buffers.get("x", x.shape, x.dtype)
+
+        def work(start: int, stop: int) -> None:
+            rows = slice(start, stop)
+            warp(x[rows], affine[rows], bend[rows], tone[rows], seeds[rows], blank[rows], new_x[rows])
+
+        in_blocks(work, count, _BLOCK)
+        points = to_points(y)
+        beside = np.zeros((count, 1, 2), np.float32)
+        if self.offsets is not None:
+            beside[:, 0, 0] = self.offsets(points)
+        points = move_points(points - beside, affine, bend)
+        points[flipped] = points[flipped][:, MIRRORED]
+        outside = ((points < 0) | (points > SIDE - 1)).any(axis=2)
+        points[outside] = np.nan
+        return new_x, to_targets(points + beside)
+
+    def _affine(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """(N, 2, 3) float32 maps from new to old pixels, about the middle of the picture; (N,) which are mirrored."""
+        flipped = rng.random(count) < self.flip
+        angle = math.radians(self.rotation) * rng.uniform(-1, 1, count)
+        size = np.exp(math.log1p(self.scale) * rng.uniform(-1, 1, count))
+        ratio = np.exp(math.log1p(self.stretch) * rng.uniform(-0.5, 0.5, count))
+        shift = self.shift * rng.uniform(-1, 1, (count, 2))
+        affine = np.empty((count, 2, 3))
+        affine[:, 0, 0], affine[:, 0, 1] = np.cos(angle) * size * ratio, -np.sin(angle) * size
+        affine[:, 1, 0], affine[:, 1, 1] = np.sin(angle) * size, np.cos(angle) * size / ratio
+        affine[flipped, :, 0] *= -1
+        affine[:, :, 2] = _CENTRE + shift - affine[:, :, :2] @ np.array([_CENTRE, _CENTRE])
+        return affine.astype(np.float32), flipped
+
+    def _tone(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        gain = np.exp(math.log1p(self.contrast) * rng.uniform(-1, 1, count))
+        offset = 0.5 - 0.5 * gain + self.brightness * rng.uniform(-1, 1, count)  # the middle grey stays
+        return np.stack([gain, offset, np.full(count, self.noise)], axis=1).astype(np.float32)
+
+    def _blank(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        side = np.where(rng.random(count) < 0.5, self.blank, 0)
+        corners = rng.integers(0, SIDE - self.blank + 1, (count, 2))
+        return np.stack([corners[:, 0], corners[:, 0] + side, corners[:, 1], corners[:, 1] + side], axis=1)
+
+
+def move_points(points: np.ndarray, affine: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """(N, K, 2) px: where points (N, K, 2) px of the old pictures are in the new ones; NaN stays NaN."""
+    inverse = np.linalg.inv(affine[:, :, :2].astype(np.float64))
+    straight = points - affine[:, None, :, 2]
+    moved: np.ndarray = np.einsum("nij,nkj->nki", inverse, straight)
+    if bend.any():
+        for _ in range(_ROUNDS):
+            moved = np.einsum("nij,nkj->nki", inverse, straight - bend_at(bend, moved))
+    placed: np.ndarray = moved.astype(points.dtype)
+    return placed
+
+
+def bend_at(bend: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(N, K, 2) px: the bend at points (N, K, 2) px, bilinear between its (N, G, G, 2) nodes."""
+    last = bend.shape[1] - 1
+    place = np.nan_to_num(np.clip(points, 0, SIDE - 1)) * (last / (SIDE - 1))
+    corner = np.minimum(place.astype(np.int64), last - 1)
+    u, v = np.moveaxis((place - corner)[..., None], 2, 0)
+    rows, j, i = np.arange(len(bend))[:, None], corner[..., 0], corner[..., 1]
+    upper = bend[rows, i, j] + u * (bend[rows, i, j + 1] - bend[rows, i, j])
+    lower = bend[rows, i + 1, j] + u * (bend[rows, i + 1, j + 1] - bend[rows, i + 1, j])
+    moved: np.ndarray = upper + v * (lower - upper)
+    return moved

@@ -1,0 +1,172 @@
+"""Kaggle's submission: one line a value that its lookup table asks for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from nnscratch import atomic
+from nnscratch.keypoints.faces import COLUMNS, check_points
+from nnscratch.keypoints.kaggle.files import DataError, listed, shown
+from nnscratch.keypoints.kaggle.pixels import SIDE
+from nnscratch.keypoints.kaggle.tables import open_table
+
+_COLUMN_INDEX = {column: index for index, column in enumerate(COLUMNS)}
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup:
+    """The V values that a submission must hold, in the order of the lookup table's rows.
+
+    row_ids   : (V,) int64, Kaggle's number of the value
+    image_ids : (V,) int64, the picture it belongs to
+    columns   : (V,) int64, which coordinate it is: an index into `COLUMNS`
+    lines     : (V,) int64, its line in `file`, for messages
+    file      : the lookup table's name, for messages
+    """
+
+    row_ids: np.ndarray
+    image_ids: np.ndarray
+    columns: np.ndarray
+    lines: np.ndarray
+    file: str
+
+    def __len__(self) -> int:
+        return len(self.row_ids)
+
+
+def read_lookup(path: str | os.PathLike[str]) -> Lookup:
+    """Reads Kaggle's IdLookupTable.csv: RowId, ImageId, FeatureName (Location, empty in it, is not read).
+
+    Raises
+        DataError : the file is missing or wrong, an id is no whole number, a RowId comes twice, or FeatureNames are
+                    not among `COLUMNS`
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "lookup.csv"
+    ...     _ = path.write_text("RowId,ImageId,FeatureName,Location\\n1,7,nose_tip_x,\\n2,7,nose_tip_y,\\n")
+    ...     lookup = read_lookup(path)
+    >>> lookup.image_ids, [COLUMNS[index] for index in lookup.columns]
+    (array([7, 7]), ['nose_tip_x', 'nose_tip_y'])
+    """
+    values: list[tuple[int, int, int, int]] = []
+    line_of_row: dict[int, int] = {}
+    unknown: dict[str, int] = {}
+    with open_table(path) as table:
+        table.require(["RowId", "ImageId", "FeatureName"], "Kaggle's IdLookupTable: RowId,ImageId,FeatureName,Location")
+        for line, row in table.rows():
+            row_id = table.whole_number(line, row, "RowId")
+            if row_id in line_of_row:
+                came, fix = f"RowId {row_id} is also on line {line_of_row[row_id]}", "remove one of the two rows"
+                raise table.error(line, "RowId", came=came, expected="each RowId once", fix=fix)
+            line_of_row[row_id] = line
+            name = row["FeatureName"].strip()
+            if name not in _COLUMN_INDEX:
+                unknown.setdefault(name, line)
+            values.append((row_id, table.whole_number(line, row, "ImageId"), _COLUMN_INDEX.get(name, -1), line))
+        if unknown:
+            raise _unknown_names(table.file, unknown)
+    row_ids, image_ids, columns, lines = np.array(values, np.int64).T
+    return Lookup(row_ids, image_ids, columns, lines, table.file)
+
+
+def check_images(lookup: Lookup, image_ids: np.ndarray) -> None:
+    """Stops a lookup table that asks for other pictures than `image_ids`, best before there is work to lose.
+
+    Raises
+        DataError : it names them and their lines
+    """
+    found = np.isin(lookup.image_ids, image_ids)
+    missing, first = np.unique(lookup.image_ids[~found], return_index=True)
+    if missing.size:
+        lines = lookup.lines[~found][first]
+        names = [f"{image_id} (line {line})" for image_id, line in zip(missing, lines, strict=True)]
+        raise DataError.at(
+            lookup.file,
+            column="ImageId",
+            came=f"no prediction for image {listed(names, most=10)}",
+            expected="only images of the test file",
+            fix="predict the test file that belongs to this lookup table",
+        )
+
+
+def write_submission(path: str | os.PathLike[str], lookup: Lookup, points: np.ndarray, image_ids: np.ndarray) -> int:
+    """Writes the submission, columns RowId,Location, in the lookup's order; returns the number of values.
+
+    points    : (N, 15, 2) predictions in px; written clipped to 0..95, where Kaggle's labels are, with 4 decimals
+    image_ids : (N,) whole numbers, the pictures' ids, each once; the lookup need not ask for all of them
+
+    Raises
+        DataError : the lookup asks for images that are not in `image_ids`; the message names them and their lines
+        ValueError : other shapes, an id twice, or a value that is asked for is not finite
+        OSError : the folder is missing or cannot be written
+    """
+    _check(points, image_ids)
+    check_images(lookup, image_ids)
+    order = np.argsort(image_ids)
+    rows = order[np.searchsorted(image_ids, lookup.image_ids, sorter=order)]
+    values = points.reshape(len(points), len(COLUMNS))[rows, lookup.columns]
+    _check_finite(values, lookup.image_ids, lookup.columns)
+    _write(path, {"RowId": lookup.row_ids, "Location": np.clip(values, 0, SIDE - 1)})
+    return len(lookup)
+
+
+def write_coordinates(path: str | os.PathLike[str], points: np.ndarray, image_ids: np.ndarray) -> None:
+    """Writes predictions as a CSV of ImageId and the 30 `COLUMNS`, one row a face, in pixels, not clipped.
+
+    points    : (N, 15, 2) px
+    image_ids : (N,) whole numbers, each once
+
+    Raises
+        ValueError : other shapes, an id twice, or a value is not finite
+        OSError : the folder is missing or cannot be written
+    """
+    _check(points, image_ids)
+    table = points.reshape(len(points), len(COLUMNS))
+    _check_finite(table.ravel(), np.repeat(image_ids, len(COLUMNS)), np.tile(np.arange(len(COLUMNS)), len(points)))
+    _write(path, {"ImageId": image_ids, **dict(zip(COLUMNS, table.T, strict=True))})
+
+
+def _write(path: str | os.PathLike[str], columns: dict[str, np.ndarray]) -> None:
+    """Writes the columns as a CSV, numbers with 4 decimals, whole or not at all."""
+    import pandas  # here, because it takes longer to import than all of nnscratch
+
+    with atomic.write(path) as temporary:
+        pandas.DataFrame(columns).to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
+
+
+def _unknown_names(file: str, line_of_name: dict[str, int]) -> DataError:
+    names = [f"{shown(name)} (line {line})" for name, line in line_of_name.items()]
+    return DataError.at(
+        file,
+        column="FeatureName",
+        came=f"unknown {listed(names, most=10)}",
+        expected=f"Kaggle's column names, {COLUMNS[0]} to {COLUMNS[-1]}",
+        fix="correct the names",
+    )
+
+
+def _check(points: np.ndarray, image_ids: np.ndarray) -> None:
+    check_points("points", points)
+    if image_ids.shape != points.shape[:1] or not np.issubdtype(image_ids.dtype, np.integer) or not image_ids.size:
+        came = f"{image_ids.shape} {image_ids.dtype}"
+        raise ValueError(f"image_ids is {came}; expected {points.shape[:1]} int64, at least one; give faces.image_ids")
+    ids, counts = np.unique(image_ids, return_counts=True)
+    if counts.max() > 1:
+        twice = ids[counts.argmax()]
+        raise ValueError(f"image_ids holds {twice} {counts.max()} times; expected each id once; drop the others")
+
+
+def _check_finite(values: np.ndarray, image_ids: np.ndarray, columns: np.ndarray) -> None:
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        first = wrong[0]
+        raise ValueError(
+            f"{wrong.size} of {values.size} predictions are not finite, the first is {values[first]} for image"
+            f" {image_ids[first]}, {COLUMNS[columns[first]]}; expected pixels; the network has probably diverged:"
+            " lower the learning rate"
+        )

@@ -1,0 +1,220 @@
+"""Faces and their 15 points: Kaggle's "Facial Keypoints Detection" CSV, read, checked, split and written.
+
+Files
+    training  the 30 columns of `COLUMNS` and `Image`; `ImageId` is optional, and the ids are 1..N without it
+    test      `ImageId` and `Image` alone; every point is missing (NaN)
+    In any order. Other columns are ignored beside the 30, and refused in a test file, where they might be coordinates
+    under other names. An empty field is a missing label. A coordinate lies in -96..192: a point may well lie beside the
+    picture (0..95), but hardly by more than its width.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from nnscratch import atomic
+from nnscratch.keypoints.faces import COLUMNS, POINTS, Faces, to_points, to_targets
+from nnscratch.keypoints.kaggle.cache import Entry
+from nnscratch.keypoints.kaggle.files import DataError, shown
+from nnscratch.keypoints.kaggle.pixels import PIXELS, SIDE, format_pixels, parse_pixels, why_no_picture
+from nnscratch.keypoints.kaggle.tables import Table, open_table
+
+__all__ = [
+    "COLUMNS",
+    "POINTS",
+    "SIDE",
+    "DataError",
+    "Faces",
+    "load_faces",
+    "save_faces",
+    "split_last",
+    "split_random",
+    "to_points",
+    "to_targets",
+]
+
+_LOWEST, _HIGHEST = -SIDE, 2 * SIDE
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_TABLE_EXPECTED = "the 30 coordinate columns and Image (training), or ImageId and Image alone (test)"
+
+
+def load_faces(path: str | os.PathLike[str], *, cache: bool = True) -> Faces:
+    """Reads a training or test file, plain, zipped (with one .csv in it) or gzipped, whatever its name.
+
+    cache : keep the parsed arrays in the user's cache folder (`kaggle/cache.py`) and take them from
+            there as long as the file does not change: 0.1 s in place of 3 s for Kaggle's training file
+
+    Raises
+        DataError : the file is missing or wrong; the message names the line, the column, and what to do
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "test.csv"
+    ...     _ = path.write_text("ImageId,Image\\n7," + " ".join(["255"] * 9216))
+    ...     faces = load_faces(path, cache=False)
+    >>> len(faces), faces.image_ids[0], faces.images[0, 95, 95], faces.points[0, 0]
+    (1, np.int64(7), np.uint8(255), array([nan, nan], dtype=float32))
+    """
+    path = Path(path)
+    if not cache:
+        return _read(path)
+    entry = Entry(path)
+    arrays = entry.load()
+    if arrays is not None:
+        return Faces(**arrays)
+    faces = _read(path)
+    entry.store(vars(faces))
+    return faces
+
+
+def _read(path: Path) -> Faces:
+    images, points, ids = [], [], []
+    with open_table(path) as table:
+        has_points, has_ids = _check_columns(table)
+        line_of_id: dict[int, int] = {}
+        for line, row in table.rows():
+            if has_ids:
+                image_id = table.whole_number(line, row, "ImageId")
+                if image_id in line_of_id:
+                    came = f"id {image_id} is also on line {line_of_id[image_id]}"
+                    fix = "remove one of the two rows"
+                    raise table.error(line, "ImageId", came=came, expected="each image once", fix=fix)
+                line_of_id[image_id] = line
+                ids.append(image_id)
+            if has_points:
+                points.append([_coordinate(table, line, column, row[column]) for column in COLUMNS])
+            images.append(_picture(table, line, row["Image"]))
+    shape = (len(images), len(POINTS), 2)
+    return Faces(
+        np.stack(images),
+        np.array(points, np.float32).reshape(shape) if has_points else np.full(shape, np.nan, np.float32),
+        np.array(ids, np.int64) if has_ids else np.arange(1, len(images) + 1),
+    )
+
+
+def _check_columns(table: Table) -> tuple[bool, bool]:
+    """Whether the file has points, and ids; DataError if its columns are neither a training nor a test file's."""
+    present = set(table.columns)
+    has_points = bool(present & set(COLUMNS)) or "ImageId" not in present
+    table.require([*COLUMNS, "Image"] if has_points else ["ImageId", "Image"], _TABLE_EXPECTED)
+    unknown = [name for name in table.columns if name not in ("ImageId", "Image")]
+    if not has_points and unknown:
+        came = f"{shown(unknown[0])} is no column of a test file"
+        fix = "remove it, or rename the coordinate columns as Kaggle has them (pandas: to_csv(..., index=False))"
+        raise table.error(table.header_line, unknown[0], came=came, expected=_TABLE_EXPECTED, fix=fix)
+    return has_points, "ImageId" in present
+
+
+def _coordinate(table: Table, line: int, column: str, field: str) -> float:
+    field = field.strip()
+    if not field:
+        return math.nan
+    if not _NUMBER.fullmatch(field):
+        came, fix = f"{shown(field)} is no number", "correct it, or leave the field empty"
+    elif _LOWEST <= (value := float(field)) <= _HIGHEST:
+        return value
+    else:
+        came, fix = f"{shown(field)} is far outside the picture", "correct it, or leave the field empty"
+    expected = f"a number {_LOWEST}..{_HIGHEST} (the picture is 0..{SIDE - 1}), or nothing for a missing label"
+    raise table.error(line, column, came=came, expected=expected, fix=fix)
+
+
+def _picture(table: Table, line: int, field: str) -> np.ndarray:
+    image = parse_pixels(field)
+    if image is None:
+        came, fix = why_no_picture(field)
+        expected = f"{PIXELS:,} whole numbers 0..255 with spaces between ({SIDE} x {SIDE}, row by row)"
+        raise table.error(line, "Image", came=came, expected=expected, fix=fix)
+    return image
+
+
+def save_faces(faces: Faces, path: str | os.PathLike[str]) -> None:
+    """Writes faces as `load_faces` reads them, and exactly so: a .csv, a .zip with one .csv in it, or a .gz.
+
+    Faces without any label give a test file. A training file has an ImageId column only if the ids are not 1..N. The
+    same faces give the same bytes.
+
+    Raises
+        ValueError : another ending
+        OSError : the folder is missing or cannot be written
+    """
+    path = Path(path)
+    with atomic.write(path) as temporary, _open_to_write(temporary, path) as stream:
+        for line in _lines(faces):
+            stream.write(line.encode())
+
+
+@contextmanager
+def _open_to_write(temporary: Path, path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    # Neither the time nor the temporary name goes into an archive.
+    if path.suffix == ".csv":
+        with temporary.open("wb") as stream:
+            yield stream
+    elif path.suffix == ".gz":
+        with temporary.open("wb") as plain, gzip.GzipFile("", "wb", fileobj=plain, mtime=0) as packed:
+            yield packed
+    elif path.suffix == ".zip":
+        member = zipfile.ZipInfo(path.stem.removesuffix(".csv") + ".csv")
+        member.compress_type = zipfile.ZIP_DEFLATED
+        with zipfile.ZipFile(temporary, "w") as archive, archive.open(member, "w", force_zip64=True) as stream:
+            yield stream
+    else:
+        raise ValueError(f"save_faces: the path ends in '{path.suffix}'; expected .csv, .zip or .gz; rename it")
+
+
+def _lines(faces: Faces) -> Iterator[str]:
+    points = faces.points.reshape(len(faces), len(COLUMNS))
+    has_points = not np.isnan(points).all()
+    has_ids = not has_points or not np.array_equal(faces.image_ids, np.arange(1, len(faces) + 1))
+    yield ",".join(["ImageId"] * has_ids + [*COLUMNS] * has_points + ["Image"]) + "\n"
+    for image, coordinates, image_id in zip(faces.images, points, faces.image_ids, strict=True):
+        fields = [str(image_id)] * has_ids
+        if has_points:  # str of a float32 is the shortest text that reads back as the same float32
+            fields += ["" if np.isnan(value) else str(value) for value in coordinates]
+        yield ",".join([*fields, format_pixels(image)]) + "\n"
+
+
+def split_last(faces: Faces, count: int) -> tuple[Faces, Faces]:
+    """(training, validation), where the last `count` rows are for validation: the report's split, with 400.
+
+    Raises
+        ValueError : `count` leaves nothing on one side
+    """
+    if not isinstance(count, int | np.integer) or not 1 <= count < len(faces):
+        expected = f"a whole number 1..{len(faces) - 1}, so that neither side of {len(faces)} faces is empty"
+        raise ValueError(f"split_last: count is {count!r}; expected {expected}; take fewer for validation")
+    return faces.select(slice(None, -count)), faces.select(slice(-count, None))
+
+
+def split_random(faces: Faces, fraction: float, *, seed: int | np.random.Generator) -> tuple[Faces, Faces]:
+    """(training, validation), where `fraction` of the rows, drawn at random, are for validation.
+
+    Both sides keep the order of the rows, and have at least one. The same seed gives the same split. Frames of one
+    person that are spread over many rows fall on both sides, which flatters the validation score a little.
+
+    Raises
+        ValueError : `fraction` is not between 0 and 1, or there are fewer than two faces
+    """
+    check_split("split_random", faces, fraction)
+    count = min(max(round(fraction * len(faces)), 1), len(faces) - 1)
+    is_validation = np.zeros(len(faces), bool)
+    is_validation[np.random.default_rng(seed).permutation(len(faces))[:count]] = True
+    return faces.select(~is_validation), faces.select(is_validation)
+
+
+def check_split(what: str, faces: Faces, fraction: float) -> None:
+    """Raises ValueError unless `faces` can be split by `fraction`; `what` begins the message."""
+    if not 0 < fraction < 1:
+        raise ValueError(f"{what}: fraction is {fraction}; expected 0 < fraction < 1; 0.2 keeps a fifth aside")
+    if len(faces) < 2:
+        raise ValueError(f"{what}: {len(faces)} faces; expected at least 2; load more rows")

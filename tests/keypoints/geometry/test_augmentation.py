@@ -1,0 +1,131 @@
+"""Augmentation: a dot that is drawn at a point is found where the point went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+from nnscratch.kernels.threads import set_threads
+from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.faces import POINTS, SIDE, to_points, to_targets
+from nnscratch.keypoints.geometry.augmentation import MIRRORED, Augmentation
+
+EACH: list[dict[str, Any]] = [
+    {"flip": 1.0}, {"rotation": 30.0}, {"scale": 0.3}, {"shift": 10.0}, {"stretch": 0.3}, {"bend": 2.0},
+    {"contrast": 0.5, "brightness": 0.2},
+]  # fmt: skip
+ALL = {"flip": 0.5, "rotation": 15.0, "scale": 0.15, "shift": 5.0, "stretch": 0.1, "bend": 1.5, "contrast": 0.3}
+
+
+def dots(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Dark pictures with one bright dot each, at the one point that they have: (N, 96, 96, 1) and (N, 15, 2)."""
+    rng = np.random.default_rng(1)
+    points = np.full((count, len(POINTS), 2), np.nan, np.float32)
+    which, place = rng.integers(0, len(POINTS), count), rng.uniform(25, 70, (count, 2))
+    points[np.arange(count), which] = place
+    columns, rows = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
+    squares = (columns - place[:, 0, None, None]) ** 2 + (rows - place[:, 1, None, None]) ** 2
+    return np.exp(-squares / 8)[..., None].astype(np.float32), points
+
+
+def brightest(x: np.ndarray) -> np.ndarray:
+    """(N, 2) px: the middle of what is bright."""
+    pictures = x[..., 0].astype(np.float64)
+    half = (pictures.max(axis=(1, 2), keepdims=True) + pictures.min(axis=(1, 2), keepdims=True)) / 2
+    weight = np.maximum(pictures - half, 0)
+    total = weight.sum(axis=(1, 2))
+    return np.stack([weight.sum(axis=1) @ np.arange(SIDE) / total, weight.sum(axis=2) @ np.arange(SIDE) / total], 1)
+
+
+@pytest.mark.parametrize("settings", [*EACH, ALL])
+def test_points_go_where_the_picture_shows_them(settings: dict[str, Any]) -> None:
+    x, points = dots(60)
+    new_x, new_y = Augmentation(**settings)(x, to_targets(points), np.random.default_rng(2))
+    moved = to_points(new_y)
+    known = np.isfinite(moved).all(axis=2)
+    assert known.sum(axis=1).tolist() == [1] * 60  # the others are missing as they were
+    assert np.abs(brightest(new_x) - moved[known]).max() < 0.25
+    if "contrast" not in settings or settings is ALL:
+        assert np.abs(moved[known] - points[np.isfinite(points).all(axis=2)]).max() > 1  # something did move
+    flipped = known[:, MIRRORED] & np.isfinite(points).all(axis=2)
+    as_before = known & np.isfinite(points).all(axis=2)
+    assert (flipped | as_before).any(axis=1).all()
+    if settings.get("flip") == 1:
+        assert flipped.any(axis=1).all()
+
+
+def test_left_and_right_change_places() -> None:
+    np.testing.assert_array_equal(MIRRORED[MIRRORED], np.arange(15))
+    for k, point in enumerate(POINTS):
+        other = POINTS[MIRRORED[k]]
+        assert point.replace("left", "X").replace("right", "X") == other.replace("left", "X").replace("right", "X")
+        assert (point == other) == ("left" not in point and "right" not in point)
+
+
+def test_a_mirrored_face_is_a_face() -> None:
+    """Twice is nothing, and once keeps the left eye on the side where left eyes are."""
+    faces = generate_faces(8, seed=0, missing=False)
+    flip = Augmentation(flip=1.0)
+    once_x, once_y = (a.copy() for a in flip(faces.x, faces.y, np.random.default_rng(0)))
+    twice_x, twice_y = flip(once_x, once_y, np.random.default_rng(0))
+    np.testing.assert_allclose(twice_x, faces.x, atol=1e-5)
+    np.testing.assert_allclose(twice_y, faces.y, atol=1e-5)
+    left, right = POINTS.index("left_eye_center"), POINTS.index("right_eye_center")
+    for y in (faces.y, once_y):
+        assert (to_points(y)[:, left, 0] > to_points(y)[:, right, 0]).all()
+
+
+def test_a_point_that_leaves_the_picture_is_missing() -> None:
+    x, points = dots(80)
+    _, new_y = Augmentation(shift=60.0)(x, to_targets(points), np.random.default_rng(0))
+    moved = to_points(new_y)
+    gone = np.isnan(moved).all(axis=(1, 2))
+    assert 5 < gone.sum() < 75
+    assert np.nanmin(moved) >= 0
+    assert np.nanmax(moved) <= SIDE - 1
+
+
+def test_nothing_asked_is_nothing_done_and_a_blank_patch_is_blank() -> None:
+    faces = generate_faces(20, seed=1)
+    x, y = Augmentation()(faces.x, faces.y, np.random.default_rng(0))
+    np.testing.assert_array_equal(x, faces.x)
+    np.testing.assert_allclose(y, faces.y, atol=1e-6)
+    x, y = Augmentation(blank=30)(faces.x + 1, faces.y, np.random.default_rng(0))
+    assert set((x == 0).sum(axis=(1, 2, 3)).tolist()) == {0, 900}
+    np.testing.assert_allclose(y, faces.y, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads() -> None:
+    faces = generate_faces(40, seed=2)
+    results = []
+    for threads in (1, 2, 3):
+        set_threads(threads)
+        new_x, new_y = Augmentation(**ALL, noise=0.1, blank=20)(faces.x, faces.y, np.random.default_rng(5))
+        results.append((new_x.tobytes(), new_y.tobytes()))
+    set_threads(None)
+    assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize(("name", "value"), [("flip", 1.5), ("rotation", -1.0), ("bend", 10.0), ("shift", np.nan)])
+def test_numbers_out_of_range(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"got {name}="):
+        Augmentation(**{name: value})
+
+
+def test_a_trainer_sees_the_new_faces_and_leaves_the_old_ones() -> None:
+    faces = generate_faces(30, seed=3)
+    x, y = faces.x, faces.y
+    kept = x.copy(), y.copy()
+    losses = []
+    for augment in (None, Augmentation(), Augmentation(flip=1.0)):
+        model = nn.Sequential(nn.Flatten(), nn.Dense(9216, 30, weight_init="normal(0.001)", rng=0))
+        trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=1e-4), batch_size=10, augment=augment)
+        losses.append(trainer.fit(x, y, epochs=1).columns["loss"][0])
+    # What is drawn for the augmentation is drawn from the generator that shuffles: other batches, the same faces.
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+    assert losses[2] != losses[1]
+    np.testing.assert_array_equal(x, kept[0])
+    np.testing.assert_array_equal(y, kept[1])
