@@ -12,9 +12,10 @@ and why, is told in examples/lessons/why_the_cnn_did_not_learn.md.
 
 from pathlib import Path
 
-from nnscratch.keypoints.experiments import ablation, ablation_report, runs
+from nnscratch.keypoints.experiments import running
+from nnscratch.keypoints.experiments.ablation import report, settings
 from nnscratch.keypoints.experiments.measures import Result
-from nnscratch.keypoints.experiments.table import Split
+from nnscratch.keypoints.experiments.settings import Split
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts import command_line
 
@@ -29,26 +30,26 @@ def main() -> None:
     parser.add_argument("--only", metavar="TEXT", default="", help="only runs with this in their 'group: name'")
     arguments = parser.parse_args()
 
-    experiments = ablation.experiments(arguments.epochs, arguments.race_epochs)
+    experiments = settings.experiments(arguments.epochs, arguments.race_epochs)
     chosen = {names: e for names, e in experiments.items() if arguments.only in e.title}
     if not chosen:
         parser.error(f"argument --only: got {arguments.only!r}, which is in no run's name; try 'alone', 'cure', 'race'")
     split = Split.of(load_faces(arguments.data), arguments.data)
-    minutes = sum(runs.expected_seconds(e, split) for e in chosen.values()) * arguments.seeds / 60
+    minutes = sum(running.expected_seconds(e, split) for e in chosen.values()) * arguments.seeds / 60
     print(f"{len(chosen)} kinds of runs, {arguments.seeds} of each: about {minutes:.0f} min", flush=True)
 
-    results: dict[ablation.Names, list[Result]] = {names: [] for names in experiments}
+    results: dict[settings.Names, list[Result]] = {names: [] for names in experiments}
     for seed in range(arguments.seeds):  # every kind once before any kind twice
         folder = arguments.out / f"seed_{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         for names, experiment in experiments.items():
-            result = runs.load(experiment, split, folder, seed=seed)
+            result = running.load(experiment, split, folder, seed=seed)
             if result is None and names in chosen:
-                result = runs.run_and_keep(experiment, split, folder, seed=seed, tell=command_line.show)
+                result = running.run_and_keep(experiment, split, folder, seed=seed, tell=command_line.show)
                 print(f"seed {seed}  {result['rmse_px']:6.2f} px  {experiment.title}", flush=True)
             if result is not None:
                 results[names].append(result)
-    files = ablation_report.write({names: done for names, done in results.items() if done}, arguments.out)
+    files = report.write({names: done for names, done in results.items() if done}, arguments.out)
     print(f"\nwritten to {arguments.out}/: {', '.join(files)}")
 
 

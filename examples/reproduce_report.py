@@ -9,9 +9,9 @@ arguments, the program goes on where it was stopped.
 
 from pathlib import Path
 
-from nnscratch.keypoints.experiments import report, runs
+from nnscratch.keypoints.experiments import report_text, running
 from nnscratch.keypoints.experiments.measures import Result
-from nnscratch.keypoints.experiments.table import EXPERIMENTS, Split
+from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Split
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts import command_line
 
@@ -33,22 +33,22 @@ def main() -> None:
     folder = arguments.out / "results"
     folder.mkdir(parents=True, exist_ok=True)
     experiments = [e.limited(quick=arguments.quick, most_epochs=arguments.most_epochs) for e in EXPERIMENTS]
-    done = {e.name for e in experiments if runs.load(e, split, folder, seed=SEED)}
+    done = {e.name for e in experiments if running.load(e, split, folder, seed=SEED)}
     to_do = [e for e in experiments if e.name in arguments.only and e.name not in done]
     source = f"{len(split.train):,} faces to learn from, {len(split.validation):,} to validate on"
     print(f"{source} ({Path(arguments.data).name}, complete rows)")
-    minutes = sum(runs.expected_seconds(e, split) for e in to_do) / 60
+    minutes = sum(running.expected_seconds(e, split) for e in to_do) / 60
     print(f"experiments to run: {len(to_do)}, about {minutes:.1f} min on this machine; done already: {len(done)}\n")
 
-    print(report.TERMINAL_HEADING, flush=True)
+    print(report_text.TERMINAL_HEADING, flush=True)
     results = {}
     for experiment in experiments:
         if experiment in to_do:
-            runs.run_and_keep(experiment, split, folder, seed=SEED, tell=command_line.show)
-        if result := runs.load(experiment, split, folder, seed=SEED):
+            running.run_and_keep(experiment, split, folder, seed=SEED, tell=command_line.show)
+        if result := running.load(experiment, split, folder, seed=SEED):
             results[experiment.name] = result
-            print(report.terminal_row(experiment, result), flush=True)
-    files = report.write(results, arguments.out, heading=heading(source, arguments.quick, results))
+            print(report_text.terminal_row(experiment, result), flush=True)
+    files = report_text.write(results, arguments.out, heading=heading(source, arguments.quick, results))
     print(f"\nwritten to {arguments.out}/: {', '.join(files)}")
 
 

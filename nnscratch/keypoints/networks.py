@@ -50,7 +50,7 @@ def report_cnn(
     hidden_bias    : what the biases of the hidden dense layers begin with
     last_bias      : False leaves the last layer's bias out
     width          : so many times the maps, and the numbers that they end in
-    outputs        : 30 coordinates, or 9216 for a map (`nnscratch.keypoints.heatmap`)
+    outputs        : 30 coordinates, or 9216 for a map (`nnscratch.keypoints.experiments.heatmap`)
 
     Raises
         ValueError : another head, or an initialiser that there is not

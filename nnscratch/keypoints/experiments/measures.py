@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.keypoints import heatmap
-from nnscratch.keypoints.experiments.table import Experiment, Split
+from nnscratch.keypoints.experiments import heatmap
+from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.faces import POINTS, Faces, to_points
 from nnscratch.keypoints.metrics import mean_face, rmse_per_point, rmse_px
 from nnscratch.layers import Conv2D, Dense, ReLU

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.keypoints import heatmap
-from nnscratch.keypoints.experiments.inside import look
+from nnscratch.keypoints.experiments import heatmap
 from nnscratch.keypoints.experiments.measures import MAP_POINT, Result, points_of, rmse_of_points, spread
-from nnscratch.keypoints.experiments.table import Experiment, Split
+from nnscratch.keypoints.experiments.probe import look
+from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.faces import SIDE, Faces, to_network_input
 from nnscratch.layers.base import NotFiniteError
 from nnscratch.losses import MSELoss

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.keypoints import baselines
-from nnscratch.keypoints.baselines import EYES, Eigenfaces, find_eyes, stretch
 from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.experiments import baselines
+from nnscratch.keypoints.experiments.baselines import EYES, Eigenfaces, find_eyes, stretch
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 

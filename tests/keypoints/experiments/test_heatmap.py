@@ -7,7 +7,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.gradient_check import gradient_check, numerical_gradient, relative_error
-from nnscratch.keypoints.heatmap import (
+from nnscratch.keypoints.experiments.heatmap import (
     MapCrossEntropy,
     expected_point,
     highest_pixel,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nnscratch import atomic
-from nnscratch.keypoints.experiments import figures
-from nnscratch.keypoints.experiments.table import EXPERIMENTS, Experiment
+from nnscratch.keypoints.experiments import report_figures
+from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment
 from nnscratch.keypoints.faces import POINTS
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -79,7 +79,7 @@ def write(results: Results, folder: Path, *, heading: str) -> list[str]:
     Raises
         OSError : the folder cannot be written
     """
-    pictures = figures.draw(results, folder)
+    pictures = report_figures.draw(results, folder)
     parts = [
         "# The 2015 report's experiments, rebuilt",
         heading,

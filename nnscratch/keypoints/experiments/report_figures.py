@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch.keypoints.experiments.table import EXPERIMENTS, Experiment
+from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment
 from nnscratch.keypoints.faces import SIDE
 from nnscratch.keypoints.plots import BLACK, BLUE, GREEN, GREY, ORANGE, new_figure, save
 

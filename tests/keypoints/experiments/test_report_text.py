@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.experiments import figures, report
-from nnscratch.keypoints.experiments.table import EXPERIMENTS
+from nnscratch.keypoints.experiments import report_figures, report_text
+from nnscratch.keypoints.experiments.settings import EXPERIMENTS
 from nnscratch.keypoints.faces import POINTS
 
 
@@ -48,7 +48,7 @@ RESULTS: dict[str, dict[str, Any]] = {e.name: result(4.13, 0.05, 0.011) for e in
 
 
 def test_the_report_has_every_number(tmp_path: Path) -> None:
-    files = report.write(RESULTS, tmp_path, heading="Some faces.")
+    files = report_text.write(RESULTS, tmp_path, heading="Some faces.")
     text = (tmp_path / "report.md").read_text()
     assert {path.name for path in tmp_path.iterdir()} == set(files)
     for file in files[1:]:
@@ -57,7 +57,7 @@ def test_the_report_has_every_number(tmp_path: Path) -> None:
     for experiment in EXPERIMENTS:
         line = next(line for line in text.splitlines() if line.startswith(f"| {experiment.title} |"))
         assert f" {RESULTS[experiment.name]['rmse_px']:.2f} |" in line
-        assert report.reported(experiment) in line
+        assert report_text.reported(experiment) in line
     assert "6.14 at 100, 4.76 at 1,000, 3.96 at 3,000, 3.61 at 10,000" in text
     assert "| nose tip | 4.56 | 3.00 |" in text
     assert "| all | 4.56 | 3.00 | 2.50 |" in text
@@ -67,23 +67,24 @@ def test_the_report_has_every_number(tmp_path: Path) -> None:
 
 
 def test_the_sentences_follow_the_numbers() -> None:
-    text = " ".join(report.findings(RESULTS))
+    text = " ".join(report_text.findings(RESULTS))
     assert "the same answer whatever the picture" in text
     assert "1.1% of the values" in text
     healthy = RESULTS | {"f1": result(3.0, 2.0, 0.4)}
-    assert "has not collapsed" in " ".join(report.findings(healthy))
-    assert report.findings({"mean_face": RESULTS["mean_face"]}) == ["Too few experiments were run to say anything."]
+    assert "has not collapsed" in " ".join(report_text.findings(healthy))
+    alone = {"mean_face": RESULTS["mean_face"]}
+    assert report_text.findings(alone) == ["Too few experiments were run to say anything."]
 
 
 def test_beside_the_report_stands_the_same_epoch() -> None:
     history = {"rmse_px": [9.0] * 99 + [4.56] + [1.0] * 10}
-    (sentence,) = report._beside_the_report({"mlp": result(1.0, 1.0, 0.4, history=history), "f1": RESULTS["f1"]})
+    (sentence,) = report_text._beside_the_report({"mlp": result(1.0, 1.0, 0.4, history=history), "f1": RESULTS["f1"]})
     assert sentence.endswith("at the same epoch: MLP 256-100, epoch 100: 4.56 px here, 6.14 there.")
 
 
 @pytest.mark.parametrize("names", [["mean_face"], ["mlp"], ["eyes"], ["map_squares"], ["f1", "f1_cured"]])
 def test_some_experiments_are_enough(names: list[str], tmp_path: Path) -> None:
-    report.write({name: RESULTS[name] for name in names}, tmp_path, heading="")
+    report_text.write({name: RESULTS[name] for name in names}, tmp_path, heading="")
     text = (tmp_path / "report.md").read_text()
     assert text.count("\n| --- |") == 2
 
@@ -93,12 +94,12 @@ def test_one_epoch_or_none_and_nothing_finite_can_be_drawn(tmp_path: Path) -> No
     results["mlp"]["history"] = {name: values[:1] for name, values in results["mlp"]["history"].items()}
     results["f1"]["history"] = {name: [] for name in results["f1"]["history"]}  # diverged in its first epoch
     results["large"]["history"]["rmse_px"] = [None, None]
-    assert "curves.png" in figures.draw(results, tmp_path)
+    assert "curves.png" in report_figures.draw(results, tmp_path)
 
 
 def test_rows_for_the_terminal_fit_80_columns() -> None:
     for experiment in EXPERIMENTS:
-        line = report.terminal_row(experiment, RESULTS[experiment.name])
+        line = report_text.terminal_row(experiment, RESULTS[experiment.name])
         assert len(line) <= 80
         assert f"{RESULTS[experiment.name]['rmse_px']:.2f}" in line
-    assert len(report.TERMINAL_HEADING) <= 80
+    assert len(report_text.TERMINAL_HEADING) <= 80

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.keypoints.experiments.measures import spread
-from nnscratch.keypoints.experiments.table import Experiment
+from nnscratch.keypoints.experiments.settings import Experiment
 from nnscratch.keypoints.faces import SIDE
 from nnscratch.layers import ReLU
 from nnscratch.losses import MSELoss

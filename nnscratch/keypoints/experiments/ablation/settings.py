@@ -15,7 +15,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from nnscratch.keypoints.experiments.table import EXPERIMENTS, Experiment
+from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment
 
 Names = tuple[str, str]  # group, what was changed
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from nnscratch import atomic
-from nnscratch.keypoints.experiments.ablation import Names
+from nnscratch.keypoints.experiments.ablation.settings import Names
 from nnscratch.keypoints.experiments.measures import Result
-from nnscratch.keypoints.experiments.report import markdown
+from nnscratch.keypoints.experiments.report_text import markdown
 from nnscratch.keypoints.plots import BLACK, BLUE, ORANGE, new_figure, save
 
 Runs = Mapping[Names, Sequence[Result]]  # what was changed -> one result a seed

@@ -12,8 +12,8 @@ import pytest
 import nnscratch as nn
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.drawn.faces import generate_faces
-from nnscratch.keypoints.experiments import measures, runs, training
-from nnscratch.keypoints.experiments.table import EXPERIMENTS, Experiment, Split
+from nnscratch.keypoints.experiments import measures, running, training
+from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment, Split
 from nnscratch.keypoints.kaggle.training_file import DataError, Faces
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
@@ -107,46 +107,46 @@ def test_networks_of_the_report() -> None:
 @pytest.mark.parametrize("name", ["mean_face", "eyes", "f1_figure", "sun", "map_squares", "map_softmax", "cascade"])
 def test_every_kind_runs_and_is_found_again(name: str, split: Split, tmp_path: Path) -> None:
     experiment = tiny(name)
-    assert runs.load(experiment, split, tmp_path, seed=0) is None
-    runs.run_and_keep(experiment, split, tmp_path, seed=0)
-    result = runs.load(experiment, split, tmp_path, seed=0)
+    assert running.load(experiment, split, tmp_path, seed=0) is None
+    running.run_and_keep(experiment, split, tmp_path, seed=0)
+    result = running.load(experiment, split, tmp_path, seed=0)
     assert result is not None
     assert result["ratio"] == pytest.approx(result["rmse_px"] / result["mean_face_rmse_px"])
     assert result["spread_px"] >= 0
     if experiment.network:
         assert len(result["history"]["rmse_px"]) == 1
         assert all(0 <= share <= 1 for shares in (result["active"], result["alive"]) for share in shares.values())
-    assert (runs.expected_seconds(experiment, split) > 0) == (experiment.network is not None)
+    assert (running.expected_seconds(experiment, split) > 0) == (experiment.network is not None)
 
 
 def test_a_result_of_other_settings_is_another_result(split: Split, tmp_path: Path) -> None:
     experiment = tiny("mean_face")
-    runs.run_and_keep(experiment, split, tmp_path, seed=0)
-    assert runs.load(experiment, split, tmp_path, seed=1) is None
-    assert runs.load(replace(experiment, epochs=2), split, tmp_path, seed=0) is None
+    running.run_and_keep(experiment, split, tmp_path, seed=0)
+    assert running.load(experiment, split, tmp_path, seed=1) is None
+    assert running.load(replace(experiment, epochs=2), split, tmp_path, seed=0) is None
     other = Split.of(generate_faces(60, seed=1), "generated")
-    assert runs.load(experiment, other, tmp_path, seed=0) is None
+    assert running.load(experiment, other, tmp_path, seed=0) is None
     (tmp_path / "mean_face.json").write_text("{")
-    assert runs.load(experiment, split, tmp_path, seed=0) is None
+    assert running.load(experiment, split, tmp_path, seed=0) is None
 
 
 @pytest.mark.parametrize("changes", [{}, {"centred": True}])
 def test_a_network_is_scored_on_what_it_was_trained_on(changes: dict[str, object], split: Split) -> None:
     """Its result is its last epoch's, on the same pictures, prepared alike."""
-    result = runs.run(tiny("f1_cured", epochs=2, **changes), split, seed=0)
+    result = running.run(tiny("f1_cured", epochs=2, **changes), split, seed=0)
     for name in ("rmse_px", "spread_px"):
         assert result[name] == pytest.approx(result["history"][name][-1], rel=1e-4)
 
 
 def test_the_same_seed_gives_the_same_result(split: Split) -> None:
-    results = [runs.run(tiny("f1"), split, seed=seed) for seed in (0, 0, 1)]
+    results = [running.run(tiny("f1"), split, seed=seed) for seed in (0, 0, 1)]
     assert results[0]["rmse_px"] == results[1]["rmse_px"] != results[2]["rmse_px"]
 
 
 def test_a_training_that_diverges_ends_and_says_so(split: Split, tmp_path: Path) -> None:
     experiment = tiny("f1_figure", lr=1e30, epochs=5)
-    runs.run_and_keep(experiment, split, tmp_path, seed=0)
-    result = runs.load(experiment, split, tmp_path, seed=0)
+    running.run_and_keep(experiment, split, tmp_path, seed=0)
+    result = running.load(experiment, split, tmp_path, seed=0)
     assert result is not None
     assert "diverged" in result["stopped"]
     assert np.isfinite(result["rmse_px"])  # as it was before

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from nnscratch import atomic
-from nnscratch.keypoints import baselines, heatmap
+from nnscratch.keypoints.experiments import baselines, heatmap
 from nnscratch.keypoints.experiments.crops import crop, crops_of_point, from_crop_targets
 from nnscratch.keypoints.experiments.measures import MAP_POINT, Result, activity, points_of, scores
-from nnscratch.keypoints.experiments.table import Experiment, Level, Split
+from nnscratch.keypoints.experiments.settings import Experiment, Level, Split
 from nnscratch.keypoints.experiments.training import (
     Tell,
     make_loss,

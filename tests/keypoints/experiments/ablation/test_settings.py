@@ -11,10 +11,11 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints.drawn.faces import generate_faces
-from nnscratch.keypoints.experiments import ablation, ablation_report, runs
-from nnscratch.keypoints.experiments.table import Experiment, Split
+from nnscratch.keypoints.experiments import running
+from nnscratch.keypoints.experiments.ablation import report, settings
+from nnscratch.keypoints.experiments.settings import Experiment, Split
 
-EXPERIMENTS = ablation.experiments(epochs=2, race_epochs=3)
+EXPERIMENTS = settings.experiments(epochs=2, race_epochs=3)
 RUN = {"name", "title", "epochs", "looks", "quick_epochs", "reported", "reported_note", "note"}  # not what is trained
 
 
@@ -26,10 +27,10 @@ def differences(one: Experiment, other: Experiment) -> set[str]:
 
 
 def test_every_change_alone_is_one_change() -> None:
-    for name, change in ablation.ALONE.items():
+    for name, change in settings.ALONE.items():
         changed = EXPERIMENTS["alone", f"+ {name}"]
         of_network = set(change) - {field.name for field in fields(changed)}
-        assert differences(changed, ablation.FAILING) == set(change) - of_network | (
+        assert differences(changed, settings.FAILING) == set(change) - of_network | (
             {"network"} if of_network else set()
         )
 
@@ -41,13 +42,13 @@ def test_together_has_every_combination_once() -> None:
     assert all(e.shuffled for e in together.values())
     all_away = EXPERIMENTS["together", "Adam, bias 0, no dropout, no L2"]
     assert differences(all_away, EXPERIMENTS["cure", "but no L2"]) == set()
-    assert differences(EXPERIMENTS["together", "report's SGD"], ablation.FAILING) == {"shuffled"}
+    assert differences(EXPERIMENTS["together", "report's SGD"], settings.FAILING) == {"shuffled"}
 
 
 def test_the_race_is_the_reports_mlp_and_the_cure_for_as_many_epochs() -> None:
     mlp, cure = EXPERIMENTS["race", "the report's MLP"], EXPERIMENTS["race", "the cure"]
     assert mlp.epochs == cure.epochs == 3
-    assert (differences(mlp, ablation.MLP), differences(cure, ablation.CURED)) == (set(), set())
+    assert (differences(mlp, settings.MLP), differences(cure, settings.CURED)) == (set(), set())
     assert len({e.name for e in EXPERIMENTS.values()}) == len(EXPERIMENTS)  # a file for each
 
 
@@ -76,17 +77,17 @@ def test_l2_is_in_adams_gradient_and_centring_in_its_input(split: Split) -> None
     """Under Adam, a decay of 1e6 is all that a weight sees: each step goes against the weight's sign, by lr."""
     first = EXPERIMENTS["alone", "+ Adam"].changed(epochs=1, looks=(1,), weight_decay=1e6)
     fresh = first.make(0).layers[0].params["weight"]
-    shrunk = runs.run(first, split, seed=0)["inside"][1]["layers"]["0 Conv2D"]["weight"]
+    shrunk = running.run(first, split, seed=0)["inside"][1]["layers"]["0 Conv2D"]["weight"]
     expected = np.sqrt(np.mean((fresh - 0.002 * np.sign(fresh)) ** 2))  # one batch of 32: one step
     assert shrunk == pytest.approx(expected, rel=1e-4)
     centred = EXPERIMENTS["alone", "+ input centred"].changed(epochs=1, looks=())
     plain = EXPERIMENTS["alone", "the report's CNN"].changed(epochs=1, looks=())
-    assert runs.run(centred, split, seed=0)["rmse_px"] != runs.run(plain, split, seed=0)["rmse_px"]
+    assert running.run(centred, split, seed=0)["rmse_px"] != running.run(plain, split, seed=0)["rmse_px"]
 
 
 def test_looking_inside_does_not_disturb_the_training(split: Split) -> None:
     failing = EXPERIMENTS["alone", "the report's CNN"]
-    watched, unwatched = (runs.run(failing.changed(looks=looks), split, seed=0) for looks in ((1, 2), ()))
+    watched, unwatched = (running.run(failing.changed(looks=looks), split, seed=0) for looks in ((1, 2), ()))
     assert watched["history"] == unwatched["history"]
     assert list(watched["inside"]) == [0, 1, 2]
     assert "inside" not in unwatched
@@ -115,8 +116,8 @@ def test_the_table_and_the_race(tmp_path: Path) -> None:
         ("race", "the report's MLP"): [some_result(5.0)],
         ("race", "the cure"): [some_result(2.5)],
     }
-    assert [ablation_report.learns(results) for results in done.values()] == ["no", "yes", "some", "no", "yes"]
-    files = ablation_report.write(done, tmp_path)
+    assert [report.learns(results) for results in done.values()] == ["no", "yes", "some", "no", "yes"]
+    files = report.write(done, tmp_path)
     text = (tmp_path / "ablation.md").read_text()
     cells = "2 | 30 | 4.00 ± 0.10 | 1.00 | 0.030 | 1% | 98% | 1% | 8.00 | no |"
     assert f"| alone: the report's CNN | {cells}" in text
