@@ -1,4 +1,4 @@
-"""The report that `examples/reproduce_report.py` writes: one table, what it shows in words, and pictures."""
+"""The report that `examples/experiments/reproduce_report.py` writes: a table, what it shows in words, and pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""examples/ablation.py as a user runs it, on a few faces that are drawn here; and the code of its lesson."""
+"""examples/experiments/ablation.py as a user runs it, on a few drawn faces; and the code of its lesson."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def test_writes_runs_table_and_picture_and_resumes(run: Run, tmp_path: Path) -> None:
     save_faces(generate_faces(16, seed=1, missing=False), tmp_path / "training.csv")
     out = tmp_path / "out"
     arguments = ["--data", tmp_path / "training.csv", "--out", out, "--epochs", 2, "--race-epochs", 1, "--seeds", 1]
-    first = run("ablation.py", *arguments, "--only", "the cure")
+    first = run("experiments/ablation.py", *arguments, "--only", "the cure")
     assert first.stderr == ""
     assert "2 kinds of runs, 1 of each" in first.stdout
     files = sorted((out / "seed_0").glob("*.json"))
@@ -27,16 +27,25 @@ def test_writes_runs_table_and_picture_and_resumes(run: Run, tmp_path: Path) -> 
     assert "| cure: the cure | 1 | 2 |" in (out / "ablation.md").read_text()
     assert (out / "ablation.png").stat().st_size > 1000
     times = [file.stat().st_mtime_ns for file in files]
-    run("ablation.py", *arguments, "--only", "the cure")
+    run("experiments/ablation.py", *arguments, "--only", "the cure")
     assert [file.stat().st_mtime_ns for file in files] == times
 
 
 def test_bad_input_is_one_line_and_status_2(run: Run, tmp_path: Path) -> None:
-    done = run("ablation.py", "--data", tmp_path / "none.csv", "--out", tmp_path / "out", expect=2)
+    done = run("experiments/ablation.py", "--data", tmp_path / "none.csv", "--out", tmp_path / "out", expect=2)
     assert "none.csv" in done.stderr
     assert "Traceback" not in done.stderr
-    run("ablation.py", "--out", tmp_path / "out", expect=2)
-    nothing = run("ablation.py", "--data", tmp_path / "none.csv", "--out", tmp_path / "out", "--only", "luck", expect=2)
+    run("experiments/ablation.py", "--out", tmp_path / "out", expect=2)
+    nothing = run(
+        "experiments/ablation.py",
+        "--data",
+        tmp_path / "none.csv",
+        "--out",
+        tmp_path / "out",
+        "--only",
+        "luck",
+        expect=2,
+    )
     assert nothing.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
 

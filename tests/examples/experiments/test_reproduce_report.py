@@ -1,4 +1,4 @@
-"""examples/reproduce_report.py as a user runs it: on a small file, in a pipe, stopped and started again."""
+"""examples/experiments/reproduce_report.py as a user runs it: on a small file, in a pipe, stopped and started again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nnscratch.keypoints.kaggle.training_file import save_faces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +26,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_goes_on_where_it_was_stopped(run: Run, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
     arguments = "--data", data, "--out", out, "--quick", "--most-epochs", 1
-    first = run("reproduce_report.py", *arguments, "--only", "mean_face", "f1")
+    first = run("experiments/reproduce_report.py", *arguments, "--only", "mean_face", "f1")
     assert first.stderr == ""  # no progress in a pipe
     assert "experiments to run: 2, about" in first.stdout
     assert "done already: 0" in first.stdout
     kept = (out / "results" / "f1.json").read_bytes()
 
-    second = run("reproduce_report.py", *arguments, "--only", "f1", "f1_cured", "eyes")
+    second = run("experiments/reproduce_report.py", *arguments, "--only", "f1", "f1_cured", "eyes")
     assert "experiments to run: 2," in second.stdout
     assert "done already: 2" in second.stdout
     assert (out / "results" / "f1.json").read_bytes() == kept
@@ -43,7 +43,9 @@ def test_it_goes_on_where_it_was_stopped(run: Run, data: Path, tmp_path: Path) -
     lines = [line for line in second.stdout.splitlines() if str(out) not in line]
     assert max(map(len, lines)) <= 80
 
-    other = run("reproduce_report.py", "--data", data, "--out", out, "--quick", "--most-epochs", 2, "--only", "f1")
+    other = run(
+        "experiments/reproduce_report.py", "--data", data, "--out", out, "--quick", "--most-epochs", 2, "--only", "f1"
+    )
     assert "experiments to run: 1," in other.stdout  # other epochs, another result; the baselines have none
     assert "done already: 2" in other.stdout
 
@@ -62,7 +64,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(run: Run, data: Path, tmp_
         (("--data", data, "--out", tmp_path / "file"), "file"),
         ((), "--data"),
     ):
-        done = run("reproduce_report.py", *arguments, expect=2)
+        done = run("experiments/reproduce_report.py", *arguments, expect=2)
         assert done.stderr.count("\n") == 1
         assert part in done.stderr
         assert "Traceback" not in done.stderr

@@ -3,15 +3,16 @@
 Every training has the same epochs, seed, faces and split, with look-alike faces
 all on one side; two differ by an ingredient. Prints a table for the README.
 
-On faces that it draws:  python examples/ingredients.py
-On Kaggle's:             python examples/ingredients.py --data training.zip
+On faces that it draws:  python examples/experiments/ingredients.py
+On Kaggle's:             python examples/experiments/ingredients.py --data training.zip
 """
 
+import runpy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from train_cnn import deep, small
 
 import nnscratch as nn
 from nnscratch.keypoints import recipes
@@ -24,6 +25,8 @@ from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.model import Sequential
 from nnscratch.training.side_by_side import Job, train_together
+
+NETWORKS = runpy.run_path(str(Path(__file__).parents[1] / "train_cnn.py"))["NETWORKS"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
     still = replace(warp, rotation=0, scale=0, shift=0)
 
     def other(**changes: Any) -> Variant:
-        return Variant(replace(recipe, **changes), deep(np.random.default_rng(seed)))
+        return Variant(replace(recipe, **changes), NETWORKS["deep"](np.random.default_rng(seed)))
 
     return {
         "everything": other(),
@@ -60,7 +63,7 @@ def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
         "no dropout": replace(other(), network=without(other().network, nn.Dropout)),
         "no weight decay": other(weight_decay=0.0),
         'recipe and network "plain"': Variant(
-            replace(recipes.CNN["plain"], epochs=recipe.epochs), small(np.random.default_rng(seed))
+            replace(recipes.CNN["plain"], epochs=recipe.epochs), NETWORKS["small"](np.random.default_rng(seed))
         ),
     }
 

@@ -17,8 +17,8 @@ from nnscratch.keypoints.kaggle.training_file import COLUMNS, Faces, load_faces,
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted(path.relative_to(ROOT / "examples").as_posix() for path in (ROOT / "examples").rglob("*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -237,7 +237,9 @@ def test_help(run: Run, script: str) -> None:
 
 def test_a_table_of_ingredients(run: Run, folder: Path, tmp_path: Path) -> None:
     """A row for the mean face, and two numbers for each recipe; nothing is written."""
-    done = run("ingredients.py", "--data", folder / "training.csv", "--epochs", 1, "--out", tmp_path / "run")
+    done = run(
+        "experiments/ingredients.py", "--data", folder / "training.csv", "--epochs", 1, "--out", tmp_path / "run"
+    )
     assert done.stderr == ""
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
     assert rows[0][0] == "1 epoch; validation RMSE"
@@ -253,7 +255,7 @@ def test_a_table_of_what_level_2_is_made_of(run: Run, folder: Path, tmp_path: Pa
     """With everything it is what the training said."""
     data, out = ("--data", folder / "training.csv"), tmp_path / "run"
     run("train_cascade.py", "--recipe", "best", "--epochs", 1, "--level-2-epochs", 1, *data, "--out", out)
-    done = run("cascade_ingredients.py", "--model", out, *data)
+    done = run("experiments/cascade_ingredients.py", "--model", out, *data)
     assert done.stderr == ""
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
     table = {name: float(number.removesuffix(" px")) for name, number in cells[2:]}
@@ -265,13 +267,13 @@ def test_a_table_of_what_level_2_is_made_of(run: Run, folder: Path, tmp_path: Pa
 def test_a_table_of_level_2_wants_one(run: Run, folder: Path, tmp_path: Path) -> None:
     data = "--data", folder / "training.csv"
     run("train_cnn.py", "--epochs", 1, *data, "--out", tmp_path / "run")
-    done = run("cascade_ingredients.py", "--model", tmp_path / "run", *data, expect=2)
+    done = run("experiments/cascade_ingredients.py", "--model", tmp_path / "run", *data, expect=2)
     assert "a network without a level 2" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_every_example_is_run_here() -> None:
-    elsewhere = {"reproduce_report.py", "ablation.py"}  # they have test files of their own
-    here = {arguments[0] for arguments in TRAINING.values()} | {"predict.py"}
-    here |= {"ingredients.py", "cascade_ingredients.py"}
-    assert here | elsewhere == set(EXAMPLES)
+def test_every_example_is_run() -> None:
+    tests = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
+    trained = {arguments[0] for arguments in TRAINING.values()}
+    for script in EXAMPLES:
+        assert script in trained or f'run("{script}"' in tests, script
