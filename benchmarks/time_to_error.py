@@ -42,13 +42,15 @@ from machine import description, in_turn, print_description, ratio
 
 import nnscratch as nn
 from nnscratch.kernels.threads import available_cores
-from nnscratch.keypoints import networks, recipes
+from nnscratch.keypoints import recipes
 from nnscratch.keypoints.drawn.faces import generate_faces
-from nnscratch.keypoints.kaggle.training_file import Faces, load_faces, split_random
-from nnscratch.keypoints.lookalikes import split_apart
+from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.splits import split_apart, split_random
+from nnscratch.keypoints.start import start_from_mean_face
 
 SCRIPT = Path(__file__).parent.parent / "examples" / "train_cnn.py"
 RECIPE = recipes.CNN["best"]
@@ -78,7 +80,7 @@ class Task:
     def trainer(self) -> nn.Trainer:
         """A new one with a new network, always the same."""
         network = runpy.run_path(str(SCRIPT))["NETWORKS"][self.recipe.network](rng=np.random.default_rng(self.seed))
-        networks.start_from_mean_face(network, self.train.points)
+        start_from_mean_face(network, self.train.points)
         return self.recipe.trainer(network, seed=self.seed, metric=RMSE_PX, progress=False)
 
 

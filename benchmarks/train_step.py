@@ -25,6 +25,7 @@ import nnscratch as nn
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.metrics import RMSE_PX
+from nnscratch.keypoints.start import start_from_mean_face
 
 NETWORKS: dict[str, Callable[..., nn.Sequential]] = {
     "report CNN": lambda: networks.report_cnn(rng=0, dropout=0.0),
@@ -129,7 +130,7 @@ def time_to_rmse(goal_px: float, limit: float) -> dict[str, float | None]:
     faces = generate_faces(2000, seed=0)
     train, validation = faces.select(slice(0, 1700)), faces.select(slice(1700, 2000))
     model = NETWORKS["kfkd net2"]()
-    networks.start_from_mean_face(model, train.points)
+    start_from_mean_face(model, train.points)
     result = {"nnscratch": _ours_to_rmse(model, train, validation, goal_px, limit)}
     if find_spec("torch"):
         result["PyTorch"] = _pytorch_to_rmse(train, validation, goal_px, limit)

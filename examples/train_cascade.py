@@ -18,10 +18,11 @@ from nnscratch.keypoints import recipes
 from nnscratch.keypoints.cascade import training
 from nnscratch.keypoints.cascade.answers import Answered
 from nnscratch.keypoints.cascade.cascade import Cascade
-from nnscratch.keypoints.cascade.regions import Region, symmetrical
+from nnscratch.keypoints.cascade.regions import Region
+from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face
-from nnscratch.keypoints.networks import start_from_mean_face
 from nnscratch.keypoints.scripts import command_line, run_folder
+from nnscratch.keypoints.start import start_from_mean_face
 
 
 def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:

@@ -12,6 +12,7 @@ from nnscratch.keypoints import networks, recipes
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.predictors import SingleNetwork
 from nnscratch.keypoints.scripts import command_line, run_folder
+from nnscratch.keypoints.start import centre_on, start_from_mean_face
 
 
 def small(rng: np.random.Generator) -> nn.Sequential:
@@ -66,7 +67,7 @@ def main() -> None:
     task = command_line.start(parser)
     recipe = task.adjusted(recipes.CNN[task.arguments.recipe]).for_faces(task.train)
     network = NETWORKS[recipe.network](rng=np.random.default_rng(task.arguments.seed))
-    networks.start_from_mean_face(network, task.train.points)
+    start_from_mean_face(network, task.train.points)
     trainer = recipe.trainer(network, seed=task.arguments.seed, metric=RMSE_PX)
     x, y = task.train.x, task.train.y
     history = trainer.fit(
@@ -76,7 +77,7 @@ def main() -> None:
         epochs=recipe.epochs,
         time_limit=task.seconds_left(),
     )
-    networks.centre_on(network, x, y)
+    centre_on(network, x, y)
     predictor = SingleNetwork(network, both_ways=recipe.both_ways)
     run_folder.finish(task, predictor, {"": history}, trainer.optimizer)
 

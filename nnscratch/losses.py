@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.checks import check_finite
 from nnscratch.kernels.finite import all_finite
-from nnscratch.layers.base import check_finite
 
 
 class MSELoss:
@@ -87,3 +87,10 @@ class MSELoss:
         check_finite(self, "prediction", prediction)
         if np.isinf(target).any():
             raise ValueError("MSELoss(): got an infinite target, expected numbers, or NaN for a missing label")
+
+
+def mean_of(y: np.ndarray) -> np.ndarray:
+    """Of each column, over the labelled rows; 0 without any."""
+    labelled = np.isfinite(y)
+    total: np.ndarray = np.where(labelled, y, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
+    return total

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from nnscratch.checks import check_finite
 from nnscratch.layers import Layer
-from nnscratch.layers.base import check_finite
 from nnscratch.stages import Single, Stage, plan
 from nnscratch.summary import summary
 

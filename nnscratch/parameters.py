@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.layers.base import check_finite
+from nnscratch.checks import check_finite
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential

@@ -19,7 +19,7 @@ from nnscratch.keypoints import recipes
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
-from nnscratch.keypoints.geometry.mirror import LabelOffsets
+from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.batches import Batches
 from nnscratch.training.prefetch import Augment, AugmentedBatches

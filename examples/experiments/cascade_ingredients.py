@@ -16,7 +16,7 @@ from nnscratch.keypoints.cascade.blending import Combination
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.fit_blends import weighed
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.kaggle.training_file import DataError
+from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.metrics import rmse_px
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts import command_line

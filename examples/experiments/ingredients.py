@@ -16,13 +16,13 @@ import numpy as np
 
 import nnscratch as nn
 from nnscratch.keypoints import recipes
+from nnscratch.keypoints.faces import to_points
 from nnscratch.keypoints.geometry.augmentation import Augmentation
-from nnscratch.keypoints.geometry.mirror import both_ways
-from nnscratch.keypoints.kaggle.training_file import to_points
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
-from nnscratch.keypoints.networks import start_from_mean_face
+from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.model import Sequential
 from nnscratch.training.side_by_side import Job, train_together
 

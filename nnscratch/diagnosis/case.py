@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.diagnosis.signals import Signals
-from nnscratch.diagnosis.spread import mean_of
 from nnscratch.diagnosis.thresholds import EPOCHS, MANY_EPOCHS, MANY_STEPS, PROGRESS
 from nnscratch.layers import Layer
-from nnscratch.losses import MSELoss
+from nnscratch.losses import MSELoss, mean_of
 
 if TYPE_CHECKING:
     from nnscratch.optimizers.base import Optimizer

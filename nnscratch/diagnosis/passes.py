@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnscratch.diagnosis.spread import Spread, mean_of
+from nnscratch.diagnosis.spread import Spread
 from nnscratch.kernels.finite import all_finite
 from nnscratch.layers import Layer, NotFiniteError, ReLU
-from nnscratch.losses import MSELoss
+from nnscratch.losses import MSELoss, mean_of
 
 _BATCH = 32  # images at a time, so that the largest layers of a network fit into memory
 

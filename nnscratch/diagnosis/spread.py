@@ -60,10 +60,3 @@ class Spread:
         variance = self.variance
         spread: np.ndarray = np.sqrt(variance.reshape(-1, variance.shape[-1]).mean(axis=0))
         return spread
-
-
-def mean_of(y: np.ndarray) -> np.ndarray:
-    """Of each column, over the labelled rows; 0 without any."""
-    labelled = np.isfinite(y)
-    total: np.ndarray = np.where(labelled, y, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
-    return total

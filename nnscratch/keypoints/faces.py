@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.keypoints.kaggle.pixels import SIDE as SIDE
+SIDE = 96  # pixels: every picture is square
 
 # "left" is the person's left: in the picture it is on the right, at larger x.
 POINTS = (

@@ -24,9 +24,8 @@ import threading
 import numpy as np
 
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.keypoints.faces import to_network_input
+from nnscratch.keypoints.faces import Faces, to_network_input
 from nnscratch.keypoints.geometry.alignment import crops, similarity
-from nnscratch.keypoints.kaggle.training_file import Faces, check_split, split_random
 from nnscratch.keypoints.metrics import mean_face
 
 _LINKED = 0.66  # correlation above which two faces are look-alikes
@@ -121,41 +120,3 @@ def _places(points: np.ndarray) -> np.ndarray:
     affine[:, :, 2] += affine[:, :, :2] @ [_LEFT, _TOP]
     affine[:, :, :2] *= [_WIDTH / (_SIDE - 1), _HEIGHT / (_SIDE - 1)]
     return affine
-
-
-def split_apart(faces: Faces, fraction: float, *, seed: int | np.random.Generator) -> tuple[Faces, Faces]:
-    """(training, validation), where groups of look-alikes, drawn at random, are for validation, each as a whole.
-
-    The rows for validation are as near to `fraction` of all as whole groups allow. Both sides keep the order of the
-    rows, and have at least one. The same seed gives the same split. If all faces are one group, there is nothing to
-    keep apart, and `split_random` splits the rows: one can learn from the frames of one person too.
-
-    Raises
-        ValueError : `fraction` is not between 0 and 1, or there are fewer than two faces
-    """
-    check_split("split_apart", faces, fraction)
-    group = groups(faces)
-    sizes = np.bincount(group)
-    if len(sizes) == 1:
-        return split_random(faces, fraction, seed=seed)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    is_validation = np.isin(group, order[_fill(sizes[order], fraction * len(faces))])
-    return faces.select(~is_validation), faces.select(is_validation)
-
-
-def _fill(sizes: np.ndarray, wanted: float) -> np.ndarray:
-    """(G,) bool: some groups, neither none nor all, whose sizes add up as near to `wanted` as can be; early ones first.
-
-    Bit s of reach[k] says whether some of the last k groups have s rows together. A group is taken if those behind it
-    can still make up the rest.
-    """
-    reach = [1]
-    for size in reversed(sizes.tolist()):
-        reach.append(reach[-1] | reach[-1] << size)
-    rest = min((s for s in range(1, sizes.sum()) if reach[-1] >> s & 1), key=lambda s: abs(s - wanted))
-    is_taken = np.zeros(len(sizes), bool)
-    for k, size in enumerate(sizes.tolist()):
-        if size <= rest and reach[len(sizes) - 1 - k] >> (rest - size) & 1:
-            is_taken[k] = True
-            rest -= size
-    return is_taken

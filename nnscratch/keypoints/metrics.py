@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.keypoints.faces import POINTS, check_points, to_points
-from nnscratch.keypoints.kaggle.pixels import SIDE
+from nnscratch.keypoints.faces import POINTS, SIDE, check_points, to_points
 from nnscratch.training.history import Metric
 
 _CENTRE = SIDE / 2

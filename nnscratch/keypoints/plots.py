@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnscratch import atomic
-from nnscratch.keypoints.kaggle.training_file import Faces
+from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.metrics import Score
 
 if TYPE_CHECKING:

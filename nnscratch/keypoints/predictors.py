@@ -13,8 +13,8 @@ import numpy as np
 from nnscratch import atomic, checkpoints
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade
 from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, to_network_input, to_points
-from nnscratch.keypoints.geometry.mirror import both_ways
 from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.model import Sequential
 
 

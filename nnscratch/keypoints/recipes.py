@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from nnscratch.keypoints.cascade.regions import Region, one_a_point
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
-from nnscratch.keypoints.geometry.mirror import LabelOffsets
+from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import Adam, schedules

@@ -1,6 +1,7 @@
 """What a layer is: one file each, written to be read. Start with dense, relu, then conv2d, max_pool2d, dropout."""
 
-from nnscratch.layers.base import Layer, NotFiniteError
+from nnscratch.checks import NotFiniteError
+from nnscratch.layers.base import Layer
 from nnscratch.layers.contrast_normalization import ContrastNormalization
 from nnscratch.layers.conv2d import Conv2D
 from nnscratch.layers.dense import Dense

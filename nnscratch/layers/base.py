@@ -9,11 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from nnscratch import initializers
-from nnscratch.kernels.finite import all_finite
-
-
-class NotFiniteError(ValueError):
-    """An array holds NaN or infinity where only numbers can be computed with."""
+from nnscratch.checks import check_finite, floating
 
 
 class Layer:
@@ -178,20 +174,6 @@ def _shape_fix(x: np.ndarray, ndim: int | None, channels: int | None) -> str:
     return "change x or the layer so that the two agree"
 
 
-def check_finite(owner: object, name: str, x: np.ndarray) -> None:
-    """Stops NaN and infinity. `owner` and the array's `name` begin the message: "ReLU(): got x with ...".
-
-    Raises
-        NotFiniteError : says how many values of x are not finite
-    """
-    if not all_finite(x):
-        count = x.size - int(np.isfinite(x).sum())
-        raise NotFiniteError(
-            f"{owner}: got {name} with {count:,} of {x.size:,} values NaN or infinite, expected finite numbers; look "
-            "for missing values in the data, or lower the learning rate if training brought them about"
-        )
-
-
 def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dtype: Any) -> None:
     """Stops a dy that is not the gradient of this layer's last y.
 
@@ -204,44 +186,3 @@ def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dty
             f"{layer!r}: got dy of {got}, expected dtype {y_dtype}, shape {y_shape}, as the y of the last "
             "forward(training=True); pass dL/dy of that very y"
         )
-
-
-def size(layer_name: str, name: str, value: object, least: int = 1) -> int:
-    """`value` as a whole number of at least `least`.
-
-    Raises
-        ValueError : it is not one
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{layer_name}: got {name}={value!r}, expected a whole number from {least} up")
-    return int(value)
-
-
-def pair(layer_name: str, name: str, value: object, least: int = 1) -> int | tuple[int, int]:
-    """`value` as given, a whole number or two of them (height, width), after a check.
-
-    Raises
-        ValueError : it is neither
-    """
-    if isinstance(value, tuple | list):
-        if len(value) != 2:
-            raise ValueError(f"{layer_name}: got {name}={value!r}, expected one whole number or (height, width)")
-        return size(layer_name, name, value[0], least), size(layer_name, name, value[1], least)
-    return size(layer_name, name, value, least)
-
-
-def both(value: int | tuple[int, int]) -> tuple[int, int]:
-    """(height, width) from a number that stands for both, or from a pair."""
-    return value if isinstance(value, tuple) else (value, value)
-
-
-def floating(dtype: Any) -> np.dtype[Any]:
-    """`dtype` as NumPy's float32 or float64.
-
-    Raises
-        ValueError : it is another one
-    """
-    result: np.dtype[Any] = np.dtype(dtype)
-    if result not in (np.float32, np.float64):
-        raise ValueError(f"got dtype {result}, expected float32 (to train) or float64 (to check)")
-    return result

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from nnscratch.checks import check_finite
 from nnscratch.kernels.normalization import normalize_backward, normalize_forward
-from nnscratch.layers.base import Layer, check_finite, check_gradient, check_shape
+from nnscratch.layers.base import Layer, check_gradient, check_shape
 
 
 class ContrastNormalization(Layer):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch import initializers
+from nnscratch.checks import both, pair, size
 from nnscratch.initializers import Initializer
 from nnscratch.kernels.layerwise.im2col import (
     conv2d_backward_input,
@@ -14,7 +15,7 @@ from nnscratch.kernels.layerwise.im2col import (
     conv2d_forward,
     output_size,
 )
-from nnscratch.layers.base import Layer, both, check_gradient, check_input, pair, size
+from nnscratch.layers.base import Layer, check_gradient, check_input
 
 
 class Conv2D(Layer):

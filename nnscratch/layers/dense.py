@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from nnscratch import initializers
+from nnscratch.checks import size
 from nnscratch.initializers import Initializer
 from nnscratch.kernels.products.matmul import matmul
-from nnscratch.layers.base import Layer, check_gradient, check_input, size
+from nnscratch.layers.base import Layer, check_gradient, check_input
 
 
 class Dense(Layer):

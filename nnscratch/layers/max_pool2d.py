@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.checks import both, pair
 from nnscratch.kernels.layerwise.im2col import output_size
 from nnscratch.kernels.layerwise.pooling import max_pool2d_backward, max_pool2d_forward
-from nnscratch.layers.base import Layer, both, check_gradient, check_input, pair
+from nnscratch.layers.base import Layer, check_gradient, check_input
 
 
 class MaxPool2D(Layer):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnscratch.checks import in_range
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK
 
@@ -123,11 +123,3 @@ class _Parameter:
         if not w.flags.c_contiguous:  # a transposed array that somebody put there: flat, it would be a copy
             w = self.layer.params[self.name] = np.ascontiguousarray(w)
         return w, dw
-
-
-def in_range(name: str, value: object, low: float, high: float) -> float:
-    """`value` as a float (a NumPy scalar would compute in its own dtype) if low <= value < high, else ValueError."""
-    if not isinstance(value, Real) or not low <= float(value) < high:
-        expected = f"a finite number >= {low}" if high == math.inf else f"a number >= {low} and < {high}"
-        raise ValueError(f"got {name}={value!r}, expected {expected}; set {name} in that range")
-    return float(value)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnscratch.checks import in_range
 from nnscratch.kernels import updates
 from nnscratch.kernels.updates import numbers, tiny
-from nnscratch.optimizers.base import Optimizer, Rule, in_range
+from nnscratch.optimizers.base import Optimizer, Rule
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential

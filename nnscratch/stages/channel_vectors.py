@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.checks import both
 from nnscratch.kernels.channel_vectors.backward import conv_pool_backward
 from nnscratch.kernels.channel_vectors.forward import conv_pool_forward
 from nnscratch.kernels.memory import Buffers, Scratch
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
-from nnscratch.layers.base import both, check_gradient, check_shape, take
+from nnscratch.layers.base import check_gradient, check_shape, take
 from nnscratch.stages.base import Stage
 
 

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
+from nnscratch.checks import check_finite
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.memory import Buffers
 from nnscratch.kernels.pointwise import bias_relu_mask, relu_mask_backward
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers import Dense, Dropout, Flatten, Layer, ReLU
-from nnscratch.layers.base import check_finite, check_gradient, check_shape, take
+from nnscratch.layers.base import check_gradient, check_shape, take
 from nnscratch.stages.base import Stage
 
 

@@ -10,13 +10,14 @@ import math
 
 import numpy as np
 
+from nnscratch.checks import check_finite
 from nnscratch.kernels.image_vectors.chain import chain_backward, chain_forward
 from nnscratch.kernels.image_vectors.layout import pack, unpack
 from nnscratch.kernels.memory import Buffers, Scratch
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.vectors import VECTOR_BYTES
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
-from nnscratch.layers.base import check_finite, check_gradient, check_shape, take
+from nnscratch.layers.base import check_gradient, check_shape, take
 from nnscratch.stages.base import Stage
 
 _ALIGNED = 64  # each map begins at a multiple of so many numbers: on a cache line, bytes as well as floats

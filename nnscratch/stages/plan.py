@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from nnscratch.checks import both
 from nnscratch.layers import ContrastNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
-from nnscratch.layers.base import both
 from nnscratch.stages.base import Stage
 from nnscratch.stages.channel_vectors import ConvPoolStage
 from nnscratch.stages.contrast_normalization import ContrastNormalizationStage

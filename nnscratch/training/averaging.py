@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.checks import in_range
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, numbers, running_mean, tiny
-from nnscratch.optimizers.base import in_range
 from nnscratch.parameters import copy_parameters, parameters_of, put_back
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.layers.base import check_finite
+from nnscratch.checks import check_finite
 
 
 class Batches:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.checks import in_range
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, sum_of_squares
-from nnscratch.optimizers.base import in_range
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.layers.base import NotFiniteError
+from nnscratch.checks import NotFiniteError
 from nnscratch.parameters import check_parameters
 from nnscratch.training.history import History, Metric
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.checks import NotFiniteError, size
 from nnscratch.diagnosis.watch import Consultation
-from nnscratch.layers.base import NotFiniteError, size
 from nnscratch.parameters import copy_parameters, parameters_of, put_back
 from nnscratch.training.averaging import WeightAverage, decay_in_range
 from nnscratch.training.batches import Batches, check_rows

@@ -18,8 +18,9 @@ from nnscratch.diagnosis.findings import EXPLAINS, ORDER
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.experiments.crops import crops_of_point
+from nnscratch.keypoints.experiments.networks import REPORT, report_level_2
 from nnscratch.keypoints.faces import POINTS
-from nnscratch.keypoints.networks import start_from_mean_face
+from nnscratch.keypoints.start import start_from_mean_face
 
 Rows = tuple[np.ndarray, np.ndarray]
 OUTPUTS = 30
@@ -421,7 +422,7 @@ def test_mild_overfitting(network: Any) -> None:
 
 SLOW: dict[str, tuple[Any, str]] = {
     "report's F1": (lambda: networks.report_cnn(rng=0), "saturated_by_bias"),
-    "F1, early": (lambda: networks.REPORT["f1-early"](rng=0), "vanishing_signal"),
+    "F1, early": (lambda: REPORT["f1-early"](rng=0), "vanishing_signal"),
     "cured F1, small weights": (
         lambda: networks.report_cnn(rng=0, dropout=0, hidden_bias=0, weight_init="normal(0.01)"),
         "vanishing_gradient",
@@ -430,7 +431,7 @@ SLOW: dict[str, tuple[Any, str]] = {
         lambda: networks.report_cnn(rng=0, dropout=0, hidden_bias=0, weight_init="constant(0.1)"),
         "identical_units",
     ),
-    "level 2": (lambda: networks.report_level_2(rng=0), "saturated_by_bias"),
+    "level 2": (lambda: report_level_2(rng=0), "saturated_by_bias"),
 }
 
 

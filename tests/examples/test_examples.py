@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from nnscratch.keypoints.drawn.faces import generate_faces
-from nnscratch.keypoints.kaggle.training_file import COLUMNS, Faces, load_faces, save_faces
+from nnscratch.keypoints.faces import COLUMNS, Faces
+from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -12,7 +12,8 @@ from nnscratch.keypoints import lookalikes
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import Faces, to_points
 from nnscratch.keypoints.geometry.augmentation import Augmentation
-from nnscratch.keypoints.lookalikes import groups, signatures, split_apart
+from nnscratch.keypoints.lookalikes import groups, signatures
+from nnscratch.keypoints.splits import split_apart
 
 FACES, COPIES = 12, 4
 

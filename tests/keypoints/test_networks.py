@@ -9,6 +9,7 @@ import nnscratch as nn
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.faces import to_points
 from nnscratch.keypoints.metrics import mean_face
+from nnscratch.keypoints.start import centre_on, start_from_mean, start_from_mean_face
 
 
 # Parameters counted by hand from the report's figures.
@@ -55,7 +56,7 @@ def test_a_network_starts_from_the_mean_of_its_labels() -> None:
     y = np.array([[1, np.nan, np.nan], [3, 5, np.nan], [np.nan, 6, np.nan]], np.float32)
     network = nn.Sequential(nn.Dense(4, 8, rng=0), nn.ReLU(), nn.Dense(8, 3, rng=0))
     hidden = network.layers[0].params["weight"].copy()
-    networks.start_from_mean(network, y)
+    start_from_mean(network, y)
     x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
     np.testing.assert_array_equal(network.predict(x), np.tile(np.float32([2, 5.5, 0]), (5, 1)))
     np.testing.assert_array_equal(network.layers[0].params["weight"], hidden)
@@ -67,7 +68,7 @@ def test_a_network_starts_from_the_mean_face() -> None:
     points[:3, 4] = np.nan
     points[:, 7] = np.nan
     network = networks.report_mlp(rng=0)
-    networks.start_from_mean_face(network, points)
+    start_from_mean_face(network, points)
     found = to_points(network.predict(np.random.default_rng(1).random((2, 96, 96, 1), np.float32)))
     np.testing.assert_allclose(found, np.tile(mean_face(points), (2, 1, 1)), atol=1e-4)
     np.testing.assert_allclose(found[:, 7], 48)
@@ -81,7 +82,7 @@ def test_a_network_is_centred_on_its_rows() -> None:
     y[:, 2] = np.nan
     network = nn.Sequential(nn.Dense(4, 8, rng=0), nn.ReLU(), nn.Dense(8, 3, rng=0))
     before = network.predict(x)
-    networks.centre_on(network, x, y)
+    centre_on(network, x, y)
     after = network.predict(x)
     np.testing.assert_allclose(np.nanmean(y[:, :2] - after[:, :2], axis=0), 0, atol=1e-5)
     np.testing.assert_array_equal(after[:, 2], before[:, 2])

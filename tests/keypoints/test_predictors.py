@@ -10,8 +10,8 @@ from nnscratch.keypoints.cascade.blending import Combination
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import to_network_input, to_points
-from nnscratch.keypoints.geometry.mirror import both_ways
 from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 96, 96)).astype(np.uint8)

@@ -14,7 +14,7 @@ import nnscratch as nn
 from nnscratch.keypoints import recipes
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
-from nnscratch.keypoints.geometry.mirror import LabelOffsets
+from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.recipes import CascadeRecipe, Recipe
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

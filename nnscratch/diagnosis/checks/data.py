@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.spread import mean_of
 from nnscratch.diagnosis.thresholds import (
     BY_HEART,
     EPOCHS,
@@ -22,7 +21,7 @@ from nnscratch.diagnosis.thresholds import (
     UNEXPLAINED,
     WORSE,
 )
-from nnscratch.losses import MSELoss
+from nnscratch.losses import MSELoss, mean_of
 
 
 def data(case: Case) -> Iterator[Finding]:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.spread import mean_of
 from nnscratch.diagnosis.thresholds import CONTENT_ROWS, NOTHING
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import single_threaded_blas
-from nnscratch.losses import MSELoss
+from nnscratch.losses import MSELoss, mean_of
 
 
 def content(case: Case) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.spread import mean_of
 from nnscratch.diagnosis.thresholds import BATCH, MOST_COLUMNS, ONE_SIDED, ORDERED_ROWS
 from nnscratch.kernels.threads import single_threaded_blas
+from nnscratch.losses import mean_of
 
 
 def order(case: Case) -> Iterator[Finding]:

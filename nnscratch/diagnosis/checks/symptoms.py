@@ -9,8 +9,8 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
 from nnscratch.diagnosis.checks.linear_baseline import content
-from nnscratch.diagnosis.spread import mean_of
 from nnscratch.diagnosis.thresholds import CONSTANT, NO_BETTER
+from nnscratch.losses import mean_of
 
 # They do not say why a network that has not learnt has not.
 _NO_CAUSES = {"unshuffled", "overfitting", "not_finite"}

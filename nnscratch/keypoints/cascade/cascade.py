@@ -25,10 +25,11 @@ import numpy as np
 
 from nnscratch import atomic, checkpoints
 from nnscratch.keypoints.cascade.blending import Combination, Look
-from nnscratch.keypoints.cascade.regions import Region, in_mirror_image
+from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
 from nnscratch.keypoints.geometry.alignment import crops
-from nnscratch.keypoints.geometry.mirror import both_ways, mirrored
+from nnscratch.keypoints.geometry.mirror import in_mirror_image, mirrored
+from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.model import Sequential
 
 MODEL_FILE = "model.npz"

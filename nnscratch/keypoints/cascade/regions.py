@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.keypoints.faces import POINTS, SIDE
+from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.geometry.alignment import similarity
-from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored
+from nnscratch.keypoints.geometry.mirror import MIRRORED
 
 
 @dataclass(frozen=True)
@@ -97,19 +97,6 @@ class Region:
         points = np.full((len(y), len(POINTS), 2), np.nan)
         points[:, self.indices] = np.einsum("nij,ngj->ngi", affine[:, :, :2], places) + affine[:, None, :, 2]
         return points
-
-
-def in_mirror_image(affine: np.ndarray) -> np.ndarray:
-    """(N, 2, 3) maps to the pixels of the pictures from maps (N, 2, 3) to those of their mirror images."""
-    mirror_image: np.ndarray = affine * [[[-1], [1]]]
-    mirror_image[:, 0, 2] += SIDE - 1
-    return mirror_image
-
-
-def symmetrical(points: np.ndarray) -> np.ndarray:
-    """(15, 2) px: halfway between the points (15, 2) px of a mean face and those of its mirror image."""
-    middle: np.ndarray = (points + mirrored(points[np.newaxis])[0]) / 2
-    return middle
 
 
 def one_a_point(side: int, width: float) -> tuple[Region, ...]:

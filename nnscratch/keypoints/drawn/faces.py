@@ -18,7 +18,7 @@ import numpy as np
 
 from nnscratch.keypoints.drawn.head import FaceParameters
 from nnscratch.keypoints.drawn.painting import draw
-from nnscratch.keypoints.kaggle.training_file import POINTS, SIDE, Faces
+from nnscratch.keypoints.faces import POINTS, SIDE, Faces
 
 __all__ = ["FaceParameters", "draw", "generate_faces"]
 

@@ -22,7 +22,7 @@ from nnscratch.keypoints.drawn.shapes import (
     paint,
     quantise,
 )
-from nnscratch.keypoints.kaggle.training_file import POINTS, SIDE
+from nnscratch.keypoints.faces import POINTS, SIDE
 
 
 def draw(p: FaceParameters) -> tuple[NDArray[np.uint8], Array]:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nnscratch.keypoints.kaggle.training_file import SIDE
+from nnscratch.keypoints.faces import SIDE
 
 Array = NDArray[Any]  # float32 throughout; NumPy's annotations lose that where Python numbers join in
 

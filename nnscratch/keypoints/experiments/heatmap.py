@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.checks import check_finite
 from nnscratch.keypoints.faces import SIDE
-from nnscratch.layers.base import check_finite
 
 PLACES = SIDE * SIDE
 

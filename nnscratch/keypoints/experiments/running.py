@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch import atomic
+from nnscratch.checks import NotFiniteError
 from nnscratch.keypoints.experiments import baselines, heatmap
 from nnscratch.keypoints.experiments.crops import crop, crops_of_point, from_crop_targets
 from nnscratch.keypoints.experiments.measures import MAP_POINT, Result, activity, points_of, scores
@@ -40,7 +41,6 @@ from nnscratch.keypoints.experiments.training import (
 )
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
 from nnscratch.keypoints.metrics import mean_face
-from nnscratch.layers.base import NotFiniteError
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 

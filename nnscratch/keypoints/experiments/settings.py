@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.keypoints import networks
+from nnscratch.keypoints.experiments import networks
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.model import Sequential

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.checks import NotFiniteError
 from nnscratch.keypoints.experiments import heatmap
 from nnscratch.keypoints.experiments.measures import MAP_POINT, Result, points_of, rmse_of_points, spread
 from nnscratch.keypoints.experiments.probe import look
 from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.faces import SIDE, Faces, to_network_input
-from nnscratch.layers.base import NotFiniteError
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam

@@ -23,7 +23,8 @@ from nnscratch.kernels.memory import Buffers
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.warp import warp
 from nnscratch.keypoints.faces import SIDE, to_points, to_targets
-from nnscratch.keypoints.geometry.mirror import MIRRORED, LabelOffsets
+from nnscratch.keypoints.geometry.label_offset import LabelOffsets
+from nnscratch.keypoints.geometry.mirror import MIRRORED
 
 _NODES = 5  # of a bend, in each direction
 _BLOCK = 16  # pictures a call of the kernel

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.keypoints.faces import SIDE
 from nnscratch.keypoints.kaggle.files import shown
 
-SIDE = 96
 PIXELS = SIDE * SIDE
 
 _SPACE, _ZERO = ord(" "), ord("0")

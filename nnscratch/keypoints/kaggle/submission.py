@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnscratch import atomic
-from nnscratch.keypoints.faces import COLUMNS, check_points
+from nnscratch.keypoints.faces import COLUMNS, SIDE, check_points
 from nnscratch.keypoints.kaggle.files import DataError, listed, shown
-from nnscratch.keypoints.kaggle.pixels import SIDE
 from nnscratch.keypoints.kaggle.tables import open_table
 
 _COLUMN_INDEX = {column: index for index, column in enumerate(COLUMNS)}

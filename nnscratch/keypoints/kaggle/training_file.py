@@ -23,25 +23,11 @@ from typing import IO
 import numpy as np
 
 from nnscratch import atomic
-from nnscratch.keypoints.faces import COLUMNS, POINTS, Faces, to_points, to_targets
+from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, Faces
 from nnscratch.keypoints.kaggle.cache import Entry
-from nnscratch.keypoints.kaggle.files import DataError, shown
-from nnscratch.keypoints.kaggle.pixels import PIXELS, SIDE, format_pixels, parse_pixels, why_no_picture
+from nnscratch.keypoints.kaggle.files import shown
+from nnscratch.keypoints.kaggle.pixels import PIXELS, format_pixels, parse_pixels, why_no_picture
 from nnscratch.keypoints.kaggle.tables import Table, open_table
-
-__all__ = [
-    "COLUMNS",
-    "POINTS",
-    "SIDE",
-    "DataError",
-    "Faces",
-    "load_faces",
-    "save_faces",
-    "split_last",
-    "split_random",
-    "to_points",
-    "to_targets",
-]
 
 _LOWEST, _HIGHEST = -SIDE, 2 * SIDE
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
@@ -182,39 +168,3 @@ def _lines(faces: Faces) -> Iterator[str]:
         if has_points:  # str of a float32 is the shortest text that reads back as the same float32
             fields += ["" if np.isnan(value) else str(value) for value in coordinates]
         yield ",".join([*fields, format_pixels(image)]) + "\n"
-
-
-def split_last(faces: Faces, count: int) -> tuple[Faces, Faces]:
-    """(training, validation), where the last `count` rows are for validation: the report's split, with 400.
-
-    Raises
-        ValueError : `count` leaves nothing on one side
-    """
-    if not isinstance(count, int | np.integer) or not 1 <= count < len(faces):
-        expected = f"a whole number 1..{len(faces) - 1}, so that neither side of {len(faces)} faces is empty"
-        raise ValueError(f"split_last: count is {count!r}; expected {expected}; take fewer for validation")
-    return faces.select(slice(None, -count)), faces.select(slice(-count, None))
-
-
-def split_random(faces: Faces, fraction: float, *, seed: int | np.random.Generator) -> tuple[Faces, Faces]:
-    """(training, validation), where `fraction` of the rows, drawn at random, are for validation.
-
-    Both sides keep the order of the rows, and have at least one. The same seed gives the same split. Frames of one
-    person that are spread over many rows fall on both sides, which flatters the validation score a little.
-
-    Raises
-        ValueError : `fraction` is not between 0 and 1, or there are fewer than two faces
-    """
-    check_split("split_random", faces, fraction)
-    count = min(max(round(fraction * len(faces)), 1), len(faces) - 1)
-    is_validation = np.zeros(len(faces), bool)
-    is_validation[np.random.default_rng(seed).permutation(len(faces))[:count]] = True
-    return faces.select(~is_validation), faces.select(is_validation)
-
-
-def check_split(what: str, faces: Faces, fraction: float) -> None:
-    """Raises ValueError unless `faces` can be split by `fraction`; `what` begins the message."""
-    if not 0 < fraction < 1:
-        raise ValueError(f"{what}: fraction is {fraction}; expected 0 < fraction < 1; 0.2 keeps a fifth aside")
-    if len(faces) < 2:
-        raise ValueError(f"{what}: {len(faces)} faces; expected at least 2; load more rows")

@@ -15,10 +15,12 @@ import numpy as np
 
 from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
-from nnscratch.keypoints.kaggle.training_file import DataError, Faces, load_faces, split_random
-from nnscratch.keypoints.lookalikes import split_apart
+from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.splits import split_apart, split_random
 
 _GENERATED_FACES = 4000
 

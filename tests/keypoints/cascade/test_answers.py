@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from nnscratch.keypoints.cascade.answers import Answered
-from nnscratch.keypoints.cascade.regions import Region, symmetrical
+from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import POINTS, Faces
-from nnscratch.keypoints.geometry.mirror import MIRRORED
+from nnscratch.keypoints.geometry.mirror import MIRRORED, symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 
 FACES = generate_faces(60, seed=0)

@@ -12,11 +12,12 @@ import nnscratch as nn
 from nnscratch.keypoints.cascade import cascade
 from nnscratch.keypoints.cascade.blending import Combination
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
-from nnscratch.keypoints.cascade.regions import Region, symmetrical
+from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points, to_targets
-from nnscratch.keypoints.geometry.mirror import both_ways
+from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import mean_face
+from nnscratch.keypoints.mirror_pass import both_ways
 
 REFERENCE = symmetrical(mean_face(generate_faces(40, seed=0, missing=False).points))
 EYES = [POINTS.index("left_eye_center"), POINTS.index("right_eye_center")]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.cascade.regions import Region, in_mirror_image, one_a_point, symmetrical
+from nnscratch.keypoints.cascade.regions import Region, one_a_point
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.geometry.alignment import crops
-from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored
+from nnscratch.keypoints.geometry.mirror import MIRRORED, in_mirror_image, mirrored, symmetrical
 
 LEFT_EYE = Region(
     "left_eye", ("left_eye_center", "left_eye_inner_corner", "left_eye_outer_corner"), side=24, width=36.0

@@ -13,14 +13,16 @@ import nnscratch as nn
 from nnscratch.keypoints.cascade import training
 from nnscratch.keypoints.cascade.answers import Answered
 from nnscratch.keypoints.cascade.cascade import Cascade
-from nnscratch.keypoints.cascade.regions import Region, symmetrical
-from nnscratch.keypoints.cascade.training import RegionCrops, TrainedLevel, train_level
+from nnscratch.keypoints.cascade.region_crops import RegionCrops
+from nnscratch.keypoints.cascade.regions import Region
+from nnscratch.keypoints.cascade.training import TrainedLevel, train_level
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import POINTS, Faces, to_targets
-from nnscratch.keypoints.geometry.mirror import MIRRORED, LabelOffsets
+from nnscratch.keypoints.geometry.label_offset import LabelOffsets
+from nnscratch.keypoints.geometry.mirror import MIRRORED, symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_px
-from nnscratch.keypoints.networks import start_from_mean_face
 from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.training.side_by_side import train_together
 
 FACES = generate_faces(60, seed=0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnscratch.keypoints.drawn.faces import FaceParameters, draw, generate_faces
-from nnscratch.keypoints.kaggle.training_file import POINTS, Faces
+from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 
 COUNT = 300

@@ -13,8 +13,10 @@ import nnscratch as nn
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.experiments import measures, running, training
+from nnscratch.keypoints.experiments.networks import REPORT, report_level_2, sun_level_1, sun_level_2
 from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment, Split
-from nnscratch.keypoints.kaggle.training_file import DataError, Faces
+from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.kaggle.files import DataError
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
@@ -87,17 +89,17 @@ def test_the_table_has_the_reports_settings() -> None:
 
 
 def test_networks_of_the_report() -> None:
-    early = networks.REPORT["f1-early"](rng=0)
+    early = REPORT["f1-early"](rng=0)
     assert 0.005 < early.layers[0].params["weight"].std() < 0.02
     assert np.abs(early.layers[0].params["bias"]).max() > 0.05
-    dense = [layer for layer in networks.REPORT["f1-figure"](rng=0).layers if isinstance(layer, nn.Dense)]
+    dense = [layer for layer in REPORT["f1-figure"](rng=0).layers if isinstance(layer, nn.Dense)]
     assert [layer.n_in for layer in dense] == [144]
-    cured = networks.REPORT["f1-cured"](rng=0).layers
+    cured = REPORT["f1-cured"](rng=0).layers
     assert all(not layer.params["bias"].any() for layer in cured if isinstance(layer, nn.Dense))
     for make, side, outputs in (
-        (networks.report_level_2, 50, 2),
-        (networks.sun_level_1, 39, 30),
-        (networks.sun_level_2, 15, 2),
+        (report_level_2, 50, 2),
+        (sun_level_1, 39, 30),
+        (sun_level_2, 15, 2),
     ):
         assert make(rng=0).predict(np.zeros((1, side, side, 1), np.float32)).shape == (1, outputs)
     with pytest.raises(ValueError, match="head='neck'"):

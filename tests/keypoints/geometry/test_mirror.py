@@ -9,7 +9,9 @@ import nnscratch as nn
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import POINTS, Faces, to_points, to_targets
 from nnscratch.keypoints.geometry.augmentation import Augmentation
-from nnscratch.keypoints.geometry.mirror import MIRRORED, LabelOffsets, both_ways, label_offset, mirrored
+from nnscratch.keypoints.geometry.label_offset import LabelOffsets, label_offset
+from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored
+from nnscratch.keypoints.mirror_pass import both_ways
 
 
 @pytest.fixture(scope="module")

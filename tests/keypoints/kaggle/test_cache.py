@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle import cache, training_file
-from nnscratch.keypoints.kaggle.training_file import Faces, load_faces, save_faces
+from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 
 
 @pytest.fixture

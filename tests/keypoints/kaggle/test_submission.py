@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnscratch.keypoints.faces import COLUMNS
+from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup, write_coordinates, write_submission
-from nnscratch.keypoints.kaggle.training_file import COLUMNS, DataError
 
 HEADER = "RowId,ImageId,FeatureName,Location\n"
 

@@ -11,15 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.kaggle.training_file import (
-    COLUMNS,
-    DataError,
-    Faces,
-    load_faces,
-    save_faces,
-    split_last,
-    split_random,
-)
+from nnscratch.keypoints.faces import COLUMNS, Faces
+from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
+from nnscratch.keypoints.splits import split_last, split_random
 
 HEADER = ",".join((*COLUMNS, "Image"))
 PIXELS = " ".join(str(value % 256) for value in range(9216))

@@ -10,7 +10,9 @@ import pytest
 
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.keypoints.drawn.faces import generate_faces
-from nnscratch.keypoints.kaggle.training_file import DataError, Faces, save_faces
+from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.kaggle.training_file import save_faces
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.scripts import command_line
 
