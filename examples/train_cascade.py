@@ -88,7 +88,7 @@ def main() -> None:
     cascade = Cascade(network, symmetrical(mean_face(task.train.points)))
     held_out = Answered.of(cascade, task.validation)
     histories = {"": history}
-    if history.stopped != nn.training.INTERRUPTED:
+    if history.outcome is not nn.Outcome.INTERRUPTED:
         level_2 = training.train_level(
             cascade,
             recipe.regions,

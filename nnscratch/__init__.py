@@ -4,6 +4,7 @@ from nnscratch import initializers
 from nnscratch.checkpoints import load, save
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
+from nnscratch.history import History, Metric, Outcome
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import (
     ContrastNormalization,
@@ -19,9 +20,7 @@ from nnscratch.layers import (
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
-from nnscratch.training.averaging import WeightAverage
-from nnscratch.training.clipping import clip_gradients
-from nnscratch.training.trainer import History, Metric, Trainer
+from nnscratch.training import Trainer, WeightAverage, clip_gradients
 
 __version__ = "0.1.0"
 
@@ -41,6 +40,7 @@ __all__ = [
     "MaxPool2D",
     "Metric",
     "NotFiniteError",
+    "Outcome",
     "ReLU",
     "Sequential",
     "Trainer",

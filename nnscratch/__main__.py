@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 import nnscratch as nn
+from nnscratch.history import History
 from nnscratch.optimizers.base import Optimizer
-from nnscratch.training.history import History
 
 _ROWS = 1000  # generated faces: enough for a diagnosis, and drawn in three seconds
 

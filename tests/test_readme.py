@@ -45,10 +45,10 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_scripts_and_options_exist() -> None:
-    for script in re.findall(r"(?:examples|benchmarks)/\w+\.py", README):
+    for script in re.findall(r"(?:examples|benchmarks)/[\w/]+\.py", README):
         assert (ROOT / script).exists(), script
     both = "".join(path.read_text() for path in (ROOT / "nnscratch" / "keypoints").rglob("*.py"))
-    both += "".join(path.read_text() for folder in ("examples", "benchmarks") for path in (ROOT / folder).glob("*.py"))
+    both += "".join(path.read_text() for folder in ("examples", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
     for option in set(re.findall(r"(?<=\s)--[a-z][a-z-]+", README)) - {"--help"}:
         assert f'"{option}"' in both, option
 

@@ -1,6 +1,6 @@
 """Why the report's CNN did not learn: one change at a time, and all together.
 
-    python examples/experiments/ablation.py --data training.zip --out runs/ablation
+    python ablation.py --data training.zip --out runs/ablation
 
 alone:    He & Yang's failing network, and every change alone. What suffices?
 together: bias, dropout, L2 and the optimiser, in every combination.

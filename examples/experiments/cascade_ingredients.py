@@ -4,7 +4,7 @@ Nothing is trained but the weighing of what the networks find, so this takes a
 minute a line. Give the --data, --rows and --seed that the cascade was trained
 with: the split must be the same. Prints a table for the README.
 
-python examples/experiments/cascade_ingredients.py --model runs/best --data training.zip
+python cascade_ingredients.py --model runs/best --data training.zip
 """
 
 from dataclasses import dataclass, replace

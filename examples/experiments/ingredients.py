@@ -3,8 +3,8 @@
 Every training has the same epochs, seed, faces and split, with look-alike faces
 all on one side; two differ by an ingredient. Prints a table for the README.
 
-On faces that it draws:  python examples/experiments/ingredients.py
-On Kaggle's:             python examples/experiments/ingredients.py --data training.zip
+On faces that it draws:  python ingredients.py
+On Kaggle's:             python ingredients.py --data training.zip
 """
 
 import runpy

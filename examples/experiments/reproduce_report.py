@@ -1,6 +1,6 @@
 """Rebuilds the experiments of the 2015 report, and says what became of them.
 
-In 15 minutes:  python examples/experiments/reproduce_report.py --data training.zip --quick
+In 15 minutes:  python reproduce_report.py --data training.zip --quick
 In hours:       the same without --quick: the report's own numbers of epochs
 
 Every result is kept as soon as it is there: started again with the same

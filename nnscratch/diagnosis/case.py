@@ -14,8 +14,8 @@ from nnscratch.layers import Layer
 from nnscratch.losses import MSELoss, mean_of
 
 if TYPE_CHECKING:
+    from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
-    from nnscratch.training.history import History
 
 
 @dataclass(frozen=True)

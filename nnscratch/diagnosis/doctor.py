@@ -24,8 +24,8 @@ from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 
 if TYPE_CHECKING:
+    from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
-    from nnscratch.training.history import History
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
 

@@ -7,17 +7,16 @@ import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch import atomic
 from nnscratch.diagnosis.signals import measure
 from nnscratch.initializers import Initializer, get
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
+from nnscratch.pictures import PALETTE, new_figure, save
 
 
 @dataclass(frozen=True)
@@ -49,16 +48,12 @@ class SignalProfile:
             ValueError : `path` does not end in .png
             OSError : the folder is missing or cannot be written
         """
-        from matplotlib.figure import Figure
-
-        if Path(path).suffix != ".png":
-            raise ValueError(f"save_picture: got {os.fspath(path)!r}, expected a name that ends in .png; rename it")
-        figure = Figure(figsize=(8, 5), layout="constrained")
+        figure = new_figure(8, 5)
         axes = figure.subplots()
         places = range(len(self.layers) + 1)
         for i, (name, spreads) in enumerate(self.spreads.items()):
             values = [value if value > 0 else math.nan for value in (self.x_spread, *spreads)]
-            colour, marker, line = _COLOURS[i % len(_COLOURS)], "osD^vx"[i % 6], ("-", "--", ":")[i % 3]
+            colour, marker, line = PALETTE[i % len(PALETTE)], "osD^vx"[i % 6], ("-", "--", ":")[i % 3]
             axes.plot(places, values, label=name, color=colour, marker=marker, linestyle=line)
         axes.set_yscale("log")
         labels = ["input", *(f"{number}: {layer.partition('(')[0]}" for number, layer in enumerate(self.layers, 1))]
@@ -68,12 +63,9 @@ class SignalProfile:
         axes.set_title("What is left of the differences between the images, before training")
         axes.legend()
         axes.grid(alpha=0.3)
-        with atomic.write(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=110)
+        save(figure, path)
 
 
-# Okabe and Ito (2008): colour-blind people can tell them apart.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _USUAL = ("normal(0.01)", "glorot_uniform", "he_normal")
 
 

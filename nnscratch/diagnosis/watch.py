@@ -10,9 +10,9 @@ import numpy as np
 from nnscratch.diagnosis import diagnose
 
 if TYPE_CHECKING:
+    from nnscratch.history import History
     from nnscratch.losses import MSELoss
     from nnscratch.optimizers.base import Optimizer
-    from nnscratch.training.history import History
 
 # What more epochs do not cure. The others may pass: a network that has just begun is no better than the mean either.
 HOPELESS = {"not_finite", "dead_units", "vanishing_signal", "identical_units", "decay_dominates"}

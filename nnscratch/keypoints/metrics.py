@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnscratch.history import Metric
 from nnscratch.keypoints.faces import POINTS, SIDE, check_points, to_points
-from nnscratch.training.history import Metric
 
 _CENTRE = SIDE / 2
 

@@ -1,8 +1,6 @@
 """Pictures of a training run and of what a network finds: learning curve, grid of faces, error per point.
 
-Every function draws on its own `matplotlib.figure.Figure`, never through pyplot: no display, no global state, no
-figure that stays open. Colours are Okabe and Ito's (2008), which colour-blind people can tell apart; each line differs
-in its marker or dash as well. Files appear whole or not at all.
+Figures, colours and files are those of `nnscratch.pictures`.
 """
 
 from __future__ import annotations
@@ -14,16 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nnscratch import atomic
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.metrics import Score
+from nnscratch.pictures import BLACK, BLUE, GREEN, ORANGE, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-BLUE, ORANGE, GREEN, BLACK, GREY = "#0072B2", "#E69F00", "#009E73", "#000000", "#999999"
-_DPI = 110
 
 
 def learning_curve(
@@ -209,23 +203,3 @@ def _draw_face(
     axes.plot(*true.T, color=BLUE, linestyle="", label="true", **circles)
     axes.plot(*predicted.T, color=ORANGE, linestyle="", label="predicted", **crosses)
     axes.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(image.shape[0] - 0.5, -0.5), xticks=[], yticks=[])
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of width x height inches, laid out so that labels fit."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
-
-
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Writes a PNG, whole or not at all.
-
-    Raises
-        ValueError : `path` does not end in .png
-        OSError : the folder is missing or cannot be written
-    """
-    if not os.fspath(path).lower().endswith(".png"):
-        raise ValueError(f"path is {os.fspath(path)!r}, expected a name that ends in .png: the pictures are PNG files")
-    with atomic.write(path) as temporary:
-        figure.savefig(temporary, format="png")

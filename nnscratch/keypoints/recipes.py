@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from nnscratch.history import Metric
 from nnscratch.keypoints.cascade.regions import Region, one_a_point
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
@@ -14,7 +15,6 @@ from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import Adam, schedules
-from nnscratch.training.history import Metric
 from nnscratch.training.prefetch import Augment
 from nnscratch.training.trainer import Trainer
 

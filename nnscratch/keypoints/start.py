@@ -20,6 +20,7 @@ def start_from_mean_face(network: Sequential, points: np.ndarray) -> None:
     network : its last layer is a `Dense` with 30 outputs and a bias; changed in place
     points  : (N, 15, 2) px, the training faces', NaN where a label is missing
 
+    >>> from nnscratch.keypoints.networks import report_mlp
     >>> network = report_mlp(rng=0)
     >>> start_from_mean_face(network, np.full((3, 15, 2), 72.0))
     >>> network.predict(np.random.default_rng(0).random((1, 96, 96, 1), np.float32))[0, :2]
@@ -47,6 +48,7 @@ def centre_on(network: Sequential, x: np.ndarray, y: np.ndarray) -> None:
     network : its last layer is a `Dense` with a bias; changed in place
     x, y    : (N, ...) and (N, K), NaN where a label is missing
 
+    >>> from nnscratch.layers import Dense, Flatten
     >>> network = Sequential(Flatten(), Dense(2, 1, weight_init="constant(0)", rng=0))
     >>> centre_on(network, np.zeros((2, 1, 2), np.float32), np.array([[1], [2]], np.float32))
     >>> network.layers[-1].params["bias"]

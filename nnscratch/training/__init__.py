@@ -7,15 +7,13 @@ scoring.py       the scores of an epoch
 averaging.py     the moving average of the weights
 clipping.py      long gradients shortened
 history.py       what a training did, one line per epoch
-stopping.py      why a training ends
+stopping.py      when a training ends, and why in a sentence
 progress.py      the clock and the line of progress
 side_by_side.py  several small networks at a time, one per core
 """
 
 from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.clipping import clip_gradients
-from nnscratch.training.history import History, Metric
-from nnscratch.training.stopping import INTERRUPTED
 from nnscratch.training.trainer import Callback, Trainer
 
-__all__ = ["INTERRUPTED", "Callback", "History", "Metric", "Trainer", "WeightAverage", "clip_gradients"]
+__all__ = ["Callback", "Trainer", "WeightAverage", "clip_gradients"]

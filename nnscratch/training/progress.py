@@ -7,7 +7,7 @@ import time
 from shutil import get_terminal_size
 from typing import NoReturn
 
-from nnscratch.training.history import Metric
+from nnscratch.history import Metric
 
 
 class Clock:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.checks import NotFiniteError
+from nnscratch.history import History, Metric
 from nnscratch.parameters import check_parameters
-from nnscratch.training.history import History, Metric
 
 if TYPE_CHECKING:
     from nnscratch.losses import MSELoss

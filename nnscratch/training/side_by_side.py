@@ -17,8 +17,8 @@ from typing import NoReturn
 
 import numpy as np
 
+from nnscratch.history import History
 from nnscratch.kernels.threads import get_threads, set_threads
-from nnscratch.training.history import History
 from nnscratch.training.prefetch import Augment
 from nnscratch.training.trainer import Trainer
 

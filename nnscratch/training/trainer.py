@@ -11,22 +11,20 @@ import numpy as np
 
 from nnscratch.checks import NotFiniteError, size
 from nnscratch.diagnosis.watch import Consultation
+from nnscratch.history import History, Metric, Outcome
 from nnscratch.parameters import copy_parameters, parameters_of, put_back
 from nnscratch.training.averaging import WeightAverage, decay_in_range
 from nnscratch.training.batches import Batches, check_rows
 from nnscratch.training.clipping import clip_gradients, norm_in_range
-from nnscratch.training.history import History, Metric
 from nnscratch.training.prefetch import Augment, AugmentedBatches
 from nnscratch.training.progress import Clock, ProgressBar
 from nnscratch.training.scoring import COLUMNS, Scoring
-from nnscratch.training.stopping import INTERRUPTED, diverged, reason_to_stop
+from nnscratch.training.stopping import diverged, end_if_over
 
 if TYPE_CHECKING:
     from nnscratch.losses import MSELoss
     from nnscratch.model import Sequential
     from nnscratch.optimizers.base import Optimizer
-
-__all__ = ["INTERRUPTED", "Callback", "History", "Metric", "Trainer"]
 
 Callback = Callable[["Trainer", History], str | None]
 
@@ -187,7 +185,7 @@ class Trainer:
         finite = True
         bar = ProgressBar(self.progress, epochs, self.metric)
         try:
-            while not history.stopped:
+            while history.outcome is None:
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite ends the training below
                     line = self._epoch(len(history) + 1, batches, clock, bar, average)
                     line |= scoring.scores()
@@ -199,13 +197,13 @@ class Trainer:
                 bar.show(len(history), line["loss"], line["images_per_second"], clock)
                 reasons = [callback(self, history) for callback in callbacks]
                 reasons.append(consultation.reason_to_stop(self.optimizer, self.loss, history))
-                history.stopped = reason_to_stop(history, epochs, clock, patience, reasons)
+                end_if_over(history, epochs, clock, patience, reasons)
         except KeyboardInterrupt:
-            history.stopped = INTERRUPTED
+            history.end(Outcome.INTERRUPTED, "interrupted by the user")
         except NotFiniteError:
             finite = False
             self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
-            history.stopped = diverged(len(history) + 1, self.optimizer.lr)
+            history.end(Outcome.DIVERGED, diverged(len(history) + 1, self.optimizer.lr))
         finally:
             bar.close()
             if best is not None and (not finite or history.best_epoch is not None):

@@ -277,4 +277,4 @@ def test_every_example_is_run() -> None:
     tests = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     trained = {arguments[0] for arguments in TRAINING.values()}
     for script in EXAMPLES:
-        assert script in trained or f'run("{script}"' in tests, script
+        assert script in trained or f'"{script}"' in tests, script

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels.threads import set_threads
-from nnscratch.keypoints import lookalikes
+from nnscratch.keypoints import lookalikes, splits
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import Faces, to_points
 from nnscratch.keypoints.geometry.augmentation import Augmentation
@@ -149,7 +149,7 @@ def test_frames_of_one_person_are_split_at_random() -> None:
 @pytest.mark.parametrize("sizes", [[1, 1], [5, 2], [3, 3, 4], [9, 1, 1, 1], [2, 7, 4, 4, 1], [6, 6, 6]])
 @pytest.mark.parametrize("wanted", [0.1, 1.6, 4, 6, 8.3, 100])
 def test_as_near_as_whole_groups_allow(sizes: list[int], wanted: float) -> None:
-    taken = lookalikes._fill(np.array(sizes), wanted)
+    taken = splits._fill(np.array(sizes), wanted)
     some = [pick for count in range(1, len(sizes)) for pick in itertools.combinations(sizes, count)]
     assert 0 < taken.sum() < len(sizes)
     assert abs(np.array(sizes)[taken].sum() - wanted) == min(abs(sum(pick) - wanted) for pick in some)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.history import Outcome
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.parameters import copy_parameters
 from nnscratch.training.prefetch import Augment
 from nnscratch.training.side_by_side import Job, train_together
-from nnscratch.training.trainer import INTERRUPTED
 
 X = np.random.default_rng(0).normal(size=(70, 6)).astype(np.float32)
 Y = (X[:, :2] * X[:, 2:4]).astype(np.float32)
@@ -197,7 +197,7 @@ def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
     began = time.perf_counter()
     histories = train_together(together, epochs=100_000, seconds=60)
     assert time.perf_counter() - began < 20
-    assert {name: history.stopped for name, history in histories.items()} == dict.fromkeys(together, INTERRUPTED)
+    assert {histories[name].outcome for name in together} == {Outcome.INTERRUPTED}
     assert len(histories["network 0"]) >= 2
     assert len(histories["network 3"]) == 0  # had not begun
 

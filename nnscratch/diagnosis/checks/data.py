@@ -21,6 +21,7 @@ from nnscratch.diagnosis.thresholds import (
     UNEXPLAINED,
     WORSE,
 )
+from nnscratch.history import Outcome
 from nnscratch.losses import MSELoss, mean_of
 
 
@@ -56,7 +57,7 @@ def _diverged(case: Case) -> bool:
     if case.history is None:
         return False
     losses = [v for name in ("loss", "validation_loss") for v in case.history.columns.get(name, [])]
-    return case.history.stopped.startswith("diverged") or not np.isfinite(losses).all()
+    return case.history.outcome is Outcome.DIVERGED or not np.isfinite(losses).all()
 
 
 def finite(case: Case) -> Iterator[Finding]:

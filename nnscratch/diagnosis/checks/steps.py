@@ -24,6 +24,7 @@ from nnscratch.diagnosis.thresholds import (
     SLOW_EPOCHS,
     STEP,
 )
+from nnscratch.history import Outcome
 from nnscratch.optimizers import Adam
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def steps(case: Case) -> Iterator[Finding]:
 
 def _too_large(case: Case) -> Iterator[Finding]:
     optimizer, lr, tried = case.optimizer, case.largest_lr, case.rehearsal
-    diverged = case.history is not None and case.history.stopped.startswith("diverged")
+    diverged = case.history is not None and case.history.outcome is Outcome.DIVERGED
     if optimizer is None:
         if diverged:
             yield _long({"lr": lr}, "the training diverged")

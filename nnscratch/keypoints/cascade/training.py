@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nnscratch.history import History, Metric, Outcome
 from nnscratch.keypoints.cascade.answers import Answered
 from nnscratch.keypoints.cascade.cascade import Cascade, Level, both_places
 from nnscratch.keypoints.cascade.fit_blends import seconds_a_face, weighed
@@ -29,9 +30,7 @@ from nnscratch.keypoints.geometry.mirror import in_mirror_image, mirrored
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.start import start_from_mean
 from nnscratch.model import Sequential
-from nnscratch.training.history import History, Metric
 from nnscratch.training.side_by_side import train_together
-from nnscratch.training.stopping import DIVERGED
 
 MakeNetwork = Callable[[np.random.Generator, Region], Sequential]
 
@@ -98,7 +97,7 @@ def train_level(
         faces = looks * (len(train) + len(held_out.faces))
         seconds = max(seconds / 2, seconds - faces * seconds_a_face(_level(networks), learnt, cascade.reference))
     histories = train_together(jobs, epochs=recipe.epochs, seconds=seconds, title=f"level {number}")
-    for region in [each for each in networks if histories[each.name].stopped.startswith(DIVERGED)]:
+    for region in [each for each in networks if histories[each.name].outcome is Outcome.DIVERGED]:
         del networks[region]  # its answers would be no numbers
     level, judged = weighed(
         _level(networks), cascade.reference, learnt, held_out, looks=looks, title=f"level {number}: weighing"

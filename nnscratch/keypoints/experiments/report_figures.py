@@ -1,6 +1,6 @@
 """The pictures of the report on the report's experiments: errors and spreads, learning curves, active units, maps.
 
-As in `plots`: no pyplot, Okabe and Ito's colours, each line with a dash of its own, files whole or not at all.
+Figures, colours and files are those of `nnscratch.pictures`; each line has a dash of its own.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ import numpy as np
 
 from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment
 from nnscratch.keypoints.faces import SIDE
-from nnscratch.keypoints.plots import BLACK, BLUE, GREEN, GREY, ORANGE, new_figure, save
+from nnscratch.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Results = Mapping[str, Mapping[str, Any]]
 
-_VERMILION, _PURPLE = "#D55E00", "#CC79A7"
-_STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (_VERMILION, (0, (5, 1))), (_PURPLE, ":"))
+_STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (VERMILION, (0, (5, 1))), (PURPLE, ":"))
 _MAPS = ("map_squares", "map_softmax")
 # One panel each, as the report's figures 4 to 9 have one network each.
 _PANELS = (
@@ -165,7 +164,7 @@ def _maps(results: Results, path: Path) -> None:
         result = results[e.name]
         extra = result["extra"]
         image = axes.imshow(np.reshape(_numbers(extra["map"]), (SIDE, SIDE)), cmap="cividis")
-        axes.plot(*extra["true"], "o", color=_VERMILION, markerfacecolor="none", markersize=12, label="true")
+        axes.plot(*extra["true"], "o", color=VERMILION, markerfacecolor="none", markersize=12, label="true")
         axes.plot(*extra["found"], "x", color="white", markeredgewidth=2, label="found")
         axes.set(xlabel="x (px)", ylabel="y (px)")
         axes.set_title(f"{e.title}\nRMSE over all faces {result['rmse_px']:.2f} px", fontsize=9)

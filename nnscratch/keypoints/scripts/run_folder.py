@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 import nnscratch
+from nnscratch.history import History
 from nnscratch.kernels.threads import get_threads
 from nnscratch.keypoints import plots
 from nnscratch.keypoints.kaggle.submission import write_coordinates, write_submission
@@ -21,7 +22,6 @@ from nnscratch.keypoints.metrics import Score, mean_face, score
 from nnscratch.keypoints.predictors import Predictor
 from nnscratch.keypoints.scripts.command_line import Task
 from nnscratch.optimizers.base import Optimizer
-from nnscratch.training.history import History
 
 METRICS_FILE = "metrics.json"
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.history import Outcome
 from nnscratch.keypoints.cascade.blending import Combination
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
@@ -112,7 +113,7 @@ def test_points_without_a_label_are_null(task: Task, network: nn.Sequential) -> 
 
 def test_a_training_stopped_before_its_first_epoch_is_written_too(task: Task, network: nn.Sequential) -> None:
     history = nn.History(["epoch", "loss", "validation_loss", "rmse_px", "seconds", "images"], score="rmse_px")
-    history.stopped = "interrupted by the user"
+    history.end(Outcome.INTERRUPTED, "interrupted by the user")
     run_folder.finish(task, SingleNetwork(network), {"": history})
     metrics = json.loads((task.arguments.out / "metrics.json").read_text())
     assert (metrics["epochs"], metrics["images_per_second"]) == (0, 0.0)

@@ -12,7 +12,7 @@ from nnscratch import atomic
 from nnscratch.keypoints.experiments.ablation.settings import Names
 from nnscratch.keypoints.experiments.measures import Result
 from nnscratch.keypoints.experiments.report_text import markdown
-from nnscratch.keypoints.plots import BLACK, BLUE, ORANGE, new_figure, save
+from nnscratch.pictures import BLACK, BLUE, ORANGE, new_figure, save
 
 Runs = Mapping[Names, Sequence[Result]]  # what was changed -> one result a seed
 

@@ -77,7 +77,7 @@ def test_refuses() -> None:
 def test_repr_says_how_it_went() -> None:
     history = history_of(0.5, 0.25, 0.75)
     assert repr(history) == "<History of 3 epochs, best 2; still running>"
-    history.stopped = "interrupted by the user"
+    history.end(nn.Outcome.INTERRUPTED, "interrupted by the user")
     assert "interrupted by the user" in repr(history)
 
 

@@ -1,4 +1,4 @@
-"""History: what a training did, one line an epoch; Metric: a number in it that is made for people."""
+"""History: what a training did, one line per epoch, and how it ended; Metric: a number in it for people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,18 @@ class Metric:
     function: Callable[[np.ndarray, np.ndarray], float]
 
 
+class Outcome(Enum):
+    """How a training ended."""
+
+    ALL_EPOCHS = "all epochs done"
+    TIME_LIMIT = "time limit reached"
+    NO_BETTER = "no better for some epochs"
+    ASKED = "a callback or the doctor asked for it"
+    INTERRUPTED = "interrupted by the user"
+    DIVERGED = "the loss or a weight is not finite"
+    UNKNOWN = "read from a file that does not say"
+
+
 class History:
     """A table with a line for each epoch, the number of the best one, and why the training stopped.
 
@@ -41,7 +54,8 @@ class History:
         score : the column that decides which epoch is the best: the lowest finite value, the first of equal ones
 
     Attributes
-        stopped : a sentence, such as "all 60 epochs done"; empty while the training goes on
+        outcome : how the training ended, for programs; None while it goes on
+        stopped : the same for people, a sentence such as "all 60 epochs done"; empty while it goes on
 
     Raises
         ValueError : `names` does not begin with "epoch", or `score` is not one of them
@@ -62,6 +76,7 @@ class History:
             raise ValueError(f"got score={score!r}, expected one of {list(names)}; choose a column")
         self.names = list(names)
         self.score = score
+        self.outcome: Outcome | None = None
         self.stopped = ""
         self._lines: list[dict[str, float]] = []
         self._best: dict[str, float] | None = None
@@ -78,6 +93,10 @@ class History:
         if math.isfinite(score) and (self._best is None or score < self._best[self.score]):
             self._best = line
         self._lines.append(line)
+
+    def end(self, outcome: Outcome, stopped: str) -> None:
+        """Says how the training ended, and why in a sentence."""
+        self.outcome, self.stopped = outcome, stopped
 
     @property
     def columns(self) -> dict[str, list[float]]:
@@ -124,7 +143,7 @@ class History:
             raise ValueError(
                 f"{path}: got a damaged history ({error}), expected what a training wrote; train again"
             ) from None
-        history.stopped = "read from a file"
+        history.end(Outcome.UNKNOWN, "read from a file")
         return history
 
     def __len__(self) -> int:
