@@ -39,14 +39,14 @@ def test_single_networks_know_whether_to_see_the_mirror_image() -> None:
     assert (plain.both_ways, best.both_ways) == (False, True)
 
 
-def test_the_levels_of_a_cascade_have_their_networks_and_combinations() -> None:
+def test_the_levels_of_a_cascade_have_their_networks_and_blends() -> None:
     cascade = load_predictor(SAVED_RUNS / "train_cascade")
     assert isinstance(cascade, Cascade)
     assert [[region.name for region in level.regions] for level in cascade.levels] == [
         ["nose_tip_32", "eye"],
         ["mouth"],
     ]
-    assert [len(level.combinations) for level in cascade.levels] == [2, 1]
+    assert [len(level.blends) for level in cascade.levels] == [2, 1]
 
 
 @pytest.mark.parametrize("kind", ["train_mlp", "train_cascade"])
