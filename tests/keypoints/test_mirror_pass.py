@@ -11,7 +11,9 @@ from nnscratch.keypoints.mirror_pass import both_ways
 
 
 class Brightest(nn.Layer):
-    """Says that all points lie `offset` px to the right of the brightest pixel, and 2 px above it if it is far left."""
+    """Says that all points lie `offset` px to the right of the brightest pixel, and 2 px above it
+    if it is far left.
+    """
 
     def __init__(self, offset: float) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""Runs and results that an earlier version saved: they load, answer as they did then, and are known as done."""
+"""Runs and results that an earlier version saved: they load, answer as they did then, and are known
+as done.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ SAVED_RUNS = Path(__file__).parents[1] / "saved_runs"
 
 @pytest.mark.parametrize("kind", ["train_mlp", "train_cnn", "train_cascade"])
 def test_a_saved_run_answers_as_before(kind: str) -> None:
-    """To 1e-4 px: sums of float32 numbers are rounded in another order on processors with other vectors."""
+    """To 1e-4 px: sums of float32 numbers are rounded in another order on processors with other
+    vectors.
+    """
     with np.load(SAVED_RUNS / "pictures.npz") as file:
         images = file["images"]
     found = load_predictor(SAVED_RUNS / kind).predict_points(images)
@@ -51,7 +55,9 @@ def test_the_levels_of_a_cascade_have_their_networks_and_blends() -> None:
 
 @pytest.mark.parametrize("kind", ["train_mlp", "train_cascade"])
 def test_a_saved_run_can_be_diagnosed(kind: str, tmp_path: Path) -> None:
-    """Its optimizer is known, or nothing could be said of the steps. In a copy: what is kept stays as it is."""
+    """Its optimizer is known, or nothing could be said of the steps. In a copy: what is kept stays
+    as it is.
+    """
     shutil.copytree(SAVED_RUNS / kind, tmp_path / kind)
     save_faces(generate_faces(60, seed=1), tmp_path / "faces.csv")
     command = [sys.executable, "-m", "nnscratch", "diagnose", kind, "--data", "faces.csv"]
@@ -63,7 +69,9 @@ def test_a_saved_run_can_be_diagnosed(kind: str, tmp_path: Path) -> None:
 
 
 def counted_faces() -> Faces:
-    """20 faces made of whole numbers, the same to the last bit on every machine: their checksum is in the results."""
+    """20 faces made of whole numbers, the same to the last bit on every machine: their checksum is
+    in the results.
+    """
     images = (np.arange(20 * 96 * 96) % 251).astype(np.uint8).reshape(20, 96, 96)
     points = (np.arange(20 * 30) * 7 % 90).astype(np.float32).reshape(20, 15, 2)
     return Faces(images, points, np.arange(20))

@@ -30,7 +30,7 @@ _LEAST_SPREAD = 1.0  # px^2; points that lie closer together do not determine a 
 class AffineMaps:
     """N affine maps, q = A p + t; every method that changes them returns new ones.
 
-    matrices : (N, 2, 3) float64, [A | t]
+    matrices : (N, 2, 3) float64, or float32 for a kernel, [A | t]; inverses are float64 in any case
 
     >>> maps = AffineMaps(np.array([[[0.0, -2, 5], [2, 0, 5]]]))
     >>> # a quarter turn, twice the size, a shift
@@ -97,7 +97,7 @@ class AffineMaps:
 
     def differences_back(self, differences: np.ndarray) -> np.ndarray:
         """(N, K, 2): where differences between points (N, K, 2) came from, A^-1 q."""
-        return np.einsum("nij,nkj->nki", np.linalg.inv(self.linear), differences)
+        return np.einsum("nij,nkj->nki", np.linalg.inv(self.linear.astype(np.float64)), differences)
 
     def resized(self, factor: float | Sequence[float]) -> AffineMaps:
         """The maps with A times `factor`: a number, or one for x and one for y of what is mapped; t

@@ -34,7 +34,9 @@ def test_errors_are_the_last_levels_and_those_of_mirror_images() -> None:
 
 
 def test_errors_are_those_of_an_upright_face_of_average_size() -> None:
-    """A face a quarter turned and half as large is 2 px off to its own right: 4 px in an average face."""
+    """A face a quarter turned and half as large is 2 px off to its own right: 4 px in an average
+    face.
+    """
     turn = 0.5 * np.array([[0, -1], [1, 0]])
     answer = ((REFERENCE - 48) @ turn.T + 48)[np.newaxis]
     error = np.broadcast_to(turn @ [4.0, 0], (1, 15, 2))

@@ -14,7 +14,9 @@ Known = tuple[Sighting, np.ndarray]  # what was seen, and the truth
 
 
 def some_faces(count: int, seed: int, *, before: float = 2.0, found: float = 1.0) -> Known:
-    """Points that differ by N(0, 5^2) from face to face; `before` and `found` are how far they are off, px."""
+    """Points that differ by N(0, 5^2) from face to face; `before` and `found` are how far they are
+    off, px.
+    """
     rng = np.random.default_rng(seed)
     true = 48 + rng.normal(0, 5, (count, 15, 2))
     sighting = Sighting(
@@ -26,7 +28,9 @@ def some_faces(count: int, seed: int, *, before: float = 2.0, found: float = 1.0
 
 
 def linearly_wrong(count: int, seed: int) -> Known:
-    """What is found is the truth, but for a linear map of all points found, of those before, and of the offset."""
+    """What is found is the truth, but for a linear map of all points found, of those before, and of
+    the offset.
+    """
     sighting, _ = some_faces(count, seed)
     rng = np.random.default_rng(99)
     weight, bias = rng.normal(0, 0.1, (61, 30)), rng.normal(0, 2, 30)
@@ -82,7 +86,7 @@ def test_a_useless_level_is_off_for_its_point() -> None:
 
 
 def test_faces_that_are_learnt_from_do_not_judge() -> None:
-    """From noise nothing can be learnt, though 62 faces are few enough for 61 numbers to fit them."""
+    """Nothing can be learnt from noise, though 62 faces are few enough for 61 numbers to fit them."""
 
     def noise(count: int, seed: int) -> Known:
         sighting, true = some_faces(count, seed)
@@ -98,7 +102,9 @@ def test_faces_that_are_learnt_from_do_not_judge() -> None:
 
 
 def test_held_out_labels_do_not_teach_the_blend_that_is_judged() -> None:
-    """What their labels are has no say in the answers that are judged, unless through strength and what is off."""
+    """What their labels are has no say in the answers that are judged, unless through strength and
+    what is off.
+    """
     own, (sighting, true) = linearly_wrong(300, seed=0), linearly_wrong(60, seed=1)
     judged, final = Blend.fit(*own, sighting, true)
     true[17] += 3
@@ -142,7 +148,9 @@ def test_a_point_that_nobody_could_learn_is_taken_as_found(labelled: int) -> Non
 
 
 def test_missing_labels_are_left_out() -> None:
-    """Half of the labels say as much as all: those of the other faces, and of the other points, count."""
+    """Half of the labels say as much as all: those of the other faces, and of the other points,
+    count.
+    """
     sighting, true = linearly_wrong(1000, seed=0)
     true[np.random.default_rng(0).random((1000, 15)) < 0.5] = np.nan
     blend, _ = Blend.fit(sighting, true, *linearly_wrong(100, seed=2))

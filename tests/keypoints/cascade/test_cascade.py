@@ -26,7 +26,9 @@ NOSE, LIP = POINTS.index("nose_tip"), POINTS.index("mouth_center_top_lip")
 
 
 class Constant(nn.Layer):
-    """A level-1 network that always says the same face, but for an offset of the labels; it notes its batches."""
+    """A level-1 network that always says the same face, but for an offset of the labels; it notes
+    its batches.
+    """
 
     def __init__(self, offset: float = 0.0) -> None:
         super().__init__()
@@ -39,7 +41,9 @@ class Constant(nn.Layer):
 
 
 class Perfect(nn.Layer):
-    """A level-2 network that finds the dot of a crop: the centre of mass of what is brighter than half of it."""
+    """A level-2 network that finds the dot of a crop: the centre of mass of what is brighter than
+    half of it.
+    """
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         weight = np.maximum(x[..., 0] - x.max(axis=(1, 2, 3))[:, None, None] / 2, 0)
@@ -85,7 +89,9 @@ def test_one_network_finds_a_point_and_its_counterpart() -> None:
 
 
 def test_several_regions_of_a_point_are_averaged() -> None:
-    """One network sees the dot, the other one answers the middle of its crop, where level 1 thinks that the nose is."""
+    """One network sees the dot, the other one answers the middle of its crop, where level 1 thinks
+    that the nose is.
+    """
     true = near_the_reference(20)
     regions = Region("near", ("nose_tip",), side=40, width=32.0), Region("wide", ("nose_tip",), side=8, width=60.0)
     middle = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, weight_init="constant(0)", rng=0))
@@ -109,7 +115,9 @@ def test_a_level_crops_where_the_level_before_found_the_points() -> None:
 
 
 def test_a_second_pass_is_centred_on_the_answers_of_the_first() -> None:
-    """The network answers the middle of its crop: where the crop is, a blend that adds 3 px has steered it."""
+    """The network answers the middle of its crop: where the crop is, a blend that adds 3 px has
+    steered it.
+    """
     step = np.array([3.0, 0])
     region = Region("nose", ("nose_tip",), side=24, width=8.0)
     network = nn.Sequential(nn.Flatten(), nn.Dense(576, 2, weight_init="constant(0)", rng=0))  # the middle of its crop

@@ -1,4 +1,6 @@
-"""Blends pass by pass: centred on the last answers, judged by held-out faces that did not teach them."""
+"""Blends pass by pass: centred on the last answers, judged by held-out faces that did not teach
+them.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,9 @@ def test_some_faces_at_a_time_give_the_same() -> None:
 
 
 def test_seconds_per_face_are_those_of_a_pass_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that goes on by 100 s for whatever is compiled, and by 0.25 s for each face that is seen."""
+    """By a clock that goes on by 100 s for whatever is compiled, and by 0.25 s for each face that
+    is seen.
+    """
     now, seen = 0.0, []
     sight = Level.sight
 

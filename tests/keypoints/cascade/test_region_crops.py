@@ -21,7 +21,7 @@ NO_OFFSET = LabelOffsets({}, other=0.0)
 
 
 def poses(count: int) -> np.ndarray:
-    """(N, 15, 2) px: the reference, tilted by up to 30 degrees, smaller or larger, and distorted."""
+    """(N, 15, 2) px: the reference, tilted by up to 30 degrees, resized, and distorted."""
     rng = np.random.default_rng(1)
     angle, size = rng.uniform(-0.5, 0.5, count), rng.uniform(0.7, 1.2, count)
     turn = (size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])).transpose(2, 0, 1)
@@ -29,7 +29,9 @@ def poses(count: int) -> np.ndarray:
 
 
 def with_dots(points: np.ndarray) -> np.ndarray:
-    """(N, 96, 96, 1): black pictures with a soft dot at each of the points (N, K, 2) px; the first one is brighter."""
+    """(N, 96, 96, 1): black pictures with a soft dot at each of the points (N, K, 2) px; the first
+    one is brighter.
+    """
     row, column = np.mgrid[:96, :96]
     squares = (column - points[..., 0, None, None]) ** 2 + (row - points[..., 1, None, None]) ** 2
     brightness = np.linspace(1.0, 0.6, points.shape[1])[:, None, None]
@@ -37,7 +39,9 @@ def with_dots(points: np.ndarray) -> np.ndarray:
 
 
 def brightest(x: np.ndarray) -> np.ndarray:
-    """(N, 2): the place of the centre of mass of what is brighter than half of the brightest; 1 is a crop's edge."""
+    """(N, 2): the place of the centre of mass of what is brighter than half of the brightest; 1 is
+    a crop's edge.
+    """
     picture = x[..., 0].astype(np.float64)
     weight = np.maximum(picture - picture.max(axis=(1, 2), keepdims=True) / 2, 0)
     middle = (x.shape[1] - 1) / 2
@@ -83,7 +87,9 @@ def test_a_dot_is_where_its_target_says(point: str) -> None:
 
 
 def test_labels_lie_beside_their_dots_by_the_label_offset_in_mirror_images_too() -> None:
-    """Upright faces of average size, so that px in a crop are px in the picture: 2 px to the right in every crop."""
+    """Upright faces of average size, so that px in a crop are px in the picture: 2 px to the right
+    in every crop.
+    """
     region, k = Region("eye", ("left_eye_center",), 41, 41.0), EYE
     true = np.repeat(REFERENCE[np.newaxis], 40, axis=0)
     x = with_dots(true[:, [k, MIRRORED[k]]] - [2.0, 0])

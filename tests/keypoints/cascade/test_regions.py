@@ -1,4 +1,4 @@
-"""Regions: what a network answers in a crop is found again in the picture, and in its mirror image."""
+"""Regions: an answer in a crop is found again in the picture, and in its mirror image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ REFERENCE = symmetrical(np.random.default_rng(9).uniform(20, 76, (15, 2)))
 
 
 def poses(count: int, seed: int = 0) -> np.ndarray:
-    """(N, 15, 2) px: the reference, tilted by up to 40 degrees, from 0.7 to 1.4 times as large, and distorted."""
+    """(N, 15, 2) px: the reference, tilted by up to 40 degrees, from 0.7 to 1.4 times as large, and
+    distorted.
+    """
     rng = np.random.default_rng(seed)
     angle, size = rng.uniform(-0.7, 0.7, count), np.exp2(rng.uniform(-0.5, 0.5, count))
     turn = (size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])).transpose(2, 0, 1)
@@ -44,7 +46,9 @@ def test_a_perfect_answer_is_the_points(region: Region) -> None:
 
 
 def test_where_the_crop_lies() -> None:
-    """Its middle is the middle of the region's points; an average face gives its width; it turns with the face."""
+    """Its middle is the middle of the region's points; an average face gives its width; it turns
+    with the face.
+    """
     upright = REFERENCE[np.newaxis]
     maps = LEFT_EYE.crop_maps(upright, REFERENCE)
     middle = upright[0, LEFT_EYE.indices].mean(axis=0)
@@ -64,7 +68,9 @@ def test_encoded_points_are_1_at_the_edges_and_missing_ones_stay_missing() -> No
 
 
 def brightest(x: np.ndarray) -> np.ndarray:
-    """(N, 2) px: column and row of the centre of mass of what is brighter than half of the brightest."""
+    """(N, 2) px: column and row of the centre of mass of what is brighter than half of the
+    brightest.
+    """
     picture = x[..., 0].astype(np.float64)
     weight = np.maximum(picture - picture.max(axis=(1, 2), keepdims=True) / 2, 0)
     row, column = np.mgrid[: x.shape[1], : x.shape[2]]
@@ -95,7 +101,9 @@ def test_a_dot_is_seen_where_its_target_says(region: Region) -> None:
 
 @pytest.mark.parametrize("offset", [0.0, 2.5])
 def test_the_counterpart_is_found_in_the_mirror_image(offset: float) -> None:
-    """A dot beside which the label lies by the offset: found in the mirror image, it is beside it by the same."""
+    """A dot beside which the label lies by the offset: found in the mirror image, it is beside it
+    by the same.
+    """
     region, true = EYE, poses(30)
     other = MIRRORED[region.indices[0]]
     assert POINTS[other] == "right_eye_center"

@@ -87,7 +87,9 @@ def test_a_network_sees_only_the_faces_with_one_of_its_points() -> None:
 
 @pytest.mark.parametrize("side", ["train", "held_out"])
 def test_a_region_without_labels_gets_no_network(side: str) -> None:
-    """Nobody to learn from, or nobody to be judged by; with none left at all, a level of no networks changes little."""
+    """Nobody to learn from, or nobody to be judged by; with none left at all, a level of no
+    networks changes little.
+    """
     faces = {"train": TRAIN, "held_out": HELD_OUT}
     faces[side] = replace(faces[side], points=faces[side].points.copy())
     faces[side].points[:, REGIONS[0].indices_both_sides] = np.nan
@@ -111,7 +113,9 @@ def test_a_network_that_diverges_does_no_harm() -> None:
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.1, 100 - 0.1 * 2 * 60), (10.0, 50.0)])
 def test_time_for_the_blends_is_kept_back(monkeypatch: pytest.MonkeyPatch, seconds: float, expected: float) -> None:
-    """Two passes over 60 faces; but half of the time is the networks' in any case. By a clock that stands still."""
+    """Two passes over 60 faces; but half of the time is the networks' in any case. By a clock that
+    stands still.
+    """
     given = []
 
     def note(jobs: dict[str, Any], *, seconds: float, **settings: Any) -> dict[str, History]:

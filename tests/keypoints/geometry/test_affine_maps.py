@@ -30,7 +30,9 @@ def test_turned_scaled_and_shifted_faces_are_fitted_exactly() -> None:
 
 
 def test_missing_labels_are_left_out() -> None:
-    """Whatever the missing points would be: the others decide, also if the reference lacks another point."""
+    """Whatever the missing points would be: the others decide, also if the reference lacks another
+    point.
+    """
     rng = np.random.default_rng(1)
     reference, affine = rng.uniform(0, 96, (15, 2)), maps(20, rng)
     points = moved(reference, affine)
