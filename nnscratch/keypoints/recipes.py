@@ -80,7 +80,7 @@ class LevelRecipe:
 
     training : of each of its networks
     regions  : what each of them sees
-    rotation : degrees; the largest turn of training crops beyond what the errors of the level before bring
+    rotation : degrees; the largest turn of training crops beyond what errors of the level before bring
     scale    : the largest change of their size beyond that, as a share
     passes   : how often the level runs, each time around its last answers
     """

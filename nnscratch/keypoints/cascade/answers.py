@@ -1,5 +1,4 @@
-"""What the levels of a cascade answer for labelled faces: their errors, and a table of what each
-level brought.
+"""What the levels of a cascade answer for labelled faces: their errors, and a table of them.
 
 Use held-out faces only. On its own training faces, a network's errors are misleadingly small.
 """

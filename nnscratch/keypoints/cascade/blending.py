@@ -1,5 +1,4 @@
-"""Blends: the answers of a level's networks, corrected by what was known before, with a ridge
-regression.
+"""Blends: what a level's networks found, corrected by what was known before: a ridge regression.
 
 Each network of a level sees one part of a face, and not where in the picture it is. What it cannot
 know, the other points tell: a mouth that was found 2 px beside where everything else says it is, is
@@ -66,7 +65,7 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Blend:
-    """A linear map from a sighting to answers. Its fields are names in cascade.npz: they must stay.
+    """A linear map from a sighting to answers. Its fields are names in cascade.npz.
 
     weight   : (61, 30) float64, for the inputs [q, p - q, d] in px
     bias     : (30,) float64 px; means and standard deviations are part of weight and bias
@@ -101,9 +100,9 @@ class Blend:
     ) -> tuple[Blend, Blend]:
         """Two blends: one fitted on the training faces, one on these and the held-out faces.
 
-        train, train_true       : the faces that the networks were trained on; (N, 15, 2) px, NaN
-            where a label is missing
-        held_out, held_out_true : other faces; the same
+        train, held_out           : sightings of the faces that the networks were trained on, and of
+            others
+        train_true, held_out_true : (N, 15, 2) px, their labels, NaN where one is missing
 
         The first blend's answers for held-out faces show what to expect of the second for new
         faces. Both have the strength with which the first has the smallest held-out error. Both are

@@ -1,5 +1,4 @@
-"""A cascade: one network finds all points in the picture, then others find them again in crops of
-parts of the face.
+"""A cascade: one network finds all points in the picture, then others find them again in crops.
 
     level 1   p1 = all points, from the picture and its mirror image
     level 2   pass 1: for each region, crop it from the picture, upright, around p1, and find its
@@ -42,8 +41,7 @@ PICTURES = 512  # at a time, so that memory stays bounded
 
 @dataclass(frozen=True)
 class Level:
-    """The networks of one level, each with its region, and the blends of what they find with what
-    was known.
+    """The networks of one level, each with its region, and the blends of what they find.
 
     regions  : what each network sees
     networks : from (N, side, side, 1) to (N, 2 G), G being the region's number of points
@@ -108,8 +106,7 @@ class Cascade:
         return self.answers(images)[0]
 
     def answers(self, images: np.ndarray, *, at_once: int = PICTURES) -> tuple[list[np.ndarray], np.ndarray]:
-        """The answers of each level, (N, 15, 2) float64 px, and the label offset of each face, (N,)
-        px.
+        """Each level's answers, (N, 15, 2) float64 px, and each face's label offset, (N,) px.
 
         images  : (N, 96, 96) uint8
         at_once : so many pictures at a time

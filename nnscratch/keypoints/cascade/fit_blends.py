@@ -1,5 +1,4 @@
-"""The last step in the training of a level, once its networks are trained: a blend for each pass
-(blending.py).
+"""The last step in the training of a level, after its networks: a blend for each pass.
 
     pass 1   crops around the answers of the level before -> points found -> blend 1 -> answers
     pass 2   crops around these answers                   -> points found -> blend 2 -> answers
@@ -37,8 +36,9 @@ def fit_blends(
     title: str,
     at_once: int = PICTURES,
 ) -> tuple[Level, np.ndarray]:
-    """The level with a blend for each pass; and its answers for held-out faces, (N, 15, 2) px, by
-    blends without them.
+    """The level with a blend for each pass; and (N, 15, 2) px, its answers for held-out faces.
+
+    The answers come from blends that were fitted without these faces (Blend.fit).
 
     level     : trained networks; its blends, if any, are replaced
     reference : (15, 2) px, a symmetrical mean face

@@ -25,8 +25,7 @@ from nnscratch.keypoints.geometry.mirror import mirrored
 
 
 def with_filled(points: np.ndarray, answers: np.ndarray) -> np.ndarray:
-    """(N, 2, 30) float32, the y of RegionCrops: y[:, 0] the targets, y[:, 1] the same without a
-    gap.
+    """(N, 2, 30) float32, the y of RegionCrops: y[:, 0] targets, y[:, 1] the same without gaps.
 
     points  : (N, 15, 2) px, NaN where a label is missing: NaN in y[:, 0]
     answers : (N, 15, 2) px, the level before's: in y[:, 1] they stand in for missing labels
@@ -54,9 +53,9 @@ class RegionCrops:
         rotation  : degrees; the largest turn of a crop beyond what the errors bring
         scale     : the largest change of its size beyond that, as a share
 
-    Called with x (N, 96, 96, 1) float32, y (N, 2, 30) float32 from `with_filled`, and an rng. Gives new
-    arrays: crops (N, side, side, 1) and targets (N, 2 G). Half of the pictures are mirrored. A point
-    outside its crop has no label.
+    Called with x (N, 96, 96, 1) float32, y (N, 2, 30) float32 from `with_filled`, and an rng. Gives
+    new arrays: crops (N, side, side, 1) and targets (N, 2 G), both float32. Half of the pictures
+    are mirrored. A point outside its crop has no label.
     """
 
     def __init__(
@@ -98,12 +97,11 @@ class RegionCrops:
 def validation_crops(
     region: Region, reference: np.ndarray, held_out: CascadeAnswers, offsets: LabelOffsets
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Crops of held-out faces and of their mirror images, around the last level's answers, and
-    their targets.
+    """Crops of held-out faces and of their mirror images, and their targets.
 
     region    : what to crop
     reference : (15, 2) px, a symmetrical mean face
-    held_out  : the faces with the answers
+    held_out  : the faces; the crops lie around the last level's answers
     offsets   : the label offsets of the training faces
 
     Gives (M, side, side, 1) float32 and (M, 2 G) float32 for the crops that have a labelled point

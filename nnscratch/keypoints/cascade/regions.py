@@ -1,5 +1,4 @@
-"""Regions: the parts of a face that the networks of a cascade see, upright and of one size whatever
-the pose.
+"""Regions: the parts of a face that the networks of a cascade see, whatever its pose.
 
 The 15 points that are known so far tell how a face is turned and how large it is (affine_maps.py).
 A crop undoes both, around the region's points, so that its network sees only eyes that are upright
@@ -26,8 +25,7 @@ from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored
 
 @dataclass(frozen=True)
 class Region:
-    """The points that one network finds in one crop. (Its fields are names in cascade.json: they
-    must stay.)
+    """The points that one network finds in one crop. Its fields are names in cascade.json.
 
     name   : for files and tables, such as "mouth"
     points : G names from `POINTS`; in the mirror image of a picture the network finds their
@@ -71,10 +69,9 @@ class Region:
         return np.union1d(self.indices, MIRRORED[self.indices])
 
     def crop_maps(self, points: np.ndarray, reference: np.ndarray) -> AffineMaps:
-        """N maps from the crop's pixels to the picture's; the crop lies around where the points are
-        thought to be.
+        """N maps from the crop's pixels to the picture's.
 
-        points    : (N, 15, 2) px, none missing
+        points    : (N, 15, 2) px, where the points are thought to be, none missing
         reference : (15, 2) px, a symmetrical mean face
         """
         middle = (self.side - 1) / 2
@@ -88,8 +85,7 @@ class Region:
     def crop_both_sides(
         self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray
     ) -> tuple[tuple[np.ndarray, AffineMaps], tuple[np.ndarray, AffineMaps]]:
-        """Crops of pictures and of their mirror images, each with the maps from its pixels to those
-        of its picture.
+        """Crops of pictures and of their mirror images, each with the maps to its own pictures.
 
         x         : (N, 96, 96, 1) float32
         points    : (N, 15, 2) px, where the points are thought to be, none missing
@@ -111,8 +107,7 @@ class Region:
         return ((places - middle) / middle).reshape(len(points), -1).astype(np.float32)
 
     def decode(self, y: np.ndarray, maps: AffineMaps) -> np.ndarray:
-        """(N, 15, 2) float64 px in the pictures, from a network's answers y (N, 2 G): `encode`
-        undone.
+        """(N, 15, 2) float64 px in the pictures, from answers y (N, 2 G): `encode` undone.
 
         NaN for the points that are not the region's.
         """

@@ -73,8 +73,7 @@ def train_level(
     seed: int = 0,
     seconds: float | None = None,
 ) -> TrainedLevel:
-    """Trains a network for each region, side by side on the cores, and adds them to the cascade as
-    a level.
+    """Trains a network for each region, side by side, and adds them to the cascade as a level.
 
     cascade      : the levels before
     recipe       : the regions, and how their networks are trained. A region without labels in the
@@ -85,10 +84,11 @@ def train_level(
     seconds      : for all of it; None: as long as the recipe's epochs take
     """
     deadline = None if seconds is None else time.perf_counter() + seconds
-    title = f"level {len(cascade.levels) + 2}"
+    number = len(cascade.levels) + 2
+    title = f"level {number}"
     lesson = _Lesson.of(cascade, recipe, data, seed)
     networks = {
-        region: make_network(np.random.default_rng([seed, len(cascade.levels) + 2, k]), region)
+        region: make_network(np.random.default_rng([seed, number, k]), region)
         for k, region in enumerate(recipe.regions)
         if lesson.has_labels(region)
     }
@@ -114,10 +114,11 @@ def train_level(
 class _Lesson:
     """What the networks of a level share while they are trained.
 
-    train    : the training faces with the answers of the levels before
-    x, y     : the same faces for RegionCrops: (N, 96, 96, 1) and (N, 2, 30)
-    held_out : other faces with these answers
-    offsets  : the label offsets of the training faces
+    reference : (15, 2) px, the cascade's
+    train     : the training faces with the answers of the levels before
+    x, y      : the same faces for RegionCrops: (N, 96, 96, 1) and (N, 2, 30) float32
+    held_out  : other faces with these answers
+    offsets   : the label offsets of the training faces
     """
 
     reference: np.ndarray
@@ -164,7 +165,7 @@ class _Lesson:
         return max(left / 2, left - faces * seconds_per_face(_level(networks), self.reference, self.train))
 
     def _labelled(self, region: Region) -> np.ndarray:
-        """(N,) bool: the training faces with a label for a point that its network finds."""
+        """(N,) bool: training faces with a label for a point that the region's network finds."""
         points = self.train.faces.points[:, region.indices_both_sides]
         return np.isfinite(points).all(axis=2).any(axis=1)
 

@@ -1,5 +1,4 @@
-"""N affine maps of the plane, one per picture: where points go, where they came from, and the map
-that aligns two faces.
+"""AffineMaps: one map of the plane per picture, and the map that aligns two faces.
 
     q = A p + t        A (2, 2): turn, size, mirror;  t (2,): shift
 
@@ -32,8 +31,9 @@ class AffineMaps:
 
     matrices : (N, 2, 3) float64, or float32 for a kernel, [A | t]; inverses are float64 in any case
 
+    A quarter turn, twice the size, and a shift:
+
     >>> maps = AffineMaps(np.array([[[0.0, -2, 5], [2, 0, 5]]]))
-    >>> # a quarter turn, twice the size, a shift
     >>> maps.to(np.array([[[10.0, 0]]]))
     array([[[ 5., 25.]]])
     >>> maps.back(np.array([[[5.0, 25]]]))
@@ -44,8 +44,7 @@ class AffineMaps:
 
     @classmethod
     def fit(cls, points: np.ndarray, reference: np.ndarray) -> AffineMaps:
-        """The maps that turn, resize and shift a reference face so that it lies nearest to each
-        face.
+        """The maps that turn, resize and shift a reference face to lie nearest to each face.
 
         points    : (N, K, 2) px, the faces', NaN where a label is missing
         reference : (K, 2) px
@@ -100,8 +99,7 @@ class AffineMaps:
         return np.einsum("nij,nkj->nki", np.linalg.inv(self.linear.astype(np.float64)), differences)
 
     def resized(self, factor: float | Sequence[float]) -> AffineMaps:
-        """The maps with A times `factor`: a number, or one for x and one for y of what is mapped; t
-        stays.
+        """The maps with A times `factor`: a number, or one for x and one for y; t stays.
 
         >>> AffineMaps(np.array([[[1.0, 0, 5], [0, 1, 5]]])).resized([2, 3]).matrices[0]
         array([[2., 0., 5.],
@@ -118,8 +116,7 @@ class AffineMaps:
         return self._with(self.linear, at - self.linear @ point)
 
     def turned(self, angle: np.ndarray, size: np.ndarray, about: Sequence[float]) -> AffineMaps:
-        """The maps after a turn and a change of size about a point, which goes where it went
-        before.
+        """The maps after a turn and a change of size about a point, which goes where it went.
 
         angle : (N,) radians;  size : (N,), 2 is twice as large;  about : (x, y), of what is mapped
         """
@@ -129,10 +126,9 @@ class AffineMaps:
         return self._with(self.linear @ turn, self.shift).centred(about, at=centre)
 
     def mirrored(self, width: int, where: np.ndarray | bool = True) -> AffineMaps:
-        """Maps to a picture from maps to its mirror image: pixel c of `width` columns becomes pixel
-        width - 1 - c.
+        """Maps to pictures from maps to their mirror images: column c becomes width - 1 - c.
 
-        where : (N,) bool, the maps to change
+        width : columns of a picture;  where : (N,) bool, the maps to change
 
         >>> AffineMaps(np.array([[[1.0, 0, 5], [0, 1, 5]]])).mirrored(96).to(np.array([[[0.0, 0]]]))
         array([[[90.,  5.]]])

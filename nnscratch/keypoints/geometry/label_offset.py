@@ -1,9 +1,8 @@
-"""The label offset: how far to the right of what they name all labels of a source lie (why:
-mirror.py).
+"""The label offset: how far to the right of what they name all labels of a source lie.
 
-It is estimated from the data. Align all faces by their labels and average them: the mean picture is
-symmetrical about one axis, the mean labels are about another. The offset is the distance from the
-first axis to the second.
+mirror.py says where it comes from and what it spoils. It is estimated from the data. Align all
+faces by their labels and average them: the mean picture is symmetrical about one axis, the mean
+labels are about another. The offset is the distance from the first axis to the second.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ _FARTHEST, _STEP = 6.0, 0.05  # px, of the search for the axis
 
 
 def label_offset(faces: Faces) -> float:
-    """How far to the right of what they name the labels lie, in px, from the symmetry of the mean
-    face.
+    """How far to the right of what they name the labels lie, px, from the mean face's symmetry.
 
     It uses the points that at least half of the faces have, and the faces that have all of these
     points. Accurate to 0.1 px for a thousand faces that look ahead, or to either side equally
@@ -71,8 +69,7 @@ def _axis(picture: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class LabelOffsets:
-    """The label offset of each source of a data set. Which points a face has labels for tells its
-    source.
+    """The label offset of each source of a data set; a face's set of labels tells its source.
 
     offsets : set of labelled points, as bits (point k is 2^k) -> px
     other   : px, for every other set
@@ -89,8 +86,7 @@ class LabelOffsets:
 
     @classmethod
     def of(cls, faces: Faces) -> LabelOffsets:
-        """The offsets of the sources of `faces`: one for each set of points that 200 faces or more
-        have.
+        """The offsets of the sources of `faces`: one for each set of labels that 200 of them have.
 
         All smaller sources together get one offset too; if they have fewer than 200 faces, the mean
         of the others.
