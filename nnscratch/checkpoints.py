@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnscratch import atomic, layers
+from nnscratch import array_files, layers
 from nnscratch.layers import Layer
 from nnscratch.model import Sequential
 
@@ -39,8 +37,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """
     architecture = json.dumps({"format": _FORMAT, "layers": [_describe(layer) for layer in model.layers]})
     arrays = {f"{i}.{name}": value for i, layer in enumerate(model.layers) for name, value in layer.params.items()}
-    with atomic.write(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, architecture=np.array(architecture), **arrays)
+    array_files.write(path, {"architecture": np.array(architecture), **arrays})
 
 
 def load(path: str | os.PathLike[str], *, custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
@@ -53,15 +50,14 @@ def load(path: str | os.PathLike[str], *, custom_layers: Mapping[str, type[Layer
         ValueError : it is not a model that `save` wrote, or holds a layer of an unknown class
     """
     try:
-        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = array_files.read(path)
         architecture = json.loads(str(arrays.pop("architecture")))
         if architecture["format"] != _FORMAT:
             raise ValueError(f"its format is {architecture['format']!r}, expected {_FORMAT!r}")
         known = {**_LAYERS, **(custom_layers or {})}
         model = Sequential(*(_rebuild(description, known) for description in architecture["layers"]))
         _put_parameters(model, arrays)
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{os.fspath(path)}: got a file that is no whole nnscratch model ({error}), expected one that "
             "nnscratch.save wrote; save it again"

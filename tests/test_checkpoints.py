@@ -49,6 +49,13 @@ def test_a_loaded_model_can_be_trained(tmp_path: Path) -> None:
     assert not np.array_equal(loaded.layers[0].params["weight"], before)
 
 
+def test_a_model_that_numpy_2_0_saved(tmp_path: Path, as_numpy_2_0: Callable[[Path], None]) -> None:
+    saved, x = model(), np.ones((1, 8, 8, 1), np.float32)
+    nn.save(saved, tmp_path / "model.npz")
+    as_numpy_2_0(tmp_path / "model.npz")
+    np.testing.assert_array_equal(nn.load(tmp_path / "model.npz").predict(x), saved.predict(x))
+
+
 def test_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     nn.save(model(), path)

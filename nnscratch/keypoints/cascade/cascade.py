@@ -19,11 +19,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from nnscratch import atomic, checkpoints
+from nnscratch import array_files, atomic, checkpoints
 from nnscratch.keypoints.cascade.blending import Combination, Look
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
@@ -132,8 +131,7 @@ class Cascade:
                 checkpoints.save(network, folder / files[-1])
             for look, combination in enumerate(level.combinations):
                 arrays |= {f"{number}.{look}.{name}": value for name, value in vars(combination).items()}
-        with atomic.write(folder / _ARRAYS_FILE) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
+        array_files.write(folder / _ARRAYS_FILE, {name: np.asarray(value) for name, value in arrays.items()})
         description = {
             "levels": [
                 {"looks": len(level.combinations), "regions": [asdict(region) for region in level.regions]}
@@ -153,11 +151,10 @@ class Cascade:
         """
         try:
             description = json.loads((folder / cls.FILE).read_text())["levels"]
-            with (folder / _ARRAYS_FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = array_files.read(folder / _ARRAYS_FILE)
             levels = tuple(_load_level(folder, number, each, arrays) for number, each in enumerate(description, 2))
             reference = arrays["reference"]
-        except (ValueError, KeyError, TypeError, EOFError, AttributeError, BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{folder / cls.FILE}: got a damaged cascade ({error!r}), expected what a training wrote; train again"
             ) from None
