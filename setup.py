@@ -21,7 +21,7 @@ setup(
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",
-        "pandas>=2.2",
+        "pandas>=2.2.2",
         "matplotlib>=3.9",
         "tqdm>=4.66",
         "threadpoolctl>=3.5",
