@@ -10,6 +10,6 @@ An optimizer knows a model's parameters and gradients, and nothing of its layers
 
 from nnscratch.optimizers import schedules
 from nnscratch.optimizers.base import Optimizer
-from nnscratch.optimizers.rules import SGD, Adam
+from nnscratch.optimizers.sgd import SGD, Adam
 
 __all__ = ["SGD", "Adam", "Optimizer", "schedules"]
