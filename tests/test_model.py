@@ -117,3 +117,43 @@ def test_a_layer_of_ones_own() -> None:
     model.backward(np.ones((4, 2), np.float32))
     assert model.layers[0].grads["scale"].shape == (1,)
     assert max(nn.gradient_check(model, np.ones((2, 3))).values()) < 1e-7
+
+
+def small_mlp(dtype: type = np.float32, outputs: int = 2) -> nn.Sequential:
+    return nn.Sequential(nn.Dense(3, 4, rng=0), nn.ReLU(), nn.Dense(4, outputs, bias=False, rng=1)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_copy_is_one_and_is_put_back_into_the_same_arrays(dtype: type) -> None:
+    model = small_mlp(dtype)
+    arrays = model.parameters()
+    assert [w.shape for w in arrays] == [(3, 4), (4,), (4, 2)]
+    kept = model.copy_parameters()
+    expected = [w.tobytes() for w in arrays]
+    for w in arrays:
+        w += 1
+    assert [w.tobytes() for w in kept] == expected
+    model.put_back(kept)
+    assert [w.tobytes() for w in arrays] == expected
+    assert all(w is before for w, before in zip(model.parameters(), arrays, strict=True))
+    assert all(w.dtype == dtype for w in kept)
+
+
+def test_parameters_of_another_model_are_refused_before_any_is_written() -> None:
+    model, other = small_mlp(), small_mlp(outputs=1)  # the last weights would fit by broadcasting, wrongly
+    before = [w.copy() for w in model.parameters()]
+    with pytest.raises(ValueError, match=r"got parameters of shapes .*\(4, 1\)\], expected .*\(4, 2\)\]; take those"):
+        model.put_back(other.copy_parameters())
+    with pytest.raises(ValueError, match="got parameters of shapes"):
+        model.put_back(before[:2])
+    for w, kept in zip(model.parameters(), before, strict=True):
+        np.testing.assert_array_equal(w, kept)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_parameter_that_is_not_finite_is_found(value: float) -> None:
+    model = small_mlp()
+    model.check_finite()
+    model.layers[2].params["weight"][1, 1] = value
+    with pytest.raises(nn.NotFiniteError, match=r"Dense\(4, 2.*got weight with 1 of 8 values"):
+        model.check_finite()

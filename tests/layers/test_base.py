@@ -102,7 +102,7 @@ def test_backward_needs_its_own_forward(layer: nn.Layer, shape: tuple[int, ...])
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda x: x.tolist(), "got list, expected a NumPy array"),
+        (lambda x: x.tolist(), r"got x of type list, expected a NumPy array; use np.asarray\(x"),
         (lambda x: (100 * x).astype(np.uint8), "got x of dtype uint8, expected float32"),
         (lambda x: x.astype(np.float16), "got x of dtype float16, expected float32"),
         (lambda x: x.astype(complex), "got x of dtype complex128, expected float32"),

@@ -38,5 +38,7 @@ def test_nothing_is_dropped_outside_training() -> None:
 
 @pytest.mark.parametrize("p", [-0.1, 1.0, 50, float("nan"), "0.5", None, True])
 def test_wrong_p(p: object) -> None:
-    with pytest.raises(ValueError, match="Dropout: got p=.*expected the share to drop"):
+    with pytest.raises(
+        ValueError, match="Dropout: got p=.*, expected a finite number >= 0 and < 1; it is the share to drop"
+    ):
         nn.Dropout(p)  # type: ignore[arg-type]
