@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -65,16 +67,42 @@ def test_predict_nothing() -> None:
     assert small_cnn().predict(images(0)).shape == (0, 4)
 
 
-def test_predict_does_not_disturb_a_step_under_way() -> None:
-    model, x = small_cnn(), images(4)
-    model.forward(x, training=True)
-    model.predict(images(2))
-    model.backward(np.ones((4, 4), np.float32))  # still belongs to the forward pass of four
+NETWORKS: dict[str, list[nn.Layer]] = {  # one of each kind of stage
+    "few channels": [nn.Conv2D(1, 3, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2)],
+    "many channels": [nn.Conv2D(1, 40, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2)],
+    "dense": [nn.Flatten(), nn.Dense(64, 5, rng=0), nn.ReLU(), nn.Dropout(0.5, rng=0)],
+    "contrast": [nn.ContrastNormalization(), nn.Flatten(), nn.Dense(64, 5, rng=0)],
+    "layer by layer": [nn.Conv2D(1, 3, 3, stride=2, rng=0), nn.MaxPool2D(2), nn.ReLU()],
+}
 
 
-@pytest.mark.parametrize("layers", [(), (nn.ReLU,), ([nn.ReLU()],), ("Dense",)])
-def test_wrong_layers(layers: tuple[object, ...]) -> None:
-    with pytest.raises(ValueError, match="Sequential: got"):
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("rows", [2, 4, 9])  # fewer than the step's, as many, more
+def test_predict_does_not_disturb_a_step_under_way(layers: list[nn.Layer], rows: int) -> None:
+    x, other = images(4), 3 * images(rows)[::-1]
+    gradients = []
+    for disturbed in (False, True):
+        model = copy.deepcopy(nn.Sequential(*layers))
+        y = model.forward(x, training=True)
+        if disturbed:
+            model.predict(other)
+        dx = model.backward(np.random.default_rng(2).random(y.shape, np.float32), input_gradient=True)
+        gradients.append([dx, *(grad for layer in model.layers for grad in layer.grads.values())])
+    for undisturbed, after_predict in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(undisturbed, after_predict)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ((), "got no layer, expected at least one"),
+        ((nn.ReLU,), "got <class .*ReLU'>, expected layers"),
+        (([nn.ReLU()],), r"got \[ReLU\(\)\], expected layers; pass them as Sequential\(\*layers\)"),
+        (("Dense",), "got 'Dense', expected layers"),
+    ],
+)
+def test_wrong_layers(layers: tuple[object, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=f"Sequential: {message}"):
         nn.Sequential(*layers)  # type: ignore[arg-type]
 
 
@@ -90,7 +118,7 @@ def test_backward_before_forward() -> None:
 
 
 def test_wrong_batch_size() -> None:
-    with pytest.raises(ValueError, match="batch_size=0"):
+    with pytest.raises(ValueError, match="predict: got batch_size=0, expected a whole number from 1 up"):
         small_cnn().predict(images(1), batch_size=0)
 
 
