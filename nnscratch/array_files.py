@@ -1,4 +1,4 @@
-"""Named arrays in one file, in NumPy's `.npz` format: written whole or not at all, read without running anything."""
+"""Named arrays in one file, NumPy's `.npz`: written whole or not at all, read without pickle."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Non
 
     arrays : name -> array of numbers or of text, any shape
 
-    The file is the one that np.savez makes, but for the names that np.savez has for its own arguments.
+    The file is the one that np.savez makes, but for the names that np.savez has for its own
+    arguments.
 
     Raises
         ValueError : an array holds Python objects, which could only be stored as code
@@ -47,7 +48,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Non
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The arrays of the file at `path`, by name, in the order in which they were written. Never runs a pickle.
+    """The arrays of the file at `path`, by name, in the order of writing. Never runs a pickle.
 
     Raises
         OSError : there is no such file, or it cannot be opened
@@ -55,8 +56,8 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """
     with Path(path).open("rb") as file:
         try:
-            # A damaged header may come out as a mere warning of NumPy's parser; damaged numbers as the
-            # zip's checksum, or as one of a dozen other errors of the parsers.
+            # NumPy's parser may only warn of a damaged header. Other damage is found by the zip's
+            # checksum, or raises one of a dozen kinds of error in the parsers.
             with warnings.catch_warnings(), ZipFile(file) as archive:
                 warnings.simplefilter("error")
                 arrays = {name.removesuffix(".npy"): _read_member(archive, name) for name in archive.namelist()}

@@ -1,4 +1,4 @@
-"""A model in one file: the architecture as JSON and the weights as arrays, in NumPy's `.npz`; nothing executable."""
+"""A model in one `.npz` file: architecture as JSON, weights as arrays; nothing executable."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _LAYERS = {name: getattr(layers, name) for name in layers.__all__ if name != "No
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Writes `model` to `path`, whole or not at all.
 
-    The file holds one JSON text ("architecture": format, and for each layer its class and arguments) and one array a
-    parameter ("0.weight": layer 0's weight), bit for bit. Random generators, gradients and optimisers are not saved.
+    The file holds one JSON text ("architecture": format, and for each layer its class and
+    arguments) and one array per parameter ("0.weight" is layer 0's weight), bit for bit. It does
+    not hold random generators, gradients or optimizers.
 
     Raises
-        ValueError : a layer cannot say how to make it again
+        ValueError : a layer did not keep an argument of its constructor
         OSError : the folder is missing or cannot be written
 
     >>> import tempfile, nnscratch as nn
@@ -47,7 +48,7 @@ def load(path: str | os.PathLike[str], *, custom_layers: Mapping[str, type[Layer
 
     Raises
         FileNotFoundError : there is no such file
-        ValueError : it is not a model that `save` wrote, or holds a layer of an unknown class
+        ValueError : `save` did not write it, or it holds a layer of an unknown class
     """
     try:
         arrays = array_files.read(path)
@@ -71,7 +72,7 @@ def _describe(layer: Layer) -> dict[str, Any]:
     except AttributeError as error:
         raise ValueError(
             f"save: got a {type(layer).__name__} that does not say how to make it again ({error}), expected each "
-            "constructor argument as an attribute of the same name"
+            "constructor argument as an attribute of the same name; keep them in __init__"
         ) from None
 
 
@@ -86,7 +87,7 @@ def _rebuild(description: Mapping[str, Any], known: Mapping[str, type[Layer]]) -
 
 
 def _put_parameters(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
-    """Puts each array in its place; as arrays, not into them, so that float64 stays float64."""
+    """Makes each array a parameter, in place of the drawn one: so float64 stays float64."""
     for i, layer in enumerate(model.layers):
         for name, value in layer.params.items():
             saved = arrays.pop(f"{i}.{name}")

@@ -1,20 +1,20 @@
 """Checks of what callers give: one vocabulary for all of nnscratch, of words that compose.
 
     whole_number, pair                 sizes and counts
-    number                             a finite number within limits: at_least(0), above(0), below(1), at_most(1)
+    number                             finite, within limits: at_least, above, below, at_most
     positive, not_negative, fraction   the three ranges that most numbers here are in
     check_array, check_finite          arrays
     floating                           dtypes
 
-A check of a number returns it as a plain int or float: a NumPy scalar would make what follows compute
-in the scalar's dtype. Every error is one line, "WHERE: got NAME=VALUE, expected WHAT; FIX". WHERE is
-the class or function that the caller named, or the layer.
+A check of a number returns it as a plain int or float: a NumPy scalar would make what follows
+compute in the scalar's dtype. Every error is one line, "WHERE: got NAME=VALUE, expected WHAT; FIX".
+WHERE is the class or function that the caller named, or the layer.
 
 >>> number("Dropout", "p", 0.5, at_least(0), below(1))
 0.5
->>> number("Dropout", "p", 50, at_least(0), below(1), fix="it is a share: 0.5 drops half of them")
+>>> number("Dropout", "p", 50, at_least(0), below(1), fix="it is the share to drop")
 Traceback (most recent call last):
-ValueError: Dropout: got p=50, expected a finite number >= 0 and < 1; it is a share: 0.5 drops half of them
+ValueError: Dropout: got p=50, expected a finite number >= 0 and < 1; it is the share to drop
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def whole_number(where: object, name: str, value: object, least: int = 1, fix: s
 
 
 def pair(where: object, name: str, value: object, least: int = 1) -> tuple[int, int]:
-    """(height, width) from one whole number, which stands for both, or from two; each at least `least`.
+    """(height, width) from one whole number, for both, or from two; each at least `least`.
 
     Raises
         ValueError : `value` is neither
@@ -121,7 +121,7 @@ def pair(where: object, name: str, value: object, least: int = 1) -> tuple[int, 
 
 
 def short_pair(value: tuple[int, int]) -> int | tuple[int, int]:
-    """The one number that `pair` turns into `value`, if there is one: how `repr` and saved files show a pair.
+    """A pair of equal numbers as the one number: how `repr` and saved files show pairs.
 
     >>> short_pair((2, 2)), short_pair((2, 1))
     (2, (2, 1))

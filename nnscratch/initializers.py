@@ -1,22 +1,24 @@
-"""Initializers: the first values of weights and biases. Their size decides whether a signal survives a deep network.
+"""Initializers: the first values of weights and biases.
 
-A layer's output is a sum of `fan_in` products. With zero-mean, independent weights of variance v and
-inputs of mean square s, that sum has variance fan_in * v * s. With v = 1/fan_in a signal keeps its size
-from layer to layer; with a much smaller v it shrinks by the same factor in every layer, until only the
-biases are left.
+Their size decides whether a signal survives a deep network.
+A layer's output is a sum of `fan_in` products. With zero-mean, independent weights of variance v
+and inputs of mean square s, that sum has variance fan_in * v * s. With v = 1/fan_in a signal keeps
+its size from layer to layer; with a much smaller v it shrinks by the same factor in every layer,
+until only the biases are left.
 
     fan_in  : number of inputs that one output reads:  n_in  for Dense, k_h*k_w*c_in  for Conv2D
     fan_out : number of outputs that one input feeds:  n_out for Dense, k_h*k_w*c_out for Conv2D
 
-Every layer takes an initializer or its name. The default is glorot_uniform: in networks whose input is
-not centred, such as pixels, it starts smaller than he_normal and is the safer of the two at a high
-learning rate.
+Every layer takes an initializer or its name. The default is glorot_uniform: in networks whose input
+is not centred, such as pixels, it starts smaller than he_normal and is the safer of the two at a
+high learning rate.
 
-Their names are lower case because they read as functions, normal(0.01). Each is a frozen dataclass, so
-that it can be compared, and printed as the call that makes it; saved models hold that text.
+Their names are lower case because they read as functions, normal(0.01). Each is a frozen dataclass,
+so that it can be compared, and printed as the call that makes it; saved models hold that text.
 
 >>> import nnscratch as nn
->>> nn.Dense(4, 3, weight_init="he_normal", bias_init=nn.initializers.constant(1.0), rng=0).params["bias"]
+>>> layer = nn.Dense(4, 3, weight_init="he_normal", bias_init=nn.initializers.constant(1.0), rng=0)
+>>> layer.params["bias"]
 array([1., 1., 1.], dtype=float32)
 """
 
@@ -51,7 +53,7 @@ class Initializer:
 
 @dataclass(frozen=True, repr=False)
 class he_normal(Initializer):
-    """A normal distribution that keeps the signal's size through ReLU, which throws half of it away.
+    """A normal distribution that keeps the signal's size through ReLU, which removes half of it.
 
     Formula
         N(0, variance)  with  variance = 2 / fan_in
@@ -86,13 +88,13 @@ class he_uniform(Initializer):
 
 @dataclass(frozen=True, repr=False)
 class glorot_normal(Initializer):
-    """A normal distribution, a compromise between the signal forward and the gradient backward; for tanh.
+    """A normal distribution; a compromise between the signal forward and the gradient backward.
 
     Formula
         N(0, variance)  with  variance = 2 / (fan_in + fan_out)
 
     Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
-    networks" (2010).
+    networks" (2010), equation 12, for tanh.
     """
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -142,7 +144,9 @@ class normal(Initializer):
 
 @dataclass(frozen=True, repr=False)
 class constant(Initializer):
-    """The same value everywhere: for biases only. Weights that begin equal get equal gradients, and stay equal.
+    """The same value everywhere, for biases only.
+
+    Weights that begin equal get equal gradients, and stay equal.
 
     Arguments
         value : finite

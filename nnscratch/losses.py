@@ -1,4 +1,4 @@
-"""Losses: one number that says how wrong a prediction is, and the first gradient of every backward pass."""
+"""Losses: one number for how wrong a prediction is, and the first gradient of a backward pass."""
 
 from __future__ import annotations
 
@@ -19,24 +19,28 @@ class MSELoss:
         L = 1/M * sum over labelled (n,o) of (prediction[n,o] - target[n,o])^2;  L = 0 if M = 0
 
     Backward
-        Each labelled prediction stands in exactly one term of the sum, and a square e^2 has the slope 2e:
+        Each labelled prediction stands in exactly one term of the sum, and a square e^2 has the
+        slope 2e:
             dprediction[n,o] = 2/M * (prediction[n,o] - target[n,o])      where labelled
-        A prediction without a label stands in no term: its gradient is exactly 0, whatever was predicted.
-        This is the one place where the number of examples divides a gradient; the layers only add up.
+        A prediction without a label stands in no term: its gradient is exactly 0, whatever was
+        predicted. This is the one place where the number of examples divides a gradient; the layers
+        only add up.
 
     Cost: a few operations per value; keeps dprediction.
 
     Raises
-        ValueError : prediction and target differ in shape or dtype, a prediction is NaN, a value is infinite
+        ValueError : prediction and target differ in shape or dtype; a NaN prediction; an infinity
         RuntimeError : backward without forward
 
     >>> loss = MSELoss()
-    >>> loss.forward(np.array([[1.0, 5.0, 0.0]]), np.array([[3.0, np.nan, 1.0]]))    # (2^2 + 1^2) / 2
+    >>> prediction, target = np.array([[1.0, 5.0, 0.0]]), np.array([[3.0, np.nan, 1.0]])
+    >>> loss.forward(prediction, target)  # (2^2 + 1^2) / 2
     2.5
-    >>> loss.backward()                                                               # 2/2 * (-2, nothing, -1)
+    >>> loss.backward()                   # 2/2 * (-2, nothing, -1)
     array([[-2.,  0., -1.]])
 
-    Source: Gauss, "Theoria combinationis observationum" (1823), for the squares; masking is common practice.
+    Source: Gauss, "Theoria combinationis observationum" (1823), for the squares; masking is common
+    practice.
     """
 
     _dprediction: np.ndarray | None = None
@@ -94,7 +98,7 @@ class MSELoss:
 
 
 def labelled_mean(y: np.ndarray) -> np.ndarray:
-    """The mean of each column over its labelled rows: the constant prediction with the least `MSELoss`.
+    """The mean of each column over its labelled rows: the constant with the least `MSELoss`.
 
         mean[o] = sum over labelled n of y[n,o] / number of labelled n;  0 where no row is labelled
 

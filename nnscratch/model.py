@@ -29,12 +29,13 @@ class Sequential:
         y = f_last(... f_2(f_1(x)))
 
     Backward, given dy = dL/dy
-        The chain rule, from the last layer to the first: each layer turns the gradient of its output
-        into the gradient of its input, which is the output of the layer before:
+        The chain rule, from the last layer to the first: each layer turns the gradient of its
+        output into the gradient of its input, which is the output of the layer before:
             dy -> backward of f_last -> ... -> backward of f_2 -> backward of f_1 -> dx
 
     Raises
-        ValueError : no layer, something that is no layer, one layer object twice, an x that does not fit
+        ValueError : no layer, something that is no layer, one layer object twice, an x that does
+            not fit
         RuntimeError : backward without forward(training=True)
 
     >>> import nnscratch as nn
@@ -79,10 +80,10 @@ class Sequential:
             return self._runner.own(y)
 
     def backward(self, dy: np.ndarray, input_gradient: bool = False) -> np.ndarray | None:
-        """Sets the `grads` of every layer from dy = dL/dy; returns dx only if `input_gradient`, else None.
+        """Sets the `grads` of every layer from dy = dL/dy; returns dx if `input_gradient`, or None.
 
-        Nobody reads the gradient of the input while training, and for a convolution on large images it
-        is the most expensive of all. The arrays in `grads` are the network's own, and the next
+        Nobody reads the gradient of the input while training, and for a convolution on large images
+        it is the most expensive of all. The arrays in `grads` are the network's own, and the next
         `backward` overwrites them: copy those that you want to keep.
         """
         with self._runner.lock:
@@ -95,7 +96,7 @@ class Sequential:
             return None if dx is None else self._runner.own(dx)
 
     def predict(self, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """y for any number of x, `batch_size` at a time so that memory stays bounded; dropout is off.
+        """y for any number of x, `batch_size` at a time, to bound the memory; dropout is off.
 
         Raises
             ValueError : batch_size below 1, or an x that does not fit
@@ -109,13 +110,14 @@ class Sequential:
         return type(self)(*(layer.astype(dtype) for layer in self.layers), fuse=self.fuse)
 
     def parameters(self) -> list[np.ndarray]:
-        """The network's own arrays, layer after layer, each layer's in the order of its `params`."""
+        """The network's own arrays, layer after layer, in the order of each layer's `params`."""
         return [w for layer in self.layers for w in layer.params.values()]
 
     def copy_parameters(self) -> list[np.ndarray]:
         """A copy of each of `parameters`, for `put_back`.
 
-        The copies are new arrays: a Ctrl-C in the middle cannot leave a mixture of two moments in older ones.
+        The copies are new arrays: a Ctrl-C in the middle cannot leave a mixture of two moments in
+        older ones.
 
         >>> import nnscratch as nn
         >>> model = Sequential(nn.Dense(1, 2, weight_init="constant(3)", rng=0))
@@ -128,7 +130,7 @@ class Sequential:
         return [w.copy() for w in self.parameters()]
 
     def put_back(self, parameters: Sequence[np.ndarray]) -> None:
-        """Writes `parameters` into the network's own arrays, to which its stages and optimizers hold references.
+        """Writes `parameters` into the network's own arrays; optimizers and stages refer to those.
 
         parameters : as `copy_parameters` gives them
 
@@ -157,14 +159,17 @@ class Sequential:
                 check_finite(layer, name, w)
 
     def summary(self, input_shape: tuple[int, ...] | None = None) -> str:
-        """A table for print(): layer, output shape, parameters, multiply-adds, bytes kept, receptive field.
+        """A table for print(), one line per layer.
 
-        input_shape : shape of one x without N, such as (96, 96, 1). None stands for the shape of the last
-            forward pass. Before any pass it is worked out from the first Dense layer; for images that
-            gives the smallest square ones that fit.
+        Columns: output shape, parameters, multiply-adds, bytes kept for backward, receptive field.
+
+        input_shape : shape of one x without N, such as (96, 96, 1). None stands for the shape of
+            the last forward pass. Before any pass it is worked out from the first Dense layer; for
+            images that gives the smallest square ones that fit.
 
         Raises
-            ValueError : the layers do not fit input_shape, or none was given and it cannot be worked out
+            ValueError : the layers do not fit input_shape, or none was given and it cannot be
+                worked out
         """
         return summary(self.layers, input_shape or self._seen_shape)
 

@@ -87,7 +87,7 @@ def test_damage_is_told_in_one_line(tmp_path: Path, damage: Callable[[bytes], by
 
 
 def test_a_changed_byte_never_changes_a_number(tmp_path: Path) -> None:
-    """It may make an array vanish, or change its name: who reads a file knows the names that it must have."""
+    """It may lose an array or change its name: whoever reads a file knows the names it has."""
     path, x, y = tmp_path / "a.npz", np.arange(4.0), np.ones((2, 2), np.int8)
     array_files.write(path, {"x": x, "y": y})
     whole = path.read_bytes()

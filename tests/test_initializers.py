@@ -25,7 +25,8 @@ def test_mean_and_variance(name: str, dense_variance: float, conv_variance: floa
     for shape, variance in ((DENSE, dense_variance), (CONV, conv_variance)):
         values = initializers.get(name)(shape, np.random.default_rng(0))
         assert values.shape == shape
-        # 12,000 values or more: the variance is known to 1.3 %, the mean to 1 % of a standard deviation.
+        # 12,000 values or more: the variance is known to 1.3 %, the mean to 1 % of a standard
+        # deviation.
         assert values.var() == pytest.approx(variance, rel=0.06)
         assert abs(values.mean()) < 0.05 * variance**0.5
 

@@ -7,7 +7,7 @@
     flatten.py                 from maps to rows
     dropout.py                 leaves units out at random while training
     contrast_normalization.py  every picture in the same light
-    base.py                    what all layers share: params, grads, forward, backward, and the checks of x and dy
+    base.py                    what all layers share: params, grads, and the checks of x and dy
 
 A layer computes with arrays and knows no optimizer, no other layer and no stage. How several layers
 are executed together, faster and with the same numbers, is the business of `nnscratch.stages`.

@@ -14,19 +14,19 @@ from nnscratch.checks import check_array, check_finite, floating
 class Layer:
     """A function y = f(x) with parameters, together with its own derivative.
 
-    To write a layer of your own, subclass this one and define `forward`, `backward` and `output_shape`.
-    Keep each constructor argument under its own name (`self.p = p`): `repr` and `nnscratch.save`
-    rebuild the call from these. All other methods have defaults.
+    To write a layer of your own, subclass this one and define `forward`, `backward` and
+    `output_shape`. Keep each constructor argument under its own name (`self.p = p`): `repr` and
+    `nnscratch.save` rebuild the call from these. All other methods have defaults.
 
     Fields
         params : name -> array, what an optimizer changes, in place
-        grads  : name -> array, dL/d(parameter) of the last `backward`; the same keys once it has run
+        grads  : name -> array, dL/d(parameter) of the last `backward`, under the same names
 
     Contract
-        `forward(x, training=True)` keeps what `backward` needs, and `backward(dy)` takes it away again:
-        each `backward` belongs to exactly one forward pass. `backward` overwrites `grads` and never adds
-        to them. A layer computes in the dtype of its parameters. It never divides by the number of
-        examples N: that 1/N belongs to the loss.
+        `forward(x, training=True)` keeps what `backward` needs, and `backward(dy)` takes it away
+        again: each `backward` belongs to exactly one forward pass. `backward` overwrites `grads`
+        and never adds to them. A layer computes in the dtype of its parameters. It never divides by
+        the number of examples N: that 1/N belongs to the loss.
     """
 
     params: dict[str, np.ndarray]
@@ -58,11 +58,11 @@ class Layer:
         """
         return take(self, name, self)
 
-    # What serves speed (`backward_parameters`), the summary (`multiply_adds`, `window`), the gradient
-    # check (`astype`) and saving (`config`, `repr`). Nothing of the mathematics is here.
+    # What serves speed (`backward_parameters`), the summary (`multiply_adds`, `window`), the
+    # gradient check (`astype`) and saving (`config`, `repr`). Nothing of the mathematics is here.
 
     def backward_parameters(self, dy: np.ndarray) -> None:
-        """Sets `grads` without computing dx, which nobody reads for the first layer of a network."""
+        """Sets `grads` without computing dx, which nobody reads for a network's first layer."""
         self.backward(dy)
 
     def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
@@ -139,7 +139,7 @@ def check_input(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: 
 def check_shape(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: int | None = None) -> None:
     """Stops an x that is no array, or not of the dtype and the shape that the layer takes.
 
-    ndim     : the number of axes that x must have, the leading N included; None for any number from 1 up
+    ndim     : the number of axes that x must have, with the leading N; None for any number >= 1
     channels : the length that x's last axis must have; None for any
 
     Raises

@@ -1,4 +1,4 @@
-"""Contrast normalisation: every picture in the same light, whatever lamp and camera it was taken with."""
+"""Contrast normalization: every picture in the same light, whatever lamp and camera took it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from nnscratch.layers.base import Layer, check_gradient, check_shape
 
 
 class ContrastNormalization(Layer):
-    """Subtracts each picture's own mean, divides by its own standard deviation, and multiplies by `spread`.
+    """Subtracts each picture's mean, divides by its standard deviation, multiplies by `spread`.
 
     Arguments
-        spread : the standard deviation of each y, > 0. The default is near that of plain pixels / 256
-            (drawn faces have 0.1 to 0.35), so that a learning rate that suits those stays about right.
-        floor  : the least divisor, > 0, in units of x: 0.02 is 5 grey levels of 256. A picture with less
-            contrast than that is an empty wall, and without a floor its noise would be blown up to the
-            size of a face. With it, such a picture stays fainter than the others, in proportion. If x is
-            in other units than 0..1, scale `floor` with it: floor=5.0 for pixels 0..255.
+        spread : the standard deviation of each y, > 0. The default is near that of plain pixels /
+            256 (drawn faces have 0.1 to 0.35), so that a learning rate that suits those stays about
+            right.
+        floor  : the least divisor, > 0, in units of x: 0.02 is 5 grey levels of 256. A picture with
+            less contrast than that is an empty wall, and without a floor its noise would be blown
+            up to the size of a face. With it, such a picture stays fainter than the others, in
+            proportion. If x is in other units than 0..1, scale `floor` with it: floor=5.0 for
+            pixels 0..255.
 
     Shapes
         N pictures of M numbers each: all pixels of all channels
@@ -29,12 +31,12 @@ class ContrastNormalization(Layer):
     Forward, picture by picture (sums over all its numbers k)
         m = sum of x[k] / M,  std = sqrt(sum of (x[k] - m)^2 / M),  s = max(std, floor)
         y[i] = spread * z[i],  z[i] = (x[i] - m) / s
-        A picture with more light or contrast, a * x + b with a > 0, gives the same y as x does, unless
-        one of the two is below the floor.
+        A picture with more light or contrast, a * x + b with a > 0, gives the same y as x does,
+        unless one of the two is below the floor.
 
     Backward, given dy = dL/dy
-        One x[j] moves every y of its picture: y[j] directly, and all of them through m and s. How m and s
-        move with x[j]:
+        One x[j] moves every y of its picture: y[j] directly, and all of them through m and s. How m
+        and s move with x[j]:
             dm/dx[j] = 1/M
             std >= floor: 2 s ds/dx[j] = d(s^2)/dx[j] = 2 (x[j] - m) / M,  so  ds/dx[j] = z[j] / M
                 (m moves too, but that adds a multiple of the sum of (x[k] - m), which is 0)
@@ -44,20 +46,21 @@ class ContrastNormalization(Layer):
         The chain rule sums that over i, times dy[i]; mean() is over the picture:
             std >= floor: dx[j] = spread / s * (dy[j] - mean(dy) - z[j] * mean(dy * z))
             std < floor:  dx[j] = spread / floor * (dy[j] - mean(dy))
-        In words: two parts of dy are taken away, the one that would only make the picture brighter and
-        the one that would only give it more contrast, because y depends on neither. Below the floor y
-        does depend on the contrast, and that part stays. At std = floor there is a kink; there the first
-        formula is used.
+        In words: two parts of dy are taken away, the one that would only make the picture brighter
+        and the one that would only give it more contrast, because y depends on neither. Below the
+        floor y does depend on the contrast, and that part stays. At std = floor there is a kink;
+        there the first formula is used.
 
-    Cost: two multiply-adds per number forward, in three passes over a picture in the cache, summed in
-    float64; keeps x.
+    Cost: two multiply-adds per number forward, in three passes over a picture in the cache, summed
+    in float64; keeps x.
 
     Raises
         ValueError : spread or floor not > 0, an x or dy of a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = ContrastNormalization()
-    >>> layer.forward(np.array([[0.0, 0.0, 2.0, 2.0], [0.5, 0.5, 0.6, 0.6], [0.50, 0.50, 0.51, 0.51]]))
+    >>> x = np.array([[0.0, 0.0, 2.0, 2.0], [0.5, 0.5, 0.6, 0.6], [0.50, 0.50, 0.51, 0.51]])
+    >>> layer.forward(x)
     array([[-0.25  , -0.25  ,  0.25  ,  0.25  ],
            [-0.25  , -0.25  ,  0.25  ,  0.25  ],
            [-0.0625, -0.0625,  0.0625,  0.0625]])
@@ -65,12 +68,12 @@ class ContrastNormalization(Layer):
     >>> layer.backward(np.array([[4.0, 0.0, 0.0, 0.0]]))     # 0.25 * (dy - 1 - z * -1)
     array([[ 0.5, -0.5,  0. ,  0. ]])
 
-    Sources: Jarrett, Kavukcuoglu, Ranzato & LeCun, "What is the Best Multi-Stage Architecture for Object
-    Recognition?" (2009), section 2, for the division by max(floor, std), there in a window around each
-    pixel; Ulyanov, Vedaldi & Lempitsky, "Instance Normalization" (2016), for the statistics of one picture
-    instead of a batch, there channel by channel; Ba, Kiros & Hinton, "Layer Normalization" (2016), section
-    3, for statistics over all numbers of an example with the gradient through both, there with a gain and
-    a bias.
+    Sources: Jarrett, Kavukcuoglu, Ranzato & LeCun, "What is the Best Multi-Stage Architecture for
+    Object Recognition?" (2009), section 2, for the division by max(floor, std), there in a window
+    around each pixel; Ulyanov, Vedaldi & Lempitsky, "Instance Normalization" (2016), for the
+    statistics of one picture instead of a batch, there channel by channel; Ba, Kiros & Hinton,
+    "Layer Normalization" (2016), section 3, for statistics over all numbers of an example with the
+    gradient through both, there with a gain and a bias.
     """
 
     spread: float
@@ -99,7 +102,7 @@ class ContrastNormalization(Layer):
     def normalize(self, x: np.ndarray, y: np.ndarray, moments: np.ndarray) -> None:
         """Fills y, like x, and moments (N, 2), float64: m and std of each picture."""
         normalize_forward(x, self.spread, self.floor, y, moments)
-        # Every number of a picture is a term of its std, and there are far fewer moments to look through.
+        # Every number of a picture is a term of its std, and there are far fewer moments to check.
         if not np.isfinite(moments).all():
             check_finite(self, "x", x)
             raise ValueError(

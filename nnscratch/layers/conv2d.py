@@ -25,25 +25,28 @@ class Conv2D(Layer):
         c_in, c_out : channels in and out
         kernel_size : side of the window, or (height, width)
         stride      : step from window to window, or (height, width)
-        padding     : rows and columns of zeros put around the image on each side, or (height, width)
+        padding     : rows and columns of zeros around the image on each side, or (height, width)
         weight_init, bias_init : an initializer or its name (`nnscratch.initializers`)
         bias        : False leaves the bias out
         rng         : NumPy Generator, or a seed, that the first weights are drawn from
         dtype       : of the parameters, and so of everything that the layer computes
 
     Shapes
-        N images, H x W pixels, windows of k x k;  H_out = floor((H + 2*padding - k) / stride) + 1, W_out alike
+        N images, H x W pixels, windows of k x k
+        H_out = floor((H + 2*padding - k) / stride) + 1, W_out alike
         x, dx : (N, H, W, c_in)      y, dy : (N, H_out, W_out, c_out)
         weight, dweight : (k, k, c_in, c_out)      bias, dbias : (c_out,)
 
-    Forward (with h' = h*stride + i - padding, w' = w*stride + j - padding, and x = 0 outside the image)
+    Forward, with h' = h*stride + i - padding, w' = w*stride + j - padding; x = 0 outside the image
         y[n,h,w,o] = bias[o] + sum over i,j,c of x[n,h',w',c] * weight[i,j,c,o]
 
     Backward, given dy = dL/dy
-        The forward sum is made of products x[n,h',w',c] * weight[i,j,c,o]. The chain rule, product by product: each
-        sends dy[n,h,w,o] * weight to its x, and dy[n,h,w,o] * x to its weight. Gathered by receiver:
+        The forward sum is made of products x[n,h',w',c] * weight[i,j,c,o]. The chain rule, product
+        by product: each sends dy[n,h,w,o] * weight to its x, and dy[n,h,w,o] * x to its weight.
+        Gathered by receiver:
             dweight[i,j,c,o] = sum over n,h,w of x[n,h',w',c] * dy[n,h,w,o]
-            dx[n,h',w',c]    = sum over all i,j,h,w that meet at h',w', and over o, of dy[n,h,w,o] * weight[i,j,c,o]
+            dx[n,h',w',c]    = sum over all i,j,h,w that meet at h',w', and over o,
+                               of dy[n,h,w,o] * weight[i,j,c,o]
             dbias[o]         = sum over n,h,w of dy[n,h,w,o]
         dweight is Dense's xᵀ dy with every window as a row of x: that is how the kernel computes it
         (`kernels/layerwise/im2col.py`).
@@ -51,7 +54,7 @@ class Conv2D(Layer):
     Cost: N * H_out * W_out * k*k*c_in * c_out multiply-adds forward, twice that backward; keeps x.
 
     Raises
-        ValueError : wrong sizes, an x smaller than the window, an x or dy of a wrong shape or dtype, NaN
+        ValueError : wrong sizes, an x smaller than the window, a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = Conv2D(1, 1, (1, 2), dtype=np.float64)     # a window of one row, two columns
@@ -66,7 +69,8 @@ class Conv2D(Layer):
     >>> layer.grads["bias"]
     array([6.])
 
-    Source: LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition" (1998).
+    Source: LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document
+    recognition" (1998).
     """
 
     c_in: int

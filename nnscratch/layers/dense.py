@@ -1,4 +1,4 @@
-"""The fully connected layer: every output is a weighted sum of every input. Read this file first."""
+"""The fully connected layer: every output is a weighted sum of all inputs. Read this file first."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Dense(Layer):
         y[n,o] = sum over i of x[n,i] * weight[i,o]  +  bias[o]
 
     Backward, given dy = dL/dy
-        x[n,i] changes L only through the outputs that it feeds: all y[n,o] of the same row. L has the
-        slope dy[n,o] at y[n,o], and y[n,o] the slope weight[i,o] at x[n,i]. The chain rule adds up the
-        products:
+        x[n,i] changes L only through the outputs that it feeds: all y[n,o] of the same row. L has
+        the slope dy[n,o] at y[n,o], and y[n,o] the slope weight[i,o] at x[n,i]. The chain rule adds
+        up the products:
             dx[n,i] = sum over o of dy[n,o] * weight[i,o]            dx = dy weightᵀ
         weight[i,o] feeds y[n,o] of every row n, with slope x[n,i]:
             dweight[i,o] = sum over n of x[n,i] * dy[n,o]            dweight = xᵀ dy
@@ -64,7 +64,8 @@ class Dense(Layer):
     >>> layer.grads["bias"]                      # 1 + 2
     array([3.])
 
-    Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors" (1986).
+    Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors"
+    (1986).
     """
 
     n_in: int

@@ -1,4 +1,4 @@
-"""Dropout: train with a random part of the units left out, so that no unit can rely on one particular other."""
+"""Dropout: train with random units left out, so that no unit can rely on one particular other."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Dropout(Layer):
         x, y, dx, dy, mask : any shape with a leading N
 
     Forward
-        training:  y = x * mask,  mask = 1 / (1 - p) with probability 1 - p, else 0, drawn anew each time
+        training:  y = x * mask,  mask = 1 / (1 - p) with probability 1 - p, otherwise 0; drawn anew
         otherwise: y = x
-        The mean of y over all masks is (1 - p) * x / (1 - p) = x: what the next layer sees on average
-        while training is what it sees later. (This is "inverted" dropout; the older form multiplied by
-        1 - p outside of training instead.)
+        The mean of y over all masks is (1 - p) * x / (1 - p) = x: what the next layer sees on
+        average while training is what it sees later. (This is "inverted" dropout; the older form
+        multiplied by 1 - p outside of training instead.)
 
     Backward, given dy = dL/dy
         Each x feeds exactly one y, with slope mask:
@@ -43,7 +43,8 @@ class Dropout(Layer):
     >>> layer.forward(np.ones((1, 6)))
     array([[1., 1., 1., 1., 1., 1.]])
 
-    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout" (2014), section 4 and 10.
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout" (2014), section 4
+    and 10.
     """
 
     p: float

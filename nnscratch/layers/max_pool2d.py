@@ -1,4 +1,4 @@
-"""Max pooling: keep the strongest answer of each small neighbourhood, forget where exactly it was."""
+"""Max pooling: keep the largest number of each small window, forget where exactly it was."""
 
 from __future__ import annotations
 
@@ -17,27 +17,29 @@ class MaxPool2D(Layer):
 
     Arguments
         pool_size : side of the window, or (height, width)
-        stride    : step from window to window, or (height, width); None for pool_size: windows side by side
+        stride    : step from window to window, or (height, width); None puts windows side by side
 
     Shapes
-        N images, H x W pixels, C channels;  H_out = floor((H - pool_size) / stride) + 1, W_out alike:
-        a last window that would stick out is dropped
+        N images, H x W pixels, C channels
+        H_out = floor((H - pool_size) / stride) + 1, W_out alike: a window that would stick out is
+        dropped
         x, dx : (N, H, W, C)      y, dy : (N, H_out, W_out, C)
 
     Forward
         y[n,h,w,c] = max over i,j of x[n, h*stride + i, w*stride + j, c]
 
     Backward, given dy = dL/dy
-        Move one x of a window a little: y moves only if that x is the largest, and then just as much.
-        So the slope of y is 1 at the winner and 0 at all others, and the winner gets the whole dy:
+        Move one x of a window a little: y moves only if that x is the largest, and then just as
+        much. So the slope of y is 1 at the winner and 0 at all others, and the winner gets the
+        whole dy:
             dx[n,h',w',c] = sum of dy[n,h,w,c] over the windows (h,w) that x[n,h',w',c] wins
-        Windows side by side have no x in common: then the sum has one term or none. If several x of a
-        window are equally large there is a kink; the first one in reading order takes all.
+        Windows side by side have no x in common: then the sum has one term or none. If several x of
+        a window are equally large there is a kink; the first one in reading order takes all.
 
     Cost: pool_size^2 comparisons per output; keeps the winners' places, one byte each.
 
     Raises
-        ValueError : wrong sizes, an x smaller than the window, an x or dy of a wrong shape or dtype, NaN
+        ValueError : wrong sizes, an x smaller than the window, a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = MaxPool2D(2)

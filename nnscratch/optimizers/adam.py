@@ -1,4 +1,4 @@
-"""Adam: each weight moves by a step of its own, about the learning rate, whatever the scale of its gradients."""
+"""Adam: each weight moves by about the learning rate, whatever the scale of its gradients."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 
 class Adam(Optimizer):
-    """Adam: each weight gets a step of its own, the mean of its gradients over their root mean square.
+    """Adam: each weight moves along the mean of its gradients, divided by their root mean square.
 
     Update number t = 1, 2, ..., of a parameter w with gradient g
         m <- beta1 * m + (1 - beta1) * g               mean of the gradients, from m = 0
         v <- beta2 * v + (1 - beta2) * g^2             mean of their squares, from v = 0
         w <- w - lr * weight_decay * w                 (w under the key "weight" only)
         w <- w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
-    The divisions by 1 - beta^t undo the pull towards the zeros that m and v start from. Weight decay is
-    decoupled: it does not go through m and v, where a weight with large gradients would escape it. This
-    is torch.optim.AdamW's update, to rounding.
+    The divisions by 1 - beta^t undo the pull towards the zeros that m and v start from. Weight
+    decay is decoupled: it does not go through m and v, where a weight with large gradients would
+    escape it. This is torch.optim.AdamW's update, to rounding.
 
     Effective step size
-        While a weight's gradients agree, the step is lr, whatever their scale; while they only differ in
-        sign, it is near 0. It hardly ever exceeds lr.
+        While a weight's gradients agree, the step is lr, whatever their scale; while they only
+        differ in sign, it is near 0. It hardly ever exceeds lr.
 
     Arguments
         model : a Sequential; its parameters are changed in place, in their own dtype
@@ -42,14 +42,14 @@ class Adam(Optimizer):
     Raises
         ValueError : a number out of its range, a model without parameters
 
-    Sources: Kingma & Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; Loshchilov &
-    Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
+    Sources: Kingma & Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1;
+    Loshchilov & Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
 
     >>> import nnscratch as nn
     >>> layer = nn.Dense(1, 1, rng=np.random.default_rng(0))
     >>> optimizer = Adam(nn.Sequential(layer), lr=0.1)
     >>> layer.params["weight"][:] = 1.0
-    >>> layer.grads["weight"], layer.grads["bias"] = np.full((1, 1), 50, np.float32), np.zeros(1, np.float32)
+    >>> layer.grads = {"weight": np.float32([[50]]), "bias": np.float32([0])}
     >>> optimizer.step()
     >>> round(layer.params["weight"].item(), 4)  # one lr away, whatever the gradient's size
     0.9
@@ -77,7 +77,7 @@ class Adam(Optimizer):
 
     def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
         beta1, beta2 = self.betas
-        # The corrections for the start at 0 are plain numbers: they are taken out of the pass over the arrays.
+        # The corrections for the start at 0 are plain numbers, worked out once for all weights.
         step, shrink = self.lr / (1 - beta1**self.steps), 1 - self.lr * weight_decay
         correction = 1 / math.sqrt(1 - beta2**self.steps)
         means = beta1, 1 - beta1, beta2, 1 - beta2

@@ -19,13 +19,13 @@ Rule = Callable[..., None]
 
 
 class Optimizer:
-    """What all optimizers share: the parameters, the learning rate, and a `step` that goes over them all.
+    """What all optimizers share: the parameters, the learning rate, and a `step` over all of them.
 
-    A subclass writes `_rule`, the update of one array. Weight decay applies to the arrays under the key
-    "weight", never to a "bias": a bias moves the output, it does not make the function steeper.
+    A subclass writes `_rule`, the update of one array. Weight decay applies to the arrays under the
+    key "weight", never to a "bias": a bias moves the output, it does not make the function steeper.
 
     Arguments
-        model : anything whose `.layers` have `params` and `grads`, dicts of arrays with the same keys
+        model : anything whose `.layers` have `params` and `grads`, dicts of arrays
         lr : learning rate, >= 0; may be set between two steps
         weight_decay : >= 0
         memory : number of running means that the rule keeps per parameter, in its shape and dtype
@@ -84,22 +84,22 @@ class Optimizer:
             in_blocks(update, flat[0].size, BLOCK)
 
     def reset(self) -> None:
-        """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay as they are."""
+        """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay."""
         self.steps = 0
         for parameter in self._parameters:
             for mean in parameter.means:
                 mean.fill(0)
 
     def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
-        """This step's update: a function of flat arrays of `dtype`, (w, dw, *means), that changes w and the means."""
+        """This step's update: a function of flat (w, dw, *means) that changes w and the means."""
         raise NotImplementedError
 
 
 class _Parameter:
     """One array of one layer, with the optimizer's memory of it.
 
-    Each step looks the arrays up, because a backward may have put a new array under the key. Mostly it
-    is the same array with new content: then the flat view from the last step still stands.
+    Each step looks the arrays up, because a backward may have put a new array under the key. Mostly
+    it is the same array with new content: then the flat view from the last step still stands.
     """
 
     def __init__(self, layer: Layer, name: str, memory: int) -> None:
@@ -110,7 +110,7 @@ class _Parameter:
         self._flat: list[np.ndarray] = []
 
     def flat(self) -> list[np.ndarray]:
-        """The parameter, its gradient and the means, each as one row of numbers in the array's own memory."""
+        """The parameter, its gradient and the means, each as a flat view of the array."""
         w, dw = self.layer.params[self.name], self.layer.grads.get(self.name)
         if w is not self._seen[0] or dw is not self._seen[1]:
             w, dw = self._arrays(w, dw)

@@ -1,9 +1,9 @@
 """Schedules: a learning rate or a momentum that changes while the training goes on.
 
-A schedule is a function of progress, the share of the training that is done: 0 at the start, 1 at the
-end. It gives the value itself, not a factor. The names are lower case because they read as functions,
-linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be compared, and printed as the call
-that makes it.
+A schedule is a function of progress, the share of the training that is done: 0 at the start, 1 at
+the end. It gives the value itself, not a factor. The names are lower case because they read as
+functions, linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be compared, and printed
+as the call that makes it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class constant(Schedule):
 
 @dataclass(frozen=True)
 class linear(Schedule):
-    """A straight line from `start` to `end`, which may be up (a momentum) or down (a learning rate).
+    """A straight line from `start` to `end`, up (a momentum) or down (a learning rate).
 
     Formula, progress p
         value = (1 - p) * start + p * end
@@ -88,7 +88,7 @@ class linear(Schedule):
 
 @dataclass(frozen=True)
 class cosine(Schedule):
-    """Half a cosine wave from `start` to `end`, slow at first, fast in the middle, slow at the end; after a warm-up.
+    """Half a cosine wave from `start` to `end`, fast in the middle; after a warm-up.
 
     Formula, progress p, warm-up w
         p < w :  value = start * p / w                      from 0 up to start, in a straight line
@@ -100,8 +100,8 @@ class cosine(Schedule):
         warmup : the share of the training that the warm-up takes, in [0, 1)
 
     Sources: Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017),
-    equation 5, without the restarts; Goyal et al., "Accurate, large minibatch SGD" (2017), section 2.2,
-    for the warm-up.
+    equation 5, without the restarts; Goyal et al., "Accurate, large minibatch SGD" (2017), section
+    2.2, for the warm-up.
 
     >>> rate = cosine(0.1, 0.0, warmup=0.2)
     >>> [round(rate(progress), 4) for progress in (0, 0.1, 0.2, 0.6, 1)]
@@ -126,7 +126,7 @@ class cosine(Schedule):
 
 @dataclass(frozen=True)
 class step(Schedule):
-    """A staircase: `start`, multiplied by `factor` whenever another share `every` of the training is done.
+    """A staircase: `start`, times `factor` after each further share `every` of the training.
 
     Formula, progress p
         value = start * factor ** floor(p / every)
@@ -134,8 +134,8 @@ class step(Schedule):
     Arguments
         start : the value at progress 0; finite, >= 0
         factor : finite, > 0; 0.1 divides by ten at each stair
-        every : the length of a stair, a share of the training in (0, 1]; 0.25 makes four stairs (the
-            fifth, at progress 1 itself, comes after the last batch)
+        every : the length of a stair, a share of the training in (0, 1]; 0.25 makes four stairs
+            (the fifth, at progress 1 itself, comes after the last batch)
 
     >>> rate = step(0.08, 0.5, 0.25)
     >>> [rate(progress) for progress in (0, 0.2, 0.25, 0.6, 0.9)]
@@ -157,5 +157,5 @@ class step(Schedule):
 
 
 def _between(start: float, end: float, share: float) -> float:
-    """The point at `share` of the way from start to end; exact at both ends, which start + (end - start) is not."""
+    """start + share * (end - start), written so that rounding leaves both ends exact."""
     return (1 - share) * start + share * end

@@ -1,4 +1,4 @@
-"""SGD: all weights move along their gradients by the same rate, and gather speed if they have momentum."""
+"""SGD: all weights move along their gradients at one rate, and gather speed with momentum."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class SGD(Optimizer):
     """Stochastic gradient descent with momentum, plain or Nesterov's, and weight decay.
 
     Update of a parameter w with gradient dw, from v = 0
-        g <- dw + weight_decay * w                     for w under the key "weight"; g = dw for all others
+        g <- dw + weight_decay * w                     w under the key "weight"; others: g = dw
         v <- momentum * v + g
         w <- w - lr * v                                plain
         w <- w - lr * (g + momentum * v)               Nesterov
-    This is torch.optim.SGD's update, to rounding. With momentum 0, the step is lr * g and v is not used.
+    This is torch.optim.SGD's update, to rounding. While momentum is 0, v is not used and stays.
 
     Effective step size
         A gradient that stays the same is added again and again: v -> g / (1 - momentum), so that
             effective lr = lr / (1 - momentum)
         Momentum 0.9 makes every step 10 times longer.
 
-    The report of He & Yang (2015) writes v <- 0.9 v + 0.1 g from v = 0, then w <- w - 0.01 v. Its v is
-    0.1 times the v above, so it is exactly SGD(model, lr=0.001, momentum=0.9). Its loss adds
+    The report of He & Yang (2015) writes v <- 0.9 v + 0.1 g from v = 0, then w <- w - 0.01 v. Its v
+    is 0.1 times the v above, so it is exactly SGD(model, lr=0.001, momentum=0.9). Its loss adds
     0.0005 * sum of w^2, without 1/2, whose gradient is 2 * 0.0005 * w: weight_decay=0.001.
 
     Arguments
@@ -42,7 +42,7 @@ class SGD(Optimizer):
         weight_decay : >= 0
 
     Raises
-        ValueError : a number out of its range, nesterov without momentum, a model without parameters
+        ValueError : a number out of range, nesterov without momentum, a model without parameters
 
     Sources: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964);
     Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep
@@ -53,7 +53,7 @@ class SGD(Optimizer):
     >>> optimizer = SGD(nn.Sequential(layer), lr=0.1, momentum=0.5)
     >>> layer.params["weight"][:] = 1.0
     >>> for _ in range(2):  # v = 2, then 0.5 * 2 + 2 = 3
-    ...     layer.grads["weight"], layer.grads["bias"] = np.full((1, 1), 2, np.float32), np.zeros(1, np.float32)
+    ...     layer.grads = {"weight": np.float32([[2]]), "bias": np.float32([0])}
     ...     optimizer.step()
     ...     print(round(layer.params["weight"].item(), 4))
     0.8

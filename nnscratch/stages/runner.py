@@ -1,4 +1,4 @@
-"""What stands between a network and its stages: which stages there are, one pass at a time, buffers of its own."""
+"""What stands between a network and its stages: the plan, the lock, and the buffers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Runner:
     """Groups the layers of a network into stages, and keeps the stages with their buffers.
 
     fuse : False makes each layer a stage of its own, run by its own methods
-    lock : to be held during a pass; stages keep arrays from one call to the next, so that two passes of
-        one network at the same time would overwrite each other's
+    lock : to be held during a pass; stages keep arrays from one call to the next, so that two
+        passes of one network at the same time would overwrite each other's
 
-    A copy of a runner, also a pickled one, has the same `fuse`, a lock and buffers of its own, and makes
-    its stages when it is first used.
+    A copy of a runner, also a pickled one, has the same `fuse`, a lock and buffers of its own, and
+    makes its stages when it is first used.
     """
 
     def __init__(self, fuse: bool) -> None:
@@ -31,14 +31,14 @@ class Runner:
         self._stages: list[Stage] = []
 
     def stages(self, layers: Sequence[Layer]) -> list[Stage]:
-        """The stages of `layers` as they are now: the same ones as the last time, unless the layers changed."""
+        """The stages of `layers`: the ones of the last call, unless the layers have changed."""
         if self._layers != layers:
             self._layers = list(layers)
             self._stages = plan(self._layers) if self.fuse else [Single(layer) for layer in self._layers]
         return self._stages
 
     def check_input(self, x: np.ndarray) -> None:
-        """Stops NaN and infinity, unless the first stage does that itself, while it has x in the cache.
+        """Stops NaN and infinity, unless the first stage does so itself, while x is in the cache.
 
         Raises
             NotFiniteError : says how many values of x are not finite
@@ -47,7 +47,7 @@ class Runner:
             check_finite(self._layers[0], "x", x)
 
     def own(self, array: np.ndarray) -> np.ndarray:
-        """`array` as the caller's own: a copy, where a stage would overwrite it in its next pass."""
+        """`array` as the caller's own: a copy, if a stage would overwrite it in its next pass."""
         return array.copy() if self.fuse else array
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def model_of() -> Callable[..., Any]:
-    """model_of(weight, bias, dtype): as a Sequential of one layer, whose gradients the test sets itself."""
+    """model_of(weight, bias, dtype): stands in for a Sequential of one layer, without gradients."""
 
     def make(weight: Any, bias: Any = (0.0,), dtype: Any = np.float64) -> Any:
         params = {"weight": np.array(weight, dtype), "bias": np.array(bias, dtype)}

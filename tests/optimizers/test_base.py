@@ -21,7 +21,7 @@ OPTIMIZERS: list[Callable[[Any], Any]] = [
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
 def test_blocks_do_not_show(make: Any, model_of: Any) -> None:
-    """An array of several blocks, the last of them smaller, moves as its pieces would on their own."""
+    """An array of several blocks, the last one smaller, moves as its pieces would by themselves."""
     rng = np.random.default_rng(0)
     w, dw = rng.standard_normal((2, 1003, 700))
     whole, top, bottom = model_of(w), model_of(w[:500]), model_of(w[500:])

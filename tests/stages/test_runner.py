@@ -109,7 +109,7 @@ def test_a_copied_runner_has_a_lock_and_stages_of_its_own(copied: Callable[[Any]
 
 
 class Meeting(nn.Layer):
-    """Notes whether two passes were ever inside at the same time: then both get through the barrier."""
+    """Notes whether two passes were ever in it at the same time: then both pass the barrier."""
 
     def __init__(self) -> None:
         super().__init__()
