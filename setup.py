@@ -21,8 +21,8 @@ setup(
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",
-        "pandas>=2.2",
-        "matplotlib>=3.9",
+        "pandas>=2.2.2",
+        "matplotlib>=3.10.7",
         "tqdm>=4.66",
         "threadpoolctl>=3.5",
     ],

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place under another name, then renamed onto it."""
+"""Files that appear whole or not at all: written under another name, then renamed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 
 @contextmanager
 def write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Gives a temporary path in the folder of `path`; renames it onto `path` if the block succeeds.
+    """Gives a temporary path in the folder of `path`; renames it to `path` if the block succeeds.
 
-    If the block raises, the temporary file is removed and whatever stood at `path` before is untouched. The
-    temporary name ends as `path` does, so that writers which choose a format by the ending choose rightly.
+    If the block raises, the temporary file is removed, and a file that was at `path` before stays
+    as it was. The temporary name ends as `path` does, because some writers choose a format by the
+    ending.
 
     Raises
         OSError : the folder is missing or cannot be written
@@ -28,7 +29,8 @@ def write(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> folder.cleanup()
     """
     path = Path(path)
-    # The process's umask decides the rights of the final file, as for a plain open(); mkstemp alone gives 0600.
+    # mkstemp gives the rights 0600. The final file has those of a plain open(), which the process's
+    # umask decides.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)

@@ -1,17 +1,15 @@
-"""A model in one file: the architecture as JSON and the weights as arrays, in NumPy's `.npz`; nothing executable."""
+"""A model in one `.npz` file: architecture as JSON, weights as arrays; nothing executable."""
 
 from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnscratch import atomic, layers
+from nnscratch import array_files, layers
 from nnscratch.layers import Layer
 from nnscratch.model import Sequential
 
@@ -22,11 +20,12 @@ _LAYERS = {name: getattr(layers, name) for name in layers.__all__ if name != "No
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Writes `model` to `path`, whole or not at all.
 
-    The file holds one JSON text ("architecture": format, and for each layer its class and arguments) and one array a
-    parameter ("0.weight": layer 0's weight), bit for bit. Random generators, gradients and optimisers are not saved.
+    The file holds one JSON text ("architecture": format, and for each layer its class and
+    arguments) and one array per parameter ("0.weight" is layer 0's weight), bit for bit. It does
+    not hold random generators, gradients or optimizers.
 
     Raises
-        ValueError : a layer cannot say how to make it again
+        ValueError : a layer did not keep an argument of its constructor
         OSError : the folder is missing or cannot be written
 
     >>> import tempfile, nnscratch as nn
@@ -39,8 +38,7 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """
     architecture = json.dumps({"format": _FORMAT, "layers": [_describe(layer) for layer in model.layers]})
     arrays = {f"{i}.{name}": value for i, layer in enumerate(model.layers) for name, value in layer.params.items()}
-    with atomic.write(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, architecture=np.array(architecture), **arrays)
+    array_files.write(path, {"architecture": np.array(architecture), **arrays})
 
 
 def load(path: str | os.PathLike[str], *, custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
@@ -50,18 +48,17 @@ def load(path: str | os.PathLike[str], *, custom_layers: Mapping[str, type[Layer
 
     Raises
         FileNotFoundError : there is no such file
-        ValueError : it is not a model that `save` wrote, or holds a layer of an unknown class
+        ValueError : `save` did not write it, or it holds a layer of an unknown class
     """
     try:
-        with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = array_files.read(path)
         architecture = json.loads(str(arrays.pop("architecture")))
         if architecture["format"] != _FORMAT:
             raise ValueError(f"its format is {architecture['format']!r}, expected {_FORMAT!r}")
         known = {**_LAYERS, **(custom_layers or {})}
         model = Sequential(*(_rebuild(description, known) for description in architecture["layers"]))
         _put_parameters(model, arrays)
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{os.fspath(path)}: got a file that is no whole nnscratch model ({error}), expected one that "
             "nnscratch.save wrote; save it again"
@@ -75,7 +72,7 @@ def _describe(layer: Layer) -> dict[str, Any]:
     except AttributeError as error:
         raise ValueError(
             f"save: got a {type(layer).__name__} that does not say how to make it again ({error}), expected each "
-            "constructor argument as an attribute of the same name"
+            "constructor argument as an attribute of the same name; keep them in __init__"
         ) from None
 
 
@@ -90,7 +87,7 @@ def _rebuild(description: Mapping[str, Any], known: Mapping[str, type[Layer]]) -
 
 
 def _put_parameters(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
-    """Puts each array in its place; as arrays, not into them, so that float64 stays float64."""
+    """Makes each array a parameter, in place of the drawn one: so float64 stays float64."""
     for i, layer in enumerate(model.layers):
         for name, value in layer.params.items():
             saved = arrays.pop(f"{i}.{name}")

@@ -2,8 +2,9 @@
 
     dL/dw is about (L(w + h) - L(w - h)) / (2h)
 
-with an error of h^2 from the curvature of L and of about 1e-16 * L / h from rounding: in float64 there is an h at
-which both are far below any mistake in a formula. Mistakes give errors of order 1.
+with an error of order h^2 from the third derivative of L, and of about 1e-16 * L / h from rounding.
+In float64 there is an h at which both are far below what a mistake in a formula makes: an error of
+order 1.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from nnscratch.model import Sequential
 
 _FIRST_STEP = 1e-3
 _SMALLEST_STEP = 1e-6
-# Two step sizes that agree to this, relative to the largest gradient seen, have no kink between them.
+# If two step sizes agree to this, relative to the largest gradient seen, no kink lies between them.
 _AGREEMENT = 1e-9
 
 
 class Loss(Protocol):
-    """What has a forward(prediction, target) -> number, and a backward() -> dprediction."""
+    """Anything with a forward(prediction, target) -> number, and a backward() -> dprediction."""
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float: ...
     def backward(self) -> np.ndarray: ...
@@ -38,16 +39,18 @@ def gradient_check(
     target: np.ndarray | None = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """The relative error of each gradient of `model` at `x`, the input's included.
+    """The relative error of each gradient of `model` at `x`, including the gradient of the input.
 
-    model  : a layer or a network; it is checked on a copy in float64 and stays as it is. Dropout keeps one mask.
+    model  : a layer or a network; a copy in float64 is checked. Dropout keeps one mask.
     x      : (N, ...), any float dtype
-    loss, target : the loss to differentiate; without them L = sum(dy * y) with a random dy drawn from `seed`
-    Returns name -> |numerical - written| / (|numerical| + |written|), Euclidean norms over the array; the names are
-    "x" and, for each parameter, "weight" or, in a network, "layer 2 weight". Below 1e-7 a gradient is right.
+    loss, target : the loss to differentiate; without them L = sum(dy * y) with a random dy drawn
+        from `seed`
+    Returns name -> |numerical - written| / (|numerical| + |written|), Euclidean norms over the
+    array; the names are "x" and, for each parameter, "weight" or, in a network, "layer 2 weight".
+    Below 1e-7 a gradient is right.
 
-    Kinks (ReLU at 0, two equal maxima) have no derivative: where two step sizes disagree, a kink lies between, and
-    smaller steps are tried until it does not.
+    Kinks (ReLU at 0, two equal maxima) have no derivative: where two step sizes disagree, a kink
+    lies between, and smaller steps are tried until it does not.
 
     >>> import nnscratch as nn
     >>> errors = gradient_check(nn.Dense(3, 2, rng=0), np.random.default_rng(0).random((4, 3)))
@@ -79,7 +82,9 @@ def gradient_check(
 
 
 def numerical_gradient(scalar: Callable[[], float], array: np.ndarray) -> np.ndarray:
-    """Central differences of `scalar()` with respect to each value of `array`, which is moved in place and put back.
+    """Central differences of `scalar()` for each value of `array`.
+
+    Each value is changed in place, and put back.
 
     array : any shape, float64, read by `scalar`
     Returns an array of the same shape.
@@ -103,7 +108,7 @@ def numerical_gradient(scalar: Callable[[], float], array: np.ndarray) -> np.nda
 
 
 def relative_error(a: np.ndarray, b: np.ndarray) -> float:
-    """|a - b| / (|a| + |b|), Euclidean norms: 0 for equal arrays, 1 for unrelated ones; 0 if both are zero."""
+    """|a - b| / (|a| + |b|), Euclidean norms: 0 if a = b, also if both are 0, at most 1."""
     scale = float(np.linalg.norm(a) + np.linalg.norm(b))
     return float(np.linalg.norm(a - b)) / scale if scale else 0.0
 
@@ -119,7 +124,7 @@ def _central_difference(scalar: Callable[[], float], array: np.ndarray, index: t
 
 
 def _with_the_same_masks(network: Sequential) -> Sequential:
-    """A copy that shares the parameters, with generators that stand where the network's do: it draws equal masks."""
+    """A copy that shares the parameters, but not the random generators: it draws equal masks."""
     twin = copy.copy(network)
     twin.layers = [copy.copy(layer) for layer in network.layers]
     for layer in twin.layers:

@@ -1,10 +1,10 @@
-"""Losses: one number that says how wrong a prediction is, and the first gradient of every backward pass."""
+"""Losses: one number for how wrong a prediction is, and the first gradient of a backward pass."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.checks import check_finite
+from nnscratch.checks import check_array, check_finite
 from nnscratch.kernels.finite import all_finite
 
 
@@ -19,24 +19,28 @@ class MSELoss:
         L = 1/M * sum over labelled (n,o) of (prediction[n,o] - target[n,o])^2;  L = 0 if M = 0
 
     Backward
-        Each labelled prediction stands in exactly one term of the sum, and a square e^2 has the slope 2e:
+        Each labelled prediction stands in exactly one term of the sum, and a square e^2 has the
+        slope 2e:
             dprediction[n,o] = 2/M * (prediction[n,o] - target[n,o])      where labelled
-        A prediction without a label stands in no term: its gradient is exactly 0, whatever was predicted.
-        This is the one place where the number of examples divides a gradient; the layers only add up.
+        A prediction without a label stands in no term: its gradient is exactly 0, whatever was
+        predicted. This is the one place where the number of examples divides a gradient; the layers
+        only add up.
 
-    Cost: a few operations a value; keeps dprediction.
+    Cost: a few operations per value; keeps dprediction.
 
     Raises
-        ValueError : prediction and target differ in shape or dtype, or a prediction is NaN, or a value infinite
+        ValueError : prediction and target differ in shape or dtype; a NaN prediction; an infinity
         RuntimeError : backward without forward
 
     >>> loss = MSELoss()
-    >>> loss.forward(np.array([[1.0, 5.0, 0.0]]), np.array([[3.0, np.nan, 1.0]]))    # (2^2 + 1^2) / 2
+    >>> prediction, target = np.array([[1.0, 5.0, 0.0]]), np.array([[3.0, np.nan, 1.0]])
+    >>> loss.forward(prediction, target)  # (2^2 + 1^2) / 2
     2.5
-    >>> loss.backward()                                                               # 2/2 * (-2, nothing, -1)
+    >>> loss.backward()                   # 2/2 * (-2, nothing, -1)
     array([[-2.,  0., -1.]])
 
-    Source: Gauss, "Theoria combinationis observationum" (1823), for the squares; masking is common practice.
+    Source: Gauss, "Theoria combinationis observationum" (1823), for the squares; masking is common
+    practice.
     """
 
     _dprediction: np.ndarray | None = None
@@ -61,7 +65,10 @@ class MSELoss:
     def backward(self) -> np.ndarray:
         """dL/dprediction of the last `forward`, (N, n_out)."""
         if self._dprediction is None:
-            raise RuntimeError("MSELoss(): got backward without a forward before it, expected one forward for each")
+            raise RuntimeError(
+                "MSELoss(): got backward without a forward before it, expected one forward per backward; call "
+                "forward(prediction, target) first"
+            )
         dprediction, self._dprediction = self._dprediction, None
         return dprediction
 
@@ -69,13 +76,12 @@ class MSELoss:
         return "MSELoss()"
 
     def _check_shapes(self, prediction: np.ndarray, target: np.ndarray) -> None:
-        for name, array in (("prediction", prediction), ("target", target)):
-            if not isinstance(array, np.ndarray):
-                raise ValueError(f"MSELoss(): got {name} of type {type(array).__name__}, expected a NumPy array")
+        check_array(self, "prediction", prediction)
+        check_array(self, "target", target)
         if prediction.shape != target.shape:
             raise ValueError(
                 f"MSELoss(): got prediction {prediction.shape} and target {target.shape}, expected equal shapes; "
-                "does the last layer have as many outputs as the target has columns?"
+                "give the last layer as many outputs as the target has columns"
             )
         if prediction.dtype != target.dtype:
             raise ValueError(
@@ -86,11 +92,21 @@ class MSELoss:
     def _check_values(self, prediction: np.ndarray, target: np.ndarray) -> None:
         check_finite(self, "prediction", prediction)
         if np.isinf(target).any():
-            raise ValueError("MSELoss(): got an infinite target, expected numbers, or NaN for a missing label")
+            raise ValueError(
+                "MSELoss(): got an infinite target, expected numbers, or NaN for a missing label; look for overflow"
+            )
 
 
-def mean_of(y: np.ndarray) -> np.ndarray:
-    """Of each column, over the labelled rows; 0 without any."""
+def labelled_mean(y: np.ndarray) -> np.ndarray:
+    """The mean of each column over its labelled rows: the constant with the least `MSELoss`.
+
+        mean[o] = sum over labelled n of y[n,o] / number of labelled n;  0 where no row is labelled
+
+    y : (N, n_out) or (N, ...), floats, NaN where a label is missing
+    Returns (n_out,) or (...), in the dtype of y for float64, and in float64 for float32.
+
+    >>> labelled_mean(np.array([[1.0, np.nan, np.nan], [2.0, 5.0, np.nan]]))
+    array([1.5, 5. , 0. ])
+    """
     labelled = np.isfinite(y)
-    total: np.ndarray = np.where(labelled, y, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)
-    return total
+    return np.where(labelled, y, 0).sum(axis=0) / np.maximum(labelled.sum(axis=0), 1)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from nnscratch.checks import check_finite
+from nnscratch.checks import check_finite, whole_number
 from nnscratch.layers import Layer
-from nnscratch.stages import Single, Stage, plan
+from nnscratch.stages.runner import Runner, from_first_parameters
 from nnscratch.summary import summary
 
 
@@ -18,8 +18,9 @@ class Sequential:
 
     Arguments
         layers : the layers, from input to output
-        fuse   : run layers that belong together, such as convolution, ReLU and max pooling, in one pass
-            (`nnscratch.stages`); False runs each by its own methods. Both give the same numbers, to rounding.
+        fuse   : run layers that belong together, such as convolution, ReLU and max pooling, in one
+            pass (`nnscratch.stages`); False runs each layer by its own methods. Both give the same
+            numbers, to rounding.
 
     Shapes
         x (N, ...) as the first layer takes it;  y, dy (N, ...) as the last layer gives it
@@ -28,12 +29,13 @@ class Sequential:
         y = f_last(... f_2(f_1(x)))
 
     Backward, given dy = dL/dy
-        The chain rule, from the outside in: each layer turns the gradient of its output into the gradient of its
-        input, which is the output of the layer before:
+        The chain rule, from the last layer to the first: each layer turns the gradient of its
+        output into the gradient of its input, which is the output of the layer before:
             dy -> backward of f_last -> ... -> backward of f_2 -> backward of f_1 -> dx
 
     Raises
-        ValueError : no layer, something that is no layer, the same layer object twice, or an x that does not fit
+        ValueError : no layer, something that is no layer, one layer object twice, an x that does
+            not fit
         RuntimeError : backward without forward(training=True)
 
     >>> import nnscratch as nn
@@ -54,13 +56,13 @@ class Sequential:
         for layer in layers:
             if not isinstance(layer, Layer):
                 raise ValueError(f"Sequential: got {layer!r}, expected layers; pass them as Sequential(*layers)")
-        if not layers or len({id(layer) for layer in layers}) < len(layers):
-            raise ValueError("Sequential: got no layer, or one layer object twice, expected distinct layers")
+        if not layers:
+            raise ValueError("Sequential: got no layer, expected at least one; pass layers as Sequential(*layers)")
+        if len({id(layer) for layer in layers}) < len(layers):
+            raise ValueError("Sequential: got one layer object twice, expected distinct layers; make two of them")
         self.layers = list(layers)
         self.fuse = fuse
-        self._planned: list[Layer] = []
-        self._stages: list[Stage] = []
-        self._lock = threading.RLock()
+        self._runner = Runner(fuse)
         self._seen_shape: tuple[int, ...] | None = None
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
@@ -68,41 +70,38 @@ class Sequential:
 
         y is the caller's own; x must stay unchanged until `backward` has used it.
         """
-        with self._lock:
-            stages = self._plan()
-            if isinstance(x, np.ndarray) and not stages[0].checks_finite:
-                check_finite(self.layers[0], "x", x)
+        with self._runner.lock:
+            stages = self._runner.stages(self.layers)  # a stage is a layer, or several that run as one
+            self._runner.check_input(x)
             y = x
             for stage in stages:
                 y = stage.forward(y, training)
             self._seen_shape = x.shape[1:]
-            return y.copy() if self.fuse else y
+            return self._runner.own(y)
 
     def backward(self, dy: np.ndarray, input_gradient: bool = False) -> np.ndarray | None:
-        """Sets the `grads` of every layer from dy = dL/dy; returns dx only if `input_gradient`, else None.
+        """Sets the `grads` of every layer from dy = dL/dy; returns dx if `input_gradient`, or None.
 
-        Nobody reads the gradient of the input while training, and for a convolution on large images it is the most
-        expensive of all. The arrays in `grads` are the network's own, overwritten by the next `backward`: copy those
-        that you want to keep.
+        Nobody reads the gradient of the input while training, and for a convolution on large images
+        it is the most expensive of all. The arrays in `grads` are the network's own, and the next
+        `backward` overwrites them: copy those that you want to keep.
         """
-        with self._lock:
-            stages = self._plan()
-            learning = (i for i, stage in enumerate(stages) if any(layer.params for layer in stage.layers))
-            first = 0 if input_gradient else next(learning, 0)
-            gradient: np.ndarray | None = dy
-            for i in range(len(stages) - 1, first - 1, -1):
-                assert gradient is not None  # every stage before the last one to run was asked for it
-                gradient = stages[i].backward(gradient, input_gradient=input_gradient or i > first)
-            return gradient.copy() if gradient is not None and self.fuse else gradient
+        with self._runner.lock:
+            stages = self._runner.stages(self.layers)
+            first, *later = stages if input_gradient else from_first_parameters(stages)
+            gradient: Any = dy
+            for stage in reversed(later):
+                gradient = stage.backward(gradient, input_gradient=True)  # of its output -> of its input
+            dx = first.backward(gradient, input_gradient)
+            return None if dx is None else self._runner.own(dx)
 
     def predict(self, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """y for as many x as there are, `batch_size` at a time so that memory stays bounded; dropout is off.
+        """y for any number of x, `batch_size` at a time, to bound the memory; dropout is off.
 
         Raises
             ValueError : batch_size below 1, or an x that does not fit
         """
-        if batch_size < 1:
-            raise ValueError(f"predict: got batch_size={batch_size}, expected a whole number from 1 up")
+        batch_size = whole_number("predict", "batch_size", batch_size)
         starts = range(0, max(1, len(x)), batch_size)  # an empty x still goes through once, for its shape
         return np.concatenate([self.forward(x[start : start + batch_size]) for start in starts])
 
@@ -110,31 +109,73 @@ class Sequential:
         """A copy of the network that computes in `dtype`: float32 to train, float64 to check."""
         return type(self)(*(layer.astype(dtype) for layer in self.layers), fuse=self.fuse)
 
-    def _plan(self) -> list[Stage]:
-        """The stages of the layers as they are now: somebody may have changed the list."""
-        if self._planned != self.layers:
-            self._planned = list(self.layers)
-            self._stages = plan(self.layers) if self.fuse else [Single(layer) for layer in self.layers]
-        return self._stages
+    def parameters(self) -> list[np.ndarray]:
+        """The network's own arrays, layer after layer, in the order of each layer's `params`."""
+        return [w for layer in self.layers for w in layer.params.values()]
 
-    def __getstate__(self) -> dict[str, Any]:
-        # For copies: locks cannot be copied, and stages with their buffers are made again when needed.
-        return {**self.__dict__, "_lock": None, "_planned": [], "_stages": []}
+    def copy_parameters(self) -> list[np.ndarray]:
+        """A copy of each of `parameters`, for `put_back`.
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"_lock": threading.RLock()}
+        The copies are new arrays: a Ctrl-C in the middle cannot leave a mixture of two moments in
+        older ones.
 
-    def summary(self, input_shape: tuple[int, ...] | None = None) -> str:
-        """A table for print(): layer, output shape, parameters, multiply-adds, bytes kept, receptive field.
+        >>> import nnscratch as nn
+        >>> model = Sequential(nn.Dense(1, 2, weight_init="constant(3)", rng=0))
+        >>> kept = model.copy_parameters()
+        >>> model.layers[0].params["weight"][:] = 7
+        >>> model.put_back(kept)
+        >>> model.layers[0].params["weight"]
+        array([[3., 3.]], dtype=float32)
+        """
+        return [w.copy() for w in self.parameters()]
 
-        input_shape : shape of one x without N, such as (96, 96, 1). None: that of the last forward pass; before
-            any, what the first Dense layer says, which for images means the smallest square ones that fit.
+    def put_back(self, parameters: Sequence[np.ndarray]) -> None:
+        """Writes `parameters` into the network's own arrays; optimizers and stages refer to those.
+
+        parameters : as `copy_parameters` gives them
 
         Raises
-            ValueError : the layers do not fit input_shape, or none was given and none can be told
+            ValueError : another number of arrays, or other shapes; then the network stays as it was
+        """
+        live = self.parameters()
+        got, expected = [w.shape for w in parameters], [w.shape for w in live]
+        if got != expected:
+            raise ValueError(
+                f"put_back: got parameters of shapes {got}, expected {expected}; take those of this very network"
+            )
+        for w, kept in zip(live, parameters, strict=True):
+            np.copyto(w, kept)
+
+    def check_finite(self) -> None:
+        """Stops a network that has gone to infinity.
+
+        A loss is measured before its step, so no loss has seen the last step of an epoch.
+
+        Raises
+            NotFiniteError : a parameter is NaN or infinite; names its layer
+        """
+        for layer in self.layers:
+            for name, w in layer.params.items():
+                check_finite(layer, name, w)
+
+    def summary(self, input_shape: tuple[int, ...] | None = None) -> str:
+        """A table for print(), one line per layer.
+
+        Columns: output shape, parameters, multiply-adds, bytes kept for backward, receptive field.
+
+        input_shape : shape of one x without N, such as (96, 96, 1). None stands for the shape of
+            the last forward pass. Before any pass it is worked out from the first Dense layer; for
+            images that gives the smallest square ones that fit.
+
+        Raises
+            ValueError : the layers do not fit input_shape, or none was given and it cannot be
+                worked out
         """
         return summary(self.layers, input_shape or self._seen_shape)
 
     def __repr__(self) -> str:
         lines = "".join(f"    {layer!r},\n" for layer in self.layers)
         return f"Sequential(\n{lines})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_runner": Runner(self.fuse)}  # a copy runs in buffers of its own

@@ -1,4 +1,4 @@
-"""The table of a network: what comes out of each layer, what it costs, what it sees."""
+"""The table of a network: each layer's output shape, its cost, and its receptive field."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ _LARGEST_SIDE = 1024
 def summary(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> str:
     """The table as text, 80 columns; see `Sequential.summary`.
 
-    Receptive field: the side, in pixels of the image, of the square that one output can see. Each layer with a window
-    of k pixels and a stride s widens it by (k - 1) steps, a step being the product of all strides before.
+    Receptive field: the side, in pixels of the image, of the square that one output depends on. A
+    layer with a window of k pixels and a stride s widens it by k - 1 steps, where a step is the
+    product of all strides before.
         field <- field + (k - 1) * step;  step <- step * s
-    Bytes kept: the arrays that stay in memory from forward to backward for each image; what two layers share counts
-    once, for the first.
+    Bytes kept: the arrays that stay in memory from forward to backward, per image. An array that
+    two layers share counts once, for the first.
 
     >>> import nnscratch as nn
-    >>> print(summary([nn.Conv2D(1, 2, 5), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(8, 3)], (8, 8, 1)))
+    >>> layers = [nn.Conv2D(1, 2, 5), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(8, 3)]
+    >>> print(summary(layers, (8, 8, 1)))
     layer                       output shape  parameters  mult-adds  kept B  field
     input                            8, 8, 1
     Conv2D(1, 2, 5)                  4, 4, 2          52        800     256      5
@@ -75,7 +77,7 @@ def _owner(array: np.ndarray) -> np.ndarray:
 
 
 def _smallest_input(layers: Sequence[Layer]) -> tuple[int, ...]:
-    """The input shape that the layers themselves tell: see `Sequential.summary`."""
+    """The input shape, worked out from the layers: see `Sequential.summary`."""
     first = next((layer for layer in layers if isinstance(layer, Dense | Conv2D)), None)
     if isinstance(first, Dense):
         return (first.n_in,)
@@ -89,8 +91,8 @@ def _smallest_input(layers: Sequence[Layer]) -> tuple[int, ...]:
                 continue
             return side, side, first.c_in
     raise ValueError(
-        "summary: got no input_shape, and the layers do not tell it; pass one, such as summary((96, 96, 1)), or check "
-        "that the first Dense layer's n_in is what the layers before it give"
+        "summary: got no input_shape, and the layers do not determine it, expected a shape; pass one, such as "
+        "summary((96, 96, 1)), or check that the first Dense layer's n_in is what the layers before it give"
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -34,3 +37,18 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return run_example
+
+
+@pytest.fixture
+def as_numpy_2_0() -> Callable[[Path], None]:
+    """as_numpy_2_0(path): makes of an .npz what NumPy 2.0 and 2.1 wrote for np.savez(path, allow_pickle=False, ...)."""
+
+    def add_stray_array(path: Path) -> None:
+        member = io.BytesIO()
+        np.save(member, np.array(False))
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("allow_pickle.npy", member.getvalue())
+        with np.load(path) as file:
+            assert file.files[-1] == "allow_pickle"
+
+    return add_stray_array

@@ -49,6 +49,30 @@ def test_a_loaded_model_can_be_trained(tmp_path: Path) -> None:
     assert not np.array_equal(loaded.layers[0].params["weight"], before)
 
 
+def test_sizes_and_initializers_as_earlier_versions_wrote_them(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    nn.save(nn.Sequential(nn.Conv2D(1, 2, (3, 3), padding=1), nn.MaxPool2D(2, stride=2)), path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    initial = {"weight_init": "normal(0.01)", "bias_init": "constant(0.0)", "bias": True}
+    convolution = {"c_in": 1, "c_out": 2, "kernel_size": [3, 3], "stride": [1, 1], "padding": 1, **initial}
+    for pool_size, stride in ((2, None), (2, 2), ([2, 2], [2, 2])):
+        pooling = {"pool_size": pool_size, "stride": stride}
+        layers = [{"class": "Conv2D", "arguments": convolution}, {"class": "MaxPool2D", "arguments": pooling}]
+        arrays["architecture"] = np.array(json.dumps({"format": "nnscratch model 1", "layers": layers}))
+        np.savez(path, **arrays)
+        assert [repr(layer) for layer in nn.load(path).layers] == [
+            "Conv2D(1, 2, 3, padding=1, weight_init='normal(0.01)')", "MaxPool2D(2)",
+        ]  # fmt: skip
+
+
+def test_a_model_that_numpy_2_0_saved(tmp_path: Path, as_numpy_2_0: Callable[[Path], None]) -> None:
+    saved, x = model(), np.ones((1, 8, 8, 1), np.float32)
+    nn.save(saved, tmp_path / "model.npz")
+    as_numpy_2_0(tmp_path / "model.npz")
+    np.testing.assert_array_equal(nn.load(tmp_path / "model.npz").predict(x), saved.predict(x))
+
+
 def test_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     nn.save(model(), path)

@@ -1,4 +1,4 @@
-"""Every hand-written gradient against finite differences. A new layer is checked by adding one line to LAYERS."""
+"""Every hand-written gradient against finite differences. A new layer: one more line in LAYERS."""
 
 from __future__ import annotations
 

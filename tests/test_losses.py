@@ -5,6 +5,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.kernels import loops
+from nnscratch.losses import labelled_mean
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
@@ -51,9 +52,25 @@ def test_backward_needs_its_own_forward() -> None:
         (np.ones((2, 3)), np.ones((2, 3), np.float32), r"target.astype\(np.float64\)"),
         ([[1.0]], np.ones((1, 1)), "prediction of type list"),
         (np.full((1, 2), np.nan), np.ones((1, 2)), "got prediction with 2 of 2 values NaN"),
-        (np.ones((1, 2)), np.full((1, 2), np.inf), "infinite target"),
+        (np.ones((1, 2)), np.full((1, 2), np.inf), "got an infinite target, expected numbers, or NaN"),
     ],
 )
 def test_wrong_input(prediction: np.ndarray, target: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         nn.MSELoss().forward(prediction, target)
+
+
+def test_the_labelled_mean_is_the_constant_with_the_least_loss() -> None:
+    rng = np.random.default_rng(0)
+    target = rng.standard_normal((40, 3))
+    target[rng.random(target.shape) < 0.4] = np.nan
+    mean, loss = labelled_mean(target), nn.MSELoss()
+    np.testing.assert_allclose(mean, np.nanmean(target, axis=0), rtol=1e-12)
+    least = loss.forward(np.broadcast_to(mean, target.shape), target)
+    for move in (0.01, -0.01):
+        for column in np.eye(3):
+            assert loss.forward(np.broadcast_to(mean + move * column, target.shape), target) > least
+
+
+def test_the_labelled_mean_of_a_column_without_a_label() -> None:
+    np.testing.assert_array_equal(labelled_mean(np.array([[np.nan, 1.0], [np.nan, 3.0]])), [0, 2])

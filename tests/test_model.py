@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -65,16 +67,42 @@ def test_predict_nothing() -> None:
     assert small_cnn().predict(images(0)).shape == (0, 4)
 
 
-def test_predict_does_not_disturb_a_step_under_way() -> None:
-    model, x = small_cnn(), images(4)
-    model.forward(x, training=True)
-    model.predict(images(2))
-    model.backward(np.ones((4, 4), np.float32))  # still belongs to the forward pass of four
+NETWORKS: dict[str, list[nn.Layer]] = {  # one of each kind of stage
+    "few channels": [nn.Conv2D(1, 3, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2)],
+    "many channels": [nn.Conv2D(1, 40, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2)],
+    "dense": [nn.Flatten(), nn.Dense(64, 5, rng=0), nn.ReLU(), nn.Dropout(0.5, rng=0)],
+    "contrast": [nn.ContrastNormalization(), nn.Flatten(), nn.Dense(64, 5, rng=0)],
+    "layer by layer": [nn.Conv2D(1, 3, 3, stride=2, rng=0), nn.MaxPool2D(2), nn.ReLU()],
+}
 
 
-@pytest.mark.parametrize("layers", [(), (nn.ReLU,), ([nn.ReLU()],), ("Dense",)])
-def test_wrong_layers(layers: tuple[object, ...]) -> None:
-    with pytest.raises(ValueError, match="Sequential: got"):
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("rows", [2, 4, 9])  # fewer than the step's, as many, more
+def test_predict_does_not_disturb_a_step_under_way(layers: list[nn.Layer], rows: int) -> None:
+    x, other = images(4), 3 * images(rows)[::-1]
+    gradients = []
+    for disturbed in (False, True):
+        model = copy.deepcopy(nn.Sequential(*layers))
+        y = model.forward(x, training=True)
+        if disturbed:
+            model.predict(other)
+        dx = model.backward(np.random.default_rng(2).random(y.shape, np.float32), input_gradient=True)
+        gradients.append([dx, *(grad for layer in model.layers for grad in layer.grads.values())])
+    for undisturbed, after_predict in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(undisturbed, after_predict)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ((), "got no layer, expected at least one"),
+        ((nn.ReLU,), "got <class .*ReLU'>, expected layers"),
+        (([nn.ReLU()],), r"got \[ReLU\(\)\], expected layers; pass them as Sequential\(\*layers\)"),
+        (("Dense",), "got 'Dense', expected layers"),
+    ],
+)
+def test_wrong_layers(layers: tuple[object, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=f"Sequential: {message}"):
         nn.Sequential(*layers)  # type: ignore[arg-type]
 
 
@@ -90,7 +118,7 @@ def test_backward_before_forward() -> None:
 
 
 def test_wrong_batch_size() -> None:
-    with pytest.raises(ValueError, match="batch_size=0"):
+    with pytest.raises(ValueError, match="predict: got batch_size=0, expected a whole number from 1 up"):
         small_cnn().predict(images(1), batch_size=0)
 
 
@@ -117,3 +145,43 @@ def test_a_layer_of_ones_own() -> None:
     model.backward(np.ones((4, 2), np.float32))
     assert model.layers[0].grads["scale"].shape == (1,)
     assert max(nn.gradient_check(model, np.ones((2, 3))).values()) < 1e-7
+
+
+def small_mlp(dtype: type = np.float32, outputs: int = 2) -> nn.Sequential:
+    return nn.Sequential(nn.Dense(3, 4, rng=0), nn.ReLU(), nn.Dense(4, outputs, bias=False, rng=1)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_copy_is_one_and_is_put_back_into_the_same_arrays(dtype: type) -> None:
+    model = small_mlp(dtype)
+    arrays = model.parameters()
+    assert [w.shape for w in arrays] == [(3, 4), (4,), (4, 2)]
+    kept = model.copy_parameters()
+    expected = [w.tobytes() for w in arrays]
+    for w in arrays:
+        w += 1
+    assert [w.tobytes() for w in kept] == expected
+    model.put_back(kept)
+    assert [w.tobytes() for w in arrays] == expected
+    assert all(w is before for w, before in zip(model.parameters(), arrays, strict=True))
+    assert all(w.dtype == dtype for w in kept)
+
+
+def test_parameters_of_another_model_are_refused_before_any_is_written() -> None:
+    model, other = small_mlp(), small_mlp(outputs=1)  # the last weights would fit by broadcasting, wrongly
+    before = [w.copy() for w in model.parameters()]
+    with pytest.raises(ValueError, match=r"got parameters of shapes .*\(4, 1\)\], expected .*\(4, 2\)\]; take those"):
+        model.put_back(other.copy_parameters())
+    with pytest.raises(ValueError, match="got parameters of shapes"):
+        model.put_back(before[:2])
+    for w, kept in zip(model.parameters(), before, strict=True):
+        np.testing.assert_array_equal(w, kept)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_parameter_that_is_not_finite_is_found(value: float) -> None:
+    model = small_mlp()
+    model.check_finite()
+    model.layers[2].params["weight"][1, 1] = value
+    with pytest.raises(nn.NotFiniteError, match=r"Dense\(4, 2.*got weight with 1 of 8 values"):
+        model.check_finite()

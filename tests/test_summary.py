@@ -43,7 +43,8 @@ def test_multiply_adds() -> None:
 def test_bytes_kept_count_shared_memory_once() -> None:
     model = nn.Sequential(nn.Dense(10, 20), nn.ReLU(), nn.Dense(20, 5))
     table = model.summary()
-    # Dense keeps x (10 floats); ReLU keeps y (20 floats), which is the second Dense's x: counted once.
+    # Dense keeps x (10 floats); ReLU keeps y (20 floats), which is the second Dense's x: counted
+    # once.
     assert [line.split()[-2] for line in table.splitlines()[2:5]] == ["40", "80", "0"]
 
 

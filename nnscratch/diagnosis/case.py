@@ -11,7 +11,7 @@ import numpy as np
 from nnscratch.diagnosis.signals import Signals
 from nnscratch.diagnosis.thresholds import EPOCHS, MANY_EPOCHS, MANY_STEPS, PROGRESS
 from nnscratch.layers import Layer
-from nnscratch.losses import MSELoss, mean_of
+from nnscratch.losses import MSELoss, labelled_mean
 
 if TYPE_CHECKING:
     from nnscratch.history import History
@@ -76,7 +76,7 @@ class Case:
         if self.signals.not_finite or len(y) < 2:
             return math.nan
         if type(self.loss) is MSELoss:
-            variance = float(np.nansum(np.square(y - mean_of(y))))
+            variance = float(np.nansum(np.square(y - labelled_mean(y))))
             return 1 - float(np.nansum(np.square(y - p))) / variance if variance > 0 else math.nan
         mixed = self.loss.forward(np.roll(self.signals.prediction, len(y) // 2, axis=0), self.signals.target)
         own = self.loss.forward(self.signals.prediction, self.signals.target)
@@ -91,7 +91,7 @@ class Case:
         y = np.where(np.isfinite(self.y), self.y, np.nan).astype(np.float64)
         if type(self.loss) is not MSELoss or np.isnan(y).all():
             return math.nan
-        return float(np.nanmean((y - mean_of(y)) ** 2))
+        return float(np.nanmean((y - labelled_mean(y)) ** 2))
 
     @property
     def is_blank(self) -> bool:

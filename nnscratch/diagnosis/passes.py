@@ -10,7 +10,7 @@ import numpy as np
 from nnscratch.diagnosis.spread import Spread
 from nnscratch.kernels.finite import all_finite
 from nnscratch.layers import Layer, NotFiniteError, ReLU
-from nnscratch.losses import MSELoss, mean_of
+from nnscratch.losses import MSELoss, labelled_mean
 
 _BATCH = 32  # images at a time, so that the largest layers of a network fit into memory
 
@@ -52,7 +52,7 @@ class Flow:
         elif np.isinf(y).any():
             self.not_finite = self.not_finite or "y, the targets"
         labelled = np.isfinite(y)
-        rest = np.where(labelled, y - mean_of(y), 0)
+        rest = np.where(labelled, y - labelled_mean(y), 0)
         rest *= 2 / max(1, int(labelled.sum()))
         # In turn, so that the rows that go back come from everywhere.
         batches = max(1, math.ceil(len(x) / _BATCH))

@@ -27,7 +27,7 @@ from nnscratch.diagnosis.spread import Spread
 from nnscratch.initializers import fans
 from nnscratch.layers import Dropout, Layer, ReLU
 from nnscratch.losses import MSELoss
-from nnscratch.optimizers import SGD, Adam
+from nnscratch.optimizers import Adam
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
@@ -178,9 +178,7 @@ def _of_layer(flow: Flow, i: int, index: int, is_last: bool, optimizer: Optimize
 
 def effective_lr(optimizer: Optimizer) -> float:
     """What a gradient that stays the same is multiplied by in the long run; see `SGD`."""
-    if isinstance(optimizer, SGD):
-        return optimizer.lr * ((1 - optimizer.dampening) if optimizer.momentum else 1) / (1 - optimizer.momentum)
-    return optimizer.lr
+    return optimizer.effective_lr
 
 
 def _step(optimizer: Optimizer, dw: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnscratch.history import Metric
 from nnscratch.keypoints.faces import POINTS, SIDE, check_points, to_points
+from nnscratch.losses import labelled_mean
 
 _CENTRE = SIDE / 2
 
@@ -59,10 +60,8 @@ def mean_face(points: np.ndarray) -> np.ndarray:
     array([31., 40.])
     """
     check_points("mean_face: points", points)
-    labelled = ~np.isnan(points)
-    count = labelled.sum(axis=0)
-    total = np.sum(points, axis=0, where=labelled, dtype=np.float64)
-    return np.where(count > 0, total / np.maximum(count, 1), _CENTRE)
+    mean = labelled_mean(points.astype(np.float64))
+    return np.where(np.isnan(points).all(axis=0), _CENTRE, mean)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from nnscratch.keypoints.faces import to_targets
 from nnscratch.keypoints.metrics import mean_face
-from nnscratch.losses import mean_of
+from nnscratch.losses import labelled_mean
 from nnscratch.model import Sequential
 
 
@@ -36,7 +36,7 @@ def start_from_mean(network: Sequential, y: np.ndarray) -> None:
     """
     last = network.layers[-1]
     last.params["weight"][:] = 0
-    last.params["bias"][:] = mean_of(y)
+    last.params["bias"][:] = labelled_mean(y)
 
 
 def centre_on(network: Sequential, x: np.ndarray, y: np.ndarray) -> None:
@@ -54,4 +54,4 @@ def centre_on(network: Sequential, x: np.ndarray, y: np.ndarray) -> None:
     >>> network.layers[-1].params["bias"]
     array([1.5], dtype=float32)
     """
-    network.layers[-1].params["bias"] += mean_of(y - network.predict(x)).astype(y.dtype)
+    network.layers[-1].params["bias"] += labelled_mean(y - network.predict(x)).astype(y.dtype)

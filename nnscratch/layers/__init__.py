@@ -1,4 +1,17 @@
-"""What a layer is: one file each, written to be read. Start with dense, relu, then conv2d, max_pool2d, dropout."""
+"""What a layer is: one file per layer, with its formula, its derivation and its code.
+
+    dense.py                   every output is a weighted sum of every input: read this file first
+    relu.py                    the bend between two weighted sums
+    conv2d.py                  one small set of weights, slid over the image
+    max_pool2d.py              the largest number of each window
+    flatten.py                 from maps to rows
+    dropout.py                 leaves units out at random while training
+    contrast_normalization.py  every picture in the same light
+    base.py                    what all layers share: params, grads, and the checks of x and dy
+
+A layer computes with arrays and knows no optimizer, no other layer and no stage. How several layers
+are executed together, faster and with the same numbers, is the business of `nnscratch.stages`.
+"""
 
 from nnscratch.checks import NotFiniteError
 from nnscratch.layers.base import Layer

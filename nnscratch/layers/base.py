@@ -1,4 +1,4 @@
-"""What every layer has in common, and the checks that keep wrong input from going further than the door."""
+"""What every layer has in common, and the checks that stop a wrong x or dy at the layer's door."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any, Self
 
 import numpy as np
 
-from nnscratch import initializers
-from nnscratch.checks import check_finite, floating
+from nnscratch.checks import check_array, check_finite, floating
 
 
 class Layer:
-    """A function y = f(x) with parameters, that also knows its own derivative.
+    """A function y = f(x) with parameters, together with its own derivative.
 
-    To write a layer of your own, subclass this one and define `forward`, `backward` and `output_shape`; keep each
-    constructor argument under its own name (`self.p = p`), which is how `repr` and `nnscratch.save` rebuild the call.
+    To write a layer of your own, subclass this one and define `forward`, `backward` and
+    `output_shape`. Keep each constructor argument under its own name (`self.p = p`): `repr` and
+    `nnscratch.save` rebuild the call from these. All other methods have defaults.
 
     Fields
-        params : name -> array, what an optimiser changes, in place
-        grads  : name -> array, dL/d(parameter) of the last `backward`, same keys once it has run
+        params : name -> array, what an optimizer changes, in place
+        grads  : name -> array, dL/d(parameter) of the last `backward`, under the same names
 
     Contract
-        `forward(x, training=True)` keeps what `backward` needs; `backward(dy)` takes it away again, so that each
-        `backward` belongs to exactly one forward pass. `backward` overwrites `grads` and never adds to them. A layer
-        computes in the dtype of its parameters and never divides by the number of images: that 1/N is the loss's.
+        `forward(x, training=True)` keeps what `backward` needs, and `backward(dy)` takes it away
+        again: each `backward` belongs to exactly one forward pass. `backward` overwrites `grads`
+        and never adds to them. A layer computes in the dtype of its parameters. It never divides by
+        the number of examples N: that 1/N belongs to the loss.
     """
 
     params: dict[str, np.ndarray]
     grads: dict[str, np.ndarray]
-    weight_init: str  # these three only for layers that call draw_parameters
-    bias_init: str
-    bias: bool
 
     def __init__(self) -> None:
         self.params = {}
         self.grads = {}
+
+    # The idea: what a layer is. A subclass defines these three.
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """Computes y from x; keeps what `backward` needs if `training`."""
@@ -46,13 +46,24 @@ class Layer:
         """Computes dx = dL/dx from dy = dL/dy, and sets `grads`."""
         raise NotImplementedError
 
-    def backward_parameters(self, dy: np.ndarray) -> None:
-        """Sets `grads` alone: all that is wanted of a network's first layer, whose dx nobody reads."""
-        self.backward(dy)
-
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape of y for one x of `input_shape`; both without the leading N."""
         raise NotImplementedError
+
+    def take(self, name: str) -> Any:
+        """Returns what forward(training=True) kept as `self.name`, and forgets it.
+
+        Raises
+            RuntimeError : there was no forward(training=True), or a backward already used it
+        """
+        return take(self, name, self)
+
+    # What serves speed (`backward_parameters`), the summary (`multiply_adds`, `window`), the
+    # gradient check (`astype`) and saving (`config`, `repr`). Nothing of the mathematics is here.
+
+    def backward_parameters(self, dy: np.ndarray) -> None:
+        """Sets `grads` without computing dx, which nobody reads for a network's first layer."""
+        self.backward(dy)
 
     def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
         """The multiply-adds of one forward pass of one x of `input_shape`."""
@@ -60,36 +71,19 @@ class Layer:
 
     @property
     def window(self) -> tuple[int, int]:
-        """(kernel size, stride) along an image's height: what the receptive field grows by."""
+        """(kernel size, stride) along an image's height: they make the receptive field grow."""
         return 1, 1
-
-    def take(self, name: str) -> Any:
-        """Returns what forward(training=True) kept as `self.name` and forgets it.
-
-        Raises
-            RuntimeError : there was no forward(training=True), or a backward already used it
-        """
-        return take(self, name, self)
-
-    def draw_parameters(self, weight_shape: tuple[int, ...], rng: np.random.Generator | int | None, dtype: Any) -> None:
-        """Makes params["weight"] of `weight_shape`, and params["bias"], one for each output, if `self.bias`.
-
-        Reads the initialisers in `self.weight_init` and `self.bias_init`.
-        """
-        rng, dtype = np.random.default_rng(rng), floating(dtype)
-        self.params["weight"] = initializers.get(self.weight_init)(weight_shape, rng).astype(dtype)
-        if self.bias:
-            self.params["bias"] = initializers.get(self.bias_init)(weight_shape[-1:], rng).astype(dtype)
 
     def astype(self, dtype: Any) -> Self:
         """A copy of the layer that computes in `dtype`: float32 to train, float64 to check."""
+        dtype = floating(type(self).__name__, dtype)
         layer = copy.deepcopy(self)
-        layer.params = {name: value.astype(floating(dtype)) for name, value in layer.params.items()}
+        layer.params = {name: value.astype(dtype) for name, value in layer.params.items()}
         layer.grads = {}
         return layer
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments that make this layer again; random generators and dtype left out.
+        """The constructor's arguments that make this layer again, without `rng` and `dtype`.
 
         Raises
             AttributeError : the layer did not keep an argument under its own name
@@ -116,21 +110,23 @@ class Layer:
 
 
 def take(owner: object, name: str, layer: Layer) -> Any:
-    """Returns what forward(training=True) kept as `owner.name` and forgets it; `layer` is named in the error.
+    """Returns what forward(training=True) kept as `owner.name`, and forgets it.
+
+    owner : the layer, or the stage that runs it;  layer : named in the error
 
     Raises
         RuntimeError : there was no forward(training=True), or a backward already used it
     """
     if name not in owner.__dict__:
         raise RuntimeError(
-            f"{layer!r}: got backward without a forward(training=True) before it, expected one forward for each "
+            f"{layer!r}: got backward without a forward(training=True) before it, expected one forward per "
             "backward; call forward(x, training=True) first"
         )
     return owner.__dict__.pop(name)
 
 
 def check_input(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: int | None = None) -> None:
-    """Stops an x that `layer` cannot compute with: `check_shape` and `check_finite`.
+    """Stops an x that `layer` cannot compute with: `check_shape`, then `check_finite`.
 
     Raises
         ValueError     : not an array, or of a wrong dtype or shape
@@ -141,16 +137,15 @@ def check_input(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: 
 
 
 def check_shape(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: int | None = None) -> None:
-    """Stops an x that is no array of the layer's dtype and of the shape that it takes.
+    """Stops an x that is no array, or not of the dtype and the shape that the layer takes.
 
-    ndim     : the number of axes that x must have, the leading N included; None for any from one up
+    ndim     : the number of axes that x must have, with the leading N; None for any number >= 1
     channels : the length that x's last axis must have; None for any
 
     Raises
         ValueError : not an array, or of a wrong dtype or shape
     """
-    if not isinstance(x, np.ndarray):
-        raise ValueError(f"{layer!r}: got {type(x).__name__}, expected a NumPy array; wrap it in np.asarray(x, dtype)")
+    check_array(layer, "x", x)
     expected = [value.dtype for value in layer.params.values()][:1] or [np.dtype(np.float32), np.dtype(np.float64)]
     if x.dtype not in expected:
         wanted = " or ".join(str(dtype) for dtype in expected)
@@ -174,8 +169,26 @@ def _shape_fix(x: np.ndarray, ndim: int | None, channels: int | None) -> str:
     return "change x or the layer so that the two agree"
 
 
+def check_window(
+    layer: Layer, input_shape: tuple[int, ...], least: tuple[int, int], *, channels: object = "C", fix: str
+) -> None:
+    """Stops images that are smaller than the layer's window.
+
+    input_shape : of one image, (H, W, C);  least : the least height and width, in pixels
+    channels    : what the message says of C;  fix : ends the message
+
+    Raises
+        ValueError : no image, or one that is too small
+    """
+    if len(input_shape) != 3 or input_shape[0] < least[0] or input_shape[1] < least[1]:
+        raise ValueError(
+            f"{layer!r}: got images of {input_shape}, expected (H, W, {channels}) of at least "
+            f"{least[0]} x {least[1]} pixels; {fix}"
+        )
+
+
 def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dtype: Any) -> None:
-    """Stops a dy that is not the gradient of this layer's last y.
+    """Stops a dy that cannot be the gradient of the layer's last y.
 
     Raises
         ValueError : not an array of y's shape and dtype
@@ -183,6 +196,6 @@ def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dty
     if not isinstance(dy, np.ndarray) or dy.shape != y_shape or dy.dtype != y_dtype:
         got = f"dtype {dy.dtype}, shape {dy.shape}" if isinstance(dy, np.ndarray) else type(dy).__name__
         raise ValueError(
-            f"{layer!r}: got dy of {got}, expected dtype {y_dtype}, shape {y_shape}, as the y of the last "
-            "forward(training=True); pass dL/dy of that very y"
+            f"{layer!r}: got dy of {got}, expected dtype {y_dtype}, shape {y_shape}, as y of the last "
+            "forward(training=True) has them; pass dL/dy of that very y"
         )

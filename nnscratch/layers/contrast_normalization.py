@@ -1,4 +1,4 @@
-"""Contrast normalisation: every picture in the same light, whatever lamp and camera it was taken with."""
+"""Contrast normalization: every picture in the same light, whatever lamp and camera took it."""
 
 from __future__ import annotations
 
@@ -6,54 +6,61 @@ import math
 
 import numpy as np
 
-from nnscratch.checks import check_finite
+from nnscratch.checks import check_finite, positive
 from nnscratch.kernels.normalization import normalize_backward, normalize_forward
 from nnscratch.layers.base import Layer, check_gradient, check_shape
 
 
 class ContrastNormalization(Layer):
-    """Each picture less its own mean, over its own standard deviation, times `spread`.
+    """Subtracts each picture's mean, divides by its standard deviation, multiplies by `spread`.
 
     Arguments
-        spread : the standard deviation of each y, above 0. The default is near that of plain pixels / 256 (generated
-            faces have 0.1 to 0.35), so that a learning rate that was right for those stays about right.
-        floor  : the least that is divided by, above 0, in units of x: 0.02 is 5 grey levels of 256. A picture of less
-            contrast is an empty wall, whose noise would else be blown up to the size of a face; it stays fainter than
-            the others, in proportion. For an x in other units than 0..1, scale it along: floor=5.0 for pixels 0..255.
+        spread : the standard deviation of each y, > 0. The default is near that of plain pixels /
+            256 (drawn faces have 0.1 to 0.35), so that a learning rate that suits those stays about
+            right.
+        floor  : the least divisor, > 0, in units of x: 0.02 is 5 grey levels of 256. A picture with
+            less contrast than that is an empty wall, and without a floor its noise would be blown
+            up to the size of a face. With it, such a picture stays fainter than the others, in
+            proportion. If x is in other units than 0..1, scale `floor` with it: floor=5.0 for
+            pixels 0..255.
 
     Shapes
         N pictures of M numbers each: all pixels of all channels
-        x, y, dx, dy : (N, ...), any shape with a leading N;  m, std, s : one a picture
+        x, y, dx, dy : (N, ...), any shape with a leading N;  m, std, s : one per picture
 
     Forward, picture by picture (sums over all its numbers k)
         m = sum of x[k] / M,  std = sqrt(sum of (x[k] - m)^2 / M),  s = max(std, floor)
         y[i] = spread * z[i],  z[i] = (x[i] - m) / s
-        Of a picture made brighter and of more contrast, a * x + b with a > 0, neither a nor b is left in y, unless one
-        of the two is below the floor.
+        A picture with more light or contrast, a * x + b with a > 0, gives the same y as x does,
+        unless one of the two is below the floor.
 
     Backward, given dy = dL/dy
-        One x[j] moves every y of its picture: its own as x, and all through m and s. How m and s move with it:
+        One x[j] moves every y of its picture: y[j] directly, and all of them through m and s. How m
+        and s move with x[j]:
             dm/dx[j] = 1/M
             std >= floor: 2 s ds/dx[j] = d(s^2)/dx[j] = 2 (x[j] - m) / M,  so  ds/dx[j] = z[j] / M
-                (m moves too, but that adds sum of (x[k] - m) = 0)
+                (m moves too, but that adds a multiple of the sum of (x[k] - m), which is 0)
             std < floor:  s is a constant, ds/dx[j] = 0
-        The quotient rule, with [i=j] = 1 for i = j, else 0:
+        The quotient rule, with [i=j] = 1 for i = j, otherwise 0:
             slope of y[i] at x[j] = spread * (([i=j] - 1/M) / s - (x[i] - m) / s^2 * ds/dx[j])
-        Summed over i with dy[i], the chain rule; mean() is over the picture:
+        The chain rule sums that over i, times dy[i]; mean() is over the picture:
             std >= floor: dx[j] = spread / s * (dy[j] - mean(dy) - z[j] * mean(dy * z))
             std < floor:  dx[j] = spread / floor * (dy[j] - mean(dy))
-        In words: of dy, the part that would only make the picture brighter is taken away, and the part that would only
-        give it more contrast; y knows neither. Below the floor it does know the contrast, and that part stays. At
-        std = floor there is a kink, and the first formula is used.
+        In words: two parts of dy are taken away, the one that would only make the picture brighter
+        and the one that would only give it more contrast, because y depends on neither. Below the
+        floor y does depend on the contrast, and that part stays. At std = floor there is a kink;
+        there the first formula is used.
 
-    Cost: two multiply-adds a number forward, in three passes over a picture in the cache, summed in float64; keeps x.
+    Cost: two multiply-adds per number forward, in three passes over a picture in the cache, summed
+    in float64; keeps x.
 
     Raises
-        ValueError : spread or floor not above 0, or an x or dy of a wrong shape or dtype, or with NaN
+        ValueError : spread or floor not > 0, an x or dy of a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = ContrastNormalization()
-    >>> layer.forward(np.array([[0.0, 0.0, 2.0, 2.0], [0.5, 0.5, 0.6, 0.6], [0.50, 0.50, 0.51, 0.51]]))
+    >>> x = np.array([[0.0, 0.0, 2.0, 2.0], [0.5, 0.5, 0.6, 0.6], [0.50, 0.50, 0.51, 0.51]])
+    >>> layer.forward(x)
     array([[-0.25  , -0.25  ,  0.25  ,  0.25  ],
            [-0.25  , -0.25  ,  0.25  ,  0.25  ],
            [-0.0625, -0.0625,  0.0625,  0.0625]])
@@ -61,17 +68,23 @@ class ContrastNormalization(Layer):
     >>> layer.backward(np.array([[4.0, 0.0, 0.0, 0.0]]))     # 0.25 * (dy - 1 - z * -1)
     array([[ 0.5, -0.5,  0. ,  0. ]])
 
-    Source: dividing by max(floor, std) is Jarrett, Kavukcuoglu, Ranzato & LeCun, "What is the Best Multi-Stage
-    Architecture for Object Recognition?" (2009), section 2, there in a window around each pixel; statistics of one
-    picture instead of a batch, Ulyanov, Vedaldi & Lempitsky, "Instance Normalization" (2016), there channel by channel;
-    over all numbers of an example, with the gradient through both, Ba, Kiros & Hinton, "Layer Normalization" (2016),
-    section 3, without the gain and the bias.
+    Sources: Jarrett, Kavukcuoglu, Ranzato & LeCun, "What is the Best Multi-Stage Architecture for
+    Object Recognition?" (2009), section 2, for the division by max(floor, std), there in a window
+    around each pixel; Ulyanov, Vedaldi & Lempitsky, "Instance Normalization" (2016), for the
+    statistics of one picture instead of a batch, there channel by channel; Ba, Kiros & Hinton,
+    "Layer Normalization" (2016), section 3, for statistics over all numbers of an example with the
+    gradient through both, there with a gain and a bias.
     """
+
+    spread: float
+    floor: float
+    x: np.ndarray  # this and the next are kept from forward(training=True) to backward
+    moments: np.ndarray  # (N, 2), float64: m and std of each picture
 
     def __init__(self, spread: float = 0.25, floor: float = 0.02) -> None:
         super().__init__()
-        self.spread = _above_zero("spread", spread)
-        self.floor = _above_zero("floor", floor)
+        self.spread = positive("ContrastNormalization", "spread", spread, fix="the default, 0.25, will do")
+        self.floor = positive("ContrastNormalization", "floor", floor, fix="the default, 0.02, will do")
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.check(x)
@@ -82,44 +95,35 @@ class ContrastNormalization(Layer):
         return y
 
     def check(self, x: np.ndarray) -> None:
-        """Stops an x of a wrong dtype or shape; NaN is found by `normalize`."""
+        """Stops an x of a wrong dtype or shape. (`normalize` finds NaN.)"""
         check_shape(self, x)
-        self.output_shape(x.shape[1:])
+        self._check_not_empty(x.shape[1:])
 
     def normalize(self, x: np.ndarray, y: np.ndarray, moments: np.ndarray) -> None:
         """Fills y, like x, and moments (N, 2), float64: m and std of each picture."""
         normalize_forward(x, self.spread, self.floor, y, moments)
-        # Every number of a picture is a term of its std, and there are far fewer of those to look through.
+        # Every number of a picture is a term of its std, and there are far fewer moments to check.
         if not np.isfinite(moments).all():
-            check_finite(repr(self), "x", x)
+            check_finite(self, "x", x)
             raise ValueError(
-                f"{self!r}: got x with numbers up to {np.abs(x).max():.0e}, expected ones whose squares can be summed "
-                "in float64; scale x"
+                f"{self!r}: got x with numbers up to {np.abs(x).max():.0e}, expected numbers whose squares can be "
+                "summed in float64; scale x"
             )
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         x, moments = self.take("x"), self.take("moments")
         check_gradient(self, dy, x.shape, x.dtype)
-        dx: np.ndarray = np.empty(x.shape, x.dtype)
+        dx = np.empty(x.shape, x.dtype)
         normalize_backward(x, dy, moments, self.spread, self.floor, dx)
         return dx
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        self._check_not_empty(input_shape)
+        return input_shape
+
+    def _check_not_empty(self, input_shape: tuple[int, ...]) -> None:
         if math.prod(input_shape) == 0 or not input_shape:
             raise ValueError(
                 f"{self!r}: got pictures of shape {input_shape}, expected at least one axis and one number; x is "
                 "(N, ...), and a single picture x[np.newaxis]"
             )
-        return input_shape
-
-
-def _above_zero(name: str, value: float) -> float:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float | np.integer | np.floating)
-        or not 0 < value < math.inf
-    ):
-        raise ValueError(
-            f"ContrastNormalization: got {name}={value!r}, expected a finite number above 0; the default will do"
-        )
-    return float(value)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch import initializers
-from nnscratch.checks import both, pair, size
+from nnscratch.checks import floating, pair, short_pair, whole_number
 from nnscratch.initializers import Initializer
 from nnscratch.kernels.layerwise.im2col import (
     conv2d_backward_input,
@@ -15,7 +15,7 @@ from nnscratch.kernels.layerwise.im2col import (
     conv2d_forward,
     output_size,
 )
-from nnscratch.layers.base import Layer, check_gradient, check_input
+from nnscratch.layers.base import Layer, check_gradient, check_input, check_window
 
 
 class Conv2D(Layer):
@@ -25,32 +25,36 @@ class Conv2D(Layer):
         c_in, c_out : channels in and out
         kernel_size : side of the window, or (height, width)
         stride      : step from window to window, or (height, width)
-        padding     : rows and columns of zeros put around the image on each side, or (height, width)
-        weight_init, bias_init : an initialiser or its name (`nnscratch.initializers`)
+        padding     : rows and columns of zeros around the image on each side, or (height, width)
+        weight_init, bias_init : an initializer or its name (`nnscratch.initializers`)
         bias        : False leaves the bias out
-        rng         : numpy Generator or seed that the first weights are drawn from
+        rng         : NumPy Generator, or a seed, that the first weights are drawn from
         dtype       : of the parameters, and so of everything that the layer computes
 
     Shapes
-        N images, H x W pixels, windows of k x k;  H_out = floor((H + 2*padding - k) / stride) + 1, W_out alike
+        N images, H x W pixels, windows of k x k
+        H_out = floor((H + 2*padding - k) / stride) + 1, W_out alike
         x, dx : (N, H, W, c_in)      y, dy : (N, H_out, W_out, c_out)
         weight, dweight : (k, k, c_in, c_out)      bias, dbias : (c_out,)
 
-    Forward (with h' = h*stride + i - padding, w' = w*stride + j - padding, and x = 0 outside the image)
+    Forward, with h' = h*stride + i - padding, w' = w*stride + j - padding; x = 0 outside the image
         y[n,h,w,o] = bias[o] + sum over i,j,c of x[n,h',w',c] * weight[i,j,c,o]
 
     Backward, given dy = dL/dy
-        The forward sum is made of products x[n,h',w',c] * weight[i,j,c,o]. The chain rule, product by product: each
-        sends dy[n,h,w,o] * weight to its x, and dy[n,h,w,o] * x to its weight. Gathered by receiver:
+        The forward sum is made of products x[n,h',w',c] * weight[i,j,c,o]. The chain rule, product
+        by product: each sends dy[n,h,w,o] * weight to its x, and dy[n,h,w,o] * x to its weight.
+        Gathered by receiver:
             dweight[i,j,c,o] = sum over n,h,w of x[n,h',w',c] * dy[n,h,w,o]
-            dx[n,h',w',c]    = sum over all i,j,h,w that meet at h',w', and over o, of dy[n,h,w,o] * weight[i,j,c,o]
+            dx[n,h',w',c]    = sum over all i,j,h,w that meet at h',w', and over o,
+                               of dy[n,h,w,o] * weight[i,j,c,o]
             dbias[o]         = sum over n,h,w of dy[n,h,w,o]
-        dweight is Dense's xᵀ dy with every window a row: so does the kernel (`kernels/layerwise/im2col.py`).
+        dweight is Dense's xᵀ dy with every window as a row of x: that is how the kernel computes it
+        (`kernels/layerwise/im2col.py`).
 
     Cost: N * H_out * W_out * k*k*c_in * c_out multiply-adds forward, twice that backward; keeps x.
 
     Raises
-        ValueError : wrong sizes, an x smaller than the window, or an x or dy of a wrong shape or dtype, or with NaN
+        ValueError : wrong sizes, an x smaller than the window, a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = Conv2D(1, 1, (1, 2), dtype=np.float64)     # a window of one row, two columns
@@ -65,8 +69,19 @@ class Conv2D(Layer):
     >>> layer.grads["bias"]
     array([6.])
 
-    Source: LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document recognition" (1998).
+    Source: LeCun, Bottou, Bengio & Haffner, "Gradient-based learning applied to document
+    recognition" (1998).
     """
+
+    c_in: int
+    c_out: int
+    kernel_size: tuple[int, int]  # this and the next two are (height, width)
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    weight_init: str
+    bias_init: str
+    bias: bool
+    x: np.ndarray  # kept from forward(training=True) to backward
 
     def __init__(
         self,
@@ -83,41 +98,49 @@ class Conv2D(Layer):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        self.c_in, self.c_out = size("Conv2D", "c_in", c_in), size("Conv2D", "c_out", c_out)
+        self.c_in, self.c_out = whole_number("Conv2D", "c_in", c_in), whole_number("Conv2D", "c_out", c_out)
         self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
         self.stride, self.padding = pair("Conv2D", "stride", stride), pair("Conv2D", "padding", padding, least=0)
         self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
         self.bias = bool(bias)
-        self.draw_parameters((*both(self.kernel_size), c_in, c_out), rng, dtype)
+        rng, dtype = np.random.default_rng(rng), floating("Conv2D", dtype)
+        self.params["weight"] = initializers.draw(weight_init, (*self.kernel_size, self.c_in, self.c_out), rng, dtype)
+        if self.bias:
+            self.params["bias"] = initializers.draw(bias_init, (self.c_out,), rng, dtype)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         check_input(self, x, ndim=4, channels=self.c_in)
-        self.output_shape(x.shape[1:])
+        self._check_window(x.shape[1:])
         if training:
             self.x = x  # backward needs it: dweight sums x * dy
-        return conv2d_forward(x, self.params["weight"], self.params.get("bias"), both(self.stride), both(self.padding))
+        return conv2d_forward(x, self.params["weight"], self.params.get("bias"), self.stride, self.padding)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        input_shape = self.x.shape if "x" in self.__dict__ else ()
-        self.backward_parameters(dy)
-        return conv2d_backward_input(dy, self.params["weight"], input_shape, both(self.stride), both(self.padding))
+        x = self.take("x")
+        self._set_gradients(x, dy)
+        return conv2d_backward_input(dy, self.params["weight"], x.shape, self.stride, self.padding)
 
     def backward_parameters(self, dy: np.ndarray) -> None:
-        x = self.take("x")
+        self._set_gradients(self.take("x"), dy)
+
+    def _set_gradients(self, x: np.ndarray, dy: np.ndarray) -> None:
         check_gradient(self, dy, (len(x), *self.output_shape(x.shape[1:])), x.dtype)
-        dweight, dbias = conv2d_backward_weight(x, dy, both(self.kernel_size), both(self.stride), both(self.padding))
+        dweight, dbias = conv2d_backward_weight(x, dy, self.kernel_size, self.stride, self.padding)
         self.grads["weight"] = dweight
         if self.bias:
             self.grads["bias"] = dbias
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        (k_h, k_w), (s_h, s_w), (p_h, p_w) = both(self.kernel_size), both(self.stride), both(self.padding)
-        if len(input_shape) != 3 or input_shape[0] + 2 * p_h < k_h or input_shape[1] + 2 * p_w < k_w:
-            raise ValueError(
-                f"{self!r}: got images of {input_shape}, expected (H, W, {self.c_in}) of at least "
-                f"{k_h - 2 * p_h} x {k_w - 2 * p_w} pixels; use larger images, padding or a smaller kernel"
-            )
-        return output_size(input_shape[0], k_h, s_h, p_h), output_size(input_shape[1], k_w, s_w, p_w), self.c_out
+        self._check_window(input_shape)
+        height, width = input_shape[:2]
+        (k_h, k_w), (s_h, s_w), (p_h, p_w) = self.kernel_size, self.stride, self.padding
+        return output_size(height, k_h, s_h, p_h), output_size(width, k_w, s_w, p_w), self.c_out
+
+    def _check_window(self, input_shape: tuple[int, ...]) -> None:
+        (k_h, k_w), (p_h, p_w) = self.kernel_size, self.padding
+        least = k_h - 2 * p_h, k_w - 2 * p_w
+        fix = "use larger images, padding or a smaller kernel"
+        check_window(self, input_shape, least, channels=self.c_in, fix=fix)
 
     def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
         h_out, w_out, c_out = self.output_shape(input_shape)
@@ -125,4 +148,8 @@ class Conv2D(Layer):
 
     @property
     def window(self) -> tuple[int, int]:
-        return both(self.kernel_size)[0], both(self.stride)[0]
+        return self.kernel_size[0], self.stride[0]
+
+    def config(self) -> dict[str, Any]:
+        sizes = {name: short_pair(getattr(self, name)) for name in ("kernel_size", "stride", "padding")}
+        return super().config() | sizes

@@ -1,4 +1,4 @@
-"""The fully connected layer: every output is a weighted sum of every input. Read this file first."""
+"""The fully connected layer: every output is a weighted sum of all inputs. Read this file first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch import initializers
-from nnscratch.checks import size
+from nnscratch.checks import floating, whole_number
 from nnscratch.initializers import Initializer
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers.base import Layer, check_gradient, check_input
@@ -18,9 +18,9 @@ class Dense(Layer):
 
     Arguments
         n_in, n_out : how many numbers go in and come out
-        weight_init, bias_init : an initialiser or its name (`nnscratch.initializers`)
+        weight_init, bias_init : an initializer or its name (`nnscratch.initializers`)
         bias        : False leaves b out
-        rng         : numpy Generator or seed that the first weights are drawn from
+        rng         : NumPy Generator, or a seed, that the first weights are drawn from
         dtype       : of the parameters, and so of everything that the layer computes
 
     Shapes
@@ -32,19 +32,20 @@ class Dense(Layer):
         y[n,o] = sum over i of x[n,i] * weight[i,o]  +  bias[o]
 
     Backward, given dy = dL/dy
-        L is changed by x[n,i] only through the outputs that x[n,i] feeds: all y[n,o] of the same row, each with the
-        slope dy[n,o] of L and the slope weight[i,o] of y. The chain rule adds up the products:
+        x[n,i] changes L only through the outputs that it feeds: all y[n,o] of the same row. L has
+        the slope dy[n,o] at y[n,o], and y[n,o] the slope weight[i,o] at x[n,i]. The chain rule adds
+        up the products:
             dx[n,i] = sum over o of dy[n,o] * weight[i,o]            dx = dy weightᵀ
         weight[i,o] feeds y[n,o] of every row n, with slope x[n,i]:
             dweight[i,o] = sum over n of x[n,i] * dy[n,o]            dweight = xᵀ dy
         bias[o] feeds y[n,o] of every row n, with slope 1:
             dbias[o] = sum over n of dy[n,o]
-        The shapes alone would have told: each formula is the one product of the two arrays that fits.
+        The shapes alone would tell: each formula is the one product of its two arrays that fits.
 
     Cost: N * n_in * n_out multiply-adds forward, twice that backward; keeps x.
 
     Raises
-        ValueError : wrong sizes, or an x or dy of a wrong shape or dtype, or with NaN
+        ValueError : wrong sizes, an x or dy of a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = Dense(2, 1, dtype=np.float64)
@@ -63,8 +64,16 @@ class Dense(Layer):
     >>> layer.grads["bias"]                      # 1 + 2
     array([3.])
 
-    Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors" (1986).
+    Source: Rumelhart, Hinton & Williams, "Learning representations by back-propagating errors"
+    (1986).
     """
+
+    n_in: int
+    n_out: int
+    weight_init: str
+    bias_init: str
+    bias: bool
+    x: np.ndarray  # kept from forward(training=True) to backward
 
     def __init__(
         self,
@@ -78,10 +87,13 @@ class Dense(Layer):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        self.n_in, self.n_out = size("Dense", "n_in", n_in), size("Dense", "n_out", n_out)
+        self.n_in, self.n_out = whole_number("Dense", "n_in", n_in), whole_number("Dense", "n_out", n_out)
         self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
         self.bias = bool(bias)
-        self.draw_parameters((n_in, n_out), rng, dtype)
+        rng, dtype = np.random.default_rng(rng), floating("Dense", dtype)
+        self.params["weight"] = initializers.draw(weight_init, (self.n_in, self.n_out), rng, dtype)
+        if self.bias:
+            self.params["bias"] = initializers.draw(bias_init, (self.n_out,), rng, dtype)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         check_input(self, x, ndim=2, channels=self.n_in)

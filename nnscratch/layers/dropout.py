@@ -1,9 +1,10 @@
-"""Dropout: train with a random part of the units away, so that no unit can lean on one particular other."""
+"""Dropout: train with random units left out, so that no unit can rely on one particular other."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.checks import fraction
 from nnscratch.layers.base import Layer, check_gradient, check_input
 
 
@@ -11,26 +12,27 @@ class Dropout(Layer):
     """While training, sets each number to 0 with probability p and divides the others by 1 - p.
 
     Arguments
-        p   : share of numbers that is dropped, 0 <= p < 1
-        rng : numpy Generator or seed that the masks are drawn from
+        p   : the share of numbers to drop, 0 <= p < 1
+        rng : NumPy Generator, or a seed, that the masks are drawn from
 
     Shapes
         x, y, dx, dy, mask : any shape with a leading N
 
     Forward
-        training:  y = x * mask,  mask = 1 / (1 - p) with probability 1 - p, else 0, drawn anew each time
+        training:  y = x * mask,  mask = 1 / (1 - p) with probability 1 - p, otherwise 0; drawn anew
         otherwise: y = x
-        The mean of y over masks is (1 - p) * x / (1 - p) = x: what the next layer sees on average while training
-        is what it sees later ("inverted" dropout; the older form multiplied by 1 - p afterwards instead).
+        The mean of y over all masks is (1 - p) * x / (1 - p) = x: what the next layer sees on
+        average while training is what it sees later. (This is "inverted" dropout; the older form
+        multiplied by 1 - p outside of training instead.)
 
     Backward, given dy = dL/dy
         Each x feeds exactly one y, with slope mask:
             dx = dy * mask, with the mask of the forward pass
 
-    Cost: one random number and one multiplication a number; keeps the mask.
+    Cost: one random number and one multiplication per number; keeps the mask.
 
     Raises
-        ValueError : p outside [0, 1), or an x or dy of a wrong shape or dtype, or with NaN
+        ValueError : p outside [0, 1), an x or dy of a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = Dropout(0.5, rng=0)
@@ -41,14 +43,17 @@ class Dropout(Layer):
     >>> layer.forward(np.ones((1, 6)))
     array([[1., 1., 1., 1., 1., 1.]])
 
-    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout" (2014), section 4 and 10.
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout" (2014), section 4
+    and 10.
     """
+
+    p: float
+    rng: np.random.Generator
+    mask: np.ndarray  # kept from forward(training=True) to backward
 
     def __init__(self, p: float, *, rng: np.random.Generator | int | None = None) -> None:
         super().__init__()
-        if isinstance(p, bool) or not isinstance(p, int | float | np.number) or not 0 <= p < 1:
-            raise ValueError(f"Dropout: got p={p!r}, expected the share to drop, from 0 up to but not 1, such as 0.5")
-        self.p = float(p)
+        self.p = fraction("Dropout", "p", p, fix="it is the share to drop, such as 0.5")
         self.rng = np.random.default_rng(rng)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
@@ -56,21 +61,18 @@ class Dropout(Layer):
         if not training:
             return x
         self.mask = self.draw_mask(x)
-        y: np.ndarray = x * self.mask
-        return y
+        return x * self.mask
 
     def draw_mask(self, x: np.ndarray) -> np.ndarray:
         """A new mask for x: 1 / (1 - p) or 0, in x's shape and dtype."""
         # float32 numbers are drawn twice as fast, and 24 bits of chance are plenty.
         kept = self.rng.random(x.shape, dtype=np.float32) >= self.p
-        mask: np.ndarray = kept * x.dtype.type(1 / (1 - self.p))
-        return mask
+        return kept * x.dtype.type(1 / (1 - self.p))
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         mask = self.take("mask")
         check_gradient(self, dy, mask.shape, mask.dtype)
-        dx: np.ndarray = dy * mask
-        return dx
+        return dy * mask
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return input_shape

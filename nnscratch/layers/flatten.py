@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Flatten(Layer):
     Cost: none; keeps nothing but the shape of x.
 
     Raises
-        ValueError : an x or dy of a wrong shape or dtype, or with NaN
+        ValueError : an x or dy of a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = Flatten()
@@ -34,6 +35,8 @@ class Flatten(Layer):
     array([[[5., 6.],
             [7., 8.]]])
     """
+
+    like_x: tuple[tuple[int, ...], np.dtype[Any]]  # shape and dtype, kept from forward(training=True) to backward
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         check_input(self, x)

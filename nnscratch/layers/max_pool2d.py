@@ -1,13 +1,15 @@
-"""Max pooling: keep the strongest answer of each small neighbourhood, forget where exactly it was."""
+"""Max pooling: keep the largest number of each small window, forget where exactly it was."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from nnscratch.checks import both, pair
+from nnscratch.checks import pair, short_pair
 from nnscratch.kernels.layerwise.im2col import output_size
 from nnscratch.kernels.layerwise.pooling import max_pool2d_backward, max_pool2d_forward
-from nnscratch.layers.base import Layer, check_gradient, check_input
+from nnscratch.layers.base import Layer, check_gradient, check_input, check_window
 
 
 class MaxPool2D(Layer):
@@ -15,27 +17,29 @@ class MaxPool2D(Layer):
 
     Arguments
         pool_size : side of the window, or (height, width)
-        stride    : step from window to window, or (height, width); None for pool_size, windows side by side
+        stride    : step from window to window, or (height, width); None puts windows side by side
 
     Shapes
-        N images, H x W pixels, C channels;  H_out = floor((H - pool_size) / stride) + 1, W_out alike: a last window
-        that would stick out is dropped
+        N images, H x W pixels, C channels
+        H_out = floor((H - pool_size) / stride) + 1, W_out alike: a window that would stick out is
+        dropped
         x, dx : (N, H, W, C)      y, dy : (N, H_out, W_out, C)
 
     Forward
         y[n,h,w,c] = max over i,j of x[n, h*stride + i, w*stride + j, c]
 
     Backward, given dy = dL/dy
-        Move one x of a window a little: only if it is the largest does y move, and then just as much. So the slope
-        of y is 1 at the winner and 0 at all others, and the winner gets the whole dy:
+        Move one x of a window a little: y moves only if that x is the largest, and then just as
+        much. So the slope of y is 1 at the winner and 0 at all others, and the winner gets the
+        whole dy:
             dx[n,h',w',c] = sum of dy[n,h,w,c] over the windows (h,w) that x[n,h',w',c] wins
-        Windows side by side have no x in common, and the sum has one term or none. If several are equally large
-        there is a kink; the first one in reading order takes all.
+        Windows side by side have no x in common: then the sum has one term or none. If several x of
+        a window are equally large there is a kink; the first one in reading order takes all.
 
-    Cost: pool_size^2 comparisons an output; keeps the winners' places, one byte each.
+    Cost: pool_size^2 comparisons per output; keeps the winners' places, one byte each.
 
     Raises
-        ValueError : wrong sizes, an x smaller than the window, or an x or dy of a wrong shape or dtype, or with NaN
+        ValueError : wrong sizes, an x smaller than the window, a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = MaxPool2D(2)
@@ -47,23 +51,25 @@ class MaxPool2D(Layer):
     array([[ 0., 10.,  0.,  0.],
            [ 0.,  0., 20.,  0.]])
 
-    Source: Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex" (1999); in networks trained by
-    backpropagation: Ranzato, Huang, Boureau & LeCun (2007).
+    Source: Riesenhuber & Poggio, "Hierarchical models of object recognition in cortex" (1999); in
+    networks trained by backpropagation: Ranzato, Huang, Boureau & LeCun, "Unsupervised learning of
+    invariant feature hierarchies" (2007).
     """
+
+    pool_size: tuple[int, int]  # this and the next are (height, width)
+    stride: tuple[int, int]
+    argmax: np.ndarray  # this and the next are kept from forward(training=True) to backward
+    like_x: tuple[tuple[int, ...], np.dtype[Any]]  # the shape and dtype of x
 
     def __init__(self, pool_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
         super().__init__()
         self.pool_size = pair("MaxPool2D", "pool_size", pool_size)
-        self.stride = None if stride is None else pair("MaxPool2D", "stride", stride)
-
-    @property
-    def _step(self) -> tuple[int, int]:
-        return both(self.pool_size if self.stride is None else self.stride)
+        self.stride = self.pool_size if stride is None else pair("MaxPool2D", "stride", stride)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         check_input(self, x, ndim=4)
-        self.output_shape(x.shape[1:])
-        y, argmax = max_pool2d_forward(x, both(self.pool_size), self._step)
+        self._check_window(x.shape[1:])
+        y, argmax = max_pool2d_forward(x, self.pool_size, self.stride)
         if training:
             self.argmax, self.like_x = argmax, (x.shape, x.dtype)
         return y
@@ -71,18 +77,24 @@ class MaxPool2D(Layer):
     def backward(self, dy: np.ndarray) -> np.ndarray:
         argmax, (shape, dtype) = self.take("argmax"), self.take("like_x")
         check_gradient(self, dy, argmax.shape, dtype)
-        return max_pool2d_backward(dy, argmax, shape, both(self.pool_size), self._step)
+        return max_pool2d_backward(dy, argmax, shape, self.pool_size, self.stride)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        (pool_h, pool_w), (stride_h, stride_w) = both(self.pool_size), self._step
-        if len(input_shape) != 3 or input_shape[0] < pool_h or input_shape[1] < pool_w:
-            raise ValueError(
-                f"{self!r}: got images of {input_shape}, expected (H, W, C) of at least {pool_h} x {pool_w} pixels; "
-                "use larger images or fewer pooling layers"
-            )
+        self._check_window(input_shape)
         height, width, channels = input_shape
+        (pool_h, pool_w), (stride_h, stride_w) = self.pool_size, self.stride
         return output_size(height, pool_h, stride_h), output_size(width, pool_w, stride_w), channels
+
+    def _check_window(self, input_shape: tuple[int, ...]) -> None:
+        check_window(self, input_shape, self.pool_size, fix="use larger images or fewer pooling layers")
 
     @property
     def window(self) -> tuple[int, int]:
-        return both(self.pool_size)[0], self._step[0]
+        return self.pool_size[0], self.stride[0]
+
+    def config(self) -> dict[str, Any]:
+        side_by_side = self.stride == self.pool_size
+        return {
+            "pool_size": short_pair(self.pool_size),
+            "stride": None if side_by_side else short_pair(self.stride),
+        }

@@ -1,4 +1,4 @@
-"""The rectifier: what makes a stack of weighted sums more than one big weighted sum."""
+"""The rectifier: with it, a stack of weighted sums is more than one big weighted sum."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ class ReLU(Layer):
     Backward, given dy = dL/dy
         Each x feeds exactly one y, so the chain rule has one term, dx = dy * (slope of y at x):
             x > 0: y = x, the slope is 1;    x < 0: y = 0, the slope is 0
-        At x = 0 there is a kink and no slope; any number from 0 to 1 would do, and 0 is the custom. So
+        At x = 0 there is a kink and no slope; any number from 0 to 1 would do; 0 is customary. So
             dx = dy where y > 0, else 0
-        A unit whose x is negative for every example gets no gradient at all, and so never learns: it is dead.
+        A unit whose x is negative for every example gets no gradient at all, and so never learns:
+        it is dead.
 
-    Cost: one comparison a number; keeps y, which the next layer keeps as its x anyway.
+    Cost: one comparison per number; keeps y, which the next layer keeps as its x anyway.
 
     Raises
-        ValueError : an x or dy of a wrong shape or dtype, or with NaN
+        ValueError : an x or dy of a wrong shape or dtype, NaN
         RuntimeError : backward without forward(training=True)
 
     >>> layer = ReLU()
@@ -38,9 +39,11 @@ class ReLU(Layer):
     Source: Nair & Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines" (2010).
     """
 
+    y: np.ndarray  # kept from forward(training=True) to backward
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         check_input(self, x)
-        y: np.ndarray = np.maximum(x, 0)
+        y = np.maximum(x, 0)
         if training:
             self.y = y  # backward needs its sign
         return y
@@ -48,8 +51,7 @@ class ReLU(Layer):
     def backward(self, dy: np.ndarray) -> np.ndarray:
         y = self.take("y")
         check_gradient(self, dy, y.shape, y.dtype)
-        dx: np.ndarray = dy * (y > 0)
-        return dx
+        return dy * (y > 0)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return input_shape

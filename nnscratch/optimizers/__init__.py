@@ -1,15 +1,16 @@
 """How a parameter moves once its gradient is known, and how the learning rate changes on the way.
 
-    base.py       what all optimizers share: the list of parameters, in blocks for the threads
-    sgd.py        SGD: with momentum, plain or Nesterov's
+    sgd.py        SGD, with momentum, plain or Nesterov's
     adam.py       Adam: each weight with a step of its own
+    base.py       what both share: the list of parameters, in blocks for the threads
     schedules.py  the learning rate as a function of progress
 
 An optimizer knows a model's parameters and gradients, and nothing of its layers.
 """
 
 from nnscratch.optimizers import schedules
+from nnscratch.optimizers.adam import Adam
 from nnscratch.optimizers.base import Optimizer
-from nnscratch.optimizers.rules import SGD, Adam
+from nnscratch.optimizers.sgd import SGD
 
 __all__ = ["SGD", "Adam", "Optimizer", "schedules"]

@@ -1,14 +1,13 @@
-"""What all optimisers share: the walk over the parameters, in blocks for the threads."""
+"""What all optimizers share: a step goes over all parameters, in blocks for the threads."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch.checks import in_range
+from nnscratch.checks import not_negative
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK
 
@@ -20,29 +19,34 @@ Rule = Callable[..., None]
 
 
 class Optimizer:
-    """What all optimisers share: the list of parameters, the learning rate, and the walk over them in `step`.
+    """What all optimizers share: the parameters, the learning rate, and a `step` over all of them.
 
-    A subclass writes `_rule`, the update of one array. Weight decay applies to the arrays under the key "weight",
-    never to a "bias": a bias moves the output, it does not make the function steeper.
+    A subclass writes `_rule`, the update of one array. Weight decay applies to the arrays under the
+    key "weight", never to a "bias": a bias moves the output, it does not make the function steeper.
 
     Arguments
-        model : anything whose `.layers` have `params` and `grads`, dicts of arrays with the same keys
+        model : anything whose `.layers` have `params` and `grads`, dicts of arrays
         lr : learning rate, >= 0; may be set between two steps
         weight_decay : >= 0
-        memory : number of running means that the rule keeps for each parameter, in the parameter's shape and dtype
+        memory : number of running means that the rule keeps per parameter, in its shape and dtype
 
     Raises
         ValueError : a number out of its range, or a model without parameters
     """
 
+    model: Sequential
+    weight_decay: float
+    steps: int
+
     def __init__(self, model: Sequential, *, lr: float, weight_decay: float, memory: int) -> None:
         self.model = model
         self.lr = lr
-        self.weight_decay = in_range("weight_decay", weight_decay, 0, math.inf)
+        self.weight_decay = not_negative(type(self).__name__, "weight_decay", weight_decay)
         self.steps = 0
         self._parameters = [_Parameter(layer, name, memory) for layer in model.layers for name in layer.params]
         if not self._parameters:
-            raise ValueError("got a model without parameters, expected a layer that learns; add one, such as Dense")
+            name = type(self).__name__
+            raise ValueError(f"{name}: got a model without parameters, expected a layer that learns; add a Dense")
         self._dtype = self._parameters[0].means[0].dtype
 
     @property
@@ -52,7 +56,12 @@ class Optimizer:
 
     @lr.setter
     def lr(self, value: float) -> None:
-        self._lr = in_range("lr", value, 0, math.inf)
+        self._lr = not_negative(type(self).__name__, "lr", value)
+
+    @property
+    def effective_lr(self) -> float:
+        """What a gradient that stays the same is multiplied by in each step, in the long run."""
+        return self.lr
 
     def step(self) -> None:
         """Moves every parameter once, in place, along the gradients of the last backward.
@@ -75,22 +84,22 @@ class Optimizer:
             in_blocks(update, flat[0].size, BLOCK)
 
     def reset(self) -> None:
-        """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay as they are."""
+        """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay."""
         self.steps = 0
         for parameter in self._parameters:
             for mean in parameter.means:
                 mean.fill(0)
 
     def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
-        """This step's update, a function of flat arrays of `dtype`, (w, dw, *means): changes w and means, never dw."""
+        """This step's update: a function of flat (w, dw, *means) that changes w and the means."""
         raise NotImplementedError
 
 
 class _Parameter:
-    """One array of one layer, with the optimiser's memory of it.
+    """One array of one layer, with the optimizer's memory of it.
 
-    The arrays are looked up at each step: a backward may put a new gradient under the key. Mostly it is the same array
-    with new content, and need not be looked at again.
+    Each step looks the arrays up, because a backward may have put a new array under the key. Mostly
+    it is the same array with new content: then the flat view from the last step still stands.
     """
 
     def __init__(self, layer: Layer, name: str, memory: int) -> None:
@@ -101,7 +110,7 @@ class _Parameter:
         self._flat: list[np.ndarray] = []
 
     def flat(self) -> list[np.ndarray]:
-        """The parameter, its gradient and the means, each as one row of numbers in the array's own memory."""
+        """The parameter, its gradient and the means, each as a flat view of the array."""
         w, dw = self.layer.params[self.name], self.layer.grads.get(self.name)
         if w is not self._seen[0] or dw is not self._seen[1]:
             w, dw = self._arrays(w, dw)
@@ -113,11 +122,11 @@ class _Parameter:
         """The parameter and its gradient, of one shape and dtype."""
         if dw is None:
             raise ValueError(
-                f"got no gradient of {self.name!r} in {self.layer!r}, expected one; call backward before step"
+                f"step: got no gradient of {self.name!r} in {self.layer!r}, expected one; call backward before step"
             )
         if (dw.shape, dw.dtype) != (w.shape, w.dtype):
             raise ValueError(
-                f"got a gradient of {self.name!r} in {self.layer!r} of shape {dw.shape} {dw.dtype}, "
+                f"step: got a gradient of {self.name!r} in {self.layer!r} of shape {dw.shape} {dw.dtype}, "
                 f"expected {w.shape} {w.dtype} as the parameter; correct the layer's backward"
             )
         if not w.flags.c_contiguous:  # a transposed array that somebody put there: flat, it would be a copy

@@ -1,16 +1,19 @@
 """Schedules: a learning rate or a momentum that changes while the training goes on.
 
-A schedule is a function of progress, the share of the training that is done: 0 at the start, 1 at the end. It gives
-the value itself, not a factor. Its names are lower case because they read as functions, linear(0.03, 0.0001); each is
-a frozen dataclass, so that it can be compared, and printed as the call that makes it.
+A schedule is a function of progress, the share of the training that is done: 0 at the start, 1 at
+the end. It gives the value itself, not a factor. The names are lower case because they read as
+functions, linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be compared, and printed
+as the call that makes it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
+
+from nnscratch.checks import above, at_most, fraction, not_negative, number, positive
+
+_SHARE = "it is a share of the training"
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,9 @@ class Schedule:
 
     def __call__(self, progress: float) -> float:
         if not 0 <= progress <= 1:
-            raise ValueError(f"got progress={progress}, expected 0 to 1; divide the epochs done by all epochs")
+            raise ValueError(
+                f"{type(self).__name__}: got progress={progress}, expected 0 to 1; divide the epochs done by all epochs"
+            )
         return self._at(progress)
 
     def _at(self, progress: float) -> float:
@@ -44,7 +49,7 @@ class constant(Schedule):
     value: float
 
     def __post_init__(self) -> None:
-        _check("value", self.value, lambda value: value >= 0, "a finite number >= 0")
+        not_negative("constant", "value", self.value)
 
     def _at(self, progress: float) -> float:
         return self.value
@@ -52,7 +57,7 @@ class constant(Schedule):
 
 @dataclass(frozen=True)
 class linear(Schedule):
-    """A straight line from `start` to `end`, which may be up (a momentum) or down (a learning rate).
+    """A straight line from `start` to `end`, up (a momentum) or down (a learning rate).
 
     Formula, progress p
         value = (1 - p) * start + p * end
@@ -60,8 +65,8 @@ class linear(Schedule):
     Arguments
         start, end : the values at progress 0 and 1; finite, >= 0
 
-    Source: Nouri, "Using convolutional neural nets to detect facial keypoints" (2014), who lets the learning rate fall
-    from 0.03 to 0.0001 and the momentum rise from 0.9 to 0.999.
+    Source: Nouri, "Using convolutional neural nets to detect facial keypoints" (2014), who lets the
+    learning rate fall from 0.03 to 0.0001 and the momentum rise from 0.9 to 0.999.
 
     >>> rate = linear(0.03, 0.01)
     >>> rate
@@ -74,8 +79,8 @@ class linear(Schedule):
     end: float
 
     def __post_init__(self) -> None:
-        _check("start", self.start, lambda value: value >= 0, "a finite number >= 0")
-        _check("end", self.end, lambda value: value >= 0, "a finite number >= 0")
+        not_negative("linear", "start", self.start)
+        not_negative("linear", "end", self.end)
 
     def _at(self, progress: float) -> float:
         return _between(self.start, self.end, progress)
@@ -83,7 +88,7 @@ class linear(Schedule):
 
 @dataclass(frozen=True)
 class cosine(Schedule):
-    """Half a cosine wave from `start` to `end`: slow at first, fast in the middle, slow at the end; with a warm-up.
+    """Half a cosine wave from `start` to `end`, fast in the middle; after a warm-up.
 
     Formula, progress p, warm-up w
         p < w :  value = start * p / w                      from 0 up to start, in a straight line
@@ -94,8 +99,9 @@ class cosine(Schedule):
         start, end : the values after the warm-up and at progress 1; finite, >= 0
         warmup : the share of the training that the warm-up takes, in [0, 1)
 
-    Sources: Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017), equation 5, without
-    the restarts; the warm-up is that of Goyal et al., "Accurate, large minibatch SGD" (2017), section 2.2.
+    Sources: Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017),
+    equation 5, without the restarts; Goyal et al., "Accurate, large minibatch SGD" (2017), section
+    2.2, for the warm-up.
 
     >>> rate = cosine(0.1, 0.0, warmup=0.2)
     >>> [round(rate(progress), 4) for progress in (0, 0.1, 0.2, 0.6, 1)]
@@ -107,9 +113,9 @@ class cosine(Schedule):
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("start", self.start, lambda value: value >= 0, "a finite number >= 0")
-        _check("end", self.end, lambda value: value >= 0, "a finite number >= 0")
-        _check("warmup", self.warmup, lambda value: 0 <= value < 1, "a share of the training >= 0 and < 1")
+        not_negative("cosine", "start", self.start)
+        not_negative("cosine", "end", self.end)
+        fraction("cosine", "warmup", self.warmup, fix=_SHARE)
 
     def _at(self, progress: float) -> float:
         if progress < self.warmup:
@@ -120,7 +126,7 @@ class cosine(Schedule):
 
 @dataclass(frozen=True)
 class step(Schedule):
-    """A staircase: `start`, multiplied by `factor` after each further share `every` of the training.
+    """A staircase: `start`, times `factor` after each further share `every` of the training.
 
     Formula, progress p
         value = start * factor ** floor(p / every)
@@ -128,8 +134,8 @@ class step(Schedule):
     Arguments
         start : the value at progress 0; finite, >= 0
         factor : finite, > 0; 0.1 divides by ten at each stair
-        every : the length of a stair, a share of the training in (0, 1]; 0.25 makes four stairs (the fifth, at
-            progress 1 itself, comes after the last batch)
+        every : the length of a stair, a share of the training in (0, 1]; 0.25 makes four stairs
+            (the fifth, at progress 1 itself, comes after the last batch)
 
     >>> rate = step(0.08, 0.5, 0.25)
     >>> [rate(progress) for progress in (0, 0.2, 0.25, 0.6, 0.9)]
@@ -141,9 +147,9 @@ class step(Schedule):
     every: float
 
     def __post_init__(self) -> None:
-        _check("start", self.start, lambda value: value >= 0, "a finite number >= 0")
-        _check("factor", self.factor, lambda value: value > 0, "a finite number > 0")
-        _check("every", self.every, lambda value: 0 < value <= 1, "a share of the training > 0 and <= 1")
+        not_negative("step", "start", self.start)
+        positive("step", "factor", self.factor)
+        number("step", "every", self.every, above(0), at_most(1), fix=_SHARE)
 
     def _at(self, progress: float) -> float:
         # 0.3 / 0.1 is a little below 3 in floating point, and a stair would come late.
@@ -151,11 +157,5 @@ class step(Schedule):
 
 
 def _between(start: float, end: float, share: float) -> float:
-    """The point at `share` of the way from start to end; exact at both ends, which start + (end - start) is not."""
+    """start + share * (end - start), written so that rounding leaves both ends exact."""
     return (1 - share) * start + share * end
-
-
-def _check(name: str, value: object, fits: Callable[[float], bool], expected: str) -> None:
-    """Raises ValueError unless `value` is a finite number that `fits`."""
-    if not isinstance(value, Real) or not math.isfinite(value) or not fits(float(value)):
-        raise ValueError(f"got {name}={value!r}, expected {expected}; set {name} in that range")

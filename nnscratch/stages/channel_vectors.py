@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.checks import both
 from nnscratch.kernels.channel_vectors.backward import conv_pool_backward
 from nnscratch.kernels.channel_vectors.forward import conv_pool_forward
 from nnscratch.kernels.memory import Buffers, Scratch
@@ -35,7 +34,7 @@ class ConvPoolStage(Stage):
         y = self.buffers.get(f"{use} y", shape, x.dtype)
         argmax = self.buffers.get(f"{use} argmax", shape, np.uint8)
         weight, bias = conv.params["weight"], conv.params.get("bias")
-        conv_pool_forward(x, weight, bias, both(conv.padding), y, argmax, self.scratch)
+        conv_pool_forward(x, weight, bias, conv.padding, y, argmax, self.scratch)
         if training:
             self.kept = x, argmax
         return y
@@ -49,7 +48,7 @@ class ConvPoolStage(Stage):
         dx = None
         if input_gradient:
             dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
-        conv_pool_backward(x, weight, dy, argmax, both(conv.padding), dweight, dbias, dx, self.scratch)
+        conv_pool_backward(x, weight, dy, argmax, conv.padding, dweight, dbias, dx, self.scratch)
         conv.grads["weight"] = dweight
         if conv.bias:
             conv.grads["bias"] = dbias

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from nnscratch.checks import both
 from nnscratch.layers import ContrastNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.stages.base import Stage
 from nnscratch.stages.channel_vectors import ConvPoolStage
@@ -68,9 +67,9 @@ def _conv_relu_pool(layers: list[Layer]) -> tuple[Conv2D, ReLU, MaxPool2D] | Non
     conv, relu, pool = (*layers[:3], None, None, None)[:3]
     if type(conv) is not Conv2D or type(relu) is not ReLU or type(pool) is not MaxPool2D:
         return None
-    side_by_side = both(pool.pool_size) == (2, 2) == both(pool.pool_size if pool.stride is None else pool.stride)
-    return (conv, relu, pool) if both(conv.stride) == (1, 1) and side_by_side else None
+    side_by_side = pool.pool_size == (2, 2) == pool.stride
+    return (conv, relu, pool) if conv.stride == (1, 1) and side_by_side else None
 
 
 def _is_thin(conv: Conv2D) -> bool:
-    return both(conv.padding) == (0, 0) and conv.c_in <= DIRECT_CHANNELS_IN and conv.c_out <= DIRECT_CHANNELS_OUT
+    return conv.padding == (0, 0) and conv.c_in <= DIRECT_CHANNELS_IN and conv.c_out <= DIRECT_CHANNELS_OUT

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.checks import in_range
+from nnscratch.checks import above, below, number
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, numbers, running_mean, tiny
-from nnscratch.parameters import copy_parameters, parameters_of, put_back
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
+
+
+DECAY_FIX = "0.998 is a mean of about 500 steps"
 
 
 class WeightAverage:
@@ -68,44 +70,36 @@ class WeightAverage:
 
     def __init__(self, model: Sequential, decay: float = 0.998) -> None:
         self.model = model
-        self.decay = decay_in_range("decay", decay)
+        self.decay = number("WeightAverage", "decay", decay, above(0), below(1), fix=DECAY_FIX)
         self.updates = 0
-        self.parameters = copy_parameters(model)
+        self.parameters = model.copy_parameters()
 
     def update(self) -> None:
         """Takes the model's weights as they are now into the mean; to be called after each step of the optimizer."""
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mean, w in zip(self.parameters, parameters_of(self.model), strict=True):
+        for mean, w in zip(self.parameters, self.model.parameters(), strict=True):
             scalars = numbers(mean.dtype, share, tiny(mean.dtype))
             in_blocks(partial(_move, mean.reshape(-1), w.reshape(-1), scalars), mean.size, BLOCK)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Inside the block the model has the averaged weights; after it, also after an error, its own ones again."""
-        live = copy_parameters(self.model)
+        live = self.model.copy_parameters()
         try:
-            put_back(self.model, self.parameters)
+            self.model.put_back(self.parameters)
             yield
         finally:
-            put_back(self.model, live)
+            self.model.put_back(live)
 
     def copy(self) -> list[np.ndarray]:
-        """A copy of the means, for `put_back`: the next update does not change it."""
+        """A copy of the means, for `Sequential.put_back`: the next update does not change it."""
         return [mean.copy() for mean in self.parameters]
 
     @property
     def is_usable(self) -> bool:
         """Whether there has been an update, and every mean is a finite number."""
         return self.updates > 0 and all(all_finite(mean) for mean in self.parameters)
-
-
-def decay_in_range(name: str, value: object) -> float:
-    """`value` as a float if 0 < value < 1, else ValueError."""
-    decay = in_range(name, value, 0, 1)
-    if decay == 0:
-        raise ValueError(f"got {name}=0, expected a number > 0 and < 1; 0.998 is a mean of about 500 steps")
-    return decay
 
 
 def _move(mean: np.ndarray, w: np.ndarray, scalars: list[float], start: int, stop: int) -> None:

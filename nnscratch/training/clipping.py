@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.checks import in_range
+from nnscratch.checks import positive
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, sum_of_squares
 
@@ -43,20 +43,12 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
 
     Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
     """
-    max_norm = norm_in_range("max_norm", max_norm)
+    max_norm = positive("clip_gradients", "max_norm", max_norm, fix="leave it out for gradients as they are")
     gradients = _gradients(model)
     norm = math.sqrt(math.fsum(_sum_of_squares(dw) for dw in gradients))
     if max_norm < norm < math.inf:
         for dw in gradients:
             dw *= dw.dtype.type(max_norm / norm)
-    return norm
-
-
-def norm_in_range(name: str, value: object) -> float:
-    """`value` as a float if 0 < value < infinity, else ValueError."""
-    norm = in_range(name, value, 0, math.inf)
-    if norm == 0:
-        raise ValueError(f"got {name}=0, expected a finite number > 0; leave it out for gradients as they are")
     return norm
 
 

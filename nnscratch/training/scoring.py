@@ -9,7 +9,6 @@ import numpy as np
 
 from nnscratch.checks import NotFiniteError
 from nnscratch.history import History, Metric
-from nnscratch.parameters import check_parameters
 
 if TYPE_CHECKING:
     from nnscratch.losses import MSELoss
@@ -89,7 +88,7 @@ class Scoring:
                 raise NotFiniteError("got a validation loss of NaN or inf, expected a number; lower the learning rate")
             if self.metric is not None:
                 scores[self.metric.name] = float(self.metric.function(prediction, y))
-        check_parameters(self.model)
+        self.model.check_finite()
         return scores
 
 

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.checks import NotFiniteError, size
+from nnscratch.checks import NotFiniteError, above, below, number, positive, whole_number
 from nnscratch.diagnosis.watch import Consultation
 from nnscratch.history import History, Metric, Outcome
-from nnscratch.parameters import copy_parameters, parameters_of, put_back
-from nnscratch.training.averaging import WeightAverage, decay_in_range
+from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Batches, check_rows
-from nnscratch.training.clipping import clip_gradients, norm_in_range
+from nnscratch.training.clipping import clip_gradients
 from nnscratch.training.prefetch import Augment, AugmentedBatches
 from nnscratch.training.progress import Clock, ProgressBar
 from nnscratch.training.scoring import COLUMNS, Scoring
@@ -111,15 +110,19 @@ class Trainer:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
-        self.batch_size = size("Trainer", "batch_size", batch_size)
+        self.batch_size = whole_number("Trainer", "batch_size", batch_size)
         self.lr = lr
         self.momentum = momentum
         self.metric = metric
         self.progress = progress
         self.augment = augment
-        self.average = None if average is None else decay_in_range("average", average)
-        self.clip_norm = None if clip_norm is None else norm_in_range("clip_norm", clip_norm)
-        self.diagnose_every = None if diagnose_every is None else size("Trainer", "diagnose_every", diagnose_every)
+        self.average = (
+            None if average is None else number("Trainer", "average", average, above(0), below(1), fix=DECAY_FIX)
+        )
+        self.clip_norm = None if clip_norm is None else positive("Trainer", "clip_norm", clip_norm)
+        self.diagnose_every = (
+            None if diagnose_every is None else whole_number("Trainer", "diagnose_every", diagnose_every)
+        )
         self.generator = np.random.default_rng(seed)
 
     def fit(
@@ -168,9 +171,9 @@ class Trainer:
             ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or nothing but NaN in y,
                 a number out of its range
         """
-        epochs = size("fit", "epochs", epochs)
-        patience = None if patience is None else size("fit", "patience", patience)
-        dtype = next(parameters_of(self.model)).dtype
+        epochs = whole_number("fit", "epochs", epochs)
+        patience = None if patience is None else whole_number("fit", "patience", patience)
+        dtype = self.model.parameters()[0].dtype
         check_rows("", x, y, dtype)
         if validation is not None:
             check_rows("validation ", *validation, dtype)
@@ -181,7 +184,7 @@ class Trainer:
         history = scoring.new_history()
         callbacks = tuple(callbacks)
         consultation = Consultation(self.diagnose_every, x, y)
-        best = copy_parameters(self.model) if keep_best else None
+        best = self.model.copy_parameters() if keep_best else None
         finite = True
         bar = ProgressBar(self.progress, epochs, self.metric)
         try:
@@ -192,7 +195,7 @@ class Trainer:
                 line |= {"seconds": clock.seconds}
                 history.append({name: line[name] for name in history.names})
                 if keep_best and history.best_epoch == len(history):
-                    best = copy_parameters(self.model) if average is None else average.copy()
+                    best = self.model.copy_parameters() if average is None else average.copy()
                 bar.scores = scoring.shown
                 bar.show(len(history), line["loss"], line["images_per_second"], clock)
                 reasons = [callback(self, history) for callback in callbacks]
@@ -207,9 +210,9 @@ class Trainer:
         finally:
             bar.close()
             if best is not None and (not finite or history.best_epoch is not None):
-                put_back(self.model, best)
+                self.model.put_back(best)
             elif finite and average is not None and average.is_usable:
-                put_back(self.model, average.parameters)
+                self.model.put_back(average.parameters)
         return history
 
     def _batches(self, x: np.ndarray, y: np.ndarray) -> Batches | AugmentedBatches:

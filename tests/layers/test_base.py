@@ -21,6 +21,10 @@ LAYERS: list[tuple[nn.Layer, tuple[int, ...]]] = [
     (nn.ContrastNormalization(), (3, 5, 6, 2)),
 ]
 each_layer = pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=[repr(layer) for layer, _ in LAYERS])
+LEARNING = [(layer, shape) for layer, shape in LAYERS if layer.params]
+each_layer_that_learns = pytest.mark.parametrize(
+    ("layer", "shape"), LEARNING, ids=[repr(layer) for layer, _ in LEARNING]
+)
 
 
 def numbers(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
@@ -52,7 +56,7 @@ def test_empty_and_single_batches(layer: nn.Layer, shape: tuple[int, ...], rows:
     assert layer.backward(np.ones_like(y)).shape == (rows, *shape[1:])
 
 
-@each_layer
+@each_layer_that_learns
 def test_backward_overwrites_gradients(layer: nn.Layer, shape: tuple[int, ...]) -> None:
     results = []
     for _ in range(2):
@@ -60,10 +64,11 @@ def test_backward_overwrites_gradients(layer: nn.Layer, shape: tuple[int, ...]) 
         layer.backward(np.ones_like(y))
         results.append({name: grad.copy() for name, grad in layer.grads.items()})
     for name in layer.params:
+        assert results[0][name].any()
         np.testing.assert_array_equal(results[0][name], results[1][name])
 
 
-@each_layer
+@each_layer_that_learns
 def test_backward_parameters_gives_the_same_gradients(layer: nn.Layer, shape: tuple[int, ...]) -> None:
     y = layer.forward(numbers(shape), training=True)
     layer.backward(np.ones_like(y))
@@ -74,6 +79,14 @@ def test_backward_parameters_gives_the_same_gradients(layer: nn.Layer, shape: tu
     assert set(layer.grads) == set(expected)
     for name, grad in expected.items():
         np.testing.assert_array_equal(layer.grads[name], grad)
+
+
+@each_layer
+def test_backward_parameters_uses_up_the_forward_pass(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    y = layer.forward(numbers(shape), training=True)
+    layer.backward_parameters(np.ones_like(y))
+    with pytest.raises(RuntimeError, match="call forward"):
+        layer.backward_parameters(np.ones_like(y))
 
 
 @each_layer
@@ -102,15 +115,16 @@ def test_backward_needs_its_own_forward(layer: nn.Layer, shape: tuple[int, ...])
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda x: x.tolist(), "got list, expected a NumPy array"),
+        (lambda x: x.tolist(), r"got x of type list, expected a NumPy array; use np.asarray\(x"),
         (lambda x: (100 * x).astype(np.uint8), "got x of dtype uint8, expected float32"),
         (lambda x: x.astype(np.float16), "got x of dtype float16, expected float32"),
         (lambda x: x.astype(complex), "got x of dtype complex128, expected float32"),
         (lambda x: np.where(x == x.flat[0], np.float32(np.nan), x), "1 of .* values NaN or infinite"),
         (lambda x: np.where(x == x.flat[0], np.float32(np.inf), x), "1 of .* values NaN or infinite"),
-        (lambda x: np.float32(1.0) * np.ones((), np.float32)[...], "expected"),
+        (lambda x: x.flat[0], "got x of type float32, expected a NumPy array"),
+        (lambda x: np.ones((), np.float32), r"got x of shape \(\), expected \(N, .*\); change x"),
     ],
-    ids=["list", "uint8", "float16", "complex", "NaN", "infinity", "no axis"],
+    ids=["list", "uint8", "float16", "complex", "NaN", "infinity", "one number", "no axis"],
 )
 def test_wrong_input(layer: nn.Layer, shape: tuple[int, ...], spoil: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
@@ -170,16 +184,19 @@ def test_repr_rebuilds_the_call(layer: nn.Layer) -> None:
 
 
 def test_repr_leaves_defaults_out() -> None:
+    assert repr(nn.Conv2D(1, 2, (5, 5), stride=(1, 1), padding=(0, 0))) == "Conv2D(1, 2, 5)"
+    assert repr(nn.MaxPool2D((2, 2), stride=2)) == "MaxPool2D(2)"
     assert repr(nn.Dense(3, 2, weight_init="glorot_uniform", rng=3, dtype=np.float64)) == "Dense(3, 2)"
     assert repr(nn.Conv2D(1, 2, 5, stride=1)) == "Conv2D(1, 2, 5)"
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float16, "complex128"])
 def test_parameters_are_float32_or_float64(dtype: Any) -> None:
-    with pytest.raises(ValueError, match="expected float32"):
-        nn.Dense(3, 2, dtype=dtype)
-    with pytest.raises(ValueError, match="expected float32"):
-        nn.Dense(3, 2).astype(dtype)
+    with pytest.raises(ValueError, match="Conv2D: got dtype .*, expected float32 or float64; use float32 to train"):
+        nn.Conv2D(3, 2, 1, dtype=dtype)
+    for make in (lambda: nn.Dense(3, 2, dtype=dtype), lambda: nn.Dense(3, 2).astype(dtype)):
+        with pytest.raises(ValueError, match="Dense: got dtype .*, expected float32 or float64; use float32 to train"):
+            make()
 
 
 def test_astype_makes_a_copy() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,15 @@ def test_without_bias() -> None:
     assert list(layer.params) == list(layer.grads) == ["weight"]
 
 
+@pytest.mark.parametrize(("given", "pair"), [(2, (2, 2)), ((2, 1), (2, 1)), ([1, 2], (1, 2))])
+def test_sizes_are_pairs_and_shown_as_given(given: Any, pair: tuple[int, int]) -> None:
+    layer = nn.Conv2D(1, 2, given, stride=given, padding=given)
+    assert layer.kernel_size == layer.stride == layer.padding == pair
+    shown = given if isinstance(given, int) else pair
+    assert repr(layer) == f"Conv2D(1, 2, {shown}, stride={shown}, padding={shown})"
+    assert [layer.config()[name] for name in ("kernel_size", "stride", "padding")] == [shown] * 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -55,7 +66,10 @@ def test_wrong_sizes(arguments: tuple[int, int, int], named: str) -> None:
         ((2, 8, 8), r"x\[..., np.newaxis\]"),
         ((2, 3, 8, 8), r"x.transpose\(0, 2, 3, 1\)"),
         ((2, 8, 8, 1), r"got x of shape \(2, 8, 8, 1\), expected \(N, H, W, 3\)"),
-        ((2, 4, 8, 3), "at least 5 x 5 pixels"),
+        (
+            (2, 4, 8, 3),
+            r"got images of \(4, 8, 3\), expected \(H, W, 3\) of at least 5 x 5 pixels; use",
+        ),
     ],
 )
 def test_wrong_shapes_say_what_to_do(shape: tuple[int, ...], message: str) -> None:

@@ -10,7 +10,8 @@ from nnscratch.kernels import loops
 @pytest.mark.parametrize("p", [0.0, 0.2, 0.5, 0.9])
 def test_share_and_mean(p: float) -> None:
     y = nn.Dropout(p, rng=0).forward(np.ones((400, 500)), training=True)
-    # The share of 200,000 draws has a standard deviation of at most 0.0011, the mean of at most 0.0067.
+    # The share of 200,000 draws has a standard deviation of at most 0.0011, the mean of at most
+    # 0.0067.
     assert np.mean(y == 0) == pytest.approx(p, abs=0.006)
     assert y.mean() == pytest.approx(1.0, abs=0.035)
     assert set(np.unique(y)) <= {0.0, 1 / (1 - p)}
@@ -38,5 +39,7 @@ def test_nothing_is_dropped_outside_training() -> None:
 
 @pytest.mark.parametrize("p", [-0.1, 1.0, 50, float("nan"), "0.5", None, True])
 def test_wrong_p(p: object) -> None:
-    with pytest.raises(ValueError, match="Dropout: got p=.*expected the share to drop"):
+    with pytest.raises(
+        ValueError, match="Dropout: got p=.*, expected a finite number >= 0 and < 1; it is the share to drop"
+    ):
         nn.Dropout(p)  # type: ignore[arg-type]

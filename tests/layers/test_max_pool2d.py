@@ -32,8 +32,16 @@ def test_a_last_partial_window_is_dropped_and_gets_no_gradient() -> None:
 
 
 def test_image_smaller_than_the_window() -> None:
-    with pytest.raises(ValueError, match="at least 3 x 3 pixels"):
+    with pytest.raises(ValueError, match=r"got images of \(2, 5, 1\), expected .* of at least 3 x 3 pixels; use"):
         nn.MaxPool2D(3).forward(np.ones((1, 2, 5, 1), np.float32))
+
+
+def test_sizes_are_pairs_and_shown_as_given() -> None:
+    layer = nn.MaxPool2D(3, (2, 1))
+    assert (layer.pool_size, layer.stride) == ((3, 3), (2, 1))
+    assert repr(layer) == "MaxPool2D(3, stride=(2, 1))"
+    assert nn.MaxPool2D(2).stride == (2, 2)
+    assert nn.MaxPool2D(2).config() == nn.MaxPool2D(2, 2).config() == {"pool_size": 2, "stride": None}
 
 
 @pytest.mark.parametrize(("pool_size", "stride"), [(0, None), (2, 0), ((2,), None), (2.0, None)])

@@ -87,18 +87,18 @@ def test_refuses_progress_outside_of_0_to_1(schedule: Any, progress: float) -> N
     ("make", "message"),
     [
         (lambda: constant(-1), "got value=-1"),
-        (lambda: linear(float("nan"), 0), "got start=nan, expected a finite number >= 0"),
+        (lambda: linear(float("nan"), 0), "linear: got start=nan, expected a finite number >= 0"),
         (lambda: linear(0.1, float("inf")), "got end=inf"),
         (
             lambda: linear("0.1", 0),  # type: ignore[arg-type]
             "got start='0.1'",
         ),
         (lambda: cosine(0.1, -0.1), "got end=-0.1"),
-        (lambda: cosine(0.1, 0, warmup=1), "got warmup=1, expected a share of the training"),
+        (lambda: cosine(0.1, 0, warmup=1), "expected a finite number >= 0 and < 1; it is a share"),
         (lambda: cosine(0.1, 0, warmup=-0.1), "got warmup=-0.1"),
         (lambda: step(0.1, 0, 0.5), "got factor=0, expected a finite number > 0"),
         (lambda: step(0.1, 0.5, 0), "got every=0"),
-        (lambda: step(0.1, 0.5, 30), "got every=30, expected a share of the training > 0 and <= 1"),
+        (lambda: step(0.1, 0.5, 30), "step: got every=30, expected a finite number > 0 and <= 1; it is"),
     ],
 )
 def test_refuses(make: Any, message: str) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.kernels.updates import BLOCK
-from nnscratch.parameters import copy_parameters, parameters_of
 
 
 def model_of(dtype: type = np.float64) -> nn.Sequential:
@@ -30,11 +29,11 @@ def averages(weights: list[list[np.ndarray]], decay: float) -> list[np.ndarray]:
 @pytest.mark.parametrize("decay", [0.3, 0.998])
 def test_it_is_the_mean_of_the_formula(dtype: type, tolerance: float, decay: float) -> None:
     model, rng = model_of(dtype), np.random.default_rng(2)
-    average, weights = nn.WeightAverage(model, decay), [copy_parameters(model)]
+    average, weights = nn.WeightAverage(model, decay), [model.copy_parameters()]
     for n in range(1, 8):
-        for w in parameters_of(model):
+        for w in model.parameters():
             w[...] = rng.standard_normal(w.shape)
-        weights.append(copy_parameters(model))
+        weights.append(model.copy_parameters())
         average.update()
         assert average.updates == n
         for mean, expected in zip(average.parameters, averages(weights, decay), strict=True):
@@ -45,12 +44,12 @@ def test_it_is_the_mean_of_the_formula(dtype: type, tolerance: float, decay: flo
 def test_the_model_stays_as_it_is_and_the_beginning_is_forgotten() -> None:
     model = model_of()
     average = nn.WeightAverage(model, 0.998)
-    for w in parameters_of(model):
+    for w in model.parameters():
         w += 100
-    before = copy_parameters(model)
+    before = model.copy_parameters()
     for _ in range(20):
         average.update()
-    for w, kept, mean in zip(parameters_of(model), before, average.parameters, strict=True):
+    for w, kept, mean in zip(model.parameters(), before, average.parameters, strict=True):
         np.testing.assert_array_equal(w, kept)
         assert 0 < np.abs(mean - w).max() < 100 * 1e-6
 
@@ -67,19 +66,19 @@ def test_arrays_of_several_blocks_and_strided_ones() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_in_place_gives_the_model_the_means_and_then_its_own_weights(dtype: type) -> None:
     model = model_of(dtype)
-    arrays, x = list(parameters_of(model)), np.random.default_rng(0).standard_normal((6, 3)).astype(dtype)
+    arrays, x = list(model.parameters()), np.random.default_rng(0).standard_normal((6, 3)).astype(dtype)
     average = nn.WeightAverage(model, 0.9)
     for w in arrays:
         w += 1
     average.update()
     other = model_of(dtype)
-    for w, mean in zip(parameters_of(other), average.parameters, strict=True):
+    for w, mean in zip(other.parameters(), average.parameters, strict=True):
         w[...] = mean
-    live, means = model.predict(x), copy_parameters(other)
+    live, means = model.predict(x), other.copy_parameters()
     with average.in_place():
         np.testing.assert_array_equal(model.predict(x), other.predict(x))
         assert not np.allclose(model.predict(x), live)
-        assert all(w is before for w, before in zip(parameters_of(model), arrays, strict=True))
+        assert all(w is before for w, before in zip(model.parameters(), arrays, strict=True))
     np.testing.assert_array_equal(model.predict(x), live)
     for mean, before in zip(average.parameters, means, strict=True):
         np.testing.assert_array_equal(mean, before)
@@ -89,21 +88,21 @@ def test_in_place_gives_the_model_the_means_and_then_its_own_weights(dtype: type
 def test_the_weights_are_back_after_an_error(error: type[BaseException]) -> None:
     model = model_of()
     average = nn.WeightAverage(model, 0.9)
-    for w in parameters_of(model):
+    for w in model.parameters():
         w += 1
-    before = [w.tobytes() for w in parameters_of(model)]
+    before = [w.tobytes() for w in model.parameters()]
     place = average.in_place()
     place.__enter__()
-    assert [w.tobytes() for w in parameters_of(model)] != before
+    assert [w.tobytes() for w in model.parameters()] != before
     assert not place.__exit__(error, error(), None)  # the error goes on
-    assert [w.tobytes() for w in parameters_of(model)] == before
+    assert [w.tobytes() for w in model.parameters()] == before
 
 
 def test_a_copy_does_not_follow() -> None:
     model = model_of()
     average = nn.WeightAverage(model, 0.9)
     copy = average.copy()
-    for w in parameters_of(model):
+    for w in model.parameters():
         w += 1
     average.update()
     assert all((mean != kept).all() for mean, kept in zip(average.parameters, copy, strict=True))

@@ -14,7 +14,6 @@ import pytest
 import nnscratch as nn
 from nnscratch.history import Outcome
 from nnscratch.kernels.threads import get_threads, set_threads
-from nnscratch.parameters import copy_parameters
 from nnscratch.training.prefetch import Augment
 from nnscratch.training.side_by_side import Job, train_together
 
@@ -63,7 +62,7 @@ def test_the_same_as_one_after_another(threads: int, augment: Augment | None) ->
         assert histories[name].columns["loss"] == history.columns["loss"]
         assert histories[name].columns["average_validation_loss"] == history.columns["average_validation_loss"]
         assert histories[name].stopped == "all 3 epochs done"
-        for one, other in zip(copy_parameters(together[name][0].model), copy_parameters(trainer.model), strict=True):
+        for one, other in zip(together[name][0].model.copy_parameters(), trainer.model.copy_parameters(), strict=True):
             np.testing.assert_array_equal(one, other)
 
 
@@ -193,7 +192,7 @@ def interrupts_after(batches: int) -> Augment:
 def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
     together = jobs(4, slow)
     together["network 0"] = job(0, interrupts_after(12))
-    before = {name: copy_parameters(each[0].model) for name, each in together.items()}
+    before = {name: each[0].model.copy_parameters() for name, each in together.items()}
     began = time.perf_counter()
     histories = train_together(together, epochs=100_000, seconds=60)
     assert time.perf_counter() - began < 20
@@ -202,7 +201,7 @@ def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
     assert len(histories["network 3"]) == 0  # had not begun
 
     def has_learnt(name: str) -> bool:
-        after = copy_parameters(together[name][0].model)
+        after = together[name][0].model.copy_parameters()
         return any((a != b).any() for a, b in zip(after, before[name], strict=True))
 
     assert {name: has_learnt(name) for name in together} == {

@@ -669,7 +669,7 @@ def test_refuses_wrong_parts() -> None:
         with pytest.raises(ValueError, match=f"got a metric named '{name}'"):
             nn.Trainer(model, loss, optimizer, metric=nn.Metric(name, "", mean_error))
     for average in (0, 1.0, True):
-        with pytest.raises(ValueError, match=f"got average={average}, expected a number"):
+        with pytest.raises(ValueError, match=f"Trainer: got average={average}, expected a finite number > 0 and < 1"):
             nn.Trainer(model, loss, optimizer, average=average)
     for clip_norm in (0, -1.0, math.inf):
         with pytest.raises(ValueError, match=f"got clip_norm={clip_norm}, expected a finite number"):

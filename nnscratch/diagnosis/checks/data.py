@@ -22,7 +22,7 @@ from nnscratch.diagnosis.thresholds import (
     WORSE,
 )
 from nnscratch.history import Outcome
-from nnscratch.losses import MSELoss, mean_of
+from nnscratch.losses import MSELoss, labelled_mean
 
 
 def data(case: Case) -> Iterator[Finding]:
@@ -41,7 +41,7 @@ def data(case: Case) -> Iterator[Finding]:
     if type(case.loss) is MSELoss:
         y = case.y.astype(np.float64)
         y = np.where(np.isfinite(y), y, np.nan)
-        rms, spread = math.sqrt(float(np.nanmean(y**2))), math.sqrt(float(np.nanmean((y - mean_of(y)) ** 2)))
+        rms, spread = math.sqrt(float(np.nanmean(y**2))), math.sqrt(float(np.nanmean((y - labelled_mean(y)) ** 2)))
         if rms > LARGE or (0 < spread < SMALL_TARGETS):
             yield Finding(
                 "targets_unscaled",

@@ -11,7 +11,7 @@ from nnscratch.diagnosis.case import Case, Finding
 from nnscratch.diagnosis.thresholds import CONTENT_ROWS, NOTHING
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import single_threaded_blas
-from nnscratch.losses import MSELoss, mean_of
+from nnscratch.losses import MSELoss, labelled_mean
 
 
 def content(case: Case) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ def linear_skill(x: np.ndarray, y: np.ndarray) -> float:
         return math.nan
     rows = whole[np.unique(np.linspace(0, len(whole) - 1, min(CONTENT_ROWS[1], len(whole))).astype(int))]
     a, b = x[rows].reshape(len(rows), -1).astype(np.float32), y[rows].astype(np.float64)
-    a, b = a - a.mean(axis=0), b - mean_of(b)
+    a, b = a - a.mean(axis=0), b - labelled_mean(b)
     products = matmul(a, a.T).astype(np.float64)
     scale, variance = float(np.trace(products)) / len(rows), float(np.square(b).sum())
     if not (math.isfinite(scale) and scale > 0 and variance > 0):

@@ -9,7 +9,7 @@ import numpy as np
 from nnscratch.diagnosis.case import Case, Finding
 from nnscratch.diagnosis.thresholds import BATCH, MOST_COLUMNS, ONE_SIDED, ORDERED_ROWS
 from nnscratch.kernels.threads import single_threaded_blas
-from nnscratch.losses import mean_of
+from nnscratch.losses import labelled_mean
 
 
 def order(case: Case) -> Iterator[Finding]:
@@ -38,7 +38,7 @@ def one_sidedness(y: np.ndarray) -> float:
     y = y.reshape(len(y), -1).astype(np.float64)
     if y.shape[1] > MOST_COLUMNS or len(y) < ORDERED_ROWS:  # maps of pixels have no order
         return 0.0
-    y = np.where(np.isfinite(y), y - mean_of(y), 0)
+    y = np.where(np.isfinite(y), y - labelled_mean(y), 0)
     y = y[:, y.var(axis=0) > 0]
     if y.shape[1] == 0:
         return 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from nnscratch.diagnosis.case import Case, Finding
 from nnscratch.diagnosis.checks.linear_baseline import content
 from nnscratch.diagnosis.thresholds import CONSTANT, NO_BETTER
-from nnscratch.losses import mean_of
+from nnscratch.losses import labelled_mean
 
 # They do not say why a network that has not learnt has not.
 _NO_CAUSES = {"unshuffled", "overfitting", "not_finite"}
@@ -32,7 +32,7 @@ def symptoms(case: Case, causes: Sequence[Finding]) -> Iterator[Finding]:
 
 def _constant(case: Case) -> Iterator[Finding]:
     p, y = case.signals.prediction.astype(np.float64), case.signals.target.astype(np.float64)
-    spread, wanted = float(np.sqrt(np.mean(p.var(axis=0)))), math.sqrt(float(np.nanmean((y - mean_of(y)) ** 2)))
+    spread, wanted = float(np.sqrt(np.mean(p.var(axis=0)))), math.sqrt(float(np.nanmean((y - labelled_mean(y)) ** 2)))
     if p.shape == y.shape and spread < CONSTANT * wanted:
         yield Finding(
             "constant_output",

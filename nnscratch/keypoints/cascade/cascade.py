@@ -21,11 +21,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
-from nnscratch import atomic, checkpoints
+from nnscratch import array_files, atomic, checkpoints
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
@@ -134,8 +133,7 @@ class Cascade:
                 checkpoints.save(network, folder / files[-1])
             for number_of_pass, blend in enumerate(level.blends):
                 arrays |= {f"{number}.{number_of_pass}.{name}": value for name, value in vars(blend).items()}
-        with atomic.write(folder / _ARRAYS_FILE) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
+        array_files.write(folder / _ARRAYS_FILE, {name: np.asarray(value) for name, value in arrays.items()})
         description = {
             "levels": [
                 {_PASSES: len(level.blends), "regions": [asdict(region) for region in level.regions]}
@@ -155,11 +153,10 @@ class Cascade:
         """
         try:
             description = json.loads((folder / cls.FILE).read_text())["levels"]
-            with (folder / _ARRAYS_FILE).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            arrays = array_files.read(folder / _ARRAYS_FILE)
             levels = tuple(_load_level(folder, number, each, arrays) for number, each in enumerate(description, 2))
             reference = arrays["reference"]
-        except (ValueError, KeyError, TypeError, EOFError, AttributeError, BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{folder / cls.FILE}: got a damaged cascade ({error!r}), expected what a training wrote; train again"
             ) from None

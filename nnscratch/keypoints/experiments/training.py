@@ -21,7 +21,6 @@ from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam
 from nnscratch.optimizers.base import Optimizer
-from nnscratch.parameters import copy_parameters, put_back
 
 Tell = Callable[[str], None]  # takes a line of progress
 
@@ -58,7 +57,7 @@ def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tupl
     epochs = experiment.epochs
     outcome, stopped = Outcome.ALL_EPOCHS, f"all {epochs} epochs done"
     for epoch in range(1, epochs + 1):
-        before = copy_parameters(network)
+        before = network.copy_parameters()
         try:
             with np.errstate(over="ignore", invalid="ignore"):
                 mean_loss = train_epoch(experiment, network, optimizer, loss, x, y, rng)
@@ -68,7 +67,7 @@ def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tupl
             mean_loss = validation_loss = math.nan
         if not math.isfinite(mean_loss + validation_loss):
             outcome, stopped = Outcome.DIVERGED, f"diverged in epoch {epoch}, and is scored as it was before"
-            put_back(network, before)
+            network.put_back(before)
             break
         points = points_of(experiment, outputs)
         rmse = rmse_of_points(experiment, points, split.validation)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
 
-from nnscratch import atomic
+from nnscratch import array_files
 
 # Raise it when the meaning of the arrays changes: entries of other versions are not read.
 VERSION = 1
@@ -56,15 +55,11 @@ class Entry:
         if self.path is None:
             return None
         try:
-            # Damage in an array's header may be met as a warning of the parser; in the data, by the zip's checksum.
-            with self.path.open("rb") as file, warnings.catch_warnings():
-                warnings.simplefilter("error")
-                archive = np.load(file, allow_pickle=False)
-                if not np.array_equal(archive["stamp"], self.stamp):
-                    return None
-                return {name: archive[name] for name in archive.files if name != "stamp"}
-        except Exception:  # no entry, or damage, which shows in a dozen ways: the answer is to read the source
+            arrays = array_files.read(self.path)
+            stamp = arrays.pop("stamp")
+        except (OSError, ValueError, KeyError):  # no entry, or damage: the answer is to read the source
             return None
+        return arrays if np.array_equal(stamp, self.stamp) else None
 
     def store(self, arrays: dict[str, np.ndarray]) -> None:
         """Keeps the arrays, whole or not at all; does nothing if the folder cannot be written or the disk is full."""
@@ -72,7 +67,6 @@ class Entry:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic.write(self.path) as temporary:
-                np.savez(temporary, allow_pickle=False, stamp=self.stamp, **arrays)
+            array_files.write(self.path, {"stamp": self.stamp, **arrays})
         except OSError:
             pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,14 @@ def test_a_damaged_description(tmp_path: Path, content: str) -> None:
     (tmp_path / Cascade.FILE).write_text(content)
     with pytest.raises(ValueError, match=r"cascade.json: got a damaged cascade .*; train again"):
         Cascade.load(tmp_path)
+
+
+def test_a_cascade_that_numpy_2_0_saved(tmp_path: Path, as_numpy_2_0: Callable[[Path], None]) -> None:
+    cascade, images = some_cascade(), np.random.default_rng(0).integers(256, size=(2, 96, 96)).astype(np.uint8)
+    cascade.save(tmp_path)
+    for path in tmp_path.glob("*.npz"):
+        as_numpy_2_0(path)
+    np.testing.assert_array_equal(Cascade.load(tmp_path).predict_points(images), cascade.predict_points(images))
 
 
 def without(folder: Path, name: str) -> None:

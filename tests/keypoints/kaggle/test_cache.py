@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,16 @@ def test_the_second_loading_gives_the_same_without_reading(folder: Path, source:
         assert getattr(second, name).flags.writeable
     assert len(list(folder.iterdir())) == 1
     assert sorted(entry.name for entry in source.parent.iterdir()) == ["cache", "faces.csv"]
+
+
+def test_an_entry_that_numpy_2_0_stored(
+    folder: Path, source: Path, readings: list[Path], as_numpy_2_0: Callable[[Path], None]
+) -> None:
+    load_faces(source)
+    (entry,) = folder.iterdir()
+    as_numpy_2_0(entry)
+    np.testing.assert_array_equal(load_faces(source).images, faces_of(7).images)
+    assert len(readings) == 1
 
 
 def test_a_changed_file_is_read_again(folder: Path, source: Path, readings: list[Path]) -> None:

@@ -1,0 +1,133 @@
+"""What all optimizers share: blocks, dtype, isolation, gradients that do not fit."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+
+OPTIMIZERS: list[Callable[[Any], Any]] = [
+    lambda model: nn.SGD(model, lr=0.1, momentum=0.9, weight_decay=0.1),
+    lambda model: nn.SGD(model, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+    lambda model: nn.SGD(model, lr=0.1, weight_decay=0.1),
+    lambda model: nn.Adam(model, lr=0.1, weight_decay=0.1),
+]
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_blocks_do_not_show(make: Any, model_of: Any) -> None:
+    """An array of several blocks, the last one smaller, moves as its pieces would by themselves."""
+    rng = np.random.default_rng(0)
+    w, dw = rng.standard_normal((2, 1003, 700))
+    whole, top, bottom = model_of(w), model_of(w[:500]), model_of(w[500:])
+    for model, gradient in ((whole, dw), (top, dw[:500]), (bottom, dw[500:])):
+        optimizer = make(model)
+        for number in range(3):
+            model.layers[0].grads = {"weight": (number + 1) * gradient, "bias": np.ones(1)}
+            optimizer.step()
+    parts = [model.layers[0].params["weight"] for model in (top, bottom)]
+    np.testing.assert_array_equal(whole.layers[0].params["weight"], np.concatenate(parts))
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_changes_parameters_in_place_in_their_dtype_and_leaves_gradients(make: Any, dtype: Any, model_of: Any) -> None:
+    model = model_of([[1.0, 2.0]], [3.0], dtype)
+    (layer,) = model.layers
+    weight, optimizer = layer.params["weight"], make(model)
+    optimizer.lr = np.float64(0.5)  # a NumPy scalar must not make it compute in float64
+    layer.grads = {"weight": np.array([[1.0, -1.0]], dtype), "bias": np.array([2.0], dtype)}
+    optimizer.step()
+    assert type(optimizer.lr) is float
+    assert layer.params["weight"] is weight
+    assert weight.dtype == dtype
+    assert not np.array_equal(weight, [[1.0, 2.0]])
+    assert {mean.dtype for parameter in optimizer._parameters for mean in parameter.means} == {np.dtype(dtype)}
+    np.testing.assert_array_equal(layer.grads["weight"], [[1.0, -1.0]])
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_steps_allocate_no_large_arrays(make: Any, model_of: Any, steps: Any) -> None:
+    model = model_of(np.ones((1000, 1000)), dtype=np.float32)  # 4 MB
+    optimizer = make(model)
+    steps(model, optimizer, 1.0)
+    tracemalloc.start()
+    for _ in range(70):  # past the 64th, which also looks for subnormal numbers
+        optimizer.step()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000
+
+
+def test_two_models_share_nothing(model_of: Any, steps: Any) -> None:
+    first, second = model_of([1.0]), model_of([1.0])
+    first_optimizer, second_optimizer = nn.SGD(first, lr=0.1, momentum=0.5), nn.SGD(second, lr=0.1, momentum=0.5)
+    steps(first, first_optimizer, 5.0, 5.0)
+    assert steps(second, second_optimizer, 1.0, 2.0) == pytest.approx([0.9, 0.65])
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_reset_makes_it_new(make: Any, model_of: Any, steps: Any) -> None:
+    model, fresh = model_of([1.0]), model_of([1.0])
+    optimizer = make(model)
+    with np.errstate(invalid="ignore"):
+        steps(model, optimizer, np.inf)
+    optimizer.reset()
+    model.layers[0].params["weight"][:] = 1.0
+    assert steps(model, optimizer, 1.0, 2.0) == steps(fresh, make(fresh), 1.0, 2.0)
+
+
+def test_a_real_network_learns() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((64, 3)).astype(np.float32)
+    y = np.abs(x[:, :1])
+    for make in OPTIMIZERS:
+        model, loss = nn.Sequential(nn.Dense(3, 8, rng=1), nn.ReLU(), nn.Dense(8, 1, rng=2)), nn.MSELoss()
+        optimizer = make(model)
+        optimizer.lr, optimizer.weight_decay = 0.01, 0.0
+        first = loss.forward(model.forward(x), y)
+        for _ in range(100):
+            loss.forward(model.forward(x, training=True), y)
+            model.backward(loss.backward())
+            optimizer.step()
+        assert loss.forward(model.forward(x), y) < 0.5 * first
+
+
+def test_refuses_a_model_without_parameters() -> None:
+    with pytest.raises(ValueError, match="got a model without parameters"):
+        nn.SGD(nn.Sequential(nn.ReLU()), lr=0.1)
+
+
+def test_refuses_gradients_that_do_not_fit(model_of: Any) -> None:
+    model = model_of([[1.0, 2.0]], dtype=np.float32)
+    optimizer = nn.SGD(model, lr=0.1)
+    with pytest.raises(ValueError, match="got no gradient of 'weight'"):
+        optimizer.step()
+    for gradient in (np.zeros(2, np.float32), np.zeros((1, 2))):
+        model.layers[0].grads = {"weight": gradient, "bias": np.zeros(1, np.float32)}
+        with pytest.raises(ValueError, match="got a gradient of 'weight'"):
+            optimizer.step()
+
+
+def test_repr_shows_the_call(model_of: Any) -> None:
+    model = model_of([1.0])
+    for optimizer in (nn.SGD(model, lr=0.1, momentum=0.9, nesterov=True), nn.Adam(model, weight_decay=0.01)):
+        rebuilt = eval(repr(optimizer), {"SGD": nn.SGD, "Adam": nn.Adam, "model": model})
+        assert repr(rebuilt) == repr(optimizer)
+
+
+def test_a_gradient_that_is_not_contiguous_is_read_anew_in_each_step() -> None:
+    model = nn.Sequential(nn.Dense(2, 3, rng=0))
+    gradient = np.zeros((3, 2), np.float32).T
+    model.layers[0].grads = {"weight": gradient, "bias": np.zeros(3, np.float32)}
+    optimizer = nn.SGD(model, lr=1.0)
+    optimizer.step()
+    before = model.layers[0].params["weight"].copy()
+    gradient[:] = 1
+    optimizer.step()
+    np.testing.assert_allclose(model.layers[0].params["weight"], before - 1, rtol=1e-6)
