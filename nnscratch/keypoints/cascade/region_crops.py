@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nnscratch.kernels.memory import Buffers
+from nnscratch.kernels.memory import empty
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import to_points
 from nnscratch.keypoints.geometry.alignment import crops, similarity
@@ -26,8 +26,7 @@ class RegionCrops:
 
     Called with x (N, 96, 96, 1), y (N, 60) and a generator: y are the targets of all points, NaN where a label is
     missing, then those of all points again with the level's answers in place of missing ones. Half of the pictures are
-    mirrored. Gives (N, side, side, 1) and (N, 2 G); the crops are overwritten by the next call. A point that is not in
-    its crop has no label.
+    mirrored. Gives (N, side, side, 1) and (N, 2 G), new arrays. A point that is not in its crop has no label.
     """
 
     def __init__(
@@ -43,7 +42,6 @@ class RegionCrops:
         self.region, self.reference, self.offsets = region, reference, offsets
         self.errors = errors
         self.rotation, self.scale = math.radians(rotation), math.log1p(scale)
-        self._buffers = Buffers()
 
     def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         count, values = len(x), y.shape[1] // 2
@@ -60,7 +58,7 @@ class RegionCrops:
         _hide_outside(target)
         places = np.where(is_mirrored[:, np.newaxis, np.newaxis], in_mirror_image(affine), affine)
         size = (self.region.side, self.region.side)
-        crop = self._buffers.get("crop", (count, *size, 1), np.float32)
+        crop = empty((count, *size, 1), np.float32)
         return crops(x, places, size, out=crop), target.reshape(count, -1)
 
     def _turned(self, affine: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -15,11 +15,11 @@ DeVries & Taylor, "Improved regularization of convolutional neural networks with
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.kernels.memory import Buffers
+from nnscratch.kernels.memory import empty
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.warp import warp
 from nnscratch.keypoints.faces import SIDE, to_points, to_targets
@@ -73,7 +73,6 @@ class Augmentation:
     noise: float = 0.0
     blank: int = 0
     offsets: LabelOffsets | None = None
-    _buffers: Buffers = field(default_factory=Buffers, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, most in _MOST.items():
@@ -82,7 +81,7 @@ class Augmentation:
                 raise ValueError(f"Augmentation: got {name}={value!r}, expected a number from 0 to {most}; 0 is none")
 
     def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """New x and y of a batch; the x is overwritten by the next call.
+        """New arrays x and y for a batch; they are the caller's own, so trainings side by side may share the object.
 
         x : (N, 96, 96, 1) float32; y : (N, 30) float32, NaN where a label is missing
         """
@@ -92,7 +91,7 @@ class Augmentation:
         tone = self._tone(count, rng)
         seeds = rng.integers(0, 2**32, count, dtype=np.uint32)
         blank = self._blank(count, rng)
-        new_x = self._buffers.get("x", x.shape, x.dtype)
+        new_x = empty(x.shape, x.dtype)
 
         def work(start: int, stop: int) -> None:
             rows = slice(start, stop)

@@ -109,6 +109,15 @@ def test_missing_labels_stay_missing_and_their_place_is_taken_by_what_is_thought
     np.testing.assert_allclose(target[::2, 2:], whole_target[::2, 2:], atol=1e-4)
 
 
+def test_crops_are_the_callers_own() -> None:
+    """Two trainings side by side may share a RegionCrops."""
+    x, true = np.zeros((3, 96, 96, 1), np.float32), poses(3)
+    augment = crops_of(Region("nose", ("nose_tip",), 40, 20.0))
+    first, second = (augment(x + value, rows(true), np.random.default_rng(0))[0] for value in (1, 2))
+    assert not np.shares_memory(first, second)
+    assert (first == 1).all()
+
+
 def test_a_point_outside_its_crop_has_no_label() -> None:
     error = np.full((1, 15, 2), 11.0)  # the crop reaches 10 px to either side
     region = Region("nose", ("nose_tip",), 40, 20.0)

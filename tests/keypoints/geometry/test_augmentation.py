@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import POINTS, SIDE, to_points, to_targets
 from nnscratch.keypoints.geometry.augmentation import MIRRORED, Augmentation
+from nnscratch.training.side_by_side import train_together
 
 EACH: list[dict[str, Any]] = [
     {"flip": 1.0}, {"rotation": 30.0}, {"scale": 0.3}, {"shift": 10.0}, {"stretch": 0.3}, {"bend": 2.0},
@@ -129,3 +132,91 @@ def test_a_trainer_sees_the_new_faces_and_leaves_the_old_ones() -> None:
     assert losses[2] != losses[1]
     np.testing.assert_array_equal(x, kept[0])
     np.testing.assert_array_equal(y, kept[1])
+
+
+class Picture(nn.Layer):
+    """y = x. Before it looks at a training batch, it waits for the other training to have its own."""
+
+    def __init__(self, meeting: threading.Barrier) -> None:
+        super().__init__()
+        self.meeting = meeting
+        self.is_bright: bool | None = None
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        if training:
+            self.meeting.wait(timeout=60)
+            self.is_bright = bool(x.mean() > 1.5)
+        return x
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return dy
+
+
+class Label(nn.MSELoss):
+    """Counts the training batches whose labels are not those of their pictures."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.batches = self.mixed = 0
+
+    def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
+        if self.picture.is_bright is not None:
+            self.batches += 1
+            self.mixed += self.picture.is_bright != bool(np.nanmean(target) > 0.25)
+            self.picture.is_bright = None
+        return super().forward(prediction, target)
+
+
+def dark_and_bright(augment: Any) -> list[tuple[nn.Trainer, np.ndarray, np.ndarray]]:
+    """Two trainings with one `augment`: pictures of 1 with labels about 0, pictures of 2 with labels about 0.5."""
+    meeting, trainings = threading.Barrier(2), []
+    for value, label in ((1, 0.0), (2, 0.5)):
+        picture = Picture(meeting)
+        model = nn.Sequential(picture, nn.Flatten(), nn.Dense(SIDE * SIDE, 30, weight_init="constant(0)", rng=0))
+        trainer = nn.Trainer(
+            model, Label(picture), nn.SGD(model, lr=1e-6), batch_size=5, augment=augment, progress=False
+        )
+        x = np.full((20, SIDE, SIDE, 1), value, np.float32)
+        trainings.append((trainer, x, np.full((20, 30), label, np.float32)))
+    return trainings
+
+
+def assert_none_mixed(trainings: list[tuple[nn.Trainer, np.ndarray, np.ndarray]], epochs: int) -> None:
+    losses = [trainer.loss for trainer, *_ in trainings]
+    assert [(loss.mixed, loss.batches) for loss in losses] == [(0, 4 * epochs)] * 2  # type: ignore[attr-defined]
+
+
+def test_two_jobs_side_by_side_share_an_augmentation_and_keep_their_own_pictures() -> None:
+    set_threads(2)
+    trainings = dark_and_bright(Augmentation(rotation=5.0))
+    jobs = {str(k): (trainer, x, y, (x[:5], y[:5])) for k, (trainer, x, y) in enumerate(trainings)}
+    train_together(jobs, epochs=3)
+    set_threads(None)
+    assert_none_mixed(trainings, epochs=3)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_two_trainers_in_threads_share_an_augmentation_and_keep_their_own_pictures(threads: int) -> None:
+    """With two threads, each augments in a background thread of its own."""
+    augmentation, meeting = Augmentation(rotation=5.0), threading.Barrier(2)
+
+    def augment(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        changed = augmentation(x, y, rng)
+        meeting.wait(timeout=60)  # both are changed before either is used
+        return changed
+
+    set_threads(threads)
+    trainings = dark_and_bright(augment)
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(trainer.fit, x, y, epochs=3) for trainer, x, y in trainings]
+    set_threads(None)
+    assert [future.result().stopped for future in running] == ["all 3 epochs done"] * 2
+    assert_none_mixed(trainings, epochs=3)
+
+
+def test_a_batch_is_the_callers_own() -> None:
+    x, y = np.ones((4, SIDE, SIDE, 1), np.float32), np.zeros((4, 30), np.float32)
+    augmentation, rng = Augmentation(), np.random.default_rng(0)
+    first, second = augmentation(x, y, rng), augmentation(2 * x, y, rng)
+    assert not np.shares_memory(first[0], second[0])
+    assert (first[0] == 1).all()
