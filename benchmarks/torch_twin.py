@@ -198,7 +198,7 @@ class Training:
             self.average.update()
 
     def _batches(self, x: torch.Tensor, y: np.ndarray) -> Iterator[Batch]:
-        order, size = self.trainer.generator.permutation(len(x)), self.trainer.batch_size
+        order, size = self.trainer.rng.permutation(len(x)), self.trainer.batch_size
         parts = [order[start : start + size] for start in range(0, len(order), size)]
         if self._thread is None:
             for rows in parts:
@@ -216,7 +216,7 @@ class Training:
         augment = self.trainer.augment
         if augment is not None:
             assert isinstance(augment, Augmentation)
-            batch_x, batch_y = augmented(augment, batch_x, batch_y, self.trainer.generator)
+            batch_x, batch_y = augmented(augment, batch_x, batch_y, self.trainer.rng)
         known = np.isfinite(batch_y)
         target = np.where(known, batch_y, np.float32(0))
         return batch_x, torch.from_numpy(target), torch.from_numpy(known.astype(np.float32))

@@ -21,8 +21,7 @@ from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.training.averaging import WeightAverage
-from nnscratch.training.batches import Batches
-from nnscratch.training.prefetch import Augment, AugmentedBatches
+from nnscratch.training.batches import Augment, AugmentedBatches, Batches
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in ("machine.py", "torch_twin.py"))

@@ -15,7 +15,7 @@ from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import Adam, schedules
-from nnscratch.training.prefetch import Augment
+from nnscratch.training.batches import Augment
 from nnscratch.training.trainer import Trainer
 
 

@@ -1,15 +1,16 @@
 """The loop that turns gradients into a model that has learnt something.
 
 trainer.py       Trainer: the loop over epochs and batches; read this first
-batches.py       the rows in a new order every epoch
-prefetch.py      the next batch, augmented while the model trains on this one
+batches.py       the rows in a new order every epoch, and augmented in the background
 scoring.py       the scores of an epoch
-averaging.py     the moving average of the weights
-clipping.py      long gradients shortened
-history.py       what a training did, one line per epoch
+averaging.py     WeightAverage: the moving average of the weights
+clipping.py      clip_gradients: long gradients shortened
 stopping.py      when a training ends, and why in a sentence
-progress.py      the clock and the line of progress
+best_weights.py  which weights it leaves in the model
+progress.py      the clock, and the line of progress on the terminal
 side_by_side.py  several small networks at a time, one per core
+
+What a training did, one line per epoch, is in a History (nnscratch/history.py).
 """
 
 from nnscratch.training.averaging import WeightAverage

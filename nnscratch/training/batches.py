@@ -1,19 +1,28 @@
-"""Batches: the rows of a data set, some at a time, in a new order every epoch."""
+"""Batches: the rows of a data set, some at a time, in a new order every epoch, as they are or augmented."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 from nnscratch.checks import check_finite
+from nnscratch.kernels.memory import Buffers
+from nnscratch.kernels.threads import get_threads, single_threaded_blas
+
+Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
+_Pair = tuple[np.ndarray, np.ndarray]
 
 
 class Batches:
-    """The rows of a data set, in a new order every time, without ever a copy of the whole.
+    """The rows of a data set in batches, in a new order every epoch; the whole is never copied.
 
-    x, y : (N, ...), one row of y for each of x
+    x, y : (N, ...), one row of y for each row of x
+    batch_size : rows per batch, >= 1
 
     >>> batches = Batches(np.arange(5.0), np.arange(5.0), batch_size=2)
     >>> [len(x) for x, y in batches.shuffled(np.random.default_rng(0))]
@@ -21,15 +30,15 @@ class Batches:
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> None:
-        # np.take would copy all of a strided array for each batch; this copies it once, and a contiguous one never.
+        # np.take copies all of a strided array for each batch. This copies it once, and a contiguous array never.
         self.x, self.y = np.ascontiguousarray(x), np.ascontiguousarray(y)
         self.batch_size = min(batch_size, len(x))
         self.batch_x = np.empty((self.batch_size, *x.shape[1:]), x.dtype)
         self.batch_y = np.empty((self.batch_size, *y.shape[1:]), y.dtype)
 
-    def shuffled(self, generator: np.random.Generator) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
-        """All rows in batches; each pair is overwritten by the next, and the last one may be smaller."""
-        order = generator.permutation(len(self.x))
+    def shuffled(self, rng: np.random.Generator) -> Generator[_Pair, None, None]:
+        """All rows in batches, once; the last batch may be smaller. Each batch overwrites the one before."""
+        order = rng.permutation(len(self.x))
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
             x, y = self.batch_x[: len(rows)], self.batch_y[: len(rows)]
@@ -39,10 +48,95 @@ class Batches:
             yield x, y
 
 
+class AugmentedBatches:
+    """Batches that are augmented, each in the background while the model trains on the one before.
+
+        background   prepare 1   prepare 2   prepare 3   ...
+        training                 train on 1  train on 2  ...
+
+    Two pairs of arrays take turns: one is filled while the model uses the other. They stay from epoch to epoch.
+
+    The numbers are the same with and without a background thread. The generator draws the permutation, then what
+    `augment` draws for the first batch, for the second, and so on: one batch at a time, in their order.
+
+    BLAS is held to one thread meanwhile: its number of threads must not depend on which of the two sides is busy.
+
+    Arguments
+        batches : Batches of the rows
+        augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any other shape. It may
+            return new arrays, or the ones that it was given, changed in place. It runs beside the training, so it must
+            not use the model. Arrays that it keeps and overwrites in its next call are safe in one training only.
+        overlap : False prepares each batch only when it is requested, which is also what happens when kernels use one
+            thread
+
+    >>> batches = AugmentedBatches(Batches(np.arange(4.0), np.arange(4.0), 2), lambda x, y, rng: (x + 10, y))
+    >>> sorted(float(value) for x, y in batches.shuffled(np.random.default_rng(0)) for value in x - y)
+    [10.0, 10.0, 10.0, 10.0]
+    """
+
+    def __init__(self, batches: Batches, augment: Augment, *, overlap: bool = True) -> None:
+        self.batches = batches
+        self.augment = augment
+        self.overlap = overlap
+        self._pairs = Buffers(), Buffers()
+
+    def shuffled(self, rng: np.random.Generator) -> Generator[_Pair, None, None]:
+        """All rows in augmented batches; a batch may be overwritten as soon as the next one is requested.
+
+        A caller that stops in the middle must close the generator (`contextlib.closing`), which ends the thread. By
+        then `rng` may have drawn for a batch that was never used.
+
+        Raises
+            ValueError : augment returned no arrays, another number of rows, or another dtype
+            whatever augment raises, when its batch is requested
+        """
+        with single_threaded_blas():
+            if self.overlap and get_threads() > 1:
+                yield from self._prefetched(rng)
+            else:
+                for x, y in self.batches.shuffled(rng):
+                    yield self._augmented(x, y, rng)
+
+    def _prefetched(self, rng: np.random.Generator) -> Generator[_Pair, None, None]:
+        rows = self.batches.shuffled(rng)
+
+        def prepare(pair: Buffers) -> _Pair | None:
+            """The next batch, copied into `pair`; None at the end."""
+            batch = next(rows, None)
+            if batch is None:
+                return None
+            x, y = self._augmented(*batch, rng)
+            kept = pair.get("x", x.shape, x.dtype), pair.get("y", y.shape, y.dtype)
+            np.copyto(kept[0], x)
+            np.copyto(kept[1], y)
+            return kept
+
+        # However the block is left, by an error or by `close` too, it waits for the thread.
+        with ThreadPoolExecutor(1, thread_name_prefix="nnscratch-augment") as thread:
+            turns = cycle(self._pairs)
+            # The caller's context: its np.errstate holds for augment too.
+            coming = thread.submit(copy_context().run, prepare, next(turns))
+            while (batch := coming.result()) is not None:
+                coming = thread.submit(copy_context().run, prepare, next(turns))
+                yield batch
+
+    def _augmented(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> _Pair:
+        new_x, new_y = self.augment(x, y, rng)
+        for name, new in (("x", new_x), ("y", new_y)):
+            if not isinstance(new, np.ndarray):
+                raise ValueError(f"augment: got {name} of {type(new).__name__}, expected a NumPy array; use np.asarray")
+            if new.dtype != x.dtype or new.shape[:1] != x.shape[:1]:
+                raise ValueError(
+                    f"augment: got {name} of {new.dtype}, shape {new.shape}, expected {x.dtype} and {len(x)} rows as "
+                    "in the batch; change augment"
+                )
+        return new_x, new_y
+
+
 def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any]) -> None:
     """Stops rows that a model cannot learn from, before any time goes into them.
 
-    which : begins their names in the message, such as "validation "
+    which : begins the arrays' names in the message: "" or "validation "
     x, y : (N, ...), NaN in y where a label is missing
     dtype : of the model's parameters
 
@@ -50,18 +144,23 @@ def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any]) -
         ValueError : no arrays, no rows, lengths that differ, another dtype, NaN or inf in x, inf or only NaN in y
     """
     if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
-        raise ValueError(f"got {which}x, y = {type(x)}, {type(y)}, expected NumPy arrays; use np.asarray")
+        raise ValueError(f"fit: got {which}x, y = {type(x)}, {type(y)}, expected NumPy arrays; use np.asarray")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
-        raise ValueError(f"got {which}x of shape {x.shape} and y of {y.shape}, expected one row of y for each of x")
+        raise ValueError(
+            f"fit: got {which}x of shape {x.shape} and y of {y.shape}, expected one row of y for each row of x; look "
+            "at how the rows were selected"
+        )
     if len(x) == 0:
-        raise ValueError(f"got {which}x without rows, expected at least one; look at how the rows were selected")
+        raise ValueError(f"fit: got {which}x without rows, expected at least one; look at how the rows were selected")
     for name, array in (("x", x), ("y", y)):
         if array.dtype != dtype:
             raise ValueError(
-                f"got {which}{name} of {array.dtype}, expected the model's {dtype}; use {name}.astype(np.{dtype})"
+                f"fit: got {which}{name} of {array.dtype}, expected the model's {dtype}; use {name}.astype(np.{dtype})"
             )
     check_finite("fit", f"{which}x", x)
     if np.isinf(y).any():
-        raise ValueError(f"got {which}y with infinite values, expected numbers, or NaN where a label is missing")
+        raise ValueError(
+            f"fit: got {which}y with infinite values, expected numbers, or NaN where a label is missing; look at y"
+        )
     if np.isnan(y).all():
-        raise ValueError(f"got {which}y of NaN only, expected labels, else there is nothing to learn; look at y")
+        raise ValueError(f"fit: got {which}y of NaN only, expected labels to learn from; look at y")

@@ -1,4 +1,4 @@
-"""Scoring: what each epoch of a training is judged by, and the columns in which that is written down."""
+"""Scoring: the numbers that judge each epoch of a training, and the columns that they are written into."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from nnscratch.model import Sequential
     from nnscratch.training.averaging import WeightAverage
 
-# What a metric cannot be named, for it is a column already.
+# The columns that a history has anyway; a metric cannot have the name of one.
 COLUMNS = ["epoch", "loss", "validation_loss", "average_validation_loss", "lr", "seconds", "images",
            "images_per_second"]  # fmt: skip
 
 
 class Scoring:
-    """The scores of one fit: of the weights as they are, and of the averaged ones where there are such.
+    """The scores of one fit: of the live weights, and with an average of the averaged weights too.
 
     Arguments
-        model, loss : what is trained
-        metric : a number for people, taken on the validation rows; None: the loss alone
+        model, loss : as they are trained
+        metric : a number for people, computed on the validation rows; None: the loss alone
         validation : (x, y) to score; None: no scores
-        average : of the model's weights; None: its live weights alone are scored
+        average : of the model's weights; None: only the live weights are scored
 
     Attributes
         names : the columns of the scores, in order; the last one decides which epoch is the best
-        shown : the last epoch's scores for people, by the names of the live ones: the averaged ones if there are such
+        shown : the scores to display for the last epoch: the averaged weights' if there are any, under the plain names
 
     >>> import nnscratch as nn
     >>> from nnscratch.training.averaging import WeightAverage
@@ -61,12 +61,12 @@ class Scoring:
         self.shown: dict[str, float] = {}
 
     def new_history(self) -> History:
-        """An empty table, whose best epoch is that of the lowest score; without validation, of the training loss."""
+        """An empty table; its best epoch has the lowest score or, without validation, the lowest training loss."""
         score = self.names[-1] if self.names else "loss"
         return History(["epoch", "loss", *self.names, "lr", "seconds", "images", "images_per_second"], score=score)
 
     def scores(self) -> dict[str, float]:
-        """The columns `names` of the model as it is now, without dropout.
+        """The columns `names`, computed without dropout on the model as it is now.
 
         Raises
             NotFiniteError : a validation loss, a weight or an averaged weight is NaN or infinite
@@ -83,9 +83,11 @@ class Scoring:
         if self.validation is not None:
             x, y = self.validation
             prediction = self.model.predict(x)
-            scores["validation_loss"] = float(self.loss.forward(prediction, y))
-            if not math.isfinite(scores["validation_loss"]):
-                raise NotFiniteError("got a validation loss of NaN or inf, expected a number; lower the learning rate")
+            loss = scores["validation_loss"] = float(self.loss.forward(prediction, y))
+            if not math.isfinite(loss):
+                raise NotFiniteError(
+                    f"fit: got a validation loss of {loss}, expected a number; lower the learning rate"
+                )
             if self.metric is not None:
                 scores[self.metric.name] = float(self.metric.function(prediction, y))
         self.model.check_finite()

@@ -1,7 +1,7 @@
-"""Several small networks trained side by side, one on each core, with one line of progress for all of them.
+"""Side by side: several small networks trained at a time, one per core, with one line of progress for all of them.
 
-A small network leaves the second core little to do: its steps are short, and each ends with a wait for both. Two
-networks on a core each do not wait for one another.
+A small network leaves the second core little to do: its steps are short, and each ends with a wait for both cores. Two
+networks with a core each do not wait for one another.
 """
 
 from __future__ import annotations
@@ -9,17 +9,14 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from shutil import get_terminal_size
-from typing import NoReturn
 
 import numpy as np
 
 from nnscratch.history import History
-from nnscratch.kernels.threads import get_threads, set_threads
-from nnscratch.training.prefetch import Augment
+from nnscratch.kernels.threads import get_threads, set_threads, single_threaded_blas
+from nnscratch.training.progress import progress_line
 from nnscratch.training.trainer import Trainer
 
 # A trainer, its x and y, and the x and y that it is validated on.
@@ -29,42 +26,53 @@ Job = tuple[Trainer, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
 def train_together(
     jobs: Mapping[str, Job], *, epochs: int, seconds: float | None = None, title: str = "training"
 ) -> dict[str, History]:
-    """Trains each network on one core, as many at a time as kernels may use threads; the histories, by name.
+    """Trains each network on one core, as many at a time as kernels may use threads.
 
-    The dearest networks are trained first (by their rows, and the values of an input), so that no long training is left
-    over for one core alone at the end. Each core has its own list, and gives each of it its part of the time.
+    The most expensive networks (rows times input values) go first, so that no core is left alone with a long training
+    at the end. Each core has its own list, and divides its time among the list's networks in proportion to their cost.
 
-    jobs    : name -> (trainer, x, y, validation); an `augment` of one is used by one thread at a time
-    epochs  : of each
-    seconds : for all of them; None: no limit
-    title   : begins the line of progress, which is there if stderr is a terminal
+    Arguments
+        jobs : name -> (trainer, x, y, validation). What a step writes into must be each job's own: trainer, optimizer,
+            model, loss, generators. An `augment` may be shared if it keeps nothing from one call to the next
+        epochs : of each network
+        seconds : for all of them together; None: no limit
+        title : begins the line of progress, which is shown if stderr is a terminal
 
-    Ctrl-C ends them all; what they have learnt so far stays in them, and in their histories.
+    Returns
+        The histories, by name, in the order of the jobs. Each network ends with its last weights, as with
+        `fit(keep_best=False)`: the same bits as if they were trained one after another.
+
+    Until it returns, kernels use one thread, in the whole process. Ctrl-C ends all trainings; what they have learnt so
+    far stays in the networks and in the histories. An error in one ends the others, too, and is raised.
+
+    Raises
+        ValueError : two jobs share an object that a step writes into, or `fit` raises it
     """
+    check_apart(jobs)
     threads = get_threads()
     deadline = None if seconds is None else time.perf_counter() + seconds
     stop = threading.Event()
-    progress = _Progress(title, len(jobs), epochs)
+    line = _Line(title, len(jobs), epochs)
 
     def train(job: Job, share: float) -> History:
         trainer, x, y, validation = job
-        trainer.augment = _until(stop, trainer.augment)
-        limit = None if deadline is None else (deadline - time.perf_counter()) * share
+        limit = None if deadline is None else max(1.0, (deadline - time.perf_counter()) * share)
         history = trainer.fit(
-            x, y, validation=validation, epochs=epochs, keep_best=False, callbacks=[progress.epoch_done],
-            time_limit=None if limit is None else max(1.0, limit),
+            x, y, validation=validation, epochs=epochs, time_limit=limit, keep_best=False, stop=stop,
+            callbacks=[line.count_epoch],
         )  # fmt: skip
-        progress.network_done(epochs - len(history))
+        line.count_network(epochs - len(history))
         return history
 
-    def train_all(names: list[str]) -> dict[str, History]:
+    def train_all(names: Sequence[str]) -> dict[str, History]:
         left = [_cost(jobs[name]) for name in names]
         return {name: train(jobs[name], left[k] / sum(left[k:])) for k, name in enumerate(names)}
 
     set_threads(1)
     try:
-        with ThreadPoolExecutor(max(1, threads), thread_name_prefix="nnscratch-network") as pool:
-            futures = [pool.submit(train_all, names) for names in _lists(jobs, threads)]
+        with single_threaded_blas(), ThreadPoolExecutor(threads, thread_name_prefix="nnscratch-network") as pool:
+            lists = share_out({name: _cost(job) for name, job in jobs.items()}, threads)
+            futures = [pool.submit(train_all, names) for names in lists]
             try:
                 done = [future.result() for future in futures]
             except BaseException as error:
@@ -75,63 +83,81 @@ def train_together(
         return {name: next(histories[name] for histories in done if name in histories) for name in jobs}
     finally:
         set_threads(threads)
-        progress.close()
+        line.close()
+
+
+def share_out(costs: Mapping[str, float], threads: int) -> list[list[str]]:
+    """The names that each thread trains, one after another: longest first, each goes to the least loaded thread.
+
+    >>> share_out({"a": 1, "b": 1, "c": 3, "d": 2}, threads=2)
+    [['c', 'b'], ['d', 'a']]
+    """
+    lists: list[list[str]] = [[] for _ in range(threads)]
+    loads = [0.0] * threads
+    for name in sorted(costs, key=lambda name: costs[name], reverse=True):
+        thread = loads.index(min(loads))
+        lists[thread].append(name)
+        loads[thread] += costs[name]
+    return lists
+
+
+def check_apart(jobs: Mapping[str, Job]) -> None:
+    """Stops jobs that would write into the same object at the same time.
+
+    Raises
+        ValueError : names the object and two jobs that share it
+    """
+    owners: dict[int, str] = {}
+    for name, (trainer, *_) in jobs.items():
+        for what, part in _parts(trainer):
+            owner = owners.setdefault(id(part), name)
+            if owner != name:
+                raise ValueError(
+                    f"train_together: got one {what} in the jobs {owner!r} and {name!r}, expected each to have its "
+                    "own; make another one"
+                )
+
+
+def _parts(trainer: Trainer) -> Iterator[tuple[str, object]]:
+    """What a step of this trainer writes into, the largest first; `check_apart` names the first that is shared."""
+    yield "trainer", trainer
+    yield "optimizer", trainer.optimizer
+    yield "model", trainer.model
+    yield from (("layer", layer) for layer in trainer.model.layers)
+    yield "loss", trainer.loss
+    generators = [trainer.rng, *(getattr(layer, "rng", None) for layer in trainer.model.layers)]
+    yield from (("generator", each.bit_generator) for each in generators if isinstance(each, np.random.Generator))
 
 
 def _cost(job: Job) -> int:
-    """Of an epoch, in no unit: the rows, times the values that the network sees of one (`augment` may crop `x`)."""
+    """Of an epoch, without a unit: the rows times the input values of one row (`augment` may crop x)."""
     _, x, _, (seen, _) = job
     return max(1, len(x)) * math.prod(seen.shape[1:])  # without rows, fit() will say what is wrong
 
 
-def _lists(jobs: Mapping[str, Job], threads: int) -> list[list[str]]:
-    """What each thread trains: one after another, the dearest first, each goes to the one that has least to do."""
-    lists: list[list[str]] = [[] for _ in range(max(1, threads))]
-    loads = [0] * len(lists)
-    for name in sorted(jobs, key=lambda name: _cost(jobs[name]), reverse=True):
-        thread = loads.index(min(loads))
-        lists[thread].append(name)
-        loads[thread] += _cost(jobs[name])
-    return lists
-
-
-def _until(stop: threading.Event, augment: Augment | None) -> Augment:
-    """`augment`, which ends its training as Ctrl-C would once `stop` is set: only the main thread gets a real one."""
-
-    def unless_stopped(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        return (x, y) if augment is None else augment(x, y, rng)
-
-    return unless_stopped
-
-
-class _Progress:
-    """One line on stderr, if it is a terminal: networks and epochs done, of all."""
+class _Line:
+    """The line of progress of all jobs: networks and epochs done, of how many. Its threads take turns to write it."""
 
     def __init__(self, title: str, networks: int, epochs: int) -> None:
-        from tqdm import tqdm
-
         self.title, self.networks, self.done = title, networks, 0
-        self.bar: tqdm[NoReturn] = tqdm(
-            total=networks * epochs,
-            disable=None,
-            ncols=min(80, get_terminal_size().columns) - 1,
-            bar_format="|{bar}| {desc}, {n} of {total} epochs, {remaining} left",
-        )
-        self._describe()
+        self.lock = threading.Lock()
+        self.bar = progress_line(networks * epochs, self._text(), unit="epochs")
 
-    def epoch_done(self, trainer: Trainer, history: History) -> None:
-        with suppress(AttributeError):  # the bar may have been closed by another thread's error
+    def count_epoch(self, trainer: Trainer, history: History) -> None:
+        """A callback of a Trainer."""
+        with self.lock:
             self.bar.update(1)
 
-    def network_done(self, epochs_left: int) -> None:
-        self.done += 1
-        self.bar.update(max(0, epochs_left))
-        self._describe()
-
-    def _describe(self) -> None:
-        self.bar.set_description_str(f"{self.title}: {self.done} of {self.networks} networks", refresh=False)
+    def count_network(self, epochs_left: int) -> None:
+        """A network is done; if it ended early, the epochs left count as done."""
+        with self.lock:
+            self.done += 1
+            self.bar.set_description_str(self._text(), refresh=False)
+            self.bar.update(max(0, epochs_left))
 
     def close(self) -> None:
-        self.bar.close()
+        with self.lock:
+            self.bar.close()
+
+    def _text(self) -> str:
+        return f"{self.title}: {self.done} of {self.networks} networks"

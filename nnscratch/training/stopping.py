@@ -1,4 +1,4 @@
-"""When a training ends, and the sentence that says why."""
+"""Stopping: when a training ends, and the sentence that says why."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     from nnscratch.training.progress import Clock
 
 
+class StoppedFromOutside(Exception):
+    """Another thread wants this training to end now, as Ctrl-C would end it; `fit` handles it."""
+
+
 def end_if_over(
     history: History, epochs: int, clock: Clock, patience: int | None, reasons: Iterable[str | None]
 ) -> None:
     """Ends the history if the training is over after this epoch.
 
     epochs, patience : as given to `fit`
-    reasons : what the callbacks and the doctor said; the first that is a reason counts
+    reasons : to stop, from the callbacks and the doctor, None for no reason; the first reason counts
 
     >>> from nnscratch.history import History
     >>> from nnscratch.training.progress import Clock
@@ -40,7 +44,7 @@ def end_if_over(
 
 
 def diverged(epoch: int, lr: float) -> str:
-    """What is said of a training whose loss or weights were not finite in this epoch.
+    """Why a training ended whose loss or weights were not finite in this epoch.
 
     >>> diverged(3, 10.0)
     'diverged: the loss is not finite at epoch 3; lower the learning rate, which was 10'

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +15,12 @@ from nnscratch.checks import NotFiniteError, above, below, number, positive, who
 from nnscratch.diagnosis.watch import Consultation
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
-from nnscratch.training.batches import Batches, check_rows
+from nnscratch.training.batches import Augment, AugmentedBatches, Batches, check_rows
+from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.clipping import clip_gradients
-from nnscratch.training.prefetch import Augment, AugmentedBatches
 from nnscratch.training.progress import Clock, ProgressBar
 from nnscratch.training.scoring import COLUMNS, Scoring
-from nnscratch.training.stopping import diverged, end_if_over
+from nnscratch.training.stopping import StoppedFromOutside, diverged, end_if_over
 
 if TYPE_CHECKING:
     from nnscratch.losses import MSELoss
@@ -34,40 +36,45 @@ class Trainer:
     In every epoch
         order <- a fresh permutation of the N rows
         for each batch of B rows of that order (the last batch may be smaller):
-            prediction  = model(x)                         model.forward(x, training=True): dropout is on
-            L           = loss(prediction, y)              one number; owns the 1/N
-            dprediction = dL/dprediction                   loss.backward()
-            dw          = dL/dw, for every parameter w     model.backward(dprediction): the chain rule, layer by layer
-            all dw are shortened if they are very long     clip_gradients(model, clip_norm)
-            w           <- w - lr * (a mean of dw)         optimizer.step()
-            the mean of the last steps' w moves along      WeightAverage(model, average).update()
-        the validation rows are scored, without dropout    model.predict(x)
+            prediction  = model(x)                      model.forward(x, training=True): dropout is on
+            L           = loss(prediction, y)           one number; owns the 1/N
+            dprediction = dL/dprediction                loss.backward()
+            dw          = dL/dw, for every parameter w  model.backward(dprediction): the chain rule
+            all dw are shortened if they are very long  clip_gradients(model, clip_norm)
+            w           <- w - lr * (a mean of dw)      optimizer.step()
+            the mean of the last steps' w moves along   WeightAverage(model, average).update()
+        the validation rows are scored without dropout  model.predict(x)
 
-    Why batches: the mean of B gradients points almost where the mean of N does, for B/N of the work. Why a fresh order:
-    with a fixed one, every epoch repeats the same errors of those means.
+    Why batches: the mean of B gradients points almost where the mean of N does, for B/N of the work.
+    Why a fresh order: a fixed one repeats the same errors of those means in every epoch.
 
     Arguments
         model : a Sequential
         loss : an MSELoss
         optimizer : an SGD or Adam, made for this model
-        batch_size : rows a step, >= 1
-        lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's before every batch; None: as it is
-        seed : int or Generator that the permutations come from
-        metric : a number for people, taken on the validation rows
-        progress : True or False: with or without a progress bar on stderr; None: if stderr is a terminal
-        augment : (x, y, generator) -> new x and y of a batch, of as many rows, maybe of other shapes; called in another
-            thread while the model trains on the batch before, so it must not use the model (AugmentedBatches); None:
-            as they are
-        average : decay of a WeightAverage, in (0, 1), such as 0.998: what is judged, kept as the best, and in the model
-            at the end, are averaged weights; None: the weights as they are
+        batch_size : rows per step, >= 1
+        lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before every
+            batch; None: it stays as it is
+        seed : int or Generator that the permutations are drawn from
+        metric : a number for people, computed on the validation rows
+        progress : True or False: with or without a progress bar on stderr; None: if stderr is a
+            terminal
+        augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any other
+            shape. It runs in another thread while the model trains on the batch before, so it must not
+            use the model (AugmentedBatches). None: batches stay as they are
+        average : decay of a WeightAverage, in (0, 1), such as 0.998. Then the averaged weights are
+            scored, kept as the best, and left in the model at the end. None: the live weights
         clip_norm : largest norm of a gradient, > 0 (clip_gradients); None: any
-        diagnose_every : every so many epochs, `diagnose` looks at the network (as it is, with x and y as given); two
-            diagnoses in a row with a finding that more epochs do not cure (such as dead units) end the training, and
-            `history.stopped` says why; None: never
+        diagnose_every : epochs between two diagnoses of the network as it is, with x and y as given. Two
+            in a row with a finding that more epochs do not cure (such as dead units) end the training,
+            and `history.stopped` says why. None: no diagnoses
+
+    Attributes
+        rng : the Generator of `seed`; `augment` draws from it too
 
     Raises
-        ValueError : a number out of its range, a schedule that is none, an optimizer of another model or without a
-            momentum
+        ValueError : a number out of its range, a schedule that is none, an optimizer of another model or
+            without a momentum
 
     >>> import nnscratch as nn
     >>> rng = np.random.default_rng(0)
@@ -100,13 +107,21 @@ class Trainer:
     ) -> None:
         for name, schedule in (("lr", lr), ("momentum", momentum)):
             if schedule is not None and not callable(schedule):
-                raise ValueError(f"got {name}={schedule!r}, expected a schedule or None; try constant({schedule!r})")
-        if momentum is not None and not hasattr(optimizer, "momentum"):
-            raise ValueError(f"got a momentum schedule for {optimizer!r}, expected one with a momentum; use SGD")
+                raise ValueError(
+                    f"Trainer: got {name}={schedule!r}, expected a schedule or None; try constant({schedule!r})"
+                )
+            if schedule is not None and not hasattr(optimizer, name):
+                raise ValueError(
+                    f"Trainer: got a {name} schedule for {optimizer!r}, expected one with a {name}; use SGD"
+                )
         if optimizer.model is not model:
-            raise ValueError("got an optimizer of another model, expected one of this model; make it from this model")
+            raise ValueError(
+                "Trainer: got an optimizer of another model, expected one of this model; make it from this model"
+            )
         if metric is not None and metric.name in COLUMNS:
-            raise ValueError(f"got a metric named {metric.name!r}, expected a name that no other column has; rename it")
+            raise ValueError(
+                f"Trainer: got a metric named {metric.name!r}, expected a name that no other column has; rename it"
+            )
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -123,7 +138,7 @@ class Trainer:
         self.diagnose_every = (
             None if diagnose_every is None else whole_number("Trainer", "diagnose_every", diagnose_every)
         )
-        self.generator = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
 
     def fit(
         self,
@@ -136,40 +151,47 @@ class Trainer:
         patience: int | None = None,
         keep_best: bool = True,
         callbacks: Iterable[Callback] = (),
+        stop: threading.Event | None = None,
     ) -> History:
-        """Trains for some epochs, and gives the history of the training.
+        """Trains for some epochs and returns the history of the training.
 
-        The score of an epoch is its metric; without one its validation loss; without validation its training loss. With
-        `average`, metric and validation loss are those of the averaged weights.
-        Same seed, data and model: same numbers, except for the times (and for what follows from a time_limit: a
-        schedule goes by the share of the epochs or of the time, whichever is further).
+        The score of an epoch is its metric; without one its validation loss; without validation its
+        training loss. With `average`, metric and validation loss are those of the averaged weights.
 
-        A second fit continues: the optimizer keeps what it remembers (unless the first diverged: then it forgets) and
-        its last lr, the permutations go on. Its history, schedules, best epoch and averaged weights begin anew.
+        Same seed, data and model: same numbers, except for the times. A time_limit brings the times into
+        the numbers: schedules go by the share of the epochs or of the time, whichever is larger.
+
+        A second fit continues: the optimizer keeps its running means and its last lr (after a divergence
+        it has lost the means), and the permutations go on. The history, the schedules, the best epoch and
+        the averaged weights begin anew.
 
         Arguments
             x : (N, ...), in the dtype of the model's parameters, finite
             y : (N, ...), in the same dtype, NaN where a label is missing
             epochs : at most so many, >= 1
-            validation : (x, y) of rows to score after every epoch, as x and y; they are never trained on
-            time_limit : seconds; looked at after every batch, so that an epoch may be cut short, and is still recorded
+            validation : (x, y) of rows to score after every epoch, as x and y; never trained on
+            time_limit : seconds; checked after every batch. An epoch that it cuts short is still recorded
             patience : stop after so many epochs without a better score
-            keep_best : at the end, also after an error, put back the parameters of the best epoch (those of before
-                the fit if it diverged in its first epoch); False leaves the last ones, even if they diverged. With
-                `average`: the averaged ones of that epoch or, unless it diverged, the last averaged ones
-            callbacks : each is called after every epoch with (trainer, history), the model as it was trained, not
-                averaged; a string from it is a reason to stop
+            keep_best : at the end, also after an error, put back the weights of the best epoch, or those
+                from before the fit if it diverged in its first epoch. False leaves the last ones, even if
+                they diverged. With `average`, the averaged weights of that epoch or, unless the training
+                diverged, the last averaged ones (BestWeights has the table)
+            callbacks : each is called after every epoch with (trainer, history), the model with its live
+                weights; a string that it returns is a reason to stop
+            stop : once another thread has set it, the training ends before its next batch, as by Ctrl-C,
+                which only the main thread gets
 
         Returns
-            History with the columns epoch, loss (mean over the rows, measured while they are trained on), lr (of the
-            last batch), seconds (since the fit began), images (rows trained on), images_per_second (of training);
-            with validation also validation_loss, and the metric under its name; with `average` these again with
-            "average_" before the name. Its `stopped` says why it ended: Ctrl-C and a loss that is not finite end a
-            training too, with the history so far.
+            History with the columns epoch, loss (mean over the rows, measured while they are trained on),
+            lr (of the last batch), seconds (since the fit began), images (rows trained on),
+            images_per_second (of training); with validation also validation_loss, and the metric under
+            its name; with `average` these again with "average_" before the name. Its `outcome` and
+            `stopped` say how it ended: Ctrl-C and a loss that is not finite end a training too, with the
+            history so far.
 
         Raises
-            ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or nothing but NaN in y,
-                a number out of its range
+            ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or nothing but
+                NaN in y, a number out of its range
         """
         epochs = whole_number("fit", "epochs", epochs)
         patience = None if patience is None else whole_number("fit", "patience", patience)
@@ -177,75 +199,62 @@ class Trainer:
         check_rows("", x, y, dtype)
         if validation is not None:
             check_rows("validation ", *validation, dtype)
-        batches = self._batches(x, y)
+        callbacks = tuple(callbacks)
         clock = Clock(len(x) * epochs, time_limit)
         average = None if self.average is None else WeightAverage(self.model, self.average)
         scoring = Scoring(self.model, self.loss, self.metric, validation, average)
         history = scoring.new_history()
-        callbacks = tuple(callbacks)
+        best = BestWeights(self.model, average, keep_best=keep_best)
         consultation = Consultation(self.diagnose_every, x, y)
-        best = self.model.copy_parameters() if keep_best else None
-        finite = True
         bar = ProgressBar(self.progress, epochs, self.metric)
+        this_fit = _Fit(self._batches(x, y), clock, average, bar, stop)
         try:
             while history.outcome is None:
                 with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite ends the training below
-                    line = self._epoch(len(history) + 1, batches, clock, bar, average)
-                    line |= scoring.scores()
-                line |= {"seconds": clock.seconds}
+                    line = self._epoch(len(history) + 1, this_fit) | scoring.scores()
+                line["seconds"] = clock.seconds
                 history.append({name: line[name] for name in history.names})
-                if keep_best and history.best_epoch == len(history):
-                    best = self.model.copy_parameters() if average is None else average.copy()
+                if history.best_epoch == len(history):
+                    best.keep()
                 bar.scores = scoring.shown
                 bar.show(len(history), line["loss"], line["images_per_second"], clock)
                 reasons = [callback(self, history) for callback in callbacks]
                 reasons.append(consultation.reason_to_stop(self.optimizer, self.loss, history))
                 end_if_over(history, epochs, clock, patience, reasons)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, StoppedFromOutside):
             history.end(Outcome.INTERRUPTED, "interrupted by the user")
         except NotFiniteError:
-            finite = False
             self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
             history.end(Outcome.DIVERGED, diverged(len(history) + 1, self.optimizer.lr))
         finally:
             bar.close()
-            if best is not None and (not finite or history.best_epoch is not None):
-                self.model.put_back(best)
-            elif finite and average is not None and average.is_usable:
-                self.model.put_back(average.parameters)
+            best.put_back(diverged=history.outcome is Outcome.DIVERGED)
         return history
 
     def _batches(self, x: np.ndarray, y: np.ndarray) -> Batches | AugmentedBatches:
         batches = Batches(x, y, self.batch_size)
         if self.augment is None:
             return batches
-        # A Dropout with the trainer's own generator: which of the two draws first must not depend on the threads.
-        shared = any(getattr(layer, "rng", None) is self.generator for layer in self.model.layers)
+        # If a Dropout draws from the trainer's own generator, the threads must not decide who draws first.
+        shared = any(getattr(layer, "rng", None) is self.rng for layer in self.model.layers)
         return AugmentedBatches(batches, self.augment, overlap=not shared)
 
-    def _epoch(
-        self,
-        epoch: int,
-        batches: Batches | AugmentedBatches,
-        clock: Clock,
-        bar: ProgressBar,
-        average: WeightAverage | None,
-    ) -> dict[str, float]:
-        """Trains on every row once, or until the time is up; gives the epoch's part of its line in the history."""
-        began, images, total = clock.seconds, 0, 0.0
-        with closing(batches.shuffled(self.generator)) as shuffled:
-            for batch_x, batch_y in shuffled:
-                if self.lr is not None:
-                    self.optimizer.lr = self.lr(clock.progress)
-                if self.momentum is not None:
-                    setattr(self.optimizer, "momentum", self.momentum(clock.progress))  # noqa: B010 (Adam has none)
-                total += self._train_on(batch_x, batch_y) * len(batch_x)
-                if average is not None:
-                    average.update()
-                images += len(batch_x)
-                clock.count(len(batch_x))
+    def _epoch(self, epoch: int, fit: _Fit) -> dict[str, float]:
+        """Trains on every row once, or until the time is up; returns the epoch's part of its line in the history."""
+        clock, images, total = fit.clock, 0, 0.0
+        began = clock.seconds
+        with closing(fit.batches.shuffled(self.rng)) as shuffled:
+            for x, y in shuffled:
+                if fit.stop is not None and fit.stop.is_set():
+                    raise StoppedFromOutside
+                self._follow_schedules(clock.progress)
+                total += self._train_on(x, y) * len(x)
+                if fit.average is not None:
+                    fit.average.update()
+                images += len(x)
+                clock.count(len(x))
                 seconds = clock.seconds - began
-                bar.show(epoch, total / images, images / seconds, clock)
+                fit.bar.show(epoch, total / images, images / seconds, clock)
                 if clock.is_up:
                     break
         return {
@@ -256,13 +265,29 @@ class Trainer:
             "images_per_second": images / seconds,
         }
 
+    def _follow_schedules(self, progress: float) -> None:
+        for name, schedule in (("lr", self.lr), ("momentum", self.momentum)):
+            if schedule is not None:
+                setattr(self.optimizer, name, schedule(progress))
+
     def _train_on(self, x: np.ndarray, y: np.ndarray) -> float:
-        """One step of the optimizer; gives the loss before it."""
+        """Does one step of the optimizer; returns the loss before it."""
         loss = self.loss.forward(self.model.forward(x, training=True), y)
         if not math.isfinite(loss):
-            raise NotFiniteError(f"got a loss of {loss}, expected a finite number; lower the learning rate")
+            raise NotFiniteError(f"fit: got a loss of {loss}, expected a finite number; lower the learning rate")
         self.model.backward(self.loss.backward())
         if self.clip_norm is not None:
             clip_gradients(self.model, self.clip_norm)
         self.optimizer.step()
         return loss
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What one call of `fit` hands to each of its epochs."""
+
+    batches: Batches | AugmentedBatches
+    clock: Clock
+    average: WeightAverage | None
+    bar: ProgressBar
+    stop: threading.Event | None

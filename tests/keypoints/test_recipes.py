@@ -30,7 +30,7 @@ def test_a_trainer_does_what_the_recipe_says() -> None:
     assert (trainer.optimizer.weight_decay, trainer.optimizer.lr) == (0.5, 0.01)
     assert (trainer.batch_size, trainer.average, trainer.clip_norm) == (7, 0.9, 2.0)
     assert (trainer.augment, trainer.progress, trainer.metric) == (augment, False, None)
-    assert trainer.generator.random() == np.random.default_rng(3).random()
+    assert trainer.rng.random() == np.random.default_rng(3).random()
     assert trainer.lr is not None
     rates = [trainer.lr(progress) for progress in (0.0, 0.125, 0.25, 0.625, 1.0)]
     np.testing.assert_allclose(rates, [0, 0.005, 0.01, 0.005, 0], atol=1e-12)

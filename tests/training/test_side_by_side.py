@@ -4,43 +4,60 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.history import Outcome
 from nnscratch.kernels.threads import get_threads, set_threads
-from nnscratch.training.prefetch import Augment
-from nnscratch.training.side_by_side import Job, train_together
+from nnscratch.training.batches import Augment
+from nnscratch.training.side_by_side import Job, share_out, train_together
+
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 X = np.random.default_rng(0).normal(size=(70, 6)).astype(np.float32)
 Y = (X[:, :2] * X[:, 2:4]).astype(np.float32)
-
-
-@pytest.fixture(autouse=True)
-def _two_threads() -> Iterator[None]:
-    set_threads(2)
-    yield
-    set_threads(None)
+HOURS = 100_000  # epochs that nobody waits for
 
 
 def noisy(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return x + rng.normal(0, 0.1, x.shape).astype(np.float32), y
 
 
-def job(seed: int, augment: Augment | None = noisy) -> Job:
-    model = nn.Sequential(
-        nn.Dense(6, 16, rng=seed), nn.ReLU(), nn.Dropout(0.2, rng=seed), nn.Dense(16, 2, rng=seed + 100)
-    )
-    trainer = nn.Trainer(
-        model, nn.MSELoss(), nn.Adam(model, lr=0.01), batch_size=16, lr=nn.schedules.cosine(0.01, 0.0), seed=seed,
-        augment=augment, average=0.9, progress=False,
+def does(action: Callable[[], None]) -> Augment:
+    """An augment that changes nothing, after the action."""
+
+    def augment(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        action()
+        return x, y
+
+    return augment
+
+
+def model_of(seed: int, rng: np.random.Generator | None = None) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Dense(6, 16, rng=seed), nn.ReLU(), nn.Dropout(0.2, rng=seed if rng is None else rng),
+        nn.Dense(16, 2, rng=seed + 100),
     )  # fmt: skip
-    return trainer, X, Y, (X[:20], Y[:20])
+
+
+def trainer_of(model: nn.Sequential, optimizer: nn.Adam | None = None, **settings: Any) -> nn.Trainer:
+    optimizer = nn.Adam(model, lr=0.01) if optimizer is None else optimizer
+    settings = {"loss": nn.MSELoss(), "seed": 0} | settings
+    return nn.Trainer(
+        model, optimizer=optimizer, batch_size=16, lr=nn.schedules.cosine(0.01, 0.0), average=0.9, progress=False,
+        **settings,
+    )  # fmt: skip
+
+
+def job_of(trainer: nn.Trainer, rows: int = 70) -> Job:
+    return trainer, X[:rows], Y[:rows], (X[:20], Y[:20])
+
+
+def job(seed: int, augment: Augment | None = noisy, rows: int = 70) -> Job:
+    return job_of(trainer_of(model_of(seed), seed=seed, augment=augment), rows)
 
 
 def jobs(count: int, augment: Augment | None = noisy) -> dict[str, Job]:
@@ -64,23 +81,29 @@ def test_the_same_as_one_after_another(threads: int, augment: Augment | None) ->
         assert histories[name].stopped == "all 3 epochs done"
         for one, other in zip(together[name][0].model.copy_parameters(), trainer.model.copy_parameters(), strict=True):
             np.testing.assert_array_equal(one, other)
+        assert together[name][0].augment is augment
 
 
 def test_as_many_at_a_time_as_there_are_threads() -> None:
-    lock, running, most = threading.Lock(), set(), []
+    """Each batch waits for one of another network, and there are never three."""
+    lock, running, most = threading.Lock(), 0, 0
+    pairs = threading.Barrier(2)
+    callers = set()
 
-    def watched(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def meet() -> None:
+        nonlocal running, most
         with lock:
-            running.add(threading.get_ident())
-        time.sleep(0.002)
+            running += 1
+            most = max(most, running)
+        callers.add(threading.current_thread())
         assert get_threads() == 1
+        pairs.wait(timeout=60)
         with lock:
-            most.append(len(running))
-        return x, y
+            running -= 1
 
-    train_together(jobs(5, watched), epochs=2)
-    assert max(most) == len(running) == 2
-    assert threading.get_ident() not in running
+    train_together(jobs(4, does(meet)), epochs=2)
+    assert most == 2
+    assert threading.current_thread() not in callers
 
 
 def test_nothing_to_train() -> None:
@@ -88,115 +111,146 @@ def test_nothing_to_train() -> None:
 
 
 def test_no_rows_are_told_as_fit_tells_them() -> None:
-    trainer, x, y, validation = job(0)
     with pytest.raises(ValueError, match="rows"):
-        train_together({"nobody": (trainer, x[:0], y[:0], validation)}, epochs=1)
+        train_together({"nobody": job(0, rows=0)}, epochs=1)
 
 
-def slow(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    time.sleep(0.01)
-    return x, y
-
-
-def test_the_time_limit_ends_all() -> None:
-    """Three networks on two threads: two have one thread to themselves, one half of the time after the other."""
-    began = time.perf_counter()
-    histories = train_together(jobs(3, slow), epochs=100_000, seconds=2.4)
-    assert time.perf_counter() - began < 4
-    for history in histories.values():
-        assert "time limit" in history.stopped
-        assert history.columns["lr"][-1] < 0.001  # the learning rate has come to its end, too
-    seconds = sorted(history.columns["seconds"][-1] for history in histories.values())
-    assert seconds == pytest.approx([1.2, 1.2, 2.4], abs=0.4)
-
-
-def test_each_gets_time_by_its_rows_and_inputs_and_what_the_first_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On one thread: 70 rows first, then 14 rows, which get a sixth of the time and what the others have left."""
+def test_the_time_limit_is_divided_by_rows_and_by_what_the_first_leave(clock: Any) -> None:
+    """One thread, batches of 1 s: 70 rows get 5/6 of the time, 14 rows 1/6, which a third network with 14 halves."""
     set_threads(1)
-    few, many = job(0, slow), job(1, slow)
-    few = few[0], X[:14], Y[:14], few[3]
-    limits = []
-    fit = nn.Trainer.fit
 
-    def watched(self: nn.Trainer, x: np.ndarray, y: np.ndarray, **settings: Any) -> nn.History:
-        limits.append((len(x), settings["time_limit"]))
-        return fit(self, x, y, **settings)
+    def pass_a_second() -> None:
+        clock.now += 1
 
-    monkeypatch.setattr(nn.Trainer, "fit", watched)
-    train_together({"few": few, "many": many}, epochs=2, seconds=60)
-    assert [rows for rows, _ in limits] == [70, 14]
-    assert limits[0][1] == pytest.approx(50, abs=1)
-    assert limits[1][1] > 58
+    slow = does(pass_a_second)
+    together = {"few": job(0, slow, rows=14), "many": job(1, slow), "also few": job(2, slow, rows=14)}
+    histories = train_together(together, epochs=HOURS, seconds=700)
+    assert clock.now == pytest.approx(700, abs=3)
+    assert {name: round(history.columns["seconds"][-1]) for name, history in histories.items()} == {
+        "few": 100, "many": 500, "also few": 100,
+    }  # fmt: skip
+    for history in histories.values():
+        assert history.outcome is nn.Outcome.TIME_LIMIT
+        assert history.columns["lr"][-1] < 0.001  # the learning rate has come to its end, too
 
 
-def test_no_long_training_is_left_for_the_end() -> None:
-    """Two threads: the dearest alone on one as long as the four others take on the other."""
-    together = jobs(5)
-    trainer, x, y, validation = together["network 4"]
-    together["network 4"] = trainer, np.concatenate([x] * 4), np.concatenate([y] * 4), validation
-    began: dict[int, list[str]] = {}
-    for name, each in together.items():
+def test_time_that_a_network_leaves_is_for_the_others(clock: Any) -> None:
+    set_threads(1)
+    clock.tick, limits = 1e-6, []
 
-        def note(
-            x: np.ndarray, y: np.ndarray, rng: np.random.Generator, name: str = name
-        ) -> tuple[np.ndarray, np.ndarray]:
-            names = began.setdefault(threading.get_ident(), [])
-            names += [name] if name not in names else []
-            return x, y
+    class Watched(nn.Trainer):
+        def fit(self, *data: Any, **settings: Any) -> nn.History:
+            limits.append(settings["time_limit"])
+            clock.now += 10  # of the 350 that it might use
+            return super().fit(*data, **settings)
 
-        each[0].augment = note
-    train_together(together, epochs=1)
-    assert sorted(map(sorted, began.values())) == [[f"network {k}" for k in range(4)], ["network 4"]]
+    together = {}
+    for k in range(2):
+        model = model_of(k)
+        together[str(k)] = job_of(Watched(model, nn.MSELoss(), nn.SGD(model, lr=0.01), progress=False))
+    train_together(together, epochs=1, seconds=700)
+    assert limits == pytest.approx([350, 690], abs=0.01)
+
+
+def test_a_network_gets_a_second_even_if_there_is_none_left(clock: Any) -> None:
+    def pass_a_second() -> None:
+        clock.now += 1
+
+    histories = train_together({"late": job(0, does(pass_a_second))}, epochs=HOURS, seconds=1e-6)
+    assert histories["late"].columns["images"] == [16]
+
+
+@pytest.mark.parametrize(
+    ("costs", "lists"),
+    [
+        ([1, 1, 1, 1, 4], [[4], [0, 1, 2, 3]]),  # no long training is left for the end
+        ([1, 2, 3], [[2], [1, 0]]),
+        ([1], [[0], []]),
+        ([], [[], []]),
+    ],
+)
+def test_the_longest_go_first_each_to_the_least_loaded_thread(costs: list[int], lists: list[list[int]]) -> None:
+    shared = share_out({str(k): cost for k, cost in enumerate(costs)}, threads=2)
+    assert shared == [[str(k) for k in names] for names in lists]
+
+
+SHARED_MODEL, SHARED_LOSS, SHARED_RNG = model_of(0), nn.MSELoss(), np.random.default_rng(0)
+SHARED_OPTIMIZER, SHARED_TRAINER = nn.Adam(SHARED_MODEL), trainer_of(model_of(0))
+
+
+@pytest.mark.parametrize(
+    ("what", "trainer"),
+    [
+        ("trainer", lambda: SHARED_TRAINER),
+        ("optimizer", lambda: trainer_of(SHARED_MODEL, SHARED_OPTIMIZER)),
+        ("model", lambda: trainer_of(SHARED_MODEL)),
+        ("layer", lambda: trainer_of(nn.Sequential(*SHARED_MODEL.layers))),
+        ("loss", lambda: trainer_of(model_of(0), loss=SHARED_LOSS)),
+        ("generator", lambda: trainer_of(model_of(0), seed=SHARED_RNG)),
+        ("generator", lambda: trainer_of(model_of(0, rng=SHARED_RNG))),
+    ],
+)
+def test_refuses_jobs_that_would_write_into_the_same_object(what: str, trainer: Callable[[], nn.Trainer]) -> None:
+    together = {"a": job_of(trainer()), "b": job(5), "c": job_of(trainer())}
+    before = together["b"][0].model.copy_parameters()
+    with pytest.raises(ValueError, match=f"train_together: got one {what} in the jobs 'a' and 'c', expected each to"):
+        train_together(together, epochs=1)
+    for w, kept in zip(together["b"][0].model.copy_parameters(), before, strict=True):
+        np.testing.assert_array_equal(w, kept)
+    assert get_threads() == 2
+
+
+def test_a_generator_that_one_job_uses_twice_is_its_own() -> None:
+    rng = np.random.default_rng(0)
+    histories = train_together({"a": job_of(trainer_of(model_of(0, rng=rng), seed=rng)), "b": job(0)}, epochs=1)
+    assert len(histories) == 2
 
 
 class Broken(Exception):
     pass
 
 
-def broken(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    raise Broken
+class OneEpoch(nn.Trainer):
+    def fit(self, *data: Any, **settings: Any) -> nn.History:
+        return super().fit(*data, **{**settings, "epochs": 1})
 
 
 @pytest.mark.parametrize("place", [0, 3])
 def test_an_error_in_one_is_raised_and_ends_the_others(place: int) -> None:
-    """Which would take hours."""
-    together = jobs(4, slow)
-    name = f"network {place}"
-    together[name] = job(place, broken)
-    if place == 3:  # waits for a thread, until one of the others is done
-        first = together["network 0"]
-        together["network 0"] = first[0], X[:8], Y[:8], first[3]
-    began = time.perf_counter()
+    def fail() -> None:
+        raise Broken
+
+    together = jobs(4, None)
+    together[f"network {place}"] = job(place, does(fail))
+    if place == 3:  # has to wait for a thread, until network 1 is done
+        model = model_of(1)
+        together["network 1"] = job_of(OneEpoch(model, nn.MSELoss(), nn.SGD(model, lr=0.01), progress=False))
     with pytest.raises(Broken):
-        train_together(together, epochs=20 if place == 3 else 100_000, seconds=60)
-    assert time.perf_counter() - began < 20
+        train_together(together, epochs=HOURS)
     assert get_threads() == 2
     assert not any(thread.name.startswith("nnscratch-network") for thread in threading.enumerate())
 
 
-def interrupts_after(batches: int) -> Augment:
-    """Once so many batches are done, the main thread gets the signal that Ctrl-C sends."""
-    count = iter(range(1_000_000))
-    main = threading.main_thread().ident
+def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
+    """Networks 0 and 1 begin. Once both have learnt, the main thread gets the signal that Ctrl-C sends."""
+    main, batches, other_has_learnt = threading.main_thread().ident, iter(range(1, 1_000_000)), threading.Event()
     assert main is not None
 
-    def augment(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        time.sleep(0.002)
-        if next(count) == batches:
+    def interrupt() -> None:
+        if next(batches) == 12:  # in the third epoch
+            assert other_has_learnt.wait(timeout=60)
             signal.pthread_kill(main, signal.SIGINT)
-        return x, y
 
-    return augment
+    seen = iter(range(1_000_000))
 
+    def tell() -> None:
+        if next(seen) == 3:
+            other_has_learnt.set()
 
-def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
-    together = jobs(4, slow)
-    together["network 0"] = job(0, interrupts_after(12))
+    together = jobs(4) | {"network 0": job(0, does(interrupt)), "network 1": job(1, does(tell))}
     before = {name: each[0].model.copy_parameters() for name, each in together.items()}
-    began = time.perf_counter()
-    histories = train_together(together, epochs=100_000, seconds=60)
-    assert time.perf_counter() - began < 20
-    assert {histories[name].outcome for name in together} == {Outcome.INTERRUPTED}
+    histories = train_together(together, epochs=HOURS)
+    assert {histories[name].outcome for name in together} == {nn.Outcome.INTERRUPTED}
     assert len(histories["network 0"]) >= 2
     assert len(histories["network 3"]) == 0  # had not begun
 
@@ -210,15 +264,18 @@ def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
     assert get_threads() == 2
 
 
-def test_a_terminal_shows_one_line_of_progress(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    monkeypatch.setenv("COLUMNS", "80")
+def test_a_terminal_shows_one_line_of_progress(terminal: Any) -> None:
+    stderr = terminal()
     train_together(jobs(3), epochs=2, title="level 2")
-    shown = capsys.readouterr().err
-    assert "level 2: 3 of 3 networks, 6 of 6 epochs" in shown
-    assert max(map(len, shown.replace("\n", "\r").split("\r"))) < 80
+    assert "level 2: 3 of 3 networks, 6 of 6 epochs" in stderr.getvalue()
+    assert max(map(len, stderr.getvalue().replace("\n", "\r").split("\r"))) < 80
+
+
+def test_epochs_that_a_network_did_not_need_count_as_done(terminal: Any, clock: Any) -> None:
+    stderr = terminal()
+    clock.tick = 1.0
+    train_together(jobs(2), epochs=100, seconds=50, title="level 2")
+    assert "level 2: 2 of 2 networks, 200 of 200 epochs" in stderr.getvalue()
 
 
 def test_a_pipe_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,8 @@
-"""Batches augmented in the background: the bits of a plain loop, whatever goes wrong, and no thread left behind."""
+"""Batches: every row once; augmented in the background: the bits of a plain loop, and no thread left behind."""
 
 from __future__ import annotations
 
 import threading
-import time
 import traceback
 import tracemalloc
 from collections.abc import Iterator
@@ -13,8 +12,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.training.batches import Batches
-from nnscratch.training.prefetch import AugmentedBatches
+from nnscratch.training.batches import AugmentedBatches, Batches, check_rows
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -44,23 +42,88 @@ class Jitter:
         self.x = np.empty((8, 6), np.float32)
         self.threads: list[str] = []
 
-    def __call__(self, x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> Pair:
+    def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Pair:
         self.threads.append(threading.current_thread().name)
         new = self.x[: len(x)]
-        np.add(x, generator.standard_normal(x.shape, dtype=np.float32), out=new)
-        y += generator.random(dtype=np.float32)  # the batch's own array
+        np.add(x, rng.standard_normal(x.shape, dtype=np.float32), out=new)
+        y += rng.random(dtype=np.float32)  # the batch's own array
         return new, y
 
 
 def plain_loop(x: np.ndarray, y: np.ndarray, augment: Any, seed: int, epochs: int) -> Iterator[Pair]:
     """What it must be equal to: no thread, no array used twice."""
-    generator = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for _ in range(epochs):
-        order = generator.permutation(len(x))
+        order = rng.permutation(len(x))
         for start in range(0, len(x), 8):
             batch = order[start : start + 8]
-            new_x, new_y = augment(x[batch], y[batch], generator)
+            new_x, new_y = augment(x[batch], y[batch], rng)
             yield new_x.copy(), new_y.copy()
+
+
+def test_every_row_once_in_a_fresh_order_with_a_smaller_last_batch() -> None:
+    x, y = rows(20)
+    rng, orders = np.random.default_rng(0), []
+    for _ in range(3):
+        seen = [(a.copy(), b.copy()) for a, b in Batches(x, y, 8).shuffled(rng)]
+        assert [len(a) for a, _ in seen] == [len(b) for _, b in seen] == [8, 8, 4]
+        all_x, all_y = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+        np.testing.assert_array_equal(all_y, all_x[:, :2] + 1)  # rows of x and y stay together
+        np.testing.assert_array_equal(np.sort(all_x, axis=0), x)
+        orders.append(all_x[:, 0].tolist())
+    assert orders[0] != orders[1] != orders[2] != orders[0] != x[:, 0].tolist()
+
+
+@pytest.mark.parametrize("batch_size", [1, 20, 50])
+def test_batches_of_one_row_and_of_all(batch_size: int) -> None:
+    sizes = [len(a) for a, _ in Batches(*rows(20), batch_size).shuffled(np.random.default_rng(0))]
+    assert sizes == ([1] * 20 if batch_size == 1 else [20])
+
+
+def test_strided_rows() -> None:
+    x, y = rows(20)
+    wide = Batches(np.repeat(x, 2, axis=0)[::2], np.repeat(y, 2, axis=1)[:, ::2], 8)
+    strided, plain = (each.shuffled(np.random.default_rng(0)) for each in (wide, Batches(x, y, 8)))
+    for (a, b), (expected_a, expected_b) in zip(strided, plain, strict=True):
+        np.testing.assert_array_equal(a, expected_a)
+        np.testing.assert_array_equal(b, expected_b)
+
+
+def test_batches_copy_no_more_than_a_batch() -> None:
+    x = np.ones((20_000, 100), np.float32)  # 8 MB
+    y = x[:, :1].copy()
+    tracemalloc.start()
+    for _ in Batches(x, y, 128).shuffled(np.random.default_rng(0)):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.5e6
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, y: (x[:0], y[:0]), "got x without rows"),
+        (lambda x, y: (x, y[:-1]), r"got x of shape \(20, 6\) and y of \(19, 2\), expected one row of y for each row"),
+        (lambda x, y: (x.astype(np.float64), y), "got x of float64, expected the model's float32; use x.astype"),
+        (lambda x, y: (x, y.astype(np.float64)), "got y of float64, expected the model's float32; use y.astype"),
+        (lambda x, y: (np.where(x > 0.9, np.float32(np.nan), x), y), "got x with 11 of 120 values NaN or infinite"),
+        (lambda x, y: (np.where(x > 0.9, np.float32(np.inf), x), y), "got x with 11 of 120 values NaN or infinite"),
+        (lambda x, y: (x, y + np.float32(np.inf)), "got y with infinite values"),
+        (lambda x, y: (x, y * np.float32(np.nan)), "got y of NaN only"),
+        (lambda x, y: (x.tolist(), y), "expected NumPy arrays"),
+        (lambda x, y: (np.array(x[0, 0]), y), r"got x of shape \(\)"),
+    ],
+)
+def test_check_rows_stops_what_a_model_cannot_learn_from(change: Any, message: str) -> None:
+    x, y = rows(20)
+    dtype = np.dtype(np.float32)
+    y[::2] = np.nan  # missing labels are no mistake
+    check_rows("", x, y, dtype)
+    with pytest.raises(ValueError, match=f"fit: {message}" if "NumPy" not in message else message):
+        check_rows("", *change(x, y), dtype)
+    with pytest.raises(ValueError, match="fit: got validation "):
+        check_rows("validation ", *change(x, y), dtype)
 
 
 @pytest.mark.parametrize(("threads", "overlap", "background"), [(2, True, True), (3, True, True), (1, True, False),
@@ -68,9 +131,9 @@ def plain_loop(x: np.ndarray, y: np.ndarray, augment: Any, seed: int, epochs: in
 def test_the_bits_of_a_plain_loop(threads: int, overlap: bool, background: bool) -> None:
     nn.set_threads(threads)
     x, y = rows()
-    jitter, generator = Jitter(), np.random.default_rng(4)
+    jitter, rng = Jitter(), np.random.default_rng(4)
     batches = AugmentedBatches(Batches(x, y, 8), jitter, overlap=overlap)
-    seen = [(a.tobytes(), b.tobytes(), len(a)) for _ in range(3) for a, b in batches.shuffled(generator)]
+    seen = [(a.tobytes(), b.tobytes(), len(a)) for _ in range(3) for a, b in batches.shuffled(rng)]
     expected = [(a.tobytes(), b.tobytes(), len(a)) for a, b in plain_loop(x, y, Jitter(), seed=4, epochs=3)]
     assert seen == expected
     assert [size for *_, size in seen] == [8, 8, 7] * 3
@@ -80,30 +143,31 @@ def test_the_bits_of_a_plain_loop(threads: int, overlap: bool, background: bool)
         after.permutation(23)
         for size in (8, 8, 7):
             Jitter()(np.zeros((size, 6), np.float32), np.zeros((size, 2), np.float32), after)
-    assert generator.bit_generator.state == after.bit_generator.state
+    assert rng.bit_generator.state == after.bit_generator.state
     np.testing.assert_array_equal(y, rows()[1])
 
 
 def test_a_batch_stays_while_the_next_one_is_made() -> None:
     x, y = rows()
-    jitter, made = Jitter(), threading.Semaphore(0)
+    jitter, next_is_made = Jitter(), threading.Semaphore(0)
 
-    def augment(x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> Pair:
-        new = jitter(x, y, generator)
-        made.release()
+    def augment(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Pair:
+        new = jitter(x, y, rng)
+        next_is_made.release()
         return new
 
     expected = list(plain_loop(x, y, Jitter(), seed=0, epochs=1))
     batches = AugmentedBatches(Batches(x, y, 8), augment).shuffled(np.random.default_rng(0))
+    seen = []
     for number, (a, b) in enumerate(batches):
-        assert made.acquire(timeout=10)
+        assert next_is_made.acquire(timeout=60)
         if number < 2:
-            assert made.acquire(timeout=10)  # the next one is made although nobody has asked for it yet
-            made.release()
-        time.sleep(0.01)  # time for its copy
-        np.testing.assert_array_equal(a, expected[number][0])
-        np.testing.assert_array_equal(b, expected[number][1])
-    assert number == 2
+            assert next_is_made.acquire(timeout=60)  # the next one is made although nobody has requested it yet
+            next_is_made.release()
+        seen.append((a.copy(), b.copy()))
+    for (a, b), (expected_a, expected_b) in zip(seen, expected, strict=True):
+        np.testing.assert_array_equal(a, expected_a)
+        np.testing.assert_array_equal(b, expected_b)
 
 
 def test_other_shapes() -> None:
@@ -118,7 +182,7 @@ def test_other_shapes() -> None:
 def test_an_error_comes_with_its_own_traceback_after_the_batches_before_it() -> None:
     calls = 0
 
-    def breaks(x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> Pair:
+    def breaks(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Pair:
         nonlocal calls
         calls += 1
         if calls == 2:
@@ -135,9 +199,9 @@ def test_an_error_comes_with_its_own_traceback_after_the_batches_before_it() -> 
 @pytest.mark.parametrize(
     ("augment", "message"),
     [
-        (lambda x, y, generator: (x.tolist(), y), "got a list as x from augment, expected a NumPy array"),
-        (lambda x, y, generator: (x.astype(np.float64), y), r"got x of float64, shape \(8, 6\) from augment, expected"),
-        (lambda x, y, generator: (x, y[:3]), r"got y of float32, shape \(3, 2\) from augment, expected float32 and 8"),
+        (lambda x, y, rng: (x.tolist(), y), "augment: got x of list, expected a NumPy array"),
+        (lambda x, y, rng: (x.astype(np.float64), y), r"augment: got x of float64, shape \(8, 6\), expected"),
+        (lambda x, y, rng: (x, y[:3]), r"augment: got y of float32, shape \(3, 2\), expected float32 and 8"),
     ],
 )
 @pytest.mark.parametrize("overlap", [True, False])
@@ -147,7 +211,7 @@ def test_refuses_what_is_no_batch(augment: Any, message: str, overlap: bool) -> 
         next(batches.shuffled(np.random.default_rng(0)))
 
 
-def test_who_stops_in_the_middle_ends_the_thread_and_can_begin_anew() -> None:
+def test_stopping_in_the_middle_ends_the_thread_and_one_can_begin_anew() -> None:
     x, y = rows()
     batches = AugmentedBatches(Batches(x, y, 8), Jitter())
     stopped, interrupted = (batches.shuffled(np.random.default_rng(0)) for _ in range(2))
@@ -164,7 +228,7 @@ def test_who_stops_in_the_middle_ends_the_thread_and_can_begin_anew() -> None:
 
 
 def test_what_errstate_says_holds_in_the_thread() -> None:
-    def divide(x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> Pair:
+    def divide(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Pair:
         return x / np.float32(0), y
 
     x, y = np.ones((8, 1), np.float32), np.ones((8, 1), np.float32)
@@ -179,15 +243,15 @@ def test_steps_allocate_no_large_arrays() -> None:
     x, y = np.ones((70, 96, 96, 1), np.float32), np.ones((70, 30), np.float32)
     buffer = np.empty((16, 96, 96, 1), np.float32)  # 0.6 MB
 
-    def shift(x: np.ndarray, y: np.ndarray, generator: np.random.Generator) -> Pair:
+    def shift(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Pair:
         return np.add(x, 1, out=buffer[: len(x)]), y
 
-    batches, generator = AugmentedBatches(Batches(x, y, 16), shift), np.random.default_rng(0)
-    for _ in batches.shuffled(generator):
+    batches, rng = AugmentedBatches(Batches(x, y, 16), shift), np.random.default_rng(0)
+    for _ in batches.shuffled(rng):
         pass
     tracemalloc.start()
     for _ in range(2):
-        for _ in batches.shuffled(generator):
+        for _ in batches.shuffled(rng):
             pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

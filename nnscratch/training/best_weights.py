@@ -1,0 +1,54 @@
+"""Best weights: which weights a training leaves in its model, however it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nnscratch.model import Sequential
+    from nnscratch.training.averaging import WeightAverage
+
+
+class BestWeights:
+    """The weights of the best epoch so far, and what is put into the model at the end.
+
+        keep_best                         the training diverged          it did not
+        True, an epoch was kept           those of the best epoch        those of the best epoch
+        True, none was kept               those before the training      the average, without one the last ones
+        False                             the last ones                  the average, without one the last ones
+
+    An average that is infinite, or has not begun, is none.
+
+    Arguments
+        model : what is trained; its parameters are copied now if `keep_best`
+        average : of the model's weights; with it, an epoch's weights are the averaged ones. None: the live ones
+        keep_best : as given to `fit`
+
+    >>> import nnscratch as nn
+    >>> model = nn.Sequential(nn.Dense(1, 1, weight_init="constant(3)", rng=0))
+    >>> best = BestWeights(model, None, keep_best=True)
+    >>> best.keep()
+    >>> model.layers[0].params["weight"][:] = 7
+    >>> best.put_back(diverged=False)
+    >>> model.layers[0].params["weight"].item()
+    3.0
+    """
+
+    def __init__(self, model: Sequential, average: WeightAverage | None, *, keep_best: bool) -> None:
+        self.model = model
+        self.average = average
+        self._best = model.copy_parameters() if keep_best else None
+        self._has_epoch = False
+
+    def keep(self) -> None:
+        """Takes the weights as they are now as the best; to be called after each epoch that is the best so far."""
+        if self._best is not None:
+            self._best = self.model.copy_parameters() if self.average is None else self.average.copy()
+            self._has_epoch = True
+
+    def put_back(self, *, diverged: bool) -> None:
+        """Writes the weights of the table above into the model; to be called once, at the end of the training."""
+        if self._best is not None and (diverged or self._has_epoch):
+            self.model.put_back(self._best)
+        elif not diverged and self.average is not None and self.average.is_usable:
+            self.model.put_back(self.average.parameters)

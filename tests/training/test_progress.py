@@ -1,0 +1,184 @@
+"""Progress: the clock of a fit, and the line on the terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import sys
+from typing import Any
+
+import pytest
+
+import nnscratch as nn
+from nnscratch.training.progress import Clock, ProgressBar, progress_line
+
+
+def test_progress_is_the_share_of_the_images() -> None:
+    clock = Clock(40, time_limit=None)
+    assert (clock.progress, clock.is_up) == (0, False)
+    clock.count(10)
+    assert clock.progress == 0.25
+    clock.count(40)
+    assert (clock.progress, clock.is_up) == (1, False)  # never more
+
+
+def test_progress_is_the_share_of_the_time_if_that_is_larger(clock: Any) -> None:
+    watch = Clock(1000, time_limit=10)
+    watch.count(1)
+    clock.now = 2.5
+    assert watch.progress == 0.25
+    watch.count(499)
+    assert watch.progress == 0.5
+    clock.now = 10
+    assert (watch.progress, watch.is_up, watch.seconds) == (1, True, 10)
+
+
+def test_the_first_batch_counts_towards_the_limit_but_not_towards_progress(clock: Any) -> None:
+    watch = Clock(1000, time_limit=10)
+    clock.now = 8  # kernels are compiled
+    assert watch.progress == 0
+    watch.count(1)
+    assert watch.progress == 0.001
+    clock.now = 9
+    assert watch.progress == 0.5
+    clock.now = 10
+    assert watch.is_up
+
+
+@pytest.mark.parametrize("time_limit", [0, -1.0, math.nan, math.inf])
+def test_refuses_a_time_limit_out_of_its_range(time_limit: float) -> None:
+    with pytest.raises(ValueError, match=f"fit: got time_limit={time_limit!r}, expected seconds > 0"):
+        Clock(10, time_limit)
+
+
+def test_schedules_go_by_the_share_of_the_time_if_it_is_larger(trainer_of: Any, rows: Any, clock: Any) -> None:
+    clock.tick = 1.0
+    progress: list[float] = []
+
+    def rate(share: float) -> float:
+        progress.append(share)
+        return 0.1 * (1 - share)
+
+    trainer_of(lr=rate).fit(*rows(), epochs=1000, time_limit=100)  # time for some 10 epochs of 1000
+    assert progress == sorted(progress)
+    assert progress[0] < 0.1
+    assert progress[-1] > 0.9
+
+
+def test_a_slow_first_batch_takes_nothing_from_the_schedule(trainer_of: Any, rows: Any, clock: Any) -> None:
+    """Otherwise, with a time limit, the learning rate would be at its highest before the second step."""
+    seen: list[float] = []
+    trainer = trainer_of(batch_size=1, lr=lambda progress: seen.append(progress) or 0.001)
+    step = trainer.optimizer.step
+
+    def slow_at_first() -> None:
+        clock.now += 0.005 if len(seen) > 1 else 0.4  # as a layer whose kernels are compiled
+        step()
+
+    trainer.optimizer.step = slow_at_first
+    history = trainer.fit(*rows(), epochs=100, time_limit=0.8)
+    assert seen[:2] == [0, 1 / 2000]
+    assert max(seen) > 0.9
+    assert history.columns["seconds"][-1] == pytest.approx(0.8, abs=0.006)
+
+
+@pytest.mark.parametrize(("on_terminal", "show", "drawn"), [(False, None, False), (True, None, True),
+                                                            (True, False, False), (False, True, True)])  # fmt: skip
+def test_a_line_only_on_a_terminal_unless_told(
+    on_terminal: bool, show: bool | None, drawn: bool, terminal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stderr = terminal() if on_terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with progress_line(8, "level 2", unit="faces", show=show) as line:
+        line.update(3)
+        line.refresh()
+    assert ("level 2, 3 of 8 faces, " in stderr.getvalue()) == drawn == bool(stderr.getvalue())
+
+
+def test_a_line_is_never_wider_than_79_columns(terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = terminal()
+    monkeypatch.setenv("COLUMNS", "200")
+    with progress_line(8, "a title" * 30, unit="faces") as line:
+        line.update(8)
+    assert "a title" in stderr.getvalue()
+    assert max(map(len, stderr.getvalue().replace("\n", "\r").split("\r"))) < 80
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_a_line_on_a_pseudo_terminal_that_reports_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal, stderr = os.openpty()
+    with os.fdopen(stderr, "w") as file:
+        monkeypatch.setattr(sys, "stderr", file)
+        with progress_line(2, "level 2", unit="faces") as line:
+            line.update(2)
+            line.refresh()
+        os.set_blocking(terminal, False)
+        drawn = b""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(terminal, 4096):
+                drawn += chunk
+    os.close(terminal)
+    assert b"level 2, 2 of 2 faces" in drawn
+
+
+@pytest.mark.parametrize(
+    ("metric", "scores", "words"),
+    [
+        (None, {}, "loss 0.5, 100 images/s"),
+        (None, {"validation_loss": 0.25}, "loss 0.5, validation 0.25, 100 images/s"),
+        (("rmse", "px"), {"validation_loss": 0.25, "rmse": 2.3456}, "loss 0.5, 2.35 px, 100 images/s"),
+        (("score", ""), {"validation_loss": 0.25, "score": 7.0}, "loss 0.5, score 7, 100 images/s"),
+    ],
+)
+def test_the_line_of_a_fit(
+    metric: tuple[str, str] | None, scores: dict[str, float], words: str, terminal: Any, clock: Any
+) -> None:
+    stderr = terminal()
+    bar = ProgressBar(None, 12, None if metric is None else nn.Metric(*metric, lambda y, target: 0.0))
+    bar.scores = scores
+    watch = Clock(40, time_limit=None)
+    watch.count(10)
+    clock.now = 20.0
+    bar.bar.mininterval = 0  # draws each time
+    bar.show(3, 0.5, 100.0, watch)
+    bar.close()
+    assert f"epoch 3/12, {words}, 01:00 left" in stderr.getvalue()
+
+
+@pytest.mark.parametrize("time_limit", [None, 3600.0])
+def test_the_line_of_a_training_in_80_columns(
+    time_limit: float | None, trainer_of: Any, rows: Any, terminal: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stderr, (x, y) = terminal(), rows()
+    trainer = trainer_of(metric=nn.Metric("mean_error", "px", lambda prediction, target: 2.3))
+    trainer.fit(x, y, validation=(x, y), epochs=12, time_limit=time_limit)
+    lines = stderr.getvalue().replace("\r", "\n").splitlines()
+    assert max(map(len, lines)) < 80
+    last = next(line for line in reversed(lines) if line.strip())
+    for part in ("epoch 12/12", "loss 0.", "2.3 px", "images/s", "00:00 left"):
+        assert part in last
+    assert stderr.getvalue().endswith("\n")
+    assert capsys.readouterr().out == ""
+
+
+def test_the_line_of_a_training_shows_the_averaged_score(trainer_of: Any, rows: Any, terminal: Any) -> None:
+    stderr, scores = terminal(), iter([2.3, 4.5] * 3)  # live, averaged
+    metric = nn.Metric("mean_error", "px", lambda prediction, target: next(scores))
+    trainer_of(metric=metric, average=0.9).fit(*rows(), validation=rows(), epochs=3)
+    assert ", 4.5 px, " in stderr.getvalue()
+    assert "2.3 px" not in stderr.getvalue()
+
+
+@pytest.mark.parametrize("progress", [False, None])
+def test_a_training_in_a_pipe_shows_nothing(
+    progress: bool | None, trainer_of: Any, rows: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer_of(progress=progress).fit(*rows(), epochs=2)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_training_shows_its_line_if_told(trainer_of: Any, rows: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    trainer_of(progress=True).fit(*rows(), epochs=2)
+    assert "epoch 2/2" in capsys.readouterr().err
