@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import COLUMNS, Faces
 from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 
@@ -26,7 +26,7 @@ EXAMPLES = sorted(path.relative_to(ROOT / "examples").as_posix() for path in (RO
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training file, a test file, and the lookup table of a few of its values."""
     folder = tmp_path_factory.mktemp("faces")
-    faces = generate_faces(72, seed=3)
+    faces = draw_faces(72, seed=3)
     save_faces(faces.select(slice(0, 60)), folder / "training.csv")
     test = faces.select(slice(60, 72))
     unlabelled = np.full_like(test.points, np.nan)

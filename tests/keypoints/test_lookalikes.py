@@ -9,7 +9,7 @@ import pytest
 
 from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints import lookalikes, splits
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces, to_points
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.lookalikes import groups, signatures
@@ -34,7 +34,7 @@ def joined(*parts: Faces) -> Faces:
 @pytest.fixture(scope="module")
 def faces() -> Faces:
     """Row r is a frame of face r % FACES."""
-    originals = generate_faces(FACES, seed=3)
+    originals = draw_faces(FACES, seed=3)
     return joined(originals, *(moved(originals, seed) for seed in range(COPIES - 1)))
 
 
@@ -79,8 +79,8 @@ def test_a_link_of_links_is_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_points_are_enough_to_align() -> None:
-    original = generate_faces(1, seed=5, missing=False)
-    others = generate_faces(6, seed=6, missing=False)
+    original = draw_faces(1, seed=5, missing=False)
+    others = draw_faces(6, seed=6, missing=False)
     few = joined(original, moved(original, 0), others)
     few.points[:, 2:] = np.nan
     assert groups(few)[:2].tolist() == [0, 0]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from nnscratch.keypoints import plots
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.metrics import Score, mean_face, score
 
 NAN = float("nan")
@@ -35,7 +35,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def a_score() -> Score:
-    faces = generate_faces(6, seed=1)
+    faces = draw_faces(6, seed=1)
     return score(faces.points + 1.0, faces.points, mean_face(faces.points))
 
 
@@ -111,9 +111,9 @@ def test_learning_curve_refuses_broken_columns(history: dict[str, list[float]], 
 
 def test_face_grid_ranks_faces_over_labelled_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = drawn(monkeypatch)
-    faces = generate_faces(9, seed=4)
+    faces = draw_faces(9, seed=4)
     faces.points[8] = np.nan  # no label: not ranked
-    whole = generate_faces(9, seed=4, missing=False).points
+    whole = draw_faces(9, seed=4, missing=False).points
     predicted = (
         whole + np.arange(9, dtype=np.float32)[::-1, None, None]
     )  # face 7 is best with 1 px, face 0 worst with 8
@@ -132,7 +132,7 @@ def test_face_grid_ranks_faces_over_labelled_values(tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(("faces", "count"), [(1, 4), (2, 4), (5, 1), (14, 4)])
 def test_face_grid_of_any_number_of_faces(faces: int, count: int, tmp_path: Path) -> None:
-    some = generate_faces(faces, seed=2)
+    some = draw_faces(faces, seed=2)
     plots.face_grid(some, np.full((faces, 15, 2), 48.0, np.float32), tmp_path / "grid.png", count=count)
     width, height = size(tmp_path / "grid.png")
     assert 400 < width < 1400
@@ -141,7 +141,7 @@ def test_face_grid_of_any_number_of_faces(faces: int, count: int, tmp_path: Path
 
 def test_face_grid_puts_a_diverged_face_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = drawn(monkeypatch)
-    faces = generate_faces(3, seed=2, missing=False)
+    faces = draw_faces(3, seed=2, missing=False)
     predicted = faces.points + 1
     predicted[1] = np.nan
     plots.face_grid(faces, predicted, tmp_path / "grid.png", count=1)
@@ -149,7 +149,7 @@ def test_face_grid_puts_a_diverged_face_last(tmp_path: Path, monkeypatch: pytest
 
 
 def test_face_grid_refuses_what_it_cannot_rank(tmp_path: Path) -> None:
-    faces = generate_faces(2, seed=2)
+    faces = draw_faces(2, seed=2)
     with pytest.raises(ValueError, match=r"predicted has shape \(2, 30\), expected \(2, 15, 2\)"):
         plots.face_grid(faces, np.zeros((2, 30)), tmp_path / "grid.png")
     with pytest.raises(ValueError, match="count is 0"):
@@ -179,7 +179,7 @@ def test_per_point_refuses_a_score_without_points(tmp_path: Path) -> None:
 
 PLOTS: list[Callable[[Path], None]] = [
     lambda path: plots.learning_curve(HISTORY, path, mean_face_rmse_px=3.96),
-    lambda path: plots.face_grid(generate_faces(1, seed=1), np.full((1, 15, 2), 48.0), path),
+    lambda path: plots.face_grid(draw_faces(1, seed=1), np.full((1, 15, 2), 48.0), path),
     lambda path: plots.per_point(a_score(), path),
 ]
 

@@ -20,7 +20,7 @@ from nnscratch.keypoints.drawn.head import FaceParameters
 from nnscratch.keypoints.drawn.painting import draw
 from nnscratch.keypoints.faces import POINTS, SIDE, Faces
 
-__all__ = ["FaceParameters", "draw", "generate_faces"]
+__all__ = ["FaceParameters", "draw", "draw_faces"]
 
 # The labels of Kaggle's three kinds of rows, with how often each occurs among its 7,049 training rows.
 _SHORT = ("left_eye_center", "right_eye_center", "nose_tip")
@@ -34,7 +34,7 @@ _SHARES = np.cumsum([share for share, _ in _KINDS])[:-1]
 _GAP = 0.01  # how often a row lacks one more label
 
 
-def generate_faces(count: int, *, seed: int, missing: bool = True) -> Faces:
+def draw_faces(count: int, *, seed: int, missing: bool = True) -> Faces:
     """`count` different faces with exact labels, drawn in 2 to 3 ms each.
 
     Face i depends on `seed` and i alone: fewer faces are the first of more faces. Same arguments, same bits.
@@ -52,7 +52,7 @@ def generate_faces(count: int, *, seed: int, missing: bool = True) -> Faces:
     Raises
         ValueError : a negative count or seed, or one that is no whole number
 
-    >>> faces = generate_faces(3, seed=1, missing=False)
+    >>> faces = draw_faces(3, seed=1, missing=False)
     >>> faces.images.shape, faces.points.shape
     ((3, 96, 96), (3, 15, 2))
     """

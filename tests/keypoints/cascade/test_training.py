@@ -16,7 +16,7 @@ from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.region_crops import RegionCrops
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.cascade.training import TrainedLevel, train_level
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces, to_targets
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.geometry.mirror import MIRRORED, symmetrical
@@ -25,7 +25,7 @@ from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.training.side_by_side import train_together
 
-FACES = generate_faces(60, seed=0)
+FACES = draw_faces(60, seed=0)
 REFERENCE = symmetrical(mean_face(FACES.points))
 EYE, OTHER_EYE = POINTS.index("left_eye_center"), POINTS.index("right_eye_center")
 NO_OFFSET = LabelOffsets({}, other=0.0)

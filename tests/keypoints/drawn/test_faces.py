@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.drawn.faces import FaceParameters, draw, generate_faces
+from nnscratch.keypoints.drawn.faces import FaceParameters, draw, draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 
@@ -18,12 +18,12 @@ POSES = [(0, 0, 0), (22, 0, 0), (-22, 0, 0), (0, 14, 0), (0, -14, 0), (0, 0, 18)
 
 @pytest.fixture(scope="module")
 def complete() -> Faces:
-    return generate_faces(COUNT, seed=11, missing=False)
+    return draw_faces(COUNT, seed=11, missing=False)
 
 
 @pytest.fixture(scope="module")
 def gappy() -> Faces:
-    return generate_faces(COUNT, seed=11)
+    return draw_faces(COUNT, seed=11)
 
 
 def posed(pose: tuple[float, float, float], **changes: float) -> FaceParameters:
@@ -144,10 +144,10 @@ def test_the_persons_left_is_at_larger_x(complete: Faces) -> None:
 
 
 def test_same_seed_same_bits_and_fewer_faces_are_the_first_of_more(gappy: Faces) -> None:
-    again = generate_faces(7, seed=11)
+    again = draw_faces(7, seed=11)
     assert again.images.tobytes() == gappy.images[:7].tobytes()
     assert again.points.tobytes() == gappy.points[:7].tobytes()
-    other = generate_faces(7, seed=12)
+    other = draw_faces(7, seed=12)
     assert not np.array_equal(other.images, again.images)
     assert len({image.tobytes() for image in gappy.images}) == COUNT
 
@@ -198,7 +198,7 @@ def test_pictures_are_varied(complete: Faces) -> None:
 
 def test_no_number_becomes_nan_or_overflows() -> None:
     with np.errstate(all="raise", under="ignore"):
-        generate_faces(40, seed=5)
+        draw_faces(40, seed=5)
 
 
 def test_parameters_keep_their_distributions() -> None:
@@ -217,7 +217,7 @@ def test_parameters_keep_their_distributions() -> None:
 
 
 def test_nothing_at_all() -> None:
-    faces = generate_faces(0, seed=1)
+    faces = draw_faces(0, seed=1)
     assert len(faces) == 0
     assert faces.images.shape == (0, 96, 96)
 
@@ -225,10 +225,10 @@ def test_nothing_at_all() -> None:
 @pytest.mark.parametrize("count", [-1, 2.5, "3", None, True])
 def test_a_bad_count_is_refused(count: object) -> None:
     with pytest.raises(ValueError, match="count is .* expected a whole number"):
-        generate_faces(count, seed=1)  # type: ignore[arg-type]
+        draw_faces(count, seed=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, None])
 def test_a_bad_seed_is_refused(seed: object) -> None:
     with pytest.raises(ValueError, match="seed is .* expected a whole number"):
-        generate_faces(1, seed=seed)  # type: ignore[arg-type]
+        draw_faces(1, seed=seed)  # type: ignore[arg-type]

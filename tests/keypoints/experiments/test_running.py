@@ -11,7 +11,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments import measures, running, training
 from nnscratch.keypoints.experiments.networks import REPORT, report_level_2, sun_level_1, sun_level_2
 from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment, Split
@@ -23,7 +23,7 @@ BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    return Split.of(generate_faces(60, seed=0), "generated")
+    return Split.of(draw_faces(60, seed=0), "generated")
 
 
 def tiny(name: str, **changes: object) -> Experiment:
@@ -126,7 +126,7 @@ def test_a_result_of_other_settings_is_another_result(split: Split, tmp_path: Pa
     running.run_and_keep(experiment, split, tmp_path, seed=0)
     assert running.load(experiment, split, tmp_path, seed=1) is None
     assert running.load(replace(experiment, epochs=2), split, tmp_path, seed=0) is None
-    other = Split.of(generate_faces(60, seed=1), "generated")
+    other = Split.of(draw_faces(60, seed=1), "generated")
     assert running.load(experiment, other, tmp_path, seed=0) is None
     (tmp_path / "mean_face.json").write_text("{")
     assert running.load(experiment, split, tmp_path, seed=0) is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces, to_points, to_targets
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets, label_offset
@@ -16,7 +16,7 @@ from nnscratch.keypoints.mirror_pass import both_ways
 
 @pytest.fixture(scope="module")
 def faces() -> Faces:
-    return generate_faces(600, seed=3, missing=False)
+    return draw_faces(600, seed=3, missing=False)
 
 
 def moved(faces: Faces, by: float) -> Faces:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments import running
 from nnscratch.keypoints.experiments.ablation import report, settings
 from nnscratch.keypoints.experiments.settings import Experiment, Split
@@ -70,7 +70,7 @@ def test_the_changes_reach_the_network() -> None:
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    return Split.of(generate_faces(40, seed=0, missing=False), "generated")
+    return Split.of(draw_faces(40, seed=0, missing=False), "generated")
 
 
 def test_l2_is_in_adams_gradient_and_centring_in_its_input(split: Split) -> None:
