@@ -1,4 +1,4 @@
-"""Shapes: covered areas, centres below one pixel, the ellipsoid against points on it, the camera's blur and blocks."""
+"""Shapes: areas, centres, the ellipsoid against points on it, blur and compression."""
 
 from __future__ import annotations
 
