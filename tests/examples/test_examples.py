@@ -164,7 +164,7 @@ def pixels(change: Callable[[list[str]], list[str]]) -> Callable[[Path, Path], o
 
 
 BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], list[str]]] = {
-    "missing": (lambda folder, path: None, ["no such file"]),
+    "missing": (lambda folder, path: None, ["no file of this name"]),
     "empty": (lambda folder, path: path.write_bytes(b""), ["empty"]),
     "picture": (lambda folder, path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(90)), ["PNG"]),
     "renamed column": (changed("nose_tip_x", "nosetip_x"), ["line 1", "nose_tip_x", "is it 'nosetip_x'?"]),

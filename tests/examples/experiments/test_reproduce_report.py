@@ -58,7 +58,7 @@ def test_bad_input_is_one_line_and_nothing_is_written(run: Run, data: Path, tmp_
     before = sorted(tmp_path.iterdir())
     for arguments, part in (
         (("--data", tmp_path / "bad.csv", "--out", tmp_path / "out"), "line 1"),
-        (("--data", tmp_path / "none.csv", "--out", tmp_path / "out"), "no such file"),
+        (("--data", tmp_path / "none.csv", "--out", tmp_path / "out"), "no file of this name"),
         (("--data", small, "--out", tmp_path / "out"), "of 3 rows with all 15 points"),
         (("--data", data, "--only", "everything"), "everything"),
         (("--data", data, "--out", tmp_path / "file"), "file"),

@@ -107,7 +107,7 @@ def test_a_lookup_table_of_other_faces_ends_it_before_the_training(
     monkeypatch: pytest.MonkeyPatch, wanted_files: Path
 ) -> None:
     (wanted_files / "lookup.csv").write_text("RowId,ImageId,FeatureName,Location\n7,5,nose_tip_x,\n")
-    with pytest.raises(DataError, match=r"lookup.csv, column ImageId: no prediction for image 5 \(line 2\)"):
+    with pytest.raises(DataError, match=r"lookup.csv, column ImageId: got image 5 \(line 2\)"):
         start(monkeypatch, "--test", str(wanted_files / "test.csv"), "--lookup", str(wanted_files / "lookup.csv"))
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_not_there(
 ) -> None:
     arguments = {"--test": str(wanted_files / "test.csv"), "--lookup": str(wanted_files / "lookup.csv")}
     arguments[argument] = str(wanted_files / "nowhere.csv")
-    with pytest.raises(DataError, match=r"nowhere.csv: no such file"):
+    with pytest.raises(DataError, match=r"nowhere.csv: got no file of this name"):
         start(monkeypatch, *(part for pair in arguments.items() for part in pair))
     assert capsys.readouterr().out == ""
 
@@ -174,7 +174,7 @@ def test_rows_that_cannot_be_learnt_from() -> None:
     faces = draw_faces(20, seed=0, missing=False)
     faces.points[1:, 0] = np.nan
     assert len(command_line.usable_rows(faces, "all", "a.csv")) == 20
-    with pytest.raises(DataError, match="a.csv: 1 of 20 rows with all 15 points; .*; use --rows all"):
+    with pytest.raises(DataError, match="a.csv: got 1 of 20 rows with all 15 points, .*; use --rows all"):
         command_line.usable_rows(faces, "complete", "a.csv")
     faces.points[:] = np.nan
     for rows in ("all", "complete"):
