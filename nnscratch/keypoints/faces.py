@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pandas
 
 SIDE = 96  # pixels; a picture is square
 
@@ -88,6 +92,10 @@ class Faces:
         """The targets for a network, see `to_targets`. A new array at each call."""
         return to_targets(self.points)
 
+    def to_frame(self) -> pandas.DataFrame:
+        """The points as a table, see `to_frame`: `faces.to_frame().describe()` says where they lie."""
+        return to_frame(self.points, self.image_ids)
+
 
 def to_network_input(images: np.ndarray) -> np.ndarray:
     """(N, H, W, 1) float32 from (N, H, W) uint8: x = pixel / 256, with an axis for the one channel.
@@ -123,6 +131,22 @@ def to_points(y: np.ndarray) -> np.ndarray:
     if y.ndim != 2 or y.shape[1] != len(COLUMNS):
         raise ValueError(f"to_points: got y of shape {y.shape}, expected (N, 30); for a single face use y[np.newaxis]")
     return (y * _CENTRE + _CENTRE).astype(np.float32).reshape(-1, len(POINTS), 2)
+
+
+def to_frame(points: np.ndarray, image_ids: np.ndarray) -> pandas.DataFrame:
+    """Points as a table: one row per face, indexed by ImageId, a column for each of `COLUMNS`.
+
+    points    : (N, 15, 2) px
+    image_ids : (N,)
+
+    >>> to_frame(np.full((1, 15, 2), 72.0), np.array([7])).loc[7, "nose_tip_x"].item()
+    72.0
+    """
+    import pandas  # here: its import takes longer than that of all of nnscratch
+
+    check_points("to_frame", "points", points)
+    index = pandas.Index(image_ids, name="ImageId")
+    return pandas.DataFrame(points.reshape(len(points), len(COLUMNS)), index, COLUMNS)
 
 
 def check_points(where: str, name: str, points: np.ndarray) -> None:

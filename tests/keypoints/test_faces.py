@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.faces import COLUMNS, POINTS, Faces, to_points, to_targets
+from nnscratch.keypoints.faces import COLUMNS, POINTS, Faces, to_frame, to_points, to_targets
 
 
 def some_faces() -> Faces:
@@ -78,3 +78,14 @@ def test_targets_and_points_undo_each_other() -> None:
     points = np.random.default_rng(0).uniform(-20, 120, (5, 15, 2)).astype(np.float32)
     np.testing.assert_allclose(to_points(to_targets(points)), points, atol=1e-4)
     assert to_targets(points).dtype == to_points(to_targets(points)).dtype == np.float32
+
+
+def test_a_frame_has_a_row_per_face() -> None:
+    frame = some_faces().to_frame()
+    assert frame.shape == (3, 30)
+    assert frame.index.tolist() == [4, 8, 9]
+    assert tuple(frame.columns) == COLUMNS
+    assert frame["nose_tip_y"].tolist() == [60, 60, 60]
+    assert frame["mouth_center_bottom_lip_y"].isna().tolist() == [False, True, False]
+    with pytest.raises(ValueError, match=r"to_frame: got points of shape \(2, 30\), expected"):
+        to_frame(np.zeros((2, 30)), np.arange(2))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnscratch import atomic
-from nnscratch.keypoints.faces import COLUMNS, SIDE, check_points
+from nnscratch.keypoints.faces import COLUMNS, SIDE, check_points, to_frame
 from nnscratch.keypoints.kaggle.files import DataError, listed, shown
 from nnscratch.keypoints.kaggle.tables import open_table
+
+if TYPE_CHECKING:
+    import pandas
 
 _COLUMN_INDEX = {column: index for index, column in enumerate(COLUMNS)}
 
@@ -117,7 +121,10 @@ def write_submission(path: str | os.PathLike[str], lookup: Lookup, points: np.nd
     rows = order[np.searchsorted(image_ids, lookup.image_ids, sorter=order)]
     values = points.reshape(len(points), len(COLUMNS))[rows, lookup.columns]
     _check_finite("write_submission", values, lookup.image_ids, lookup.columns)
-    _write(path, {"RowId": lookup.row_ids, "Location": np.clip(values, 0, SIDE - 1)})
+    import pandas  # here: its import takes longer than that of all of nnscratch
+
+    location = np.clip(values, 0, SIDE - 1)
+    _write(path, pandas.DataFrame({"Location": location}, pandas.Index(lookup.row_ids, name="RowId")))
     return len(lookup)
 
 
@@ -132,18 +139,15 @@ def write_coordinates(path: str | os.PathLike[str], points: np.ndarray, image_id
         OSError : the folder is missing or cannot be written
     """
     _check("write_coordinates", points, image_ids)
-    table = points.reshape(len(points), len(COLUMNS))
     ids, columns = np.repeat(image_ids, len(COLUMNS)), np.tile(np.arange(len(COLUMNS)), len(points))
-    _check_finite("write_coordinates", table.ravel(), ids, columns)
-    _write(path, {"ImageId": image_ids, **dict(zip(COLUMNS, table.T, strict=True))})
+    _check_finite("write_coordinates", points.ravel(), ids, columns)
+    _write(path, to_frame(points, image_ids))
 
 
-def _write(path: str | os.PathLike[str], columns: dict[str, np.ndarray]) -> None:
-    """Writes the columns as a CSV, whole or not at all; fractions have 4 decimals."""
-    import pandas  # here: its import takes longer than that of all of nnscratch
-
+def _write(path: str | os.PathLike[str], table: pandas.DataFrame) -> None:
+    """Writes a table as a CSV, whole or not at all; fractions have 4 decimals."""
     with atomic.write(path) as temporary:
-        pandas.DataFrame(columns).to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
+        table.to_csv(temporary, float_format="%.4f", lineterminator="\n")
 
 
 def _unknown_names(file: str, line_of_name: dict[str, int]) -> DataError:
