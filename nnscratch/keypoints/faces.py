@@ -98,7 +98,7 @@ class Faces:
 
 
 def to_network_input(images: np.ndarray) -> np.ndarray:
-    """(N, H, W, 1) float32 from (N, H, W) uint8: x = pixel / 256, with an axis for the one channel.
+    """(N, H, W, 1) float32, one channel, from (N, H, W) uint8: x = pixel / 256.
 
     >>> to_network_input(np.full((1, 1, 2), 64, np.uint8)).ravel()
     array([0.25, 0.25], dtype=float32)

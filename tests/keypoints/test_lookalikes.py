@@ -46,7 +46,7 @@ def test_copies_are_with_their_original_alone(faces: Faces) -> None:
     assert groups(faces).tolist() == list(range(FACES)) * COPIES
 
 
-def test_the_order_of_the_rows_only_numbers_the_groups(faces: Faces) -> None:
+def test_the_order_of_rows_numbers_the_groups(faces: Faces) -> None:
     order = np.random.default_rng(1).permutation(len(faces))
     shuffled = groups(faces.select(order))
     assert shuffled[0] == 0
@@ -88,7 +88,7 @@ def test_points_in_one_place_align_nothing() -> None:
     assert groups(Faces(images, points, np.arange(3))).tolist() == [0, 1, 0]
 
 
-def test_faces_without_labels_are_compared_as_they_stand() -> None:
+def test_without_labels_pictures_are_compared() -> None:
     images = noise(3)[[0, 1, 2, 1]]
     assert groups(unlabelled(images)).tolist() == [0, 1, 2, 1]
 

@@ -29,7 +29,7 @@ def test_rmse_is_the_loop_over_labelled_values() -> None:
     assert rmse_px(predicted, true) == pytest.approx(math.sqrt(sum(e * e for e in errors) / len(errors)), rel=1e-12)
 
 
-def test_rmse_per_point_is_the_rmse_of_that_point_alone() -> None:
+def test_rmse_per_point_is_that_of_each_alone() -> None:
     predicted, true = predicted_and_true()
     per_point = rmse_per_point(predicted, true)
     assert tuple(per_point) == POINTS

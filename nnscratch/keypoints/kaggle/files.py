@@ -1,4 +1,4 @@
-"""Opening a CSV that is plain, zipped or gzipped, which its first bytes tell, never its name."""
+"""Opening a CSV: plain, zipped or gzipped, as its first bytes say, whatever its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, cast
 
 # A row of 9,216 pixels and 30 coordinates has about 40,000 characters: a line of this length is
-# no row, and the file no CSV.
+# no row, and the file is no CSV.
 LONGEST_LINE = 1_000_000
 
 EXPECTED = "a CSV, plain, zipped or gzipped"

@@ -1,4 +1,4 @@
-"""Drawn faces vary as Kaggle's do, with labels missing as there; one seed always gives the same bits."""
+"""Drawn faces: they vary and lack labels as Kaggle's do, and a seed gives the same bits."""
 
 from __future__ import annotations
 

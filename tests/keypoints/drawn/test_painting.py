@@ -51,7 +51,7 @@ def test_eye_centres_are_the_middle_of_the_iris(pose: tuple[float, float, float]
 
 
 def ends(change: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """How far a feature that was drawn from a to b reaches beyond a and b; px, positive outwards."""
+    """How far a feature that was drawn from a to b reaches beyond them, px (positive outwards)."""
     y, x = np.nonzero(change > 0.15 * change.max())
     length = float(np.hypot(*(b - a)))
     along = ((x - a[0]) * (b[0] - a[0]) + (y - a[1]) * (b[1] - a[1])) / length

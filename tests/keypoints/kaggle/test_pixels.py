@@ -34,7 +34,7 @@ def test_format_and_parse_undo_each_other() -> None:
     assert len(format_pixels(image).split(" ")) == 9216
 
 
-def test_mutated_texts_are_judged_as_by_the_plain_parser() -> None:
+def test_mutated_texts_as_the_plain_parser() -> None:
     rng = np.random.default_rng(2)
     text = format_pixels(rng.integers(0, 256, (96, 96), dtype=np.uint8))
     judged = set()

@@ -26,7 +26,7 @@ def points_of(count: int) -> np.ndarray:
     return values.astype(np.float32).reshape(count, 15, 2)
 
 
-def test_each_value_is_on_its_row_in_the_lookups_order(tmp_path: Path) -> None:
+def test_each_value_is_on_its_row(tmp_path: Path) -> None:
     rows = ("9,7,nose_tip_y,", "4,2,left_eye_center_x,", "5,7,left_eye_center_y,", "6,30,mouth_center_bottom_lip_y,")
     lookup = lookup_of(tmp_path, *rows)
     ids = np.array([30, 7, 11, 2])
@@ -109,7 +109,7 @@ def test_images_without_a_prediction_are_named(tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text() == "before"
 
 
-def test_missing_images_are_noticed_before_there_are_points(tmp_path: Path) -> None:
+def test_missing_images_are_noticed_at_once(tmp_path: Path) -> None:
     lookup = lookup_of(tmp_path, "1,9,nose_tip_x,", "2,1,nose_tip_x,")
     check_images(lookup, np.array([4, 9, 1]))
     with pytest.raises(DataError, match=r"lookup\.csv, column ImageId: .* image 9 \(line 2\), .*expected"):
