@@ -40,9 +40,10 @@ def draw(p: FaceParameters) -> tuple[NDArray[np.uint8], Array]:
         draw_brow(tone, face, side)
     covered, depth = cover(head.distance, 1.5), head.depth + relief(face)
     covered, depth = draw_hair(tone, covered, depth, face)
+    shade, shine = light(p, depth)
+
     picture = draw_background(face)
     draw_behind(picture, face)
-    shade, shine = light(p, depth)
     paint(picture, WHOLE, covered, tone * shade + shine)
     draw_glasses(picture, face)
     draw_in_front(picture, face)

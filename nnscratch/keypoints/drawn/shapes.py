@@ -9,10 +9,10 @@ Coordinates
     multiplication) are then plain arithmetic.
 
 Coverage
-    A shape is a *signed distance* d to its edge, positive inside. Of a pixel at distance d it
-    covers about clip(d + 1/2, 0, 1). So an edge that moves by a tenth of a pixel changes the grey
-    values there by a tenth: positions are exact to less than a pixel. A shape is computed on the
-    window that holds it, not on the whole picture.
+    A shape is a *signed distance* d to its edge, positive inside. The shape covers about the share
+    clip(d + 1/2, 0, 1) of a pixel at distance d. So an edge that moves by a tenth of a pixel
+    changes the grey values there by a tenth: positions are exact to less than a pixel. A shape is
+    computed on the window that holds it, not on the whole picture.
 """
 
 from __future__ import annotations
