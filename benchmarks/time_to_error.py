@@ -43,7 +43,7 @@ from machine import description, in_turn, print_description, ratio
 import nnscratch as nn
 from nnscratch.kernels.threads import available_cores
 from nnscratch.keypoints import recipes
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.metrics import RMSE_PX
@@ -168,7 +168,7 @@ def pytorch_trials(task: Task, x: Any, y: np.ndarray) -> dict[tuple[str, str], f
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """In this process: one training."""
     name = arguments.data or "generated"
-    faces = load_faces(arguments.data) if arguments.data else generate_faces(arguments.faces, seed=0)
+    faces = load_faces(arguments.data) if arguments.data else draw_faces(arguments.faces, seed=0)
     split = split_apart if arguments.data else split_random  # as the training scripts do
     train, validation = split(command_line.usable_rows(faces, "all", name), 0.15, seed=0)
     recipe = replace(RECIPE, epochs=arguments.epochs).for_faces(train)

@@ -23,7 +23,7 @@ from machine import description, gemm_gflops, in_turn, print_description, ratio
 
 import nnscratch as nn
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.start import start_from_mean_face
 
@@ -127,7 +127,7 @@ def print_row(row: dict[str, Any]) -> None:
 
 def time_to_rmse(goal_px: float, limit: float) -> dict[str, float | None]:
     """Seconds until the validation RMSE is below `goal_px`: same faces, network, schedule; None if not within limit."""
-    faces = generate_faces(2000, seed=0)
+    faces = draw_faces(2000, seed=0)
     train, validation = faces.select(slice(0, 1700)), faces.select(slice(1700, 2000))
     model = NETWORKS["kfkd net2"]()
     start_from_mean_face(model, train.points)

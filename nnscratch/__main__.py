@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _diagnose(parsed: argparse.Namespace) -> nn.Diagnosis:
-    from nnscratch.keypoints.drawn.faces import generate_faces
+    from nnscratch.keypoints.drawn.faces import draw_faces
     from nnscratch.keypoints.kaggle.training_file import load_faces
     from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
     from nnscratch.keypoints.scripts.command_line import usable_rows
@@ -57,7 +57,7 @@ def _diagnose(parsed: argparse.Namespace) -> nn.Diagnosis:
         raise ValueError(f"{parsed.run}: got a {type(predictor).__name__}, expected one network; give another folder")
     config = _config(parsed.run)
     data = parsed.data or config.get("data")
-    faces = load_faces(data) if data else generate_faces(_ROWS, seed=int(config.get("seed", 0)))
+    faces = load_faces(data) if data else draw_faces(_ROWS, seed=int(config.get("seed", 0)))
     faces = usable_rows(faces, str(config.get("rows", "all")), str(data or "generated"))
     # The file's own order says nothing about the training, which shuffles.
     faces = faces.select(np.random.default_rng(0).permutation(len(faces)))

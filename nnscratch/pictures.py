@@ -1,8 +1,8 @@
-"""What all pictures share: colours, figures, and PNG files that appear whole or not at all.
+"""What all plots share: colours, figures, and PNG files that are written whole or not at all.
 
-A picture is drawn on its own `matplotlib.figure.Figure`, never through pyplot: no display, no global state, no figure
-that stays open. Colours are Okabe and Ito's (2008), which colour-blind people can tell apart; lines should differ in
-marker or dash as well.
+Each plot has a `matplotlib.figure.Figure` of its own; pyplot is never used. So there is no display,
+no global state and no figure that stays open. The colours are Okabe and Ito's (2008), which
+colour-blind people can tell apart; lines should differ in marker or dash as well.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DPI = 110
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of width x height inches, laid out so that labels fit."""
+    """An empty figure of width x height inches, in which matplotlib makes room for labels."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
@@ -35,9 +35,9 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     Raises
         ValueError : `path` does not end in .png
-        OSError : the folder is missing or cannot be written
+        OSError    : the folder is missing or cannot be written
     """
     if not os.fspath(path).lower().endswith(".png"):
-        raise ValueError(f"got the path {os.fspath(path)!r}, expected a name that ends in .png; rename it")
+        raise ValueError(f"save: got the path {os.fspath(path)!r}, expected a name that ends in .png; rename it")
     with atomic.write(path) as temporary:
         figure.savefig(temporary, format="png")

@@ -16,7 +16,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints import recipes
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
@@ -70,7 +70,7 @@ def twin() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def faces() -> Faces:
-    return generate_faces(20, seed=0)
+    return draw_faces(20, seed=0)
 
 
 def trainer(augment: Augment | None = None, dropout: float | None = None) -> nn.Trainer:

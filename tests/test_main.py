@@ -10,7 +10,7 @@ import pytest
 import nnscratch as nn
 from nnscratch.__main__ import main
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
 
 
@@ -22,7 +22,7 @@ def run(tmp_path: Path) -> Path:
     nn.save(network, tmp_path / "model.npz")
     (tmp_path / "metrics.json").write_text(json.dumps({"config": {"data": None, "rows": "all", "seed": 3}}))
     (tmp_path / "history.csv").write_text("epoch,loss,lr\n1,0.5,0.001\n2,0.4,0.001\n")
-    save_faces(generate_faces(40, seed=1), tmp_path / "faces.csv")
+    save_faces(draw_faces(40, seed=1), tmp_path / "faces.csv")
     return tmp_path
 
 

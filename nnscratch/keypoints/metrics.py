@@ -1,4 +1,4 @@
-"""How well points were found, in pixels, and always beside the simplest predictor: the mean face."""
+"""How well points were found, in pixels, always beside the simplest predictor: the mean face."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _CENTRE = SIDE / 2
 def rmse_px(predicted: np.ndarray, true: np.ndarray) -> float:
     """Root mean squared error in pixels over the labelled coordinates: Kaggle's score.
 
-    predicted : (N, 15, 2) px; a NaN where there is a label makes the result NaN: it is never left out
+    predicted : (N, 15, 2) px; a NaN where there is a label is not left out: the result is NaN
     true      : (N, 15, 2) px, NaN where a label is missing
 
         rmse = sqrt(sum over labelled values of (predicted - true)^2 / number of labelled values)
 
-    NaN if nothing is labelled. Sums are float64.
+    NaN if there is no label. Sums are float64.
 
     Raises
         ValueError : the shapes are not the same (N, 15, 2)
@@ -32,26 +32,28 @@ def rmse_px(predicted: np.ndarray, true: np.ndarray) -> float:
     >>> rmse_px(np.full((1, 15, 2), 33.0), true)  # sqrt((3^2 + 7^2) / 2)
     5.385164807134504
     """
-    return _root_mean(_squares(predicted, true)[~np.isnan(true)])
+    return _root_mean(_squares("rmse_px", predicted, true)[~np.isnan(true)])
 
 
 def rmse_per_point(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
-    """`rmse_px` of each point on its own, over its x and y, in the order of `POINTS`; NaN where it has no label.
+    """`rmse_px` of each point, over its x and y, in the order of `POINTS`; NaN if it has no label.
 
     predicted, true : (N, 15, 2) px, as for `rmse_px`
 
     >>> rmse_per_point(np.full((2, 15, 2), 33.0), np.full((2, 15, 2), 30.0))["nose_tip"]
     3.0
     """
-    squares = _squares(predicted, true)
+    squares = _squares("rmse_per_point", predicted, true)
     labelled = ~np.isnan(true)
     return {point: _root_mean(squares[:, i][labelled[:, i]]) for i, point in enumerate(POINTS)}
 
 
 def mean_face(points: np.ndarray) -> np.ndarray:
-    """(15, 2) float64 px: each coordinate's mean over its labels in `points` (N, 15, 2), the best constant prediction.
+    """The best constant prediction, (15, 2) float64 px: each coordinate's mean over its labels.
 
-    A coordinate without any label is 48, the middle of the picture.
+    points : (N, 15, 2) px, NaN where a label is missing
+
+    A coordinate without any label becomes 48, the middle of the picture.
 
     Raises
         ValueError : another shape
@@ -59,7 +61,7 @@ def mean_face(points: np.ndarray) -> np.ndarray:
     >>> mean_face(np.array([[[30.0, 40.0]] * 15, [[32.0, np.nan]] * 15]))[0]
     array([31., 40.])
     """
-    check_points("mean_face: points", points)
+    check_points("mean_face", "points", points)
     mean = labelled_mean(points.astype(np.float64))
     return np.where(np.isnan(points).all(axis=0), _CENTRE, mean)
 
@@ -69,7 +71,8 @@ class Score:
     """A prediction's error beside the mean face's, on the same labels.
 
     rmse_px, mean_face_rmse_px     : px, as `rmse_px` gives them
-    ratio                          : the first over the second; 1 or more: nothing was learnt; NaN without labels
+    ratio                          : rmse_px / mean_face_rmse_px; 1 or more means that nothing was
+                                     learnt; NaN without labels
     per_point, mean_face_per_point : px, as `rmse_per_point` gives them
     """
 
@@ -103,7 +106,7 @@ def score(predicted: np.ndarray, true: np.ndarray, face: np.ndarray) -> Score:
     predicted, true : (N, 15, 2) px, as for `rmse_px`
     face            : (15, 2) px, the mean face of the *training* rows
 
-    The ratio is infinite where the mean face makes no error at all.
+    The ratio is infinite if the mean face makes no error.
 
     Raises
         ValueError : other shapes
@@ -114,7 +117,7 @@ def score(predicted: np.ndarray, true: np.ndarray, face: np.ndarray) -> Score:
     Best: left_eye_center 1.00 px; worst: right_eyebrow_outer_end 1.00 px.
     """
     if face.shape != (len(POINTS), 2):
-        raise ValueError(f"score: face is {face.shape}; expected (15, 2); give mean_face(training points)")
+        raise ValueError(f"score: got face of shape {face.shape}, expected (15, 2); give mean_face(training points)")
     error = rmse_px(predicted, true)
     constant = np.broadcast_to(face, true.shape)
     baseline = rmse_px(constant, true)
@@ -122,15 +125,17 @@ def score(predicted: np.ndarray, true: np.ndarray, face: np.ndarray) -> Score:
     return Score(error, baseline, ratio, rmse_per_point(predicted, true), rmse_per_point(constant, true))
 
 
-def _squares(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """(N, 15, 2) float64 squared errors, NaN where there is no label."""
-    check_points("true", true)
-    check_points("predicted", predicted)
+def _squares(where: str, predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """(N, 15, 2) float64 squared errors, NaN where there is no label; `where` is for messages."""
+    check_points(where, "true", true)
+    check_points(where, "predicted", predicted)
     if predicted.shape != true.shape:
-        raise ValueError(f"predicted is {predicted.shape}; expected {true.shape} as true is; predict the same faces")
-    with np.errstate(over="ignore", invalid="ignore"):  # a diverged prediction gives inf or NaN, without a warning
-        squares: np.ndarray = np.square(np.subtract(predicted, true, dtype=np.float64))
-    return squares
+        raise ValueError(
+            f"{where}: got predicted of shape {predicted.shape}, expected {true.shape} as true has; predict the same"
+            " faces"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # a diverged network's inf and NaN need no warning
+        return np.square(np.subtract(predicted, true, dtype=np.float64))
 
 
 def _root_mean(squares: np.ndarray) -> float:
@@ -138,5 +143,5 @@ def _root_mean(squares: np.ndarray) -> float:
         return math.sqrt(squares.mean()) if squares.size else math.nan
 
 
-# For a Trainer: the error in pixels of a network's (N, 30) outputs, on the (N, 30) targets of `Faces.y`.
+# For a Trainer: the error in pixels of (N, 30) outputs, on the (N, 30) targets of `Faces.y`.
 RMSE_PX = Metric("rmse_px", "px", lambda prediction, target: rmse_px(to_points(prediction), to_points(target)))

@@ -1,6 +1,6 @@
-"""Pictures of a training run and of what a network finds: learning curve, grid of faces, error per point.
+"""Plots of a training and of what a network finds: learning curve, grid of faces, error per point.
 
-Figures, colours and files are those of `nnscratch.pictures`.
+Figures, colours and files come from `nnscratch.pictures`.
 """
 
 from __future__ import annotations
@@ -23,93 +23,65 @@ if TYPE_CHECKING:
 def learning_curve(
     history: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, mean_face_rmse_px: float
 ) -> None:
-    """Losses on a logarithmic axis above, and below them the validation RMSE beside the mean face's, as a PNG.
+    """Plots the losses, on a logarithmic axis, and below them the errors in pixels, as a PNG.
+
+    The best epoch is marked, and the mean face's error is a line.
 
     Arguments
-        history : columns of equal length, one value an epoch: "epoch", "loss", "validation_loss", "rmse_px" (px, on the
-            validation rows) and, if they are there, "train_rmse_px", and "average_validation_loss" and
-            "average_rmse_px", those of averaged weights, of which the best is marked then. NaN and infinite values are
-            left out.
-        path : the file to write, .png
-        mean_face_rmse_px : what predicting the mean face scores on the validation rows, px
+        history           : columns of equal length, one value per epoch: "epoch", "loss",
+                            "validation_loss", "rmse_px" (px, of the validation rows). Optional:
+                            "train_rmse_px"; "average_validation_loss" and "average_rmse_px", of
+                            averaged weights; then the best epoch is theirs. NaN and infinite values
+                            are left out.
+        path              : the file to write, .png
+        mean_face_rmse_px : the mean face's error on the validation rows, px
 
     Raises
         ValueError : a column is missing, empty or of another length, or `path` does not end in .png
-        OSError : the folder is missing or cannot be written
+        OSError    : the folder is missing or cannot be written
 
     >>> import tempfile
-    >>> history = {"epoch": [1, 2], "loss": [0.01, 0.005], "validation_loss": [0.012, 0.007], "rmse_px": [5.2, 4.0]}
+    >>> history = {"epoch": [1, 2], "loss": [0.010, 0.005]}
+    >>> history |= {"validation_loss": [0.012, 0.007], "rmse_px": [5.2, 4.0]}
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     learning_curve(history, folder + "/curve.png", mean_face_rmse_px=3.96)
     """
     columns = _columns(history)
-    epoch, rmse = columns["epoch"], columns["rmse_px"]
     figure = new_figure(8, 7)
     losses, errors = figure.subplots(2, 1, sharex=True)
-    marker = "." if epoch.size <= 40 else ""
-
-    losses.plot(epoch, columns["loss"], color=BLUE, marker=marker, label="training")
-    losses.plot(epoch, columns["validation_loss"], color=ORANGE, marker=marker, linestyle="--", label="validation")
-    if "average_validation_loss" in columns:
-        average = columns["average_validation_loss"]
-        losses.plot(epoch, average, color=ORANGE, marker=marker, label="validation, averaged weights")
-    if any((columns[name] > 0).any() for name in ("loss", "validation_loss")):
-        losses.set_yscale("log")
-    losses.set_ylabel("loss (mean squared error)")
-    losses.set_title("Loss")
-    losses.legend()
-
-    if "train_rmse_px" in columns:
-        errors.plot(epoch, columns["train_rmse_px"], color=BLUE, marker=marker, label="training")
-    errors.plot(epoch, rmse, color=ORANGE, marker=marker, linestyle="--", label="validation")
-    if "average_rmse_px" in columns:
-        rmse = columns["average_rmse_px"]
-        errors.plot(epoch, rmse, color=ORANGE, marker=marker, label="validation, averaged weights")
-    errors.axhline(
-        mean_face_rmse_px,
-        color=BLACK,
-        linestyle=":",
-        label=f"mean face: {mean_face_rmse_px:.2f} px (above: nothing learnt)",
-    )
-    if np.isfinite(rmse).any():
-        best = int(np.nanargmin(rmse))
-        label = f"best: {rmse[best]:.2f} px in epoch {epoch[best]:.0f}, ratio {rmse[best] / mean_face_rmse_px:.2f}"
-        errors.plot(epoch[best], rmse[best], color=GREEN, marker="*", markersize=15, linestyle="", label=label)
-    errors.set_ylim(0, errors.get_ylim()[1] * 1.05)  # room for the star
-    errors.set_ylabel("RMSE (pixels)")
-    errors.set_xlabel("epoch")
-    errors.set_title("Error of the points")
-    errors.legend()
-    if epoch.size == 1:
-        errors.set_xlim(epoch[0] - 1, epoch[0] + 1)
+    _plot_losses(losses, columns)
+    _plot_errors(errors, columns, mean_face_rmse_px)
     for axes in (losses, errors):
+        axes.legend()
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)
     save(figure, path)
 
 
 def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.PathLike[str], *, count: int = 4) -> None:
-    """The `count` best, middle and worst faces, with the true and the predicted points, as a PNG.
+    """Shows the `count` best, median and worst faces with true and predicted points, as a PNG.
 
-    A face's error is the RMSE over its labelled coordinates. Faces without any label are left out. With fewer faces
-    than 3 * count a face may stand in more than one row.
+    A face's error is the RMSE over its labelled coordinates. Faces without any label are left out.
+    With fewer than 3 * count faces, some may be in more than one row.
 
     Arguments
-        faces : the faces, with their true points, NaN where missing
+        faces     : the faces, with their true points, NaN where missing
         predicted : (N, 15, 2) px
-        path : the file to write, .png
-        count : faces a row, 1 or more
+        path      : the file to write, .png
+        count     : faces per row, 1 or more
 
     Raises
-        ValueError : another shape of `predicted`, no face with a label, count < 1, or `path` does not end in .png
-        OSError : the folder is missing or cannot be written
+        ValueError : another shape of `predicted`, no face with a label, count < 1, or `path` does
+                     not end in .png
+        OSError    : the folder is missing or cannot be written
     """
     if predicted.shape != faces.points.shape:
         raise ValueError(
-            f"predicted has shape {predicted.shape}, expected {faces.points.shape}: pass points in pixels, to_points(y)"
+            f"face_grid: got predicted of shape {predicted.shape}, expected {faces.points.shape}; pass points in"
+            " pixels, to_points(y)"
         )
     if count < 1:
-        raise ValueError(f"count is {count}, expected 1 or more faces a row")
+        raise ValueError(f"face_grid: got count={count}, expected 1 or more faces per row; leave it out for 4")
     squares = np.square(predicted.astype(np.float64) - faces.points)
     labelled = np.isfinite(faces.points)
     values = labelled.sum(axis=(1, 2))
@@ -118,7 +90,9 @@ def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.Path
     order = np.argsort(np.where(np.isnan(error), np.inf, error), kind="stable")
     order = order[values[order] > 0]
     if order.size == 0:
-        raise ValueError(f"none of the {len(faces)} faces has a label, expected one at least: pass labelled faces")
+        raise ValueError(
+            f"face_grid: got {len(faces)} faces without any label, expected at least one; pass labelled faces"
+        )
 
     middle = max(0, (order.size - count) // 2)
     rows = (("best", order[:count]), ("median", order[middle : middle + count]), ("worst", order[-count:][::-1]))
@@ -137,22 +111,25 @@ def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.Path
 
 
 def per_point(score: Score, path: str | os.PathLike[str]) -> None:
-    """RMSE of each point beside the mean face's, the worst at the top, as a PNG. Points without a label are left out.
+    """Plots the RMSE of each point beside the mean face's, the worst at the top, as a PNG.
+
+    Points without a finite error are left out.
 
     Arguments
-        score : as from `metrics.score`
-        path : the file to write, .png
+        score : as `metrics.score` returns it
+        path  : the file to write, .png
 
     Raises
         ValueError : no point has a finite error, or `path` does not end in .png
-        OSError : the folder is missing or cannot be written
+        OSError    : the folder is missing or cannot be written
     """
     names = sorted(
         (name for name, value in score.per_point.items() if np.isfinite(value)), key=score.per_point.__getitem__
     )
     if not names:
         raise ValueError(
-            "the score has no point with a finite error, expected one at least: score labelled faces, finite points"
+            "per_point: got a score without any finite error, expected one point or more; score labelled faces and"
+            " finite predictions"
         )
     figure = new_figure(8, 1.6 + 0.36 * len(names))
     axes: Axes = figure.subplots()
@@ -177,18 +154,65 @@ def per_point(score: Score, path: str | os.PathLike[str]) -> None:
 
 
 def _columns(history: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
+    """The checked columns of `history` as arrays, NaN where a value is not finite."""
     needed = ("epoch", "loss", "validation_loss", "rmse_px")
     missing = [name for name in needed if name not in history]
     if missing:
-        raise ValueError(f"history has {', '.join(history)}, expected also {', '.join(missing)}: pass every column")
+        raise ValueError(
+            f"learning_curve: got the columns {', '.join(history)}, expected also {', '.join(missing)}; pass all"
+        )
     names = (*needed, "train_rmse_px", "average_validation_loss", "average_rmse_px")
     columns = {name: np.array(history[name], dtype=np.float64) for name in names if name in history}
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1 or not lengths["epoch"]:
-        raise ValueError(f"history's columns have lengths {lengths}, expected the same, 1 or more: one value an epoch")
+        raise ValueError(
+            f"learning_curve: got columns of lengths {lengths}, expected the same length, 1 or more; give one value per"
+            " epoch"
+        )
     for name in columns.keys() - {"epoch"}:
-        columns[name][~np.isfinite(columns[name])] = np.nan  # a gap in the line; an infinity would stretch the axis
+        columns[name][~np.isfinite(columns[name])] = np.nan  # a gap in the line; infinity would stretch the axis
     return columns
+
+
+def _plot_losses(axes: Axes, columns: dict[str, NDArray[np.float64]]) -> None:
+    epoch = columns["epoch"]
+    marker = _marker(epoch)
+    axes.plot(epoch, columns["loss"], color=BLUE, marker=marker, label="training")
+    axes.plot(epoch, columns["validation_loss"], color=ORANGE, marker=marker, linestyle="--", label="validation")
+    if "average_validation_loss" in columns:
+        average = columns["average_validation_loss"]
+        axes.plot(epoch, average, color=ORANGE, marker=marker, label="validation, averaged weights")
+    if any((columns[name] > 0).any() for name in ("loss", "validation_loss")):
+        axes.set_yscale("log")
+    axes.set_ylabel("loss (mean squared error)")
+    axes.set_title("Loss")
+
+
+def _plot_errors(axes: Axes, columns: dict[str, NDArray[np.float64]], mean_face: float) -> None:
+    epoch, rmse = columns["epoch"], columns["rmse_px"]
+    marker = _marker(epoch)
+    if "train_rmse_px" in columns:
+        axes.plot(epoch, columns["train_rmse_px"], color=BLUE, marker=marker, label="training")
+    axes.plot(epoch, rmse, color=ORANGE, marker=marker, linestyle="--", label="validation")
+    if "average_rmse_px" in columns:
+        rmse = columns["average_rmse_px"]
+        axes.plot(epoch, rmse, color=ORANGE, marker=marker, label="validation, averaged weights")
+    label = f"mean face: {mean_face:.2f} px (above: nothing learnt)"
+    axes.axhline(mean_face, color=BLACK, linestyle=":", label=label)
+    if np.isfinite(rmse).any():
+        best = int(np.nanargmin(rmse))
+        label = f"best: {rmse[best]:.2f} px in epoch {epoch[best]:.0f}, ratio {rmse[best] / mean_face:.2f}"
+        axes.plot(epoch[best], rmse[best], color=GREEN, marker="*", markersize=15, linestyle="", label=label)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.05)  # room for the star
+    axes.set_ylabel("RMSE (pixels)")
+    axes.set_xlabel("epoch")
+    axes.set_title("Error of the points")
+    if epoch.size == 1:
+        axes.set_xlim(epoch[0] - 1, epoch[0] + 1)
+
+
+def _marker(epoch: NDArray[np.float64]) -> str:
+    return "." if epoch.size <= 40 else ""
 
 
 def _draw_face(
@@ -197,7 +221,7 @@ def _draw_face(
     axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     # One line from each true point to its prediction; NaN (no label) draws none.
     axes.plot(*np.stack([true, predicted]).transpose(2, 0, 1), color="white", linewidth=0.8)
-    # The circle is the larger: it shows around a cross that hits it.
+    # The circle is larger than the cross, so that it shows around a cross that hits it.
     circles: dict[str, Any] = {"marker": "o", "markersize": 6, "markeredgecolor": "white", "markeredgewidth": 0.6}
     crosses: dict[str, Any] = {"marker": "x", "markersize": 4.5, "markeredgewidth": 1.4}
     axes.plot(*true.T, color=BLUE, linestyle="", label="true", **circles)

@@ -1,4 +1,9 @@
-"""Where a training starts, and one correction after it: the bias of a network's last layer."""
+"""Two tricks with the bias of a network's last layer: one before a training, one after it.
+
+`start_from_mean_face` makes the untrained network predict the mean face, so that the training need
+not spend its first epochs on finding it. `centre_on` removes the mean error that is left after a
+training on augmented pictures.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +16,15 @@ from nnscratch.model import Sequential
 
 
 def start_from_mean_face(network: Sequential, points: np.ndarray) -> None:
-    """Sets the last layer so that, before the first step, the network says the mean face whatever the picture.
+    """Sets the last layer so that the untrained network predicts the mean face for every picture.
 
-    Its weights become 0 and its biases the mean targets. What is left to learn is how a face differs from the mean
-    one; from random weights, the first epochs go into finding the mean face itself. (Weights of 0 in the last layer
-    alone do not make units alike: each hidden unit gets the gradient of its own input from the second step on.)
+    The last layer's weights become 0 and its biases the mean targets. Why: what is left to learn is
+    how a face differs from the mean face. With random weights, the first epochs would be spent on
+    finding the mean face itself. (Zero weights in the last layer alone do no harm: its inputs
+    differ, so after one step its weights do.)
 
     network : its last layer is a `Dense` with 30 outputs and a bias; changed in place
-    points  : (N, 15, 2) px, the training faces', NaN where a label is missing
+    points  : (N, 15, 2) px of the training faces, NaN where a label is missing
 
     >>> from nnscratch.keypoints.networks import report_mlp
     >>> network = report_mlp(rng=0)
@@ -30,9 +36,9 @@ def start_from_mean_face(network: Sequential, points: np.ndarray) -> None:
 
 
 def start_from_mean(network: Sequential, y: np.ndarray) -> None:
-    """As `start_from_mean_face`, for targets of any kind: y (N, K), NaN where a label is missing.
+    """Does the same for targets of any kind: y (N, K), NaN where a label is missing.
 
-    A target that no row has begins with 0.
+    A target without any label starts at 0.
     """
     last = network.layers[-1]
     last.params["weight"][:] = 0
@@ -40,13 +46,13 @@ def start_from_mean(network: Sequential, y: np.ndarray) -> None:
 
 
 def centre_on(network: Sequential, x: np.ndarray, y: np.ndarray) -> None:
-    """Takes the mean error of each output on the training rows out of the last layer's bias.
+    """Corrects the last layer's bias by the mean error of each output on the training rows.
 
-    A network that was trained on changed pictures, such as mirrored ones, is right on the average of those. On the
-    pictures as they are it may be a little to one side.
+    Why: a network that was trained on augmented pictures, such as mirrored ones, has no mean error
+    on those. On the original pictures its answers may all lie a little to one side.
 
     network : its last layer is a `Dense` with a bias; changed in place
-    x, y    : (N, ...) and (N, K), NaN where a label is missing
+    x, y    : training rows (N, ...) and their targets (N, K), NaN where a label is missing
 
     >>> from nnscratch.layers import Dense, Flatten
     >>> network = Sequential(Flatten(), Dense(2, 1, weight_init="constant(0)", rng=0))

@@ -16,7 +16,7 @@ import nnscratch as nn
 from nnscratch.diagnosis import Diagnosis, diagnose
 from nnscratch.diagnosis.findings import EXPLAINS, ORDER
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments.crops import crops_of_point
 from nnscratch.keypoints.experiments.networks import REPORT, report_level_2
 from nnscratch.keypoints.faces import POINTS
@@ -28,7 +28,7 @@ OUTPUTS = 30
 
 @functools.cache
 def faces() -> Any:
-    return generate_faces(320, seed=5)
+    return draw_faces(320, seed=5)
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import COLUMNS, Faces
 from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 
@@ -26,7 +26,7 @@ EXAMPLES = sorted(path.relative_to(ROOT / "examples").as_posix() for path in (RO
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training file, a test file, and the lookup table of a few of its values."""
     folder = tmp_path_factory.mktemp("faces")
-    faces = generate_faces(72, seed=3)
+    faces = draw_faces(72, seed=3)
     save_faces(faces.select(slice(0, 60)), folder / "training.csv")
     test = faces.select(slice(60, 72))
     unlabelled = np.full_like(test.points, np.nan)
@@ -164,7 +164,7 @@ def pixels(change: Callable[[list[str]], list[str]]) -> Callable[[Path, Path], o
 
 
 BAD_FILES: dict[str, tuple[Callable[[Path, Path], object], list[str]]] = {
-    "missing": (lambda folder, path: None, ["no such file"]),
+    "missing": (lambda folder, path: None, ["no file of this name"]),
     "empty": (lambda folder, path: path.write_bytes(b""), ["empty"]),
     "picture": (lambda folder, path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(90)), ["PNG"]),
     "renamed column": (changed("nose_tip_x", "nosetip_x"), ["line 1", "nose_tip_x", "is it 'nosetip_x'?"]),

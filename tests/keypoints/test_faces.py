@@ -1,11 +1,11 @@
-"""What a face is: shapes and dtypes are checked, and x and y are what the report feeds its networks."""
+"""Faces: shapes and dtypes are checked; x and y are what the report fed its networks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.faces import COLUMNS, POINTS, Faces, to_points, to_targets
+from nnscratch.keypoints.faces import COLUMNS, POINTS, Faces, to_frame, to_points, to_targets
 
 
 def some_faces() -> Faces:
@@ -42,11 +42,16 @@ def test_select_takes_rows_of_everything(rows: list[int]) -> None:
 @pytest.mark.parametrize(
     ("images", "points", "ids", "message"),
     [
-        (np.zeros((1, 96, 96)), np.zeros((1, 15, 2), np.float32), np.array([1]), r"images is \(1, 96, 96\) float64"),
-        (np.zeros((1, 9216), np.uint8), np.zeros((1, 15, 2), np.float32), np.array([1]), r"images is \(1, 9216\)"),
-        (np.zeros((1, 96, 96), np.uint8), np.zeros((1, 30), np.float32), np.array([1]), r"points is \(1, 30\)"),
-        (np.zeros((1, 96, 96), np.uint8), np.zeros((1, 15, 2)), np.array([1]), r"points is .* float64"),
-        (np.zeros((1, 96, 96), np.uint8), np.zeros((1, 15, 2), np.float32), np.array([1.0]), "image_ids is .* float64"),
+        (np.zeros((1, 96, 96)), np.zeros((1, 15, 2), np.float32), np.array([1]), r"got images \(1, 96, 96\) float64"),
+        (np.zeros((1, 9216), np.uint8), np.zeros((1, 15, 2), np.float32), np.array([1]), r"got images \(1, 9216\)"),
+        (np.zeros((1, 96, 96), np.uint8), np.zeros((1, 30), np.float32), np.array([1]), r"got points \(1, 30\)"),
+        (np.zeros((1, 96, 96), np.uint8), np.zeros((1, 15, 2)), np.array([1]), r"got points .* float64"),
+        (
+            np.zeros((1, 96, 96), np.uint8),
+            np.zeros((1, 15, 2), np.float32),
+            np.array([1.0]),
+            "got image_ids .* float64",
+        ),
         (np.zeros((2, 96, 96), np.uint8), np.zeros((1, 15, 2), np.float32), np.array([1]), "for the 1 image_ids"),
     ],
 )
@@ -56,9 +61,9 @@ def test_wrong_arrays_are_refused(images: np.ndarray, points: np.ndarray, ids: n
 
 
 def test_conversions_refuse_other_shapes() -> None:
-    with pytest.raises(ValueError, match=r"y is \(30,\); expected \(N, 30\)"):
+    with pytest.raises(ValueError, match=r"to_points: got y of shape \(30,\), expected \(N, 30\)"):
         to_points(np.zeros(30))
-    with pytest.raises(ValueError, match=r"points is \(2, 30\); expected \(N, 15, 2\)"):
+    with pytest.raises(ValueError, match=r"to_targets: got points of shape \(2, 30\), expected \(N, 15, 2\)"):
         to_targets(np.zeros((2, 30)))
     assert to_points(np.zeros((0, 30))).shape == (0, 15, 2)
 
@@ -73,3 +78,14 @@ def test_targets_and_points_undo_each_other() -> None:
     points = np.random.default_rng(0).uniform(-20, 120, (5, 15, 2)).astype(np.float32)
     np.testing.assert_allclose(to_points(to_targets(points)), points, atol=1e-4)
     assert to_targets(points).dtype == to_points(to_targets(points)).dtype == np.float32
+
+
+def test_a_frame_has_a_row_per_face() -> None:
+    frame = some_faces().to_frame()
+    assert frame.shape == (3, 30)
+    assert frame.index.tolist() == [4, 8, 9]
+    assert tuple(frame.columns) == COLUMNS
+    assert frame["nose_tip_y"].tolist() == [60, 60, 60]
+    assert frame["mouth_center_bottom_lip_y"].isna().tolist() == [False, True, False]
+    with pytest.raises(ValueError, match=r"to_frame: got points of shape \(2, 30\), expected"):
+        to_frame(np.zeros((2, 30)), np.arange(2))

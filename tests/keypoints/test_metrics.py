@@ -14,10 +14,10 @@ NOTHING = np.full((2, 15, 2), np.nan, np.float32)
 
 
 def predicted_and_true() -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(0)
-    true = generator.uniform(10, 90, (20, 15, 2)).astype(np.float32)
-    predicted = true + generator.normal(0, 3, true.shape).astype(np.float32)
-    true[generator.random((20, 15)) < 0.4] = np.nan
+    rng = np.random.default_rng(0)
+    true = rng.uniform(10, 90, (20, 15, 2)).astype(np.float32)
+    predicted = true + rng.normal(0, 3, true.shape).astype(np.float32)
+    true[rng.random((20, 15)) < 0.4] = np.nan
     true[:, 3] = np.nan
     return predicted, true
 
@@ -29,7 +29,7 @@ def test_rmse_is_the_loop_over_labelled_values() -> None:
     assert rmse_px(predicted, true) == pytest.approx(math.sqrt(sum(e * e for e in errors) / len(errors)), rel=1e-12)
 
 
-def test_rmse_per_point_is_the_rmse_of_that_point_alone() -> None:
+def test_rmse_per_point_is_that_of_each_alone() -> None:
     predicted, true = predicted_and_true()
     per_point = rmse_per_point(predicted, true)
     assert tuple(per_point) == POINTS
@@ -126,10 +126,14 @@ def test_a_mean_face_without_error_cannot_be_beaten() -> None:
 @pytest.mark.parametrize(
     ("predicted", "true", "message"),
     [
-        (np.zeros((2, 30)), np.zeros((2, 15, 2)), r"predicted is \(2, 30\); expected \(N, 15, 2\).*to_points"),
-        (np.zeros((2, 15, 2)), np.zeros((2, 30)), r"true is \(2, 30\); expected \(N, 15, 2\)"),
-        (np.zeros((15, 2)), np.zeros((15, 2)), r"true is \(15, 2\)"),
-        (np.zeros((1, 15, 2)), np.zeros((2, 15, 2)), r"predicted is \(1, 15, 2\); expected \(2, 15, 2\)"),
+        (
+            np.zeros((2, 30)),
+            np.zeros((2, 15, 2)),
+            r"got predicted of shape \(2, 30\), expected \(N, 15, 2\).*to_points",
+        ),
+        (np.zeros((2, 15, 2)), np.zeros((2, 30)), r"got true of shape \(2, 30\), expected \(N, 15, 2\)"),
+        (np.zeros((15, 2)), np.zeros((15, 2)), r"got true of shape \(15, 2\)"),
+        (np.zeros((1, 15, 2)), np.zeros((2, 15, 2)), r"got predicted of shape \(1, 15, 2\), expected \(2, 15, 2\)"),
     ],
 )
 def test_other_shapes_are_refused(predicted: np.ndarray, true: np.ndarray, message: str) -> None:
@@ -139,7 +143,7 @@ def test_other_shapes_are_refused(predicted: np.ndarray, true: np.ndarray, messa
 
 
 def test_a_mean_face_of_another_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"face is \(30,\); expected \(15, 2\)"):
+    with pytest.raises(ValueError, match=r"score: got face of shape \(30,\), expected \(15, 2\)"):
         score(NOTHING, NOTHING, np.zeros(30))
-    with pytest.raises(ValueError, match=r"mean_face: points is \(2, 30\)"):
+    with pytest.raises(ValueError, match=r"mean_face: got points of shape \(2, 30\)"):
         mean_face(np.zeros((2, 30)))

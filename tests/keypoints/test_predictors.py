@@ -72,12 +72,12 @@ def test_a_cascade_comes_back(tmp_path: Path) -> None:
     assert isinstance(loaded, Cascade)
     np.testing.assert_array_equal(loaded.predict_points(IMAGES), saved.predict_points(IMAGES))
     (tmp_path / "level_2_nose.npz").unlink()
-    with pytest.raises(DataError, match=r"a folder without level_2_nose.npz; expected the folder of a finished run"):
+    with pytest.raises(DataError, match=r"a folder without level_2_nose.npz, expected the folder of a finished run"):
         load_predictor(tmp_path)
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such folder; expected the folder of a finished run; give the --out"):
+    with pytest.raises(DataError, match="no such folder, expected the folder of a finished run; give the --out"):
         load_predictor(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"a folder without model.npz"):
         load_predictor(tmp_path)

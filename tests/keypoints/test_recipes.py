@@ -12,7 +12,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints import recipes
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.recipes import CascadeRecipe, Recipe
@@ -37,7 +37,7 @@ def test_a_trainer_does_what_the_recipe_says() -> None:
 
 
 def test_flips_learn_the_offset_of_the_labels_and_nothing_else_changes() -> None:
-    faces = generate_faces(250, seed=0, missing=False)
+    faces = draw_faces(250, seed=0, missing=False)
     faces.points[..., 0] += 2
     flips = replace(RECIPE, augment=Augmentation(flip=0.5, rotation=5)).for_faces(faces)
     assert isinstance(flips.augment, Augmentation)
@@ -50,7 +50,7 @@ def test_flips_learn_the_offset_of_the_labels_and_nothing_else_changes() -> None
 @pytest.mark.parametrize("augment", [None, Augmentation(rotation=5), lambda x, y, rng: (x, y)])
 def test_without_flips_a_recipe_stays_as_it_is(augment: Any) -> None:
     recipe = replace(RECIPE, augment=augment)
-    faces = generate_faces(10, seed=0)
+    faces = draw_faces(10, seed=0)
     assert recipe.for_faces(faces) is recipe
 
 

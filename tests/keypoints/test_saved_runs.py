@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from nnscratch.keypoints.cascade.cascade import Cascade
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments import running
 from nnscratch.keypoints.experiments.ablation.settings import experiments as ablation_experiments
 from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment, Split
@@ -59,7 +59,7 @@ def test_a_saved_run_can_be_diagnosed(kind: str, tmp_path: Path) -> None:
     as it is.
     """
     shutil.copytree(SAVED_RUNS / kind, tmp_path / kind)
-    save_faces(generate_faces(60, seed=1), tmp_path / "faces.csv")
+    save_faces(draw_faces(60, seed=1), tmp_path / "faces.csv")
     command = [sys.executable, "-m", "nnscratch", "diagnose", kind, "--data", "faces.csv"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

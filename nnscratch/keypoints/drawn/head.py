@@ -1,7 +1,11 @@
-"""A head in three dimensions: the numbers that make one face, its points, and how it is seen when turned.
+"""A head in three dimensions: the numbers that make one face, its points, and its view.
 
-Units: lengths are pixels of a 96x96 picture at scale 1, angles degrees, tones 0 (black) to 1 (white).
-Head coordinates: origin between the points' centroid and the picture's (48, 52), x right, y down, z to the viewer.
+Units
+    Lengths: pixels of a 96 x 96 picture at scale 1. Angles: degrees. Tones: 0 (black) to 1 (white).
+
+Head coordinates
+    x to the right, y down, z towards the viewer. The origin of a head that is not shifted is at
+    (48.3, 52) in the picture.
 """
 
 from __future__ import annotations
@@ -18,23 +22,26 @@ from nnscratch.keypoints.drawn.shapes import WHOLE, Array, Solid
 
 
 def varies(average: float, spread: float) -> Any:
-    """A bell-shaped parameter: mean, standard deviation; never further than 3 deviations from the mean."""
+    """A bell-shaped parameter by its mean and standard deviation, within 3 deviations of it."""
     return field(default=average, metadata={"chance": 1.0, "low": average, "high": average, "spread": spread})
 
 
 def ranges(average: float, low: float, high: float) -> Any:
-    """A parameter that is anything from `low` to `high`, all equally likely; the average face has `average`."""
+    """A parameter that is uniform from `low` to `high`; the average face has `average`."""
     return field(default=average, metadata={"chance": 1.0, "low": low, "high": high, "spread": 0.0})
 
 
 def sometimes(chance: float, low: float, high: float) -> Any:
-    """A parameter that is 0 (absent), but with probability `chance` anything from `low` to `high`."""
+    """A parameter that is absent (0), or with probability `chance` uniform in `low`..`high`."""
     return field(default=0.0, metadata={"chance": chance, "low": low, "high": high, "spread": 0.0})
 
 
 @dataclass(frozen=True)
 class FaceParameters:
-    """Every number that decides one picture. The defaults are the average face, from the front, in plain light."""
+    """All numbers that determine one picture.
+
+    The defaults are the average face, seen from the front, in plain light.
+    """
 
     # Pose: where the head is and how it is turned.
     yaw: float = varies(0, 13)  # degrees; positive turns the nose to the picture's right
@@ -43,7 +50,7 @@ class FaceParameters:
     scale: float = varies(1, 0.06)
     shift_x: float = varies(0, 2.0)
     shift_y: float = varies(0, 2.2)
-    # Shape. The half widths count from the face's middle line.
+    # Shape. Widths and distances are measured from the face's middle line.
     head_width: float = varies(42, 1.8)
     jaw_width: float = varies(34, 2.0)
     chin: float = varies(46, 2)
@@ -114,14 +121,15 @@ class FaceParameters:
     defocus: float = ranges(0.5, 0.4, 1.5)
     noise: float = sometimes(0.7, 0.004, 0.03)
     compression: float = sometimes(0.35, 0.004, 0.02)
-    texture: float = ranges(0.5, 0.0, 1.0)  # seed of everything grainy
+    texture: float = ranges(0.5, 0.0, 1.0)  # the seed of everything random in the picture: grain, clutter, noise
 
     @classmethod
-    def sample(cls, generator: np.random.Generator) -> FaceParameters:
-        """One face out of the crowd: each parameter from the distribution in its own line."""
+    def sample(cls, rng: np.random.Generator) -> FaceParameters:
+        """A random face: each parameter is drawn from the distribution in its own line above."""
         chance, low, high, spread = _DISTRIBUTIONS
-        u = generator.random((5, len(spread)))
-        bell = 2 * (u[2] + u[3] + u[4]) - 3  # three uniform numbers added: mean 0, deviation 1, within -3..3
+        u = rng.random((5, len(spread)))
+        # The sum of three uniform numbers, scaled to mean 0, standard deviation 1: within -3..3.
+        bell = 2 * (u[2] + u[3] + u[4]) - 3
         values = np.where(u[0] < chance, low + (high - low) * u[1] + spread * bell, 0.0)
         return cls(*values.tolist())
 
@@ -132,16 +140,17 @@ _DISTRIBUTIONS = np.array(
 
 
 def skull(p: FaceParameters) -> tuple[tuple[list[float], list[float]], ...]:
-    """Centre and radii of the two ellipsoids of the head in head coordinates: the cranium and the jaw."""
+    """Centre and radii, in head coordinates, of the head's two ellipsoids: cranium and jaw."""
     return ([0, -8, -31], [p.head_width, 54, 38]), ([0, p.chin - 30, -24], [p.jaw_width, 30, 32])
 
 
 def anchors(p: FaceParameters) -> dict[str, tuple[float, float, float]]:
-    """Points of the face: the 15 labelled ones under Kaggle's names, and helpers. Each is x, y and *relief*.
+    """Points of the face by name: the 15 labelled ones, and others to paint between.
 
-    x and y are head coordinates; the relief is how far the point stands out of the head's surface there (`surface`).
+    Each is (x, y, relief): x and y in head coordinates, and by how much the point stands out of the
+    head's `surface`.
     """
-    upper = p.mouth_height - 0.2 * p.mouth_open  # the lips part more downwards than upwards
+    upper = p.mouth_height - 0.2 * p.mouth_open  # a mouth opens more downwards than upwards
     lower = p.mouth_height + 0.55 * p.mouth_open
     tip = p.eye_height + p.nose_length
     table = {
@@ -186,17 +195,19 @@ def anchors(p: FaceParameters) -> dict[str, tuple[float, float, float]]:
 
 
 def surface(p: FaceParameters, x: Array, y: Array) -> Array:
-    """z of the front of the head at head coordinates `x`, `y`; beside the head z of the ellipsoids' rims."""
+    """z of the front of the head at head coordinates `x`, `y`; outside it, z of its rim."""
     cranium, jaw = (
         c[2] + r[2] * np.sqrt((1 - ((x - c[0]) / r[0]) ** 2 - ((y - c[1]) / r[1]) ** 2).clip(0.0)) for c, r in skull(p)
     )
-    front: Array = np.maximum(cranium, jaw)
-    return front
+    return np.maximum(cranium, jaw)
 
 
 @dataclass(frozen=True)
 class View:
-    """Where a turned head is seen: picture = origin + scale * (rotation @ head), z kept as depth towards the viewer."""
+    """How a turned head is seen: picture = origin + scale * (rotation @ head).
+
+    z is kept: it is the depth, towards the viewer.
+    """
 
     rotation: NDArray[np.float64]
     origin: tuple[float, float, float]
@@ -204,7 +215,7 @@ class View:
 
     @classmethod
     def of(cls, p: FaceParameters) -> View:
-        """Turns by yaw about y, then pitch about x, then roll in the picture plane."""
+        """The view of a head turned by yaw (about y), then pitch (about x), then roll (about z)."""
         (a, b, c) = (math.radians(angle) for angle in (p.yaw, p.pitch, p.roll))
         yaw = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
         pitch = np.array([[1, 0, 0], [0, math.cos(b), math.sin(b)], [0, -math.sin(b), math.cos(b)]])
@@ -212,16 +223,15 @@ class View:
         return cls(roll @ pitch @ yaw, (48.3 + p.shift_x, 52 + p.shift_y, 0.0), p.scale)
 
     def project(self, head: Any) -> Array:
-        """Head coordinates `(..., 3)` to picture coordinates `(..., 3)`; the last is depth."""
-        projected: Array = self.origin + self.scale * (head @ self.rotation.T)
-        return projected
+        """Picture coordinates and depth `(..., 3)` from head coordinates `(..., 3)`."""
+        return self.origin + self.scale * (head @ self.rotation.T)
 
     def solid(self, centre: list[float], radii: list[float], larger: float = 0.0) -> Solid:
-        """The ellipsoid given in head coordinates, as seen; `larger` is added to each radius."""
+        """An ellipsoid in head coordinates, as it is seen; `larger` is added to its radii."""
         return Solid.of(self.project(centre).tolist(), [self.scale * (r + larger) for r in radii], self.rotation)
 
     def head_coordinates(self, depth: Array) -> Iterator[Array]:
-        """Which point of the head each pixel shows: x, then y, then z `(96, 96)`, from the `depth` of the surface."""
+        """x, y and z `(96, 96)` of the point of the head that each pixel shows at its `depth`."""
         dx, dy = WHOLE.x - self.origin[0], WHOLE.y - self.origin[1]
         for along_x, along_y, along_z in (self.rotation.T / self.scale).tolist():
             yield along_x * dx + along_y * dy + along_z * depth
@@ -229,16 +239,16 @@ class View:
 
 @dataclass(frozen=True)
 class Face:
-    """One face on its way into a picture: its numbers, its view, its points as seen, and where its grain comes from."""
+    """One face as the painter needs it: its parameters, its view, its points in the picture."""
 
-    p: FaceParameters
+    parameters: FaceParameters
     view: View
-    at: dict[str, complex]  # every anchor as seen in the picture, x + iy px
-    generator: np.random.Generator
+    at: dict[str, complex]  # where each anchor is in the picture, x + iy px
+    rng: np.random.Generator  # for grain, clutter and noise; its seed is `parameters.texture`
 
     @classmethod
     def of(cls, p: FaceParameters) -> Face:
-        """Projects the anchors."""
+        """The face with its anchors projected into the picture."""
         table, view = anchors(p), View.of(p)
         head = np.array(list(table.values()))
         head[:, 2] += surface(p, head[:, 0], head[:, 1])

@@ -1,4 +1,8 @@
-"""Paints one face between its projected points: skin, features, hair, light, scene and camera."""
+"""Paints one face between its projected points: skin, features, hair and light.
+
+Each function takes a `Face` (head.py) and paints on an array of grey tones. What is not the face
+itself (the wall, neck and ears, glasses, a hand, the camera) is in scene.py.
+"""
 
 from __future__ import annotations
 
@@ -8,32 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nnscratch.keypoints.drawn.head import Face, FaceParameters, skull
-from nnscratch.keypoints.drawn.shapes import (
-    WHOLE,
-    Array,
-    Solid,
-    Span,
-    blur,
-    bumps,
-    clouds,
-    cover,
-    ellipse,
-    fall,
-    paint,
-    quantise,
-)
-from nnscratch.keypoints.faces import POINTS, SIDE
+from nnscratch.keypoints.drawn.scene import draw_background, draw_behind, draw_glasses, draw_in_front, photograph
+from nnscratch.keypoints.drawn.shapes import WHOLE, Array, Solid, Span, bumps, clouds, cover, fall, paint
+from nnscratch.keypoints.faces import POINTS
 
 
 def draw(p: FaceParameters) -> tuple[NDArray[np.uint8], Array]:
-    """One face.
+    """The picture of one face, and its points.
 
     Returns
-        image : (96, 96) uint8 grey
-        points : (15, 2) float32 px, in the order of POINTS; beyond 0..95 where the point is off the picture
+        image  : (96, 96) uint8, grey
+        points : (15, 2) float32 px, in the order of `POINTS`; outside 0..95 where a point lies
+                 beside the picture
 
     >>> image, points = draw(FaceParameters())
-    >>> image.shape, bool(points[0, 0] > points[1, 0])  # the person's left eye is further right
+    >>> image.shape, bool(points[0, 0] > points[1, 0])  # the person's left eye is at larger x
     ((96, 96), True)
     """
     face = Face.of(p)
@@ -47,9 +40,10 @@ def draw(p: FaceParameters) -> tuple[NDArray[np.uint8], Array]:
         draw_brow(tone, face, side)
     covered, depth = cover(head.distance, 1.5), head.depth + relief(face)
     covered, depth = draw_hair(tone, covered, depth, face)
+    shade, shine = light(p, depth)
+
     picture = draw_background(face)
     draw_behind(picture, face)
-    shade, shine = light(p, depth)
     paint(picture, WHOLE, covered, tone * shade + shine)
     draw_glasses(picture, face)
     draw_in_front(picture, face)
@@ -57,45 +51,10 @@ def draw(p: FaceParameters) -> tuple[NDArray[np.uint8], Array]:
     return photograph(picture, face), points
 
 
-def draw_background(face: Face) -> Array:
-    """A wall in uneven light, perhaps with stripes and things out of focus; `(96, 96)` tones."""
-    p, generator = face.p, face.generator
-    x, y = (WHOLE.x - 48) / 48, (WHOLE.y - 48) / 48
-    picture = (p.background + p.slope_x * x) + p.slope_y * y
-    if p.stripes:
-        angle, waves, phase = generator.uniform((0, 4, 0), (math.pi, 20, 6)).tolist()
-        wave = np.sin(waves * math.cos(angle) * x + (waves * math.sin(angle) * y + phase))
-        picture += p.stripes * (3 * wave).clip(-1.0, 1.0)
-    if p.clutter:
-        rows, columns = generator.integers(3, 14, 2).tolist()
-        picture += p.clutter * clouds(generator, rows, columns)
-        for x0, y0, radius, other, grey in generator.uniform((0, 0, 6, 6, 0), (SIDE, SIDE, 25, 25, 1), (2, 5)).tolist():
-            where, distance = ellipse(complex(x0, y0), (radius, other), margin=3)
-            paint(picture, where, cover(distance, 3) * 0.7, grey)
-    return picture
-
-
-def draw_behind(picture: Array, face: Face) -> None:
-    """What the head hides in part: long hair, neck, clothes, ears."""
-    p, at, roll, size = face.p, face.at, math.radians(face.p.roll), face.p.scale
-    if p.hair > 0 and p.hair_length:
-        x, y, _ = face.view.project([0.0, 0.3 * p.hair_length - 8, -50]).tolist()
-        radii = (size * (p.head_width + p.hair_volume + 2), size * (54 + 0.6 * p.hair_length))
-        where, distance = ellipse(complex(x, y), radii, roll, margin=3)
-        paint(picture, where, cover(distance, 3), 0.7 * p.hair_tone)
-    neck = Span(at["throat"], at["chest"], 22 * size)
-    paint(picture, neck.window, neck.stroke(0.0, 1.25 * size * p.jaw_width, 2), 0.55 * p.skin)
-    where, distance = ellipse(at["chest"], (62 * size, 30 * size), margin=2)
-    paint(picture, where, cover(distance, 2), p.clothes)
-    for side in ("left", "right") if p.hair <= 0 or p.hair_length < 30 else ():
-        where, distance = ellipse(at[f"{side}_ear"], (5 * size, 10 * size), roll, margin=2)
-        paint(picture, where, cover(distance, 1.5), (0.62 + 0.015 * distance) * p.skin)
-
-
 def draw_skin(face: Face) -> Array:
-    """Tones `(96, 96)` of uneven skin, with the shade of the eye sockets, below nose and lip, and two folds."""
-    p, at, size = face.p, face.at, face.p.scale
-    tone = p.skin + (p.skin * p.blemish) * clouds(face.generator, 20, 20)
+    """Tones `(96, 96)` of uneven skin, with shade around eyes, nose and lip, and two folds."""
+    p, at, size = face.parameters, face.at, face.parameters.scale
+    tone = p.skin + (p.skin * p.blemish) * clouds(face.rng, 20, 20)
     shadows = [(at["under_lip"], 8.0, 3.0, 0.12), (at["nose_base"], 8.0, 3.5, 0.12)]
     for side in ("left", "right"):
         shadows.append((at[f"{side}_lid_crease"], 9.0, 5.5, p.eye_shadow))
@@ -110,14 +69,14 @@ def draw_skin(face: Face) -> Array:
 
 
 def draw_beard(tone: Array, face: Face, head: Solid) -> None:
-    """Stubble to full beard on the jaw, in head coordinates, and a moustache between nose and lip."""
-    p, at = face.p, face.at
+    """A beard on the jaw, from stubble to full, and a moustache between nose and lip."""
+    p, at = face.parameters, face.at
     if not (p.beard or p.moustache):
         return
-    grain = clouds(face.generator, 24, 24)
+    grain = clouds(face.rng, 24, 24)
     if p.beard:
         x, y, _ = face.view.head_coordinates(head.depth)
-        edge = (p.mouth_height + 6) - 0.016 * x * x  # lower in the middle, up to the ears
+        edge = (p.mouth_height + 6) - 0.016 * x * x  # lowest in the middle; it rises to the ears
         coverage = cover(y - edge + 3 * grain, 7) * p.beard
         paint(tone, WHOLE, coverage, 0.9 * p.hair_tone * (1 + 0.3 * grain))
     if p.moustache:
@@ -128,8 +87,8 @@ def draw_beard(tone: Array, face: Face, head: Solid) -> None:
 
 
 def draw_mouth(tone: Array, face: Face) -> None:
-    """Two lips between the corners, and teeth or dark between them if the mouth is open."""
-    p, at = face.p, face.at
+    """Two lips between the corners; in an open mouth, teeth and the dark below them."""
+    p, at = face.parameters, face.at
     mouth = Span(at["mouth_right_corner"], at["mouth_left_corner"], 10 * p.scale + p.mouth_open)
     upper, lower = mouth.arc(at["upper_lip_edge"]), mouth.arc(at["lower_lip_edge"])
     lips = p.lips * p.skin
@@ -144,8 +103,8 @@ def draw_mouth(tone: Array, face: Face) -> None:
 
 
 def draw_eye(tone: Array, face: Face, side: str) -> None:
-    """White, iris and pupil between the lids; the lash line along the upper lid and the crease above it."""
-    p, at, size = face.p, face.at, face.p.scale
+    """White, iris and pupil between the lids; lash line along the upper lid; crease above it."""
+    p, at, size = face.parameters, face.at, face.parameters.scale
     right, left = ("outer", "inner") if side == "right" else ("inner", "outer")
     eye = Span(at[f"{side}_eye_{right}_corner"], at[f"{side}_eye_{left}_corner"], 7 * size)
     top = eye.arc(at[f"{side}_lid_top"])
@@ -162,8 +121,8 @@ def draw_eye(tone: Array, face: Face, side: str) -> None:
 
 
 def draw_brow(tone: Array, face: Face, side: str) -> None:
-    """A tapering arc of hair, whose two ends are the labels."""
-    p, at = face.p, face.at
+    """An arc of hair that tapers outwards; its two ends are labelled points."""
+    p, at = face.parameters, face.at
     right, left = ("outer", "inner") if side == "right" else ("inner", "outer")
     brow = Span(at[f"{side}_eyebrow_{right}_end"], at[f"{side}_eyebrow_{left}_end"], 8 * p.scale)
     inwards = brow.t if side == "right" else 1 - brow.t
@@ -173,8 +132,11 @@ def draw_brow(tone: Array, face: Face, side: str) -> None:
 
 
 def relief(face: Face) -> Array:
-    """Height `(96, 96)` px of nose, cheeks, brows, lips and chin above the two ellipsoids, for the light to find."""
-    p, at, size = face.p, face.at, face.p.scale
+    """Height `(96, 96)` px of nose, cheeks, brows, lips and chin above the two ellipsoids.
+
+    Its slopes are what gives them light and shade.
+    """
+    p, at, size = face.parameters, face.at, face.parameters.scale
     hills = [
         (at["mouth_center_top_lip"], 10.0, 5.0, 1.2),
         (at["mouth_center_bottom_lip"], 9.0, 4.0, 1.6),
@@ -198,29 +160,34 @@ def relief(face: Face) -> Array:
 
 
 def draw_hair(tone: Array, covered: Array, depth: Array, face: Face) -> tuple[Array, Array]:
-    """Paints hair on `tone`; returns the head's coverage and depth `(96, 96)` with hair.
+    """Paints hair on `tone`; returns coverage and depth `(96, 96)` of the head with its hair.
 
-    Hair is a larger cranium, of which is seen what lies above the hairline, or before the ears down to its length.
+    Hair is a larger cranium. It is visible above the hairline and, at the sides, from there down to
+    its length.
     """
-    p = face.p
+    p = face.parameters
     if p.hair <= 0:
         return covered, depth
     centre, radii = skull(p)[0]
     solid = face.view.solid(centre, radii, p.hair_volume)
     x, y, z = face.view.head_coordinates(solid.depth)
-    locks = clouds(face.generator, 3, 24)
+    locks = clouds(face.rng, 3, 24)
     across = x * (1 / p.head_width)
     hairline = (p.hairline + p.fringe) + across * (p.hair_part + p.hair_round * across) + 2.5 * locks
     sides = np.minimum(-16 - z, p.hair_length - y)
     distance = np.minimum(np.maximum(hairline - y, sides), solid.distance)
     hair = cover(distance, 2.5)
     paint(tone, WHOLE, hair, p.hair_tone * (1 + 0.2 * locks))
-    # Hair rises from the skin over some pixels; a step would be a black line in the light.
+    # Hair rises from the skin over some pixels: a step would be so steep that the light makes it a
+    # black line.
     return np.maximum(covered, hair), depth + cover(distance - 4, 9) * (solid.depth + locks - depth)
 
 
 def light(p: FaceParameters, depth: Array) -> tuple[Array, Array]:
-    """How bright a surface of `depth` `(96, 96)` px is: a factor for its tone (Lambert, 1760), and its shine to add."""
+    """How a surface of `depth` `(96, 96)` px is lit: (factor of its tone, shine to add to it).
+
+    Source: Lambert, Photometria (1760) for the factor; Phong (1975) for the shine.
+    """
     toward_x, toward_y, toward_z = p.light_x, p.light_y, 1.0
     length = math.sqrt(toward_x**2 + toward_y**2 + toward_z**2)
     slope_x, slope_y = np.zeros_like(depth), np.zeros_like(depth)
@@ -229,61 +196,8 @@ def light(p: FaceParameters, depth: Array) -> tuple[Array, Array]:
     # The normal of z(x, y) is (-dz/dx, -dz/dy, 1), here scaled to length 1.
     steepness = np.sqrt(slope_x * slope_x + slope_y * slope_y + 1)
     facing = (toward_z - toward_x * slope_x - toward_y * slope_y) / (length * steepness)
-    facing = facing.clip(0.01)  # not 0: powers of tiny numbers are denormal, and slow
+    facing = facing.clip(0.01)  # not 0: powers of tiny numbers are denormal, which is slow
     shine = facing
     for _ in range(4):
-        shine = shine * shine  # a highlight is narrow: the 16th power (Phong, 1975)
+        shine = shine * shine  # four times: the 16th power, as a highlight is narrow
     return p.ambient + 1.15 * (1 - p.ambient) * facing, p.gloss * shine
-
-
-def draw_glasses(picture: Array, face: Face) -> None:
-    """Two rings, a bridge and temples; the lenses perhaps dark."""
-    p, at, size = face.p, face.at, face.p.scale
-    if not p.glasses:
-        return
-    frame = 0.4 * (1 - p.glasses)
-    radii = (p.lens_radius * size * math.cos(math.radians(p.yaw)), p.lens_height * p.lens_radius * size)
-    for side in ("left", "right"):
-        where, distance = ellipse(at[f"{side}_lens"], radii, math.radians(p.roll), margin=2)
-        if p.lens_dark:
-            paint(picture, where, cover(distance) * p.lens_dark, 0.08)
-        paint(picture, where, cover((0.4 + 0.5 * p.glasses) - np.abs(distance)) * p.glasses, frame)
-        bar = Span(at[f"{side}_lens_outer"], at[f"{side}_ear"], 3)
-        paint(picture, bar.window, bar.stroke(0.0, 1.5) * p.glasses, frame)
-    bridge = Span(at["right_lens_inner"], at["left_lens_inner"], 3)
-    paint(picture, bridge.window, bridge.stroke(0.0, 1.3) * p.glasses, frame)
-
-
-def draw_in_front(picture: Array, face: Face) -> None:
-    """A lock of hair across a brow, and an arm, hand or thing that comes in from below."""
-    p, at = face.p, face.at
-    if not (p.strand or p.occluder):
-        return
-    side = "left" if face.generator.random() < 0.5 else "right"
-    a, b, c, d = face.generator.uniform(-1, 1, 4).tolist()
-    if p.strand and p.hair > 0:
-        root = at[f"{side}_brow_top"] + complex(8 * a, 4 * b - 22)
-        lock = Span(root, at[f"{side}_eye_outer_corner"] + complex(6 * c, 6 * d), 12)
-        curve = lock.arc((root + at[f"{side}_eyebrow_outer_end"]) / 2)
-        taper = (7 * p.strand * p.scale) * (1 - lock.t)
-        paint(picture, lock.window, lock.stroke(curve, taper, 1.5), 0.9 * p.hair_tone)
-    if p.occluder:
-        arm = Span(complex(48 + 48 * a, SIDE + 8), at[f"mouth_{side}_corner"] + complex(8 * b, 4 + 10 * c), 16)
-        half = 9 + 3 * d
-        roundness = np.sqrt((1 - np.square(arm.s / half)).clip(0.0))
-        paint(picture, arm.window, arm.stroke(0.0, 2 * half, 1.5), p.occluder * (0.5 + 0.5 * roundness))
-
-
-def photograph(picture: Array, face: Face) -> NDArray[np.uint8]:
-    """The camera: exposure, contrast, gamma, defocus, sensor noise, compression, 8 bits; `(96, 96)` uint8."""
-    p = face.p
-    picture = picture * (p.contrast * p.exposure) + 0.45 * (1 - p.contrast)
-    picture = blur(picture.clip(0.0, 1.0) ** p.gamma, p.defocus)
-    if p.noise:
-        # Two uniform numbers added: deviation 1 with the factor sqrt(6), and far faster than normal ones.
-        grain = face.generator.random((2, SIDE, SIDE), dtype=np.float32)
-        picture = picture + (math.sqrt(6) * p.noise) * (grain[0] + grain[1] - 1)
-    if p.compression:
-        picture = quantise(picture, p.compression)
-    image: NDArray[np.uint8] = (picture * 255 + 0.5).clip(0.0, 255.0).astype(np.uint8)
-    return image

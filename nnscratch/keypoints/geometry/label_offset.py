@@ -32,8 +32,8 @@ def label_offset(faces: Faces) -> float:
     points. Accurate to 0.1 px for a thousand faces that look ahead, or to either side equally
     often. 0 if no two points mirror each other.
 
-    >>> from nnscratch.keypoints.drawn.faces import generate_faces
-    >>> faces = generate_faces(200, seed=0)
+    >>> from nnscratch.keypoints.drawn.faces import draw_faces
+    >>> faces = draw_faces(200, seed=0)
     >>> moved = Faces(faces.images, faces.points + np.float32([2, 0]), faces.image_ids)
     >>> round(label_offset(moved) - label_offset(faces))
     2

@@ -1,8 +1,9 @@
-"""What was parsed once, kept as plain arrays in the user's cache folder: a second reading takes a tenth of a second.
+"""Parsed arrays, kept in the user's cache folder: a second reading takes a tenth of a second.
 
-The folder is $NNSCRATCH_CACHE, else $XDG_CACHE_HOME/nnscratch, else ~/Library/Caches/nnscratch on macOS and
-~/.cache/nnscratch elsewhere. It may be deleted at any time. Nothing that goes wrong here ever reaches the caller: a
-cache that is damaged, of another version or not writable is no cache, and the source is read instead.
+The folder is the first of these that is set: $NNSCRATCH_CACHE; $XDG_CACHE_HOME/nnscratch;
+~/Library/Caches/nnscratch on macOS, ~/.cache/nnscratch elsewhere. It may be deleted at any time. No
+error here reaches the caller: if the cache is damaged, of another version or not writable, the
+source is read instead.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def folder() -> Path:
     """The cache folder, which may not exist yet.
 
     Raises
-        RuntimeError : no variable names it and the user has no home
+        RuntimeError : no variable is set and the user has no home folder
     """
     if chosen := os.environ.get("NNSCRATCH_CACHE"):
         return Path(chosen)
@@ -34,10 +35,11 @@ def folder() -> Path:
 
 
 class Entry:
-    """The place in the cache for what is parsed from one file. Make it before reading the file.
+    """The place in the cache of the arrays that are parsed from one file.
 
-    It is valid for the same resolved path, size and time of change (in nanoseconds) and the same `VERSION`. A file
-    that changes while it is read gets another time, so what was read of it is never taken for the new file's.
+    An entry is valid for one resolved path, size, time of change (in nanoseconds) and `VERSION`.
+    Make it before reading the file: if the file changes while it is read, its time changes too, and
+    the old content is never taken for the new.
     """
 
     def __init__(self, source: Path) -> None:
@@ -51,7 +53,7 @@ class Entry:
             pass  # no such file, or no cache folder: nothing is kept
 
     def load(self) -> dict[str, np.ndarray] | None:
-        """The arrays as they were stored, by name; None if there are none or they are out of date or damaged."""
+        """The stored arrays by name; None if there are none or they are outdated or damaged."""
         if self.path is None:
             return None
         try:
@@ -62,7 +64,7 @@ class Entry:
         return arrays if np.array_equal(stamp, self.stamp) else None
 
     def store(self, arrays: dict[str, np.ndarray]) -> None:
-        """Keeps the arrays, whole or not at all; does nothing if the folder cannot be written or the disk is full."""
+        """Stores the arrays, whole or not at all; nothing if the folder cannot be written."""
         if self.path is None:
             return
         try:

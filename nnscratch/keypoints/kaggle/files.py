@@ -1,4 +1,4 @@
-"""Opening a CSV as people have it: plain, zipped or gzipped, told by its first bytes and never by its name."""
+"""Opening a CSV: plain, zipped or gzipped, as its first bytes say, whatever its name."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, cast
 
-# A row of 9,216 pixels and 30 coordinates has about 40,000 characters; far beyond that it is no row.
+# A row of 9,216 pixels and 30 coordinates has about 40,000 characters: a line of this length is
+# no row, and the file is no CSV.
 LONGEST_LINE = 1_000_000
 
 EXPECTED = "a CSV, plain, zipped or gzipped"
 KIND_FIX = "export or download the table as CSV (UTF-8)"
 
-# What people hand over by mistake, by its first bytes.
+# What is given by mistake, by its first bytes.
 OTHER_KINDS = {
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -41,27 +42,32 @@ OTHER_KINDS = {
 
 
 class DataError(ValueError):
-    """A file that cannot be used. The message is one line: where, what came, what was expected, what to do.
+    """A file that cannot be used; the message is one line that says where, why and what to do.
 
-    >>> print(DataError.at("a.csv", line=3, column="Image", came="9,215 pixels", expected="9,216", fix="add one"))
-    a.csv, line 3, column Image: 9,215 pixels; expected 9,216; add one
+    >>> problem = {"came": "9,215 pixels", "expected": "9,216", "fix": "add one"}
+    >>> print(DataError.at("a.csv", line=3, column="Image", **problem))
+    a.csv, line 3, column Image: got 9,215 pixels, expected 9,216; add one
     """
 
     @classmethod
     def at(
         cls, file: str, *, line: int | None = None, column: str | None = None, came: str, expected: str, fix: str
     ) -> DataError:
-        """The error for one place in a file, on one printable line; `line` counts from 1, which is the header's."""
+        """The error for one place in a file, on one printable line.
+
+        file, line, column  : the place; `line` counts from 1, which is the header
+        came, expected, fix : the message is "PLACE: got CAME, expected EXPECTED; FIX"
+        """
         place = file
         if line is not None:
             place += f", line {line}"
         if column is not None:
             place += f", column {column}"
-        return cls(printable(f"{place}: {came}; expected {expected}; {fix}"))
+        return cls(printable(f"{place}: got {came}, expected {expected}; {fix}"))
 
 
 def printable(text: str) -> str:
-    r"""`text` with every line break and other control character written as an escape.
+    r"""`text` with line breaks and other control characters written as escapes.
 
     >>> print(printable("two\nlines"))
     two\nlines
@@ -70,7 +76,7 @@ def printable(text: str) -> str:
 
 
 def shown(value: str, longest: int = 40) -> str:
-    """`value` in quotes, as a message shows it: a long one is cut, and its length given.
+    """`value` in quotes, for a message: a long one is cut, and its length is given.
 
     >>> shown("1.5")
     "'1.5'"
@@ -85,7 +91,8 @@ def shown(value: str, longest: int = 40) -> str:
 class Lines:
     """The lines of an opened file, as bytes without their line ends.
 
-    `file` is its name in messages: the path as given and, of a zip, the member: "training.zip (training.csv)".
+    file : the name in messages: the path as given, with the member of a zip:
+           "training.zip (training.csv)"
     """
 
     def __init__(self, file: str, stream: io.BufferedReader, is_archive: bool) -> None:
@@ -95,10 +102,10 @@ class Lines:
         self.number = 0
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
-        """Gives (line number from 1, line) for every line that is not blank.
+        """Yields (line number from 1, line) for every line that is not blank.
 
         Raises
-            DataError : the file cannot be read or unpacked to its end, or a line is far too long for a row
+            DataError : the file cannot be read or unpacked to its end, or a line is too long
         """
         while line := self.read(lambda: self.stream.readline(LONGEST_LINE)):
             self.number += 1
@@ -107,21 +114,21 @@ class Lines:
                     self.file,
                     line=self.number,
                     came=f"a line of {LONGEST_LINE:,} bytes or more",
-                    expected="a CSV with one row a line",
+                    expected="a CSV with one row per line",
                     fix="check that this is the right file",
                 )
             if line.strip():
                 yield self.number, line.rstrip(b"\r\n")
 
     def read(self, read: Callable[[], bytes]) -> bytes:
-        """What `read()` gives; whatever it raises becomes a DataError."""
+        """Returns what `read()` returns; whatever it raises becomes a DataError."""
         try:
             return read()
-        except Exception as error:  # zipfile, gzip and zlib raise a dozen kinds of it on damaged bytes
+        except Exception as error:  # damaged bytes: zipfile, gzip and zlib raise a dozen kinds
             raise unreadable(self.file, error, self.is_archive, self.number) from error
 
     def check_kind(self) -> None:
-        """Looks at the first bytes, which stay to be read: raises DataError if they are no CSV's."""
+        """Raises DataError if the first bytes, which stay unread, are not those of a CSV."""
         head = self.read(lambda: self.stream.peek(512))
         kind = next((kind for magic, kind in OTHER_KINDS.items() if head.startswith(magic)), None)
         if not head:
@@ -134,19 +141,21 @@ class Lines:
             raise DataError.at(self.file, came=kind, expected=EXPECTED, fix=KIND_FIX)
 
     def check_archive(self) -> None:
-        """Reads an archive to its end, where its checksum stands: raises DataError if the archive is damaged."""
+        """Reads an archive to its end, where the checksum is; raises DataError if it is damaged."""
         while self.is_archive and self.read(lambda: self.stream.read(1 << 20)):
             pass
 
 
 @contextmanager
 def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
-    """Opens a CSV, or the only CSV in a zip, or a gzipped one, for reading line by line.
+    """Opens a CSV, the only CSV in a zip, or a gzipped CSV, for reading line by line.
 
-    If the block raises DataError because of what a damaged archive unpacked to, the damage is reported instead.
+    If the block raises DataError and the archive is damaged, the damage is reported instead: it may
+    be what made the text wrong.
 
     Raises
-        DataError : no such file, a folder, unreadable, empty, no CSV, or a zip without exactly one CSV
+        DataError : the path is missing, a folder, unreadable, empty or no CSV, or a zip with none
+                    or several
     """
     with ExitStack() as stack:
         lines = _open(Path(path), stack)
@@ -186,14 +195,14 @@ def _open_zip(file: str, plain: IO[bytes], stack: ExitStack) -> Lines:
         raise unreadable(file, error, is_archive=True) from error
     raise DataError.at(
         file,
-        came=f"a zip with {len(tables) or 'no'} .csv files ({listed(tables or names) or 'it is empty'})",
+        came=f"a zip with {len(tables) or 'no'} .csv files ({listed(tables or names) or 'nothing'})",
         expected="a zip that holds one .csv",
         fix="unpack it and give the path of the .csv",
     )
 
 
 def listed(names: list[str], most: int = 5) -> str:
-    """The first names, and how many more there are.
+    """The first `most` names, and how many more there are.
 
     >>> listed(["a", "b", "c"], most=2)
     'a, b and 1 more'
@@ -207,23 +216,23 @@ def _cannot_open(path: Path, error: Exception) -> DataError:
     if not isinstance(error, FileNotFoundError):
         return unreadable(str(path), error, is_archive=False)
     fix = "check the path"
-    with suppress(OSError):  # the folder, too, may be missing
+    with suppress(OSError):  # the folder may be missing too
         near = difflib.get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1)
         fix = f"is it '{path.parent / near[0]}'?" if near else fix
-    return DataError.at(str(path), came="no such file", expected=EXPECTED, fix=fix)
+    return DataError.at(str(path), came="no file of this name", expected=EXPECTED, fix=fix)
 
 
 def unreadable(file: str, error: Exception, is_archive: bool, after_line: int = 0) -> DataError:
-    """The DataError for a failed read: `error` is what the operating system or the unpacking raised."""
+    """The DataError for a failed read; `error` is what the system or the unpacking raised."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
     if not is_archive:
         fix = "check the path and its rights"
-        return DataError.at(file, came=f"cannot be read ({reason})", expected="a readable file", fix=fix)
+        return DataError.at(file, came=f"a file that cannot be read ({reason})", expected="a readable file", fix=fix)
     reason = reason if len(reason) <= 120 else f"{reason[:117]}..."  # zipfile may quote a whole damaged header
     where = f" after line {after_line}" if after_line else ""
     return DataError.at(
         file,
-        came=f"the archive cannot be unpacked{where} ({reason})",
+        came=f"an archive that cannot be unpacked{where} ({reason})",
         expected="a whole zip or gzip archive without a password",
-        fix="it is damaged or cut: download or copy it again",
+        fix="it is damaged or cut off: download or copy it again",
     )

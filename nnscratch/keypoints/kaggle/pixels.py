@@ -14,19 +14,20 @@ _WORDS = [str(value) for value in range(256)]
 
 
 def parse_pixels(text: str) -> np.ndarray | None:
-    """The picture in one `Image` field: (96, 96) uint8, or None if the text is no picture; `why_no_picture` tells why.
+    """The picture in one `Image` field: (96, 96) uint8, or None if the text is no picture.
 
-    A picture is exactly 9,216 words of one to three digits, each 0..255, with one or more spaces between them.
-    No loop over words: every character i gets the value of the word that would end there, with d = 0 for a space,
+    `why_no_picture` says why it is none. A picture is exactly 9,216 words of one to three digits,
+    each 0..255, separated by spaces. There is no loop over words: first, each character i gets the
+    value of the word that would end there, with d = 0 for a space,
         value[i] = d[i] + 10 d[i-1] + 100 d[i-2] (if character i-1 is a digit)
-    and then those are taken where a word does end: at a digit before a space.
+    and then only those values are kept where a word does end, at a digit before a space.
 
     >>> parse_pixels("7 20 255" + " 0" * 9213)[0, :4]
     array([  7,  20, 255,   0], dtype=uint8)
     """
-    # Three spaces in front, so that the first word can be looked back over; "?" for what is not ASCII.
+    # Three spaces in front, for the two characters before the first; "?" for what is not ASCII.
     characters = np.frombuffer(b"   " + text.encode("ascii", "replace") + b" ", np.uint8)
-    digits = characters - _ZERO  # wraps round below "0", so that one comparison finds the digits
+    digits = characters - _ZERO  # wraps around below "0", so one comparison finds the digits
     is_digit = digits < 10
     if not (is_digit | (characters == _SPACE)).all():
         return None
@@ -42,20 +43,20 @@ def parse_pixels(text: str) -> np.ndarray | None:
 
 
 def why_no_picture(text: str) -> tuple[str, str]:
-    """What came, and what to do about it, for a text that `parse_pixels` refused.
+    """(what came, what to do about it), for a text that `parse_pixels` refused.
 
     >>> why_no_picture("7 20 256" + " 0" * 9213)
-    ("pixel 3 is '256'", 'correct that value')
+    ("pixel 3 = '256'", 'correct that value')
     >>> why_no_picture("7 20 255")
-    ('3 pixels', 'the row was cut, or the picture is not 96 x 96')
+    ('3 pixels', 'the row was cut off, or the picture is not 96 x 96')
     """
     words = [word for word in text.split(" ") if word]
     for number, word in enumerate(words, start=1):
         if not (word.isascii() and word.isdigit() and len(word) <= 3 and int(word) <= 255):
-            return f"pixel {number:,} is {shown(word)}", "correct that value"
+            return f"pixel {number:,} = {shown(word)}", "correct that value"
     if not words:
-        return "an empty field", "put the pixels there, or remove the row"
-    return f"{len(words):,} pixels", "the row was cut, or the picture is not 96 x 96"
+        return "an empty field", "fill in the pixels, or remove the row"
+    return f"{len(words):,} pixels", "the row was cut off, or the picture is not 96 x 96"
 
 
 def format_pixels(image: np.ndarray) -> str:

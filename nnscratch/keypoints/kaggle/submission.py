@@ -1,16 +1,20 @@
-"""Kaggle's submission: one line a value that its lookup table asks for."""
+"""Kaggle's submission: one line for each value that Kaggle's lookup table asks for."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nnscratch import atomic
-from nnscratch.keypoints.faces import COLUMNS, SIDE, check_points
+from nnscratch.keypoints.faces import COLUMNS, SIDE, check_points, to_frame
 from nnscratch.keypoints.kaggle.files import DataError, listed, shown
 from nnscratch.keypoints.kaggle.tables import open_table
+
+if TYPE_CHECKING:
+    import pandas
 
 _COLUMN_INDEX = {column: index for index, column in enumerate(COLUMNS)}
 
@@ -21,8 +25,8 @@ class Lookup:
 
     row_ids   : (V,) int64, Kaggle's number of the value
     image_ids : (V,) int64, the picture it belongs to
-    columns   : (V,) int64, which coordinate it is: an index into `COLUMNS`
-    lines     : (V,) int64, its line in `file`, for messages
+    columns   : (V,) int64, its coordinate: an index into `COLUMNS`
+    lines     : (V,) int64, its line in the lookup table, for messages
     file      : the lookup table's name, for messages
     """
 
@@ -37,17 +41,17 @@ class Lookup:
 
 
 def read_lookup(path: str | os.PathLike[str]) -> Lookup:
-    """Reads Kaggle's IdLookupTable.csv: RowId, ImageId, FeatureName (Location, empty in it, is not read).
+    """Reads Kaggle's IdLookupTable.csv: its columns RowId, ImageId and FeatureName.
 
     Raises
-        DataError : the file is missing or wrong, an id is no whole number, a RowId comes twice, or FeatureNames are
-                    not among `COLUMNS`
+        DataError : the file is missing or wrong, an id is no whole number, a RowId comes twice, or
+                    a FeatureName is not in `COLUMNS`
 
     >>> import tempfile
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "lookup.csv"
-    ...     _ = path.write_text("RowId,ImageId,FeatureName,Location\\n1,7,nose_tip_x,\\n2,7,nose_tip_y,\\n")
+    ...     _ = path.write_text("RowId,ImageId,FeatureName\\n1,7,nose_tip_x\\n2,7,nose_tip_y\\n")
     ...     lookup = read_lookup(path)
     >>> lookup.image_ids, [COLUMNS[index] for index in lookup.columns]
     (array([7, 7]), ['nose_tip_x', 'nose_tip_y'])
@@ -60,7 +64,8 @@ def read_lookup(path: str | os.PathLike[str]) -> Lookup:
         for line, row in table.rows():
             row_id = table.whole_number(line, row, "RowId")
             if row_id in line_of_row:
-                came, fix = f"RowId {row_id} is also on line {line_of_row[row_id]}", "remove one of the two rows"
+                came = f"RowId {row_id}, which is also on line {line_of_row[row_id]}"
+                fix = "remove one of the two rows"
                 raise table.error(line, "RowId", came=came, expected="each RowId once", fix=fix)
             line_of_row[row_id] = line
             name = row["FeatureName"].strip()
@@ -74,10 +79,12 @@ def read_lookup(path: str | os.PathLike[str]) -> Lookup:
 
 
 def check_images(lookup: Lookup, image_ids: np.ndarray) -> None:
-    """Stops a lookup table that asks for other pictures than `image_ids`, best before there is work to lose.
+    """Checks that the lookup table asks only for pictures in `image_ids`.
+
+    Call it before the networks run, so that no work is lost.
 
     Raises
-        DataError : it names them and their lines
+        DataError : it asks for others; the message names them and their lines
     """
     found = np.isin(lookup.image_ids, image_ids)
     missing, first = np.unique(lookup.image_ids[~found], return_index=True)
@@ -87,35 +94,42 @@ def check_images(lookup: Lookup, image_ids: np.ndarray) -> None:
         raise DataError.at(
             lookup.file,
             column="ImageId",
-            came=f"no prediction for image {listed(names, most=10)}",
+            came=f"image {listed(names, most=10)}, without a prediction",
             expected="only images of the test file",
             fix="predict the test file that belongs to this lookup table",
         )
 
 
 def write_submission(path: str | os.PathLike[str], lookup: Lookup, points: np.ndarray, image_ids: np.ndarray) -> int:
-    """Writes the submission, columns RowId,Location, in the lookup's order; returns the number of values.
+    """Writes a submission, columns RowId,Location, in the lookup's order.
 
-    points    : (N, 15, 2) predictions in px; written clipped to 0..95, where Kaggle's labels are, with 4 decimals
-    image_ids : (N,) whole numbers, the pictures' ids, each once; the lookup need not ask for all of them
+    points    : (N, 15, 2) predictions in px; they are clipped to 0..95, as Kaggle's labels are, and
+                written with 4 decimals
+    image_ids : (N,) whole numbers, the pictures' ids, each once; the lookup need not ask for all
+
+    Returns the number of values.
 
     Raises
-        DataError : the lookup asks for images that are not in `image_ids`; the message names them and their lines
-        ValueError : other shapes, an id twice, or a value that is asked for is not finite
+        DataError : the lookup asks for images that are not in `image_ids`; the message names them
+                    and their lines
+        ValueError : other shapes, an id twice, or a value in the submission is not finite
         OSError : the folder is missing or cannot be written
     """
-    _check(points, image_ids)
+    _check("write_submission", points, image_ids)
     check_images(lookup, image_ids)
     order = np.argsort(image_ids)
     rows = order[np.searchsorted(image_ids, lookup.image_ids, sorter=order)]
     values = points.reshape(len(points), len(COLUMNS))[rows, lookup.columns]
-    _check_finite(values, lookup.image_ids, lookup.columns)
-    _write(path, {"RowId": lookup.row_ids, "Location": np.clip(values, 0, SIDE - 1)})
+    _check_finite("write_submission", values, lookup.image_ids, lookup.columns)
+    import pandas  # here: its import takes longer than that of all of nnscratch
+
+    location = np.clip(values, 0, SIDE - 1)
+    _write(path, pandas.DataFrame({"Location": location}, pandas.Index(lookup.row_ids, name="RowId")))
     return len(lookup)
 
 
 def write_coordinates(path: str | os.PathLike[str], points: np.ndarray, image_ids: np.ndarray) -> None:
-    """Writes predictions as a CSV of ImageId and the 30 `COLUMNS`, one row a face, in pixels, not clipped.
+    """Writes predictions as a CSV with ImageId and the 30 `COLUMNS`, one row per face, not clipped.
 
     points    : (N, 15, 2) px
     image_ids : (N,) whole numbers, each once
@@ -124,18 +138,16 @@ def write_coordinates(path: str | os.PathLike[str], points: np.ndarray, image_id
         ValueError : other shapes, an id twice, or a value is not finite
         OSError : the folder is missing or cannot be written
     """
-    _check(points, image_ids)
-    table = points.reshape(len(points), len(COLUMNS))
-    _check_finite(table.ravel(), np.repeat(image_ids, len(COLUMNS)), np.tile(np.arange(len(COLUMNS)), len(points)))
-    _write(path, {"ImageId": image_ids, **dict(zip(COLUMNS, table.T, strict=True))})
+    _check("write_coordinates", points, image_ids)
+    ids, columns = np.repeat(image_ids, len(COLUMNS)), np.tile(np.arange(len(COLUMNS)), len(points))
+    _check_finite("write_coordinates", points.ravel(), ids, columns)
+    _write(path, to_frame(points, image_ids))
 
 
-def _write(path: str | os.PathLike[str], columns: dict[str, np.ndarray]) -> None:
-    """Writes the columns as a CSV, numbers with 4 decimals, whole or not at all."""
-    import pandas  # here, because it takes longer to import than all of nnscratch
-
+def _write(path: str | os.PathLike[str], table: pandas.DataFrame) -> None:
+    """Writes a table as a CSV, whole or not at all; fractions have 4 decimals."""
     with atomic.write(path) as temporary:
-        pandas.DataFrame(columns).to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
+        table.to_csv(temporary, float_format="%.4f", lineterminator="\n")
 
 
 def _unknown_names(file: str, line_of_name: dict[str, int]) -> DataError:
@@ -149,23 +161,25 @@ def _unknown_names(file: str, line_of_name: dict[str, int]) -> DataError:
     )
 
 
-def _check(points: np.ndarray, image_ids: np.ndarray) -> None:
-    check_points("points", points)
+def _check(where: str, points: np.ndarray, image_ids: np.ndarray) -> None:
+    check_points(where, "points", points)
     if image_ids.shape != points.shape[:1] or not np.issubdtype(image_ids.dtype, np.integer) or not image_ids.size:
-        came = f"{image_ids.shape} {image_ids.dtype}"
-        raise ValueError(f"image_ids is {came}; expected {points.shape[:1]} int64, at least one; give faces.image_ids")
+        raise ValueError(
+            f"{where}: got image_ids {image_ids.shape} {image_ids.dtype}, expected {points.shape[:1]} int64, at least"
+            " one; give faces.image_ids"
+        )
     ids, counts = np.unique(image_ids, return_counts=True)
     if counts.max() > 1:
         twice = ids[counts.argmax()]
-        raise ValueError(f"image_ids holds {twice} {counts.max()} times; expected each id once; drop the others")
+        raise ValueError(f"{where}: got image id {twice} {counts.max()} times, expected each id once; drop the others")
 
 
-def _check_finite(values: np.ndarray, image_ids: np.ndarray, columns: np.ndarray) -> None:
+def _check_finite(where: str, values: np.ndarray, image_ids: np.ndarray, columns: np.ndarray) -> None:
     wrong = np.flatnonzero(~np.isfinite(values))
     if wrong.size:
         first = wrong[0]
         raise ValueError(
-            f"{wrong.size} of {values.size} predictions are not finite, the first is {values[first]} for image"
-            f" {image_ids[first]}, {COLUMNS[columns[first]]}; expected pixels; the network has probably diverged:"
-            " lower the learning rate"
+            f"{where}: got {wrong.size} of {values.size} predictions that are not finite, the first {values[first]} for"
+            f" image {image_ids[first]}, {COLUMNS[columns[first]]}, expected pixels; the network has probably"
+            " diverged: train it with a lower learning rate"
         )

@@ -1,4 +1,4 @@
-"""Reading a CSV row by row, with the place of every mistake: file, line, column."""
+"""Reading a CSV row by row; a mistake is reported with its place: file, line, column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")  # 18 digits always fit an int64
 class Table:
     """An opened CSV: its columns, its rows, and errors that name a place in it.
 
-    columns : the header's names in the file's order, without the spaces around them
+    columns : the names in the header, in the file's order, without the spaces around them
 
     Raises
         DataError : the header is not UTF-8, or its quotes are not closed
@@ -31,10 +31,12 @@ class Table:
         self.columns = [name.strip() for name in self.split(self.header_line, header.removeprefix(b"\xef\xbb\xbf"))]
 
     def require(self, names: Sequence[str], expected: str) -> None:
-        """Checks the header: it has all `names`, and no name twice; `expected` says in words which there should be.
+        """Checks that the header has all `names`, and no name twice.
+
+        expected : the columns that the file should have, in words, for the message
 
         Raises
-            DataError : names what is missing, or comes twice
+            DataError : a column is missing, or a name stands there twice
         """
         if missing := [name for name in names if name not in self.columns]:
             absent = "header" if len(missing) == len(names) else f"column {listed(missing, most=10)}"
@@ -42,7 +44,7 @@ class Table:
             fix = self._cure(missing[0], names)
             raise self.error(self.header_line, None, came=came, expected=expected, fix=fix)
         if twice := [name for name in self.columns if name and self.columns.count(name) > 1]:
-            came, fix = "two columns have this name", "rename or remove one of the two"
+            came, fix = "two columns of this name", "rename or remove one of the two"
             raise self.error(self.header_line, twice[0], came=came, expected="each name once", fix=fix)
 
     def _cure(self, missing: str, names: Sequence[str]) -> str:
@@ -53,10 +55,10 @@ class Table:
         return f"is it '{others[near[0]]}'? then rename it" if near else "add it, or check that this is the right file"
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
-        """Gives (line number, {column: field}) for every row.
+        """Yields (line number, {column: field}) for every row.
 
         Raises
-            DataError : no row at all, a row with too few or too many fields, or a line that is not UTF-8
+            DataError : no row, a row with too few or too many fields, or a line that is not UTF-8
         """
         number = None
         for number, line in self.lines:
@@ -70,14 +72,14 @@ class Table:
             )
 
     def _wrong_count(self, line: int, count: int) -> DataError:
-        column, fix = None, "remove the extra commas (decimals take a point, pixels have spaces between)"
+        column, fix = None, "remove the extra commas (write decimals with a point, separate pixels by spaces)"
         if count < len(self.columns):
-            column, fix = self.columns[count], "the row was cut, or lacks commas for its empty fields"
+            column, fix = self.columns[count], "the row was cut off, or lacks commas for its empty fields"
         expected = f"{len(self.columns)} as in the header"
-        return self.error(line, column, came=f"the row has {count} fields", expected=expected, fix=fix)
+        return self.error(line, column, came=f"a row with {count} fields", expected=expected, fix=fix)
 
     def split(self, number: int, line: bytes) -> list[str]:
-        """The fields of one line. One line is one row: no field goes on over a line's end."""
+        """The fields of one line. A line is a row: no field may contain a line break."""
         try:
             text = line.decode()
         except UnicodeDecodeError as error:
@@ -85,7 +87,7 @@ class Table:
             raise self.error(
                 number,
                 self.columns[position] if position < len(self.columns) else None,
-                came=f"byte {line[error.start]:#04x} is not UTF-8",
+                came=f"byte {line[error.start]:#04x}, which is not UTF-8",
                 expected="text in UTF-8",
                 fix="save the file as 'CSV UTF-8'",
             ) from error
@@ -101,11 +103,11 @@ class Table:
             raise self.error(number, None, came=came, expected="one row of a CSV", fix=fix) from error
 
     def whole_number(self, line: int, row: dict[str, str], column: str) -> int:
-        """The field of `row` in `column`, as a whole number from 0 on; raises DataError if it is none."""
+        """The field of `row` in `column`, a whole number of 0 or more; DataError if it is none."""
         field = row[column].strip()
         if not _WHOLE_NUMBER.fullmatch(field):
             fix = "write a number such as 12"
-            raise self.error(line, column, came=f"{shown(field)} is no id", expected="a whole number", fix=fix)
+            raise self.error(line, column, came=shown(field), expected="a whole number", fix=fix)
         return int(field)
 
     def error(self, line: int, column: str | None, *, came: str, expected: str, fix: str) -> DataError:
@@ -115,7 +117,7 @@ class Table:
 
 @contextmanager
 def open_table(path: str | os.PathLike[str]) -> Iterator[Table]:
-    """Opens a CSV (plain, zipped or gzipped) for reading row by row.
+    """Opens a CSV that is plain, zipped or gzipped, for reading row by row.
 
     Raises
         DataError : as `open_lines` and `Table` do

@@ -1,11 +1,14 @@
-"""Faces and their 15 points: Kaggle's "Facial Keypoints Detection" CSV, read, checked, split and written.
+"""Kaggle's training.csv and test.csv: faces and their 15 points, read, checked and written.
 
-Files
-    training  the 30 columns of `COLUMNS` and `Image`; `ImageId` is optional, and the ids are 1..N without it
-    test      `ImageId` and `Image` alone; every point is missing (NaN)
-    In any order. Other columns are ignored beside the 30, and refused in a test file, where they might be coordinates
-    under other names. An empty field is a missing label. A coordinate lies in -96..192: a point may well lie beside the
-    picture (0..95), but hardly by more than its width.
+Columns, in any order
+    training file : the 30 of `COLUMNS`, `Image`, and if it is there `ImageId`; without it, ids are
+                    1..N. Other columns are ignored.
+    test file     : `ImageId` and `Image`; all points are missing (NaN). Other columns are refused:
+                    they might be coordinates under other names.
+
+Fields
+    An empty coordinate is a missing label. Coordinates must be in -96..192: a point may lie outside
+    the picture (0..95), but hardly by more than the picture's width.
 """
 
 from __future__ import annotations
@@ -35,13 +38,14 @@ _TABLE_EXPECTED = "the 30 coordinate columns and Image (training), or ImageId an
 
 
 def load_faces(path: str | os.PathLike[str], *, cache: bool = True) -> Faces:
-    """Reads a training or test file, plain, zipped (with one .csv in it) or gzipped, whatever its name.
+    """Reads a training or test file, whatever its name.
 
-    cache : keep the parsed arrays in the user's cache folder (`kaggle/cache.py`) and take them from
-            there as long as the file does not change: 0.1 s in place of 3 s for Kaggle's training file
+    path  : a CSV, or a zip that contains one .csv, or a gzipped CSV
+    cache : True keeps the parsed arrays in the user's cache folder (cache.py) and reads them from
+            there while the file does not change: 0.1 s instead of 3 s for Kaggle's training.csv
 
     Raises
-        DataError : the file is missing or wrong; the message names the line, the column, and what to do
+        DataError : the file is missing or wrong; the message says where, and what to do
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +76,7 @@ def _read(path: Path) -> Faces:
             if has_ids:
                 image_id = table.whole_number(line, row, "ImageId")
                 if image_id in line_of_id:
-                    came = f"id {image_id} is also on line {line_of_id[image_id]}"
+                    came = f"id {image_id}, which is also on line {line_of_id[image_id]}"
                     fix = "remove one of the two rows"
                     raise table.error(line, "ImageId", came=came, expected="each image once", fix=fix)
                 line_of_id[image_id] = line
@@ -89,13 +93,13 @@ def _read(path: Path) -> Faces:
 
 
 def _check_columns(table: Table) -> tuple[bool, bool]:
-    """Whether the file has points, and ids; DataError if its columns are neither a training nor a test file's."""
+    """(has points, has ids); raises DataError for columns of neither a training nor a test file."""
     present = set(table.columns)
     has_points = bool(present & set(COLUMNS)) or "ImageId" not in present
     table.require([*COLUMNS, "Image"] if has_points else ["ImageId", "Image"], _TABLE_EXPECTED)
     unknown = [name for name in table.columns if name not in ("ImageId", "Image")]
     if not has_points and unknown:
-        came = f"{shown(unknown[0])} is no column of a test file"
+        came = f"{shown(unknown[0])}, which is no column of a test file"
         fix = "remove it, or rename the coordinate columns as Kaggle has them (pandas: to_csv(..., index=False))"
         raise table.error(table.header_line, unknown[0], came=came, expected=_TABLE_EXPECTED, fix=fix)
     return has_points, "ImageId" in present
@@ -106,11 +110,11 @@ def _coordinate(table: Table, line: int, column: str, field: str) -> float:
     if not field:
         return math.nan
     if not _NUMBER.fullmatch(field):
-        came, fix = f"{shown(field)} is no number", "correct it, or leave the field empty"
+        came, fix = shown(field), "correct it, or leave the field empty"
     elif _LOWEST <= (value := float(field)) <= _HIGHEST:
         return value
     else:
-        came, fix = f"{shown(field)} is far outside the picture", "correct it, or leave the field empty"
+        came, fix = f"{shown(field)}, far outside the picture", "correct it, or leave the field empty"
     expected = f"a number {_LOWEST}..{_HIGHEST} (the picture is 0..{SIDE - 1}), or nothing for a missing label"
     raise table.error(line, column, came=came, expected=expected, fix=fix)
 
@@ -125,13 +129,15 @@ def _picture(table: Table, line: int, field: str) -> np.ndarray:
 
 
 def save_faces(faces: Faces, path: str | os.PathLike[str]) -> None:
-    """Writes faces as `load_faces` reads them, and exactly so: a .csv, a .zip with one .csv in it, or a .gz.
+    """Writes faces so that `load_faces` reads exactly the same faces.
 
-    Faces without any label give a test file. A training file has an ImageId column only if the ids are not 1..N. The
-    same faces give the same bytes.
+    path : ends in .csv, .gz, or .zip, which will contain one .csv
+
+    Faces without any label make a test file. A training file has an ImageId column only if the ids
+    are not 1..N. The same faces give the same bytes.
 
     Raises
-        ValueError : another ending
+        ValueError : the path ends otherwise
         OSError : the folder is missing or cannot be written
     """
     path = Path(path)
@@ -142,7 +148,7 @@ def save_faces(faces: Faces, path: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def _open_to_write(temporary: Path, path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    # Neither the time nor the temporary name goes into an archive.
+    # The same faces must give the same bytes: no time and no temporary name in an archive.
     if path.suffix == ".csv":
         with temporary.open("wb") as stream:
             yield stream
@@ -155,7 +161,7 @@ def _open_to_write(temporary: Path, path: Path) -> Iterator[IO[bytes] | gzip.Gzi
         with zipfile.ZipFile(temporary, "w") as archive, archive.open(member, "w", force_zip64=True) as stream:
             yield stream
     else:
-        raise ValueError(f"save_faces: the path ends in '{path.suffix}'; expected .csv, .zip or .gz; rename it")
+        raise ValueError(f"save_faces: got a path that ends in '{path.suffix}', expected .csv, .zip or .gz; rename it")
 
 
 def _lines(faces: Faces) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import NoReturn
 import numpy as np
 
 from nnscratch.kernels.threads import set_threads
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
@@ -114,7 +114,7 @@ def start(parser: Parser) -> Task:
     name = arguments.data or "generated"
     if sys.stderr.isatty():
         print(f"reading {name} ..." if arguments.data else f"drawing {_GENERATED_FACES:,} faces ...", file=sys.stderr)
-    faces = load_faces(arguments.data) if arguments.data else generate_faces(_GENERATED_FACES, seed=arguments.seed)
+    faces = load_faces(arguments.data) if arguments.data else draw_faces(_GENERATED_FACES, seed=arguments.seed)
     faces = usable_rows(faces, arguments.rows, name)
     split = split_apart if arguments.data else split_random  # nobody is drawn twice
     train, validation = split(faces, 0.15, seed=arguments.seed)

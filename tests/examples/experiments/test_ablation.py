@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_writes_runs_table_and_picture_and_resumes(run: Run, tmp_path: Path) -> None:
-    save_faces(generate_faces(16, seed=1, missing=False), tmp_path / "training.csv")
+    save_faces(draw_faces(16, seed=1, missing=False), tmp_path / "training.csv")
     out = tmp_path / "out"
     arguments = ["--data", tmp_path / "training.csv", "--out", out, "--epochs", 2, "--race-epochs", 1, "--seeds", 1]
     first = run("experiments/ablation.py", *arguments, "--only", "the cure")
@@ -51,7 +51,7 @@ def test_bad_input_is_one_line_and_status_2(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_lessons_code_runs(tmp_path: Path) -> None:
-    save_faces(generate_faces(60, seed=1, missing=False), tmp_path / "training.csv")
+    save_faces(draw_faces(60, seed=1, missing=False), tmp_path / "training.csv")
     lesson = (ROOT / "examples" / "lessons" / "why_the_cnn_did_not_learn.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", lesson, re.DOTALL)
     command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "training.csv")]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faces") / "training.csv"
-    save_faces(generate_faces(60, seed=3), path)
+    save_faces(draw_faces(60, seed=3), path)
     return path
 
 
@@ -54,11 +54,11 @@ def test_bad_input_is_one_line_and_nothing_is_written(run: Run, data: Path, tmp_
     (tmp_path / "bad.csv").write_text("nonsense\n1\n")
     (tmp_path / "file").write_text("")
     small = tmp_path / "small.csv"
-    save_faces(generate_faces(3, seed=0), small)
+    save_faces(draw_faces(3, seed=0), small)
     before = sorted(tmp_path.iterdir())
     for arguments, part in (
         (("--data", tmp_path / "bad.csv", "--out", tmp_path / "out"), "line 1"),
-        (("--data", tmp_path / "none.csv", "--out", tmp_path / "out"), "no such file"),
+        (("--data", tmp_path / "none.csv", "--out", tmp_path / "out"), "no file of this name"),
         (("--data", small, "--out", tmp_path / "out"), "of 3 rows with all 15 points"),
         (("--data", data, "--only", "everything"), "everything"),
         (("--data", data, "--out", tmp_path / "file"), "file"),

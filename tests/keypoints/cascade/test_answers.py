@@ -7,12 +7,12 @@ import pytest
 
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.geometry.mirror import MIRRORED, symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 
-FACES = generate_faces(60, seed=0)
+FACES = draw_faces(60, seed=0)
 REFERENCE = symmetrical(mean_face(FACES.points))
 EYE, OTHER_EYE = POINTS.index("left_eye_center"), POINTS.index("right_eye_center")
 

@@ -15,13 +15,13 @@ import nnscratch as nn
 from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points, to_targets
 from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import mean_face
 from nnscratch.keypoints.mirror_pass import both_ways
 
-REFERENCE = symmetrical(mean_face(generate_faces(40, seed=0, missing=False).points))
+REFERENCE = symmetrical(mean_face(draw_faces(40, seed=0, missing=False).points))
 EYES = [POINTS.index("left_eye_center"), POINTS.index("right_eye_center")]
 NOSE, LIP = POINTS.index("nose_tip"), POINTS.index("mouth_center_top_lip")
 
@@ -171,7 +171,7 @@ def dense(n_in: int, n_out: int, seed: int) -> nn.Sequential:
 
 
 def test_without_levels_it_is_its_network_both_ways() -> None:
-    network, images = dense(9216, 30, seed=1), generate_faces(5, seed=1).images
+    network, images = dense(9216, 30, seed=1), draw_faces(5, seed=1).images
     found = Cascade(network, REFERENCE).predict_points(images)
     np.testing.assert_array_equal(found, to_points(both_ways(network, to_network_input(images))[0]))
 
@@ -198,7 +198,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     files = saved.save(tmp_path)
     assert sorted(files) == sorted(path.name for path in tmp_path.iterdir())
     assert len(files) == len(set(files)) == 6
-    images = generate_faces(5, seed=1).images
+    images = draw_faces(5, seed=1).images
     loaded = Cascade.load(tmp_path)
     assert [level.regions for level in loaded.levels] == [level.regions for level in saved.levels]
     for one, other in zip(loaded.predict_levels(images), saved.predict_levels(images), strict=True):
@@ -206,7 +206,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
 
 
 def test_a_few_pictures_at_a_time_give_the_same() -> None:
-    images = generate_faces(11, seed=1).images
+    images = draw_faces(11, seed=1).images
     noting = Constant()
     whole = Cascade(nn.Sequential(noting), REFERENCE, some_cascade().levels)
     at_once, offset = whole.answers(images)

@@ -15,13 +15,13 @@ from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.fit_blends import fit_blends, seconds_per_face
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_per_point
 from nnscratch.keypoints.start import start_from_mean_face
 
-FACES = generate_faces(160, seed=0, missing=False)
+FACES = draw_faces(160, seed=0, missing=False)
 TRAIN, HELD_OUT = FACES.select(slice(0, 100)), FACES.select(slice(100, 160))
 REFERENCE = symmetrical(mean_face(FACES.points))
 NOSE = POINTS.index("nose_tip")

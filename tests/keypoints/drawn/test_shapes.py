@@ -1,4 +1,4 @@
-"""Shapes: covered areas, centres below one pixel, the ellipsoid against points on it, the camera's blur and blocks."""
+"""Shapes: areas, centres, the ellipsoid against points on it, blur and compression."""
 
 from __future__ import annotations
 
@@ -29,15 +29,14 @@ def test_ellipse_has_its_centre_and_area(centre: complex) -> None:
 
 
 def test_a_turned_ellipse_is_longest_along_its_turn() -> None:
-    where, distance = shapes.ellipse(
-        48 + 48j, (20.0, 4.0), turn=np.pi / 4
-    )  # clockwise on the screen: down to the right
+    # The turn is clockwise on the screen: down to the right.
+    where, distance = shapes.ellipse(48 + 48j, (20.0, 4.0), turn=np.pi / 4)
     picture = painted(where, shapes.cover(distance))
     assert picture[58, 58] == 1
     assert picture[38, 58] == 0
 
 
-def test_windows_off_the_picture_are_empty_and_harmless() -> None:
+def test_windows_off_the_picture_are_empty() -> None:
     for centre in (-50 + 10j, 150 + 10j, 10 - 50j, 10 + 150j):
         where, distance = shapes.ellipse(centre, (4.0, 4.0))
         assert painted(where, shapes.cover(distance)).sum() == 0
@@ -103,7 +102,7 @@ def test_union_is_the_nearer_surface() -> None:
     assert np.array_equal(both.distance > 0, (near.distance > 0) | (far.distance > 0))
 
 
-def test_smooth_maximum_is_the_maximum_away_from_the_corner() -> None:
+def test_smooth_maximum() -> None:
     a, b = np.array([0, 5, 1], np.float32), np.array([4, 0, 1], np.float32)
     assert shapes.smooth_maximum(a, b, 2.0).tolist() == [4, 5, 1.5]
 
@@ -145,7 +144,7 @@ def test_blur_is_a_gaussian() -> None:
     assert np.allclose(shapes.blur(np.full((96, 96), 0.7, np.float32), 2.0), 0.7, atol=1e-6)
 
 
-def test_blur_has_the_same_bits_on_any_number_of_threads() -> None:
+def test_threads_change_no_bit_of_a_blur() -> None:
     picture = np.random.default_rng(0).random((96, 96), dtype=np.float32)
     results = []
     for threads in (1, 2, 4):

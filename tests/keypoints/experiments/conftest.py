@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment, Split
 from nnscratch.keypoints.faces import POINTS
 
@@ -18,7 +18,7 @@ BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 @pytest.fixture(scope="package")
 def split() -> Split:
-    return Split.of(generate_faces(60, seed=0), "drawn")
+    return Split.of(draw_faces(60, seed=0), "drawn")
 
 
 @pytest.fixture(scope="package")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments import baselines
 from nnscratch.keypoints.experiments.baselines import EYES, Eigenfaces, find_eyes, stretch
 from nnscratch.keypoints.faces import Faces
@@ -29,7 +29,7 @@ def test_eigenfaces_are_the_eigenvectors_of_the_covariance() -> None:
 
 
 def test_all_eigenfaces_redraw_the_pictures_and_few_come_near() -> None:
-    images = generate_faces(30, seed=0).images.astype(np.float32)
+    images = draw_faces(30, seed=0).images.astype(np.float32)
     errors = [float(np.abs(Eigenfaces.of(images, n).redraw(images) - images).mean()) for n in (1, 10, 29)]
     assert errors[0] > errors[1] > errors[2]
     assert errors[2] < 0.5
@@ -58,7 +58,7 @@ def test_a_shifted_mark_is_found_where_it_is() -> None:
 
 def test_the_reach_is_chosen_on_held_out_training_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
-    faces = generate_faces(100, seed=4)
+    faces = draw_faces(100, seed=4)
     asked: list[list[int]] = []
     search = baselines._search_eyes
 
@@ -78,7 +78,7 @@ def test_the_reach_is_chosen_on_held_out_training_faces(monkeypatch: pytest.Monk
 
 
 def test_eyes_are_found_better_than_by_the_mean_face() -> None:
-    faces = generate_faces(160, seed=0)
+    faces = draw_faces(160, seed=0)
     train, new = faces.select(slice(0, 130)), faces.select(slice(130, None))
     found, true = np.full((30, 15, 2), np.nan), np.full((30, 15, 2), np.nan)
     true[:, list(EYES)] = new.points[:, list(EYES)]

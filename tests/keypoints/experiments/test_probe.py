@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments import running
 from nnscratch.keypoints.experiments.ablation import settings
 from nnscratch.keypoints.experiments.settings import Split
@@ -15,7 +15,7 @@ EXPERIMENTS = settings.experiments(epochs=2, race_epochs=3)
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    return Split.of(generate_faces(40, seed=0, missing=False), "drawn")
+    return Split.of(draw_faces(40, seed=0, missing=False), "drawn")
 
 
 def test_l2_is_in_adams_gradient_and_centring_in_its_input(split: Split) -> None:

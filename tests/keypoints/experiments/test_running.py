@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments import running
 from nnscratch.keypoints.experiments.settings import Experiment, Split
 
@@ -37,7 +37,7 @@ def test_a_result_of_other_settings_is_another_result(split: Split, tmp_path: Pa
     running.run_and_keep(experiment, split, tmp_path, seed=0)
     assert running.load(experiment, split, tmp_path, seed=1) is None
     assert running.load(replace(experiment, epochs=2), split, tmp_path, seed=0) is None
-    other = Split.of(generate_faces(60, seed=1), "drawn")
+    other = Split.of(draw_faces(60, seed=1), "drawn")
     assert running.load(experiment, other, tmp_path, seed=0) is None
     (tmp_path / "mean_face.json").write_text("{")
     assert running.load(experiment, split, tmp_path, seed=0) is None

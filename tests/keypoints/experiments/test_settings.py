@@ -30,7 +30,7 @@ def test_the_split_is_the_reports() -> None:
 
 def test_a_small_file_gives_a_fifth_for_validation_and_too_small_a_one_an_error() -> None:
     assert len(Split.of(some_faces(50, incomplete=0), "file").validation) == 10
-    with pytest.raises(DataError, match="file: 9 of 12 rows"):
+    with pytest.raises(DataError, match="file: got 9 of 12 rows"):
         Split.of(some_faces(12, incomplete=3), "file")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.kernels.threads import set_threads
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, SIDE, to_points, to_targets
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
@@ -64,7 +64,7 @@ def test_points_go_where_the_picture_shows_them(settings: dict[str, Any]) -> Non
 
 def test_a_mirrored_face_is_a_face() -> None:
     """Twice is nothing, and once keeps the left eye on the side where left eyes are."""
-    faces = generate_faces(8, seed=0, missing=False)
+    faces = draw_faces(8, seed=0, missing=False)
     flip = Augmentation(flip=1.0)
     once_x, once_y = (a.copy() for a in flip(faces.x, faces.y, np.random.default_rng(0)))
     twice_x, twice_y = flip(once_x, once_y, np.random.default_rng(0))
@@ -86,7 +86,7 @@ def test_a_point_that_leaves_the_picture_is_missing() -> None:
 
 
 def test_nothing_asked_is_nothing_done_and_a_blank_patch_is_blank() -> None:
-    faces = generate_faces(20, seed=1)
+    faces = draw_faces(20, seed=1)
     x, y = Augmentation()(faces.x, faces.y, np.random.default_rng(0))
     np.testing.assert_array_equal(x, faces.x)
     np.testing.assert_allclose(y, faces.y, atol=1e-6)
@@ -96,7 +96,7 @@ def test_nothing_asked_is_nothing_done_and_a_blank_patch_is_blank() -> None:
 
 
 def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads() -> None:
-    faces = generate_faces(40, seed=2)
+    faces = draw_faces(40, seed=2)
     results = []
     for threads in (1, 2, 3):
         set_threads(threads)
@@ -113,7 +113,7 @@ def test_numbers_out_of_range(name: str, value: float) -> None:
 
 
 def test_a_trainer_sees_the_new_faces_and_leaves_the_old_ones() -> None:
-    faces = generate_faces(30, seed=3)
+    faces = draw_faces(30, seed=3)
     x, y = faces.x, faces.y
     kept = x.copy(), y.copy()
     losses = []

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets, label_offset
 
 
 @pytest.fixture(scope="module")
 def faces() -> Faces:
-    return generate_faces(600, seed=3, missing=False)
+    return draw_faces(600, seed=3, missing=False)
 
 
 def moved(faces: Faces, by: float) -> Faces:

@@ -1,4 +1,4 @@
-"""The cache is quick, and never anything but right: whatever is wrong with it, the file itself is read."""
+"""The cache is quick and never wrong: if anything is wrong with it, the file itself is read."""
 
 from __future__ import annotations
 
@@ -98,15 +98,13 @@ def test_a_damaged_cache_is_rebuilt_whatever_the_damage(folder: Path, source: Pa
     load_faces(source)
     (entry,) = folder.iterdir()
     whole = entry.read_bytes()
-    generator = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     damages = [b"", b"PK", whole[:-1], whole[: len(whole) // 2], whole + b"x", b"\x80\x04N."]
     for _ in range(300):
         damaged = bytearray(whole)
         # Most bytes are pixels; headers, where the parsers are, deserve half of the trials.
-        at = int(
-            generator.choice([generator.integers(len(damaged)), generator.integers(400), -generator.integers(1, 900)])
-        )
-        damaged[at] ^= int(generator.integers(1, 256))
+        at = int(rng.choice([rng.integers(len(damaged)), rng.integers(400), -rng.integers(1, 900)]))
+        damaged[at] ^= int(rng.integers(1, 256))
         damages.append(bytes(damaged))
     for content in damages:
         entry.write_bytes(content)

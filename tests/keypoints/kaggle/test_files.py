@@ -43,7 +43,7 @@ def test_an_encrypted_zip_says_so(tmp_path: Path) -> None:
         lines_of(tmp_path / "a.zip")
 
 
-def test_damage_is_reported_rather_than_what_it_did_to_the_text(tmp_path: Path) -> None:
+def test_damage_is_reported_before_what_it_did(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("a.csv", "one\ntwo\n")
     content = (tmp_path / "a.zip").read_bytes()
@@ -83,8 +83,8 @@ def test_a_line_of_the_greatest_length(tmp_path: Path) -> None:
 
 def test_messages_are_one_printable_line() -> None:
     error = DataError.at("a\nb", line=2, column="c\x1b[31m", came=shown("\udce9" * 50), expected="é", fix="none")
-    assert str(error).startswith(r"a\nb, line 2, column c\x1b[31m: '\udce9")
-    assert str(error).endswith("(50 characters); expected é; none")
+    assert str(error).startswith(r"a\nb, line 2, column c\x1b[31m: got '\udce9")
+    assert str(error).endswith("(50 characters), expected é; none")
     assert str(error).isprintable()
     assert printable("×") == "×"
     assert listed(["a", "b"]) == "a, b"

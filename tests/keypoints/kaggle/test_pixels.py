@@ -19,9 +19,9 @@ def plain_parse(text: str) -> list[int] | None:
 
 
 def test_every_value_in_every_width_after_every_other() -> None:
-    generator = np.random.default_rng(0)
-    values = np.concatenate([np.arange(256), generator.integers(0, 256, 9216 - 256)])
-    words = [str(value).zfill(width) for value, width in zip(values, generator.integers(1, 4, 9216), strict=True)]
+    rng = np.random.default_rng(0)
+    values = np.concatenate([np.arange(256), rng.integers(0, 256, 9216 - 256)])
+    words = [str(value).zfill(width) for value, width in zip(values, rng.integers(1, 4, 9216), strict=True)]
     for separator in (" ", "   "):
         image = parse_pixels(separator.join(words))
         assert image is not None
@@ -34,13 +34,13 @@ def test_format_and_parse_undo_each_other() -> None:
     assert len(format_pixels(image).split(" ")) == 9216
 
 
-def test_mutated_texts_are_judged_as_by_the_plain_parser() -> None:
-    generator = np.random.default_rng(2)
-    text = format_pixels(generator.integers(0, 256, (96, 96), dtype=np.uint8))
+def test_mutated_texts_as_the_plain_parser() -> None:
+    rng = np.random.default_rng(2)
+    text = format_pixels(rng.integers(0, 256, (96, 96), dtype=np.uint8))
     judged = set()
     for _ in range(300):
-        at = generator.integers(len(text))
-        mutated = text[:at] + "".join(generator.choice(list("0123456789   x-٣"), 2)) + text[at + 2 :]
+        at = rng.integers(len(text))
+        mutated = text[:at] + "".join(rng.choice(list("0123456789   x-٣"), 2)) + text[at + 2 :]
         expected, image = plain_parse(mutated), parse_pixels(mutated)
         assert (None if image is None else image.ravel().tolist()) == expected
         judged.add(expected is None)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels.threads import get_threads, set_threads
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.training_file import save_faces
@@ -42,7 +42,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 
 
 def test_arguments(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    save_faces(generate_faces(30, seed=1), tmp_path / "faces.zip")
+    save_faces(draw_faces(30, seed=1), tmp_path / "faces.zip")
     began = time.perf_counter()
     task = start(
         monkeypatch, "--data", str(tmp_path / "faces.zip"), "--rows", "complete", "--threads", "3", "--network", "b",
@@ -86,7 +86,7 @@ def test_a_number_has_a_default_or_is_the_recipes(
 @pytest.fixture
 def wanted_files(tmp_path: Path) -> Path:
     """test.csv with the images 1 to 4, and lookup.csv, which asks for one value of image 3."""
-    faces = generate_faces(4, seed=1)
+    faces = draw_faces(4, seed=1)
     save_faces(Faces(faces.images, np.full_like(faces.points, np.nan), np.arange(1, 5)), tmp_path / "test.csv")
     (tmp_path / "lookup.csv").write_text("RowId,ImageId,FeatureName,Location\n7,3,nose_tip_x,\n")
     return tmp_path
@@ -107,7 +107,7 @@ def test_a_lookup_table_of_other_faces_ends_it_before_the_training(
     monkeypatch: pytest.MonkeyPatch, wanted_files: Path
 ) -> None:
     (wanted_files / "lookup.csv").write_text("RowId,ImageId,FeatureName,Location\n7,5,nose_tip_x,\n")
-    with pytest.raises(DataError, match=r"lookup.csv, column ImageId: no prediction for image 5 \(line 2\)"):
+    with pytest.raises(DataError, match=r"lookup.csv, column ImageId: got image 5 \(line 2\)"):
         start(monkeypatch, "--test", str(wanted_files / "test.csv"), "--lookup", str(wanted_files / "lookup.csv"))
 
 
@@ -117,13 +117,13 @@ def test_a_file_that_is_not_there(
 ) -> None:
     arguments = {"--test": str(wanted_files / "test.csv"), "--lookup": str(wanted_files / "lookup.csv")}
     arguments[argument] = str(wanted_files / "nowhere.csv")
-    with pytest.raises(DataError, match=r"nowhere.csv: no such file"):
+    with pytest.raises(DataError, match=r"nowhere.csv: got no file of this name"):
         start(monkeypatch, *(part for pair in arguments.items() for part in pair))
     assert capsys.readouterr().out == ""
 
 
 def test_look_alikes_of_a_file_are_on_one_side(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    faces = generate_faces(10, seed=1)
+    faces = draw_faces(10, seed=1)
     rows = np.tile(np.arange(10), 2)
     save_faces(Faces(faces.images[rows], faces.points[rows], np.arange(1, 21)), tmp_path / "faces.csv")
     task = start(monkeypatch, "--data", str(tmp_path / "faces.csv"))
@@ -171,10 +171,10 @@ def test_a_wrong_argument_is_one_line_and_status_2(
 
 
 def test_rows_that_cannot_be_learnt_from() -> None:
-    faces = generate_faces(20, seed=0, missing=False)
+    faces = draw_faces(20, seed=0, missing=False)
     faces.points[1:, 0] = np.nan
     assert len(command_line.usable_rows(faces, "all", "a.csv")) == 20
-    with pytest.raises(DataError, match="a.csv: 1 of 20 rows with all 15 points; .*; use --rows all"):
+    with pytest.raises(DataError, match="a.csv: got 1 of 20 rows with all 15 points, .*; use --rows all"):
         command_line.usable_rows(faces, "complete", "a.csv")
     faces.points[:] = np.nan
     for rows in ("all", "complete"):

@@ -13,7 +13,7 @@ from nnscratch.history import Outcome
 from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.drawn.faces import generate_faces
+from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.submission import read_lookup, write_coordinates, write_submission
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
@@ -23,7 +23,7 @@ from nnscratch.keypoints.scripts.command_line import Task
 
 @pytest.fixture
 def task(tmp_path: Path) -> Task:
-    faces = generate_faces(30, seed=0)
+    faces = draw_faces(30, seed=0)
     arguments = argparse.Namespace(out=tmp_path / "a" / "run", seed=0, data=None, epochs=2)
     return Task(arguments, faces.select(slice(0, 20)), faces.select(slice(20, 30)), None)
 
