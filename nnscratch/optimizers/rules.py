@@ -9,7 +9,7 @@ import numpy as np
 
 from nnscratch.checks import in_range
 from nnscratch.kernels import updates
-from nnscratch.kernels.updates import numbers, tiny
+from nnscratch.kernels.updates import flush_threshold, in_dtype
 from nnscratch.optimizers.base import Optimizer, Rule
 
 if TYPE_CHECKING:
@@ -102,12 +102,12 @@ class SGD(Optimizer):
 
     def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
         if self.momentum == 0:
-            scalars = numbers(dtype, self.lr, weight_decay)
+            scalars = in_dtype(dtype, self.lr, weight_decay)
             return lambda w, dw, v: updates.sgd(w, dw, *scalars)
         # The first v is g itself: what was there before counts 0 times, and g is not dampened.
         momentum, keep = (self.momentum, 1 - self.dampening) if self._has_velocity else (0.0, 1.0)
         ahead = self.momentum if self.nesterov else 0.0
-        scalars = numbers(dtype, self.lr, weight_decay, momentum, keep, ahead, self.nesterov, tiny(dtype))
+        scalars = in_dtype(dtype, self.lr, weight_decay, momentum, keep, ahead, self.nesterov, flush_threshold(dtype))
         return lambda w, dw, v: updates.sgd_momentum(w, dw, v, *scalars)
 
     def __repr__(self) -> str:
@@ -178,7 +178,7 @@ class Adam(Optimizer):
         step, shrink = self.lr / (1 - beta1**self.steps), 1 - self.lr * weight_decay
         correction = 1 / math.sqrt(1 - beta2**self.steps)
         means = beta1, 1 - beta1, beta2, 1 - beta2
-        scalars = numbers(dtype, step, shrink, *means, correction, self.epsilon, tiny(dtype))
+        scalars = in_dtype(dtype, step, shrink, *means, correction, self.epsilon, flush_threshold(dtype))
         return lambda w, dw, m, v: updates.adam(w, dw, m, v, *scalars)
 
     def __repr__(self) -> str:
