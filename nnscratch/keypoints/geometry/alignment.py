@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.kernels.warp import warp
+from nnscratch.kernels.warp import sample
 
 _LEAST_SPREAD = 1.0  # px^2; points that lie closer together say nothing of turn and size
 _PICTURES = 16  # a call of the kernel
@@ -64,10 +64,8 @@ def crops(x: np.ndarray, affine: np.ndarray, size: tuple[int, int], out: np.ndar
     affine = affine.astype(np.float32)
 
     def work(start: int, stop: int) -> None:
-        rows, count = slice(start, stop), stop - start
-        no_bend, as_it_is = np.zeros((count, 2, 2, 2), np.float32), np.tile(np.array([1, 0, 0], np.float32), (count, 1))
-        no_seeds, no_blank = np.zeros(count, np.uint32), np.zeros((count, 4), np.int64)
-        warp(x[rows], affine[rows], no_bend, as_it_is, no_seeds, no_blank, crop[rows])
+        rows = slice(start, stop)
+        sample(x[rows], affine[rows], crop[rows])
 
     in_blocks(work, len(x), _PICTURES)
     return crop
