@@ -2,9 +2,9 @@
 
   python benchmarks/scaling.py [--quick] [--json FILE]
 
-Every figure comes from a new process, which does nothing but one training step
-again and again: the median time, and by how much the network and its steps raised
-the largest resident size. The processes take turns, and the median of them counts.
+Every figure comes from a new process that repeats one training step: the median
+time, and by how much the network and its steps raised the largest resident size.
+The processes take turns, and the median over them counts.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def batches(network: str, repeats: int) -> dict[str, object]:
     columns = np.stack([np.ones(len(BATCHES)), np.array(BATCHES)], axis=1)
     line = np.linalg.lstsq(columns / times[:, np.newaxis], np.ones(len(times)), rcond=None)[0]
     away = times / (columns @ line) - 1
-    print(f"\n{network}: {line[0]:.2f} ms + {1e3 * line[1]:.1f} us an image")
+    print(f"\n{network}: {line[0]:.2f} ms + {1e3 * line[1]:.1f} us per image")
     for batch, time, distance in zip(BATCHES, times, away, strict=True):
-        print(f"  batch {batch:5d} {time:9.2f} ms {1e3 * time / batch:8.1f} us an image, {distance:+.0%} of the line")
+        print(f"  batch {batch:5d} {time:9.2f} ms {1e3 * time / batch:8.1f} us per image, {distance:+.0%} of the line")
     return {"network": network, "batches": BATCHES, "milliseconds": times.tolist(), "away": away.tolist()}
 
 

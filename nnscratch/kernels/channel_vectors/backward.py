@@ -269,5 +269,6 @@ def _add_input_gradient(
 
 def _transpose(source: np.ndarray, target: np.ndarray) -> None:
     """target[c,r] = source[r,c];  source (R, C), target (C, R), both contiguous"""
+    # Packing R images of one pixel and C channels is this transpose, in vectors.
     rows, columns = source.shape
     pack(source.reshape(rows, 1, 1, columns), rows, target.reshape(columns, 1, rows))

@@ -22,18 +22,14 @@ from numba.extending import register_jitable
 from nnscratch.kernels.image_vectors.backward import backward_input, backward_weight
 from nnscratch.kernels.image_vectors.forward import forward
 
-GEOMETRY = np.dtype(
-    [
-        (name, np.int64)
-        for name in (
-            *("height", "width", "c_in"),  # x
-            *("k_h", "k_w", "c_out"),  # weight
-            *("h_pooled", "w_pooled"),  # y
-            *("x_at", "y_at"),  # where x and y begin in maps, and their gradients in gradients
-            *("weight_at", "bias_at"),  # where weight and bias begin in parameters
-        )
-    ]
-)
+_COLUMNS = (
+    "height", "width", "c_in",  # x
+    "k_h", "k_w", "c_out",  # weight
+    "h_pooled", "w_pooled",  # y
+    "x_at", "y_at",  # where x and y begin in maps, and their gradients in gradients
+    "weight_at", "bias_at",  # where weight and bias begin in parameters
+)  # fmt: skip
+GEOMETRY = np.dtype([(name, np.int64) for name in _COLUMNS])
 
 
 @register_jitable
