@@ -2,9 +2,9 @@
 
   python benchmarks/scaling.py [--quick] [--json FILE]
 
-Every figure comes from a new process, which does nothing but one training step
-again and again: the median time, and by how much the network and its steps raised
-the largest resident size. The processes take turns, and the median of them counts.
+Every figure comes from a new process that repeats one training step: the median
+time, and by how much the network and its steps raised the largest resident size.
+The processes take turns, and the median over them counts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from machine import description, milliseconds, print_description
+from machine import description, milliseconds, print_description, start
 from train_step import NETWORKS, ours, pytorch
 
 import nnscratch as nn
@@ -31,7 +31,7 @@ MEMORY_BATCH = 128
 
 
 def measure(network: str, batch: int, threads: int, library: str) -> dict[str, float]:
-    """In this process: milliseconds a step, and the megabytes that network and steps add to what was imported."""
+    """In this process: milliseconds per step, and the megabytes that network and steps take."""
     nn.set_threads(threads)
     if library != "nnscratch":
         import_module("torch")
@@ -59,15 +59,15 @@ def in_new_processes(cases: list[tuple[str, int, int, str]], repeats: int) -> li
 
 
 def batches(network: str, repeats: int) -> dict[str, object]:
-    """Cost = a + b * batch: the straight line that fits best, in relative terms, and how far each point is from it."""
+    """Cost = a + b * batch: the line of the least relative errors, and each point's distance to it."""
     figures = in_new_processes([(network, batch, nn.get_threads(), "nnscratch") for batch in BATCHES], repeats)
     times = np.array([row["milliseconds"] for row in figures])
     columns = np.stack([np.ones(len(BATCHES)), np.array(BATCHES)], axis=1)
     line = np.linalg.lstsq(columns / times[:, np.newaxis], np.ones(len(times)), rcond=None)[0]
     away = times / (columns @ line) - 1
-    print(f"\n{network}: {line[0]:.2f} ms + {1e3 * line[1]:.1f} us an image")
+    print(f"\n{network}: {line[0]:.2f} ms + {1e3 * line[1]:.1f} us per image")
     for batch, time, distance in zip(BATCHES, times, away, strict=True):
-        print(f"  batch {batch:5d} {time:9.2f} ms {1e3 * time / batch:8.1f} us an image, {distance:+.0%} of the line")
+        print(f"  batch {batch:5d} {time:9.2f} ms {1e3 * time / batch:8.1f} us per image, {distance:+.0%} of the line")
     return {"network": network, "batches": BATCHES, "milliseconds": times.tolist(), "away": away.tolist()}
 
 
@@ -93,6 +93,7 @@ def memory(repeats: int) -> dict[str, float]:
 
 
 def main() -> None:
+    start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="every process once, not three times")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from machine import start
+
 REPEATS = 5
 FIRST_STEP = """
 import time
@@ -41,6 +43,7 @@ def seconds(code: str, *arguments: str, **environment: str) -> float:
 
 
 def main() -> None:
+    start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="FILE", help="a training file, to time how it is read")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")

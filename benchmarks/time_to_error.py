@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import description, in_turn, print_description, ratio
+from machine import description, in_turn, print_description, ratio, start
 
 import nnscratch as nn
 from nnscratch.kernels.threads import available_cores
@@ -241,6 +241,7 @@ def parse() -> argparse.Namespace:
 
 
 def main() -> None:
+    start()
     arguments = parse()
     if arguments.threads < available_cores() and hasattr(os, "sched_setaffinity"):  # holds for new processes too
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import description, gemm_gflops, in_turn, print_description, ratio
+from machine import description, gemm_gflops, in_turn, print_description, ratio, start
 
 import nnscratch as nn
 from nnscratch.keypoints import networks
@@ -183,6 +183,7 @@ def _pytorch_to_rmse(train: Any, validation: Any, goal_px: float, limit: float) 
 
 
 def main() -> None:
+    start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a third of the repeats, no time to an error")
     parser.add_argument("--only", choices=NETWORKS, help="one network (default: all)")

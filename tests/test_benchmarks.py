@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -24,16 +25,19 @@ from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.batches import Augment, AugmentedBatches, Batches
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in ("machine.py", "torch_twin.py"))
+MODULES = ("machine.py", "ladder.py", "torch_twin.py")  # what the programs import
+PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in MODULES)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_help(program: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent)}
+def test_help_and_a_start_without_overrides_of_blas(program: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(FOLDER.parent), "OPENBLAS_CORETYPE": "Haswell"}
     command = [sys.executable, "-W", "error", str(FOLDER / program), "--help"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--json" in done.stdout
+    first_line = done.stdout.splitlines()[0]
+    assert first_line.startswith("started again without OPENBLAS_CORETYPE=Haswell")
 
 
 def load(name: str) -> ModuleType:
@@ -60,6 +64,62 @@ def test_works_take_turns_after_a_warm_up(machine: ModuleType) -> None:
 def test_the_ratio_is_taken_pair_by_pair(machine: ModuleType) -> None:
     # The machine was three times slower in the second round; each pair still says 2.
     assert machine.ratio([2.0, 6.0, 2.0], [1.0, 3.0, 1.0]) == 2.0
+
+
+START = """
+import os, machine
+machine.start()
+print(sorted(set(machine.BLAS_OVERRIDES) & set(os.environ)), machine.blas())
+"""
+
+
+@pytest.mark.parametrize("overrides", [{}, {"OPENBLAS_L2_SIZE": "512", "OPENBLAS_CORETYPE": "Haswell"}])
+def test_start_leaves_blas_to_the_processor(overrides: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(START, encoding="utf-8")
+    names = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+    environment = {name: value for name, value in os.environ.items() if name not in names} | overrides
+    environment["PYTHONPATH"] = os.pathsep.join([str(FOLDER), str(FOLDER.parent)])
+    command = [sys.executable, str(tmp_path / "program.py")]
+    lines = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) == 1 + bool(overrides)
+    assert lines[-1].startswith("[] ")
+    assert len(lines[-1]) > len("[] ")
+
+
+def test_the_roof_counts_multiply_adds_that_are_done(machine: ModuleType) -> None:
+    # 12 sums that start at 0, 1, ..., 11; each round makes v * 0.75 + 0.5 of them.
+    assert [machine._run_multiply_adds(rounds) for rounds in (0, 1, 2)] == [66, 55.5, 47.625]
+
+
+@pytest.fixture
+def ladder(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    module = importlib.import_module("ladder")
+    layers = [module.ConvLayer("small", 8, 1, 2, 3), module.ConvLayer("wide", 10, 16, 40, 3, padding=1)]
+    monkeypatch.setattr(module, "LAYERS", layers)
+    monkeypatch.setattr(module, "PRODUCTS", [("dense", 5, 4)])
+    return module
+
+
+def test_the_rungs_of_a_layer_compute_the_same(ladder: ModuleType) -> None:
+    for layer in ladder.LAYERS:
+        x = np.random.default_rng(0).random((3, layer.side, layer.side, layer.c_in), dtype=np.float32)
+        made = [stages for rung in ladder.RUNGS.values() if (stages := rung(layer)) is not None]
+        assert len(made) >= 3
+        results = [ladder.forward(stages, x) for stages in made]
+        for result in results[1:]:
+            np.testing.assert_allclose(result, results[0], rtol=1e-4, atol=1e-5)
+
+
+def test_the_tables_of_the_ladder(ladder: ModuleType) -> None:
+    forward, backward = (list(ladder.conv_table(direction, repeats=1)) for direction in ("forward", "backward"))
+    dense = list(ladder.dense_table(repeats=1))
+    for table in (forward, backward, dense):
+        assert len({line.count("|") for line in table}) == 1  # as many cells in each row
+    assert [len(table) for table in (forward, backward, dense)] == [4, 4, 8]
+    small, wide = forward[2:]
+    assert small.count("**") == wide.count("**") == 2  # the rung that the library takes
+    assert "**" in wide.split("|")[-2]  # Winograd's
 
 
 @pytest.fixture

@@ -1,0 +1,19 @@
+"""Pure functions on arrays, and the only place with compiled code. README.md here is the guide.
+
+    loops.py            every operation as textbook nested loops: the reference, to be read first
+    layerwise/          one rung up: im2col and pooling, one layer at a time, plain
+    choice.py           which kernel runs, each decision with its measurement
+    image_vectors/      convolution + ReLU + pooling, a vector = one pixel of 16 images (few channels)
+    channel_vectors/    the same, a vector = 16 channels of one pixel; Winograd's algorithm
+    pool_tiles.py       pooling in registers, for both
+    products/           products of dense layers
+    normalization.py    contrast normalization
+    updates.py          optimizer steps, running means
+    warp.py             pictures cropped and augmented
+    finite.py           whether an array holds NaN or infinity
+    vectors.py          how vector instructions are written
+    threads.py          blocks of work on a pool of threads
+    memory.py           buffers that stay
+
+A kernel knows no layer, and checks nothing that its caller has checked.
+"""

@@ -1,10 +1,12 @@
-"""The textbook nested loops of every operation, forward and backward: slow, plain, the reference for all others.
+"""The textbook nested loops of every operation, forward and backward: slow, plain, the reference
+for all kernels.
 
-One loop an index, one index a letter, so that each line can be held against the formula above it. Nothing here is
-compiled or clever; the fast kernels are tested equal to these.
+One loop per index and one letter per index, so that each line can be compared with the formula
+above it. Nothing here is compiled or clever; the fast kernels are tested to give the same numbers.
 
 Letters
-    n images or rows; h, w position in the output; c input channel; o output channel; i, j position in the window
+    n images or rows; h, w position in the output; i, j position in the window
+    c input channel; o output channel
     s = stride, p = padding; shapes are written behind each argument
 """
 
@@ -31,7 +33,7 @@ def dense_forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) ->
 
 
 def dense_backward(x: np.ndarray, weight: np.ndarray, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dx[n,i] = sum_o dy[n,o] weight[i,o];  dweight[i,o] = sum_n x[n,i] dy[n,o];  dbias[o] = sum_n dy[n,o]
+    """dx[n,i] = sum_o dy[n,o] weight[i,o], dweight[i,o] = sum_n x[n,i] dy[n,o], dbias = sum_n dy
 
     x (N, n_in), weight (n_in, n_out), dy (N, n_out) -> dx, dweight, dbias
     """
@@ -48,7 +50,9 @@ def dense_backward(x: np.ndarray, weight: np.ndarray, dy: np.ndarray) -> tuple[n
 def conv2d_forward(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, stride: tuple[int, int], padding: tuple[int, int]
 ) -> np.ndarray:
-    """y[n,h,w,o] = bias[o] + sum over i,j,c of x[n, h*s+i-p, w*s+j-p, c] * weight[i,j,c,o], x being 0 outside.
+    """y[n,h,w,o] = bias[o] + sum over i,j,c of x[n, h*s+i-p, w*s+j-p, c] * weight[i,j,c,o]
+
+    x is 0 outside the image.
 
     x (N, H, W, C), weight (k_h, k_w, C, O), bias (O,) or None -> y (N, H_out, W_out, O)
     """
@@ -70,7 +74,7 @@ def conv2d_forward(
 def conv2d_backward(
     x: np.ndarray, weight: np.ndarray, dy: np.ndarray, stride: tuple[int, int], padding: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each product x * weight of the forward pass sends dy * weight to that x, and dy * x to that weight.
+    """Each product x * weight of forward sends dy * weight to that x, and dy * x to that weight.
 
     x (N, H, W, C), weight (k_h, k_w, C, O), dy (N, H_out, W_out, O) -> dx, dweight, dbias
     """
@@ -105,7 +109,7 @@ def max_pool2d_forward(x: np.ndarray, pool_size: tuple[int, int], stride: tuple[
 def max_pool2d_backward(
     x: np.ndarray, dy: np.ndarray, pool_size: tuple[int, int], stride: tuple[int, int]
 ) -> np.ndarray:
-    """Each dy goes to the x that was the largest of its window, the first of them in reading order on a tie.
+    """Each dy goes to the largest x of its window, on a tie to the first in reading order.
 
     x (N, H, W, C), dy (N, H_out, W_out, C) -> dx (N, H, W, C)
     """
@@ -139,7 +143,7 @@ def relu_backward(x: np.ndarray, dy: np.ndarray) -> np.ndarray:
 
 
 def dropout_forward(x: np.ndarray, mask: np.ndarray, p: float) -> np.ndarray:
-    """y = x / (1 - p) where the mask is true, else 0; any shape. Backward is the same function of dy."""
+    """y = x / (1 - p) where the mask is true, 0 elsewhere; any shape. Backward: the same of dy."""
     y = np.zeros_like(x)
     for k in np.ndindex(*x.shape):
         if mask[k]:
@@ -148,7 +152,9 @@ def dropout_forward(x: np.ndarray, mask: np.ndarray, p: float) -> np.ndarray:
 
 
 def normalize_forward(x: np.ndarray, spread: float, floor: float) -> np.ndarray:
-    """y[n,i] = spread * (x[n,i] - m) / max(std, floor), m and std being those of the numbers of x[n]
+    """y[n,i] = spread * (x[n,i] - m) / max(std, floor)
+
+    m and std are the mean and the standard deviation of x[n].
 
     x (N, M) -> y (N, M)
     """
@@ -161,7 +167,9 @@ def normalize_forward(x: np.ndarray, spread: float, floor: float) -> np.ndarray:
 
 
 def normalize_backward(x: np.ndarray, dy: np.ndarray, spread: float, floor: float) -> np.ndarray:
-    """Each x[n,j] moves every y[n,i]: its own directly, and all of its row through m and, unless std < floor, std.
+    """Each x[n,j] changes its own y[n,j] directly, and all of its row through m and std.
+
+    If std < floor, std is not in the formula, and has no part in this.
 
     x, dy (N, M) -> dx (N, M)
     """
@@ -190,7 +198,7 @@ def _moments(x: np.ndarray) -> tuple[float, float]:
 
 
 def mean_squared_error(prediction: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
-    """loss = sum of (prediction - target)^2 over the M labelled values / M; NaN targets count for nothing.
+    """loss = sum of (prediction - target)^2 over the M labelled values / M; NaN: not labelled.
 
     prediction, target (N, n_out) -> loss, dprediction (N, n_out)
     """
@@ -210,7 +218,7 @@ def mean_squared_error(prediction: np.ndarray, target: np.ndarray) -> tuple[floa
 def sgd_update(
     w: float, dw: float, v: float, lr: float, weight_decay: float, momentum: float, keep: float, nesterov: bool
 ) -> tuple[float, float]:
-    """One number's step of SGD with momentum: the new w and the new running mean v; `optimizers.SGD` explains it."""
+    """One number's step of SGD with momentum: the new w and running mean v; see `nn.SGD`."""
     g = dw + weight_decay * w
     v = momentum * v + keep * g
     return w - lr * (g + momentum * v if nesterov else v), v
@@ -227,7 +235,7 @@ def adam_update(
     betas: tuple[float, float],
     epsilon: float,
 ) -> tuple[float, float, float]:
-    """One number's step number t of Adam: the new w, m and v; `optimizers.Adam` explains it."""
+    """One number's step number t of Adam: the new w, m and v; see `nn.Adam`."""
     beta1, beta2 = betas
     m = beta1 * m + (1 - beta1) * dw
     v = beta2 * v + (1 - beta2) * dw**2
@@ -244,9 +252,10 @@ def warp(
     blank: np.ndarray,
     size: tuple[int, int],
 ) -> np.ndarray:
-    """y[n,h,w] = gain * x[n] at A (w, h) + t + bend there + offset + noise * u; `kernels/warp.py` explains it.
+    """y[n,h,w] = gain * x[n] at A (w, h) + t + bend there + offset + noise * u; see kernels/warp.py
 
-    x (N, H, W, 1), affine (N, 2, 3), bend (N, G, G, 2), tone (N, 3), seeds (N,), blank (N, 4) -> y (N, *size, 1)
+    x (N, H, W, 1), affine (N, 2, 3), bend (N, G, G, 2), tone (N, 3), seeds (N,), blank (N, 4)
+    -> y (N, *size, 1)
     """
     height, width = size
     last = np.array([x.shape[2] - 1, x.shape[1] - 1])
@@ -274,7 +283,7 @@ def _between_four(values: np.ndarray, h: float, w: float) -> float:
 
 
 def _even_noise(number: int) -> float:
-    """A number in -1..1 that looks random: the bits of `number`, mixed ("lowbias32", Wellons, 2018)."""
+    """A number in -1..1 that looks random: the hash "lowbias32" (Wellons, 2018) of `number`."""
     bits = number % 2**32
     bits = (bits ^ bits >> 16) * 0x7FEB352D % 2**32
     bits = (bits ^ bits >> 15) * 0x846CA68B % 2**32

@@ -1,4 +1,4 @@
-"""Memory that starts on a cache line, and memory that a thread uses again and again."""
+"""Memory that starts on a cache line, and memory that is used again and again."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def empty(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
 
 
 class Buffers:
-    """Arrays by name that grow to the largest size asked for and are then used again and again.
+    """Arrays by name. Each grows to the largest size that was asked for, and is then used again.
 
-    A training loop that asks for the same arrays in every step allocates them once; the smaller batch at the end of an
-    epoch gets the front of the large one.
+    A training loop that asks for the same arrays in every step allocates them once; the smaller
+    batch at the end of an epoch gets the front of the large array.
 
     >>> buffers = Buffers()
     >>> large = buffers.get("y", (4, 3), np.float32)
@@ -41,9 +41,9 @@ class Buffers:
         self._last: dict[str, np.ndarray] = {}
 
     def get(self, name: str, shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
-        """An array of this shape and dtype, on a cache line; its content is what the last user left."""
+        """An array that starts on a cache line and contains what was last written there."""
         dtype = np.dtype(dtype)
-        # The same array again, most of the time: making one takes as long as a small kernel.
+        # Mostly it is the same array again, and making a view takes as long as a small kernel.
         last = self._last.get(name)
         if last is not None and last.shape == shape and last.dtype == dtype:
             return last
@@ -56,9 +56,9 @@ class Buffers:
 
 
 class Scratch(threading.local):
-    """`Buffers` of which every thread has its own: for what a kernel writes and forgets.
+    """`Buffers` of which every thread has its own, for what a kernel does not need after its call.
 
-    Holds what the largest call so far needed, about 2 MB a thread, and frees it when it is itself freed.
+    Holds what the largest call so far needed, about 2 MB per thread.
 
     >>> scratch = Scratch()
     >>> scratch.get("columns", (3, 4), np.float32).shape
@@ -69,5 +69,5 @@ class Scratch(threading.local):
         self._buffers = Buffers()
 
     def get(self, name: str, shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
-        """This thread's array `name`, with whatever was last written there; it starts at a cache line."""
+        """This thread's array of that name; see `Buffers.get`."""
         return self._buffers.get(name, shape, dtype)

@@ -1,8 +1,8 @@
-"""Each picture less its mean, over its standard deviation: a picture stays in the cache from one pass to the next.
+"""Each picture minus its mean, over its standard deviation; it stays in the cache between passes.
 
-All arithmetic is in float64, whatever the dtype of the pictures: a float32 sum of 9,216 pixels loses digits that the
-difference of pixel and mean would need, and the time goes into moving the numbers anyway. A picture is summed whole, by
-one thread, so the bits do not depend on how many there are.
+All arithmetic is in float64, whatever the dtype of the pictures: a float32 sum of 9,216 pixels
+loses digits that the difference of pixel and mean needs, and moving the numbers takes most of the
+time anyway. One thread sums a whole picture, so the bits do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from numba import njit, uint64
 
 from nnscratch.kernels.threads import in_blocks
 
-_NUMBERS_A_BLOCK = 1 << 17  # about 0.1 ms of one core: for less, a second thread mostly waits for the GIL
+_NUMBERS_PER_BLOCK = 1 << 17  # about 0.1 ms of one core: for less, a second thread mostly waits for the GIL
 
-# "reassoc" allows any order of a sum, so several side by side in a vector; without it each addition would wait for the
-# one before. NaN and infinity stay what they are.
+# "reassoc" allows any order of a sum, and so several partial sums in a vector; without it each
+# addition would wait for the one before. NaN and infinity are kept.
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 
@@ -33,7 +33,8 @@ def _mean(x: np.ndarray) -> float:
 @njit(nogil=True, cache=True, fastmath=_ANY_ORDER)
 def _std(x: np.ndarray, mean: float) -> float:
     """sqrt(sum over i of (x[i] - mean)^2 / M):  x (M,)"""
-    # Not mean(x^2) - mean^2, which saves a pass and loses the digits of a bright picture with little contrast.
+    # mean(x^2) - mean^2 would save a pass, but lose the digits of a bright picture with little
+    # contrast.
     total = 0.0
     for i in range(uint64(len(x))):
         rest = np.float64(x[i]) - mean
@@ -78,7 +79,7 @@ def _backward(x: np.ndarray, dy: np.ndarray, moments: np.ndarray, spread: float,
         mean, std = moments[n, 0], moments[n, 1]
         s = max(std, floor)
         common = _mean(gradient)
-        # Both z in terms of x: each brings a 1 / s.
+        # Both z written in terms of x: each contributes a factor 1 / s.
         slope = _mean_product(gradient, picture, mean) / s / s if std >= floor else 0.0
         scale = spread / s
         for i in range(uint64(len(picture))):
@@ -87,7 +88,7 @@ def _backward(x: np.ndarray, dy: np.ndarray, moments: np.ndarray, spread: float,
 
 
 def normalize_forward(x: np.ndarray, spread: float, floor: float, y: np.ndarray, moments: np.ndarray) -> None:
-    """x (N, ...) -> y, of x's shape and dtype, contiguous, and moments (N, 2), float64: mean, standard deviation"""
+    """x (N, ...) -> y, like x but contiguous, and moments (N, 2) float64: mean, standard deviation"""
     size = math.prod(x.shape[1:])
 
     def work(start: int, stop: int) -> None:
@@ -95,7 +96,7 @@ def normalize_forward(x: np.ndarray, spread: float, floor: float, y: np.ndarray,
         pictures = np.ascontiguousarray(x[start:stop]).reshape(rows)
         _forward(pictures, spread, floor, y[start:stop].reshape(rows), moments[start:stop])
 
-    in_blocks(work, len(x), _pictures_a_block(size))
+    in_blocks(work, len(x), _pictures_per_block(size))
 
 
 def normalize_backward(
@@ -109,8 +110,8 @@ def normalize_backward(
         pictures, gradients = (np.ascontiguousarray(array[start:stop]).reshape(rows) for array in (x, dy))
         _backward(pictures, gradients, moments[start:stop], spread, floor, dx[start:stop].reshape(rows))
 
-    in_blocks(work, len(x), _pictures_a_block(size))
+    in_blocks(work, len(x), _pictures_per_block(size))
 
 
-def _pictures_a_block(size: int) -> int:
-    return max(1, _NUMBERS_A_BLOCK // size)
+def _pictures_per_block(size: int) -> int:
+    return max(1, _NUMBERS_PER_BLOCK // size)

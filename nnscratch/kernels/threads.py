@@ -1,11 +1,11 @@
-"""One pool of threads that shares out blocks of work, while BLAS is held to one thread.
+"""One pool of threads that takes blocks of work in turn, while BLAS is held to one thread.
 
-Why not BLAS's own threads: the time of a convolution goes into moving memory, not into arithmetic. Two threads that
-each carry a block of images through all of its steps in their own cache beat two threads that meet after every step;
-and two pools at once (ours and BLAS's) fight for the cores.
+Why not BLAS's own threads: a convolution spends its time moving memory, not on arithmetic. Two
+threads that each carry a block of images through all steps in their own cache beat two threads that
+wait for each other after every step; and two pools at once (ours and BLAS's) compete for the cores.
 
-The blocks depend on the shapes alone and every sum over blocks is taken in block order, so the same seed gives the
-same bits on any number of threads.
+The blocks depend on the shapes alone, and every sum over blocks is taken in block order. So the
+same seed gives the same bits on any number of threads.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from pathlib import Path
 from threadpoolctl import LibController, ThreadpoolController
 
 _lock = threading.Lock()
-_threads: int | None = None  # None until asked for or set: then the cores that this process may use
+_threads: int | None = None  # None until it is set or first needed; then the cores that this process may use
 _pool: ThreadPoolExecutor | None = None
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
-_blas_threads: list[int] = []  # of each, before it was held
+_blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0
 
 
 def available_cores() -> int:
-    """The number of cores that this process may use: its CPU affinity and its cgroup's share, where there are such."""
+    """The cores that this process may use: its CPU affinity, limited by its cgroup's share."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
@@ -39,7 +39,7 @@ def available_cores() -> int:
 
 
 def set_threads(threads: int | None) -> None:
-    """Sets the number of threads that kernels use, for the whole process; None means all available cores.
+    """Sets the number of threads that kernels use in this process; None means all available cores.
 
     Raises
         ValueError : fewer than one thread
@@ -69,11 +69,12 @@ def get_threads() -> int:
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Holds BLAS to one thread inside the block; the last of several nested or concurrent users gives it back."""
+    """Holds BLAS to one thread inside the block; the last of nested or concurrent users restores it."""
     global _blas, _blas_threads, _blas_users
     with _lock:
         if _blas_users == 0:
-            # Library by library: a `limit` of threadpoolctl takes as long as a small product.
+            # Library by library, because threadpoolctl's own `limit` takes as long as a small
+            # product.
             if _blas is None:
                 _blas = ThreadpoolController().select(user_api="blas").lib_controllers
             _blas_threads = [library.get_num_threads() for library in _blas]
@@ -86,23 +87,24 @@ def single_threaded_blas() -> Iterator[None]:
         with _lock:
             _blas_users -= 1
             if _blas_users == 0:
-                _give_back_blas()
+                _restore_blas()
 
 
-def _give_back_blas() -> None:
+def _restore_blas() -> None:
     for library, threads in zip(_blas or [], _blas_threads, strict=True):
         library.set_num_threads(threads)
 
 
 def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
-    """Calls work(start, stop) for every block of 0..total, several at a time, and returns when all are done.
+    """Calls work(start, stop) for every block of 0..total, several at a time; returns when all are done.
 
-    work    : releases the GIL for most of its time (NumPy on large arrays, nogil kernels); writes only its own block
-    total   : number of items, such as images
-    block   : items a call; the last call may get fewer
+    work  : releases the GIL for most of its time (NumPy on large arrays, nogil kernels); writes
+        only its own block; must not call in_blocks itself
+    total : number of items, such as images
+    block : items per call; the last call may get fewer
 
-    BLAS is held to one thread meanwhile, unless there is but one block and so nobody to share with. An exception in any
-    block is raised here. `work` must not call in_blocks itself.
+    BLAS is held to one thread meanwhile, unless there is only one block. An exception in any block
+    is raised here.
 
     >>> done = []
     >>> in_blocks(lambda start, stop: done.append((start, stop)), total=5, block=2)
@@ -126,14 +128,16 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
 
     blocks = -(-total // block)
     with single_threaded_blas():
-        # This thread works too, so the pool lends one thread fewer, and a full pool cannot bring us to a stop.
-        # A lent thread works in a copy of the caller's context: what np.errstate says there holds here too.
+        # This thread works too, so the pool lends one thread fewer, and a busy pool cannot block
+        # the work. A lent thread works in a copy of the caller's context, so that np.errstate holds
+        # there too.
         others = range(min(get_threads(), blocks) - 1)
         lent = [_get_pool().submit(copy_context().run, take_blocks) for _ in others]
         try:
             take_blocks()
         finally:
-            # A thread that has not begun yet finds nothing left to do: not waiting for it makes short work cheap.
+            # A thread that has not begun yet would find nothing to do. Not waiting for it makes
+            # short work cheap.
             failures = [error for future in lent if not future.cancel() and (error := future.exception())]
     if failures:
         raise failures[0]
@@ -148,12 +152,12 @@ def _get_pool() -> ThreadPoolExecutor:
 
 
 def _forget_after_fork() -> None:
-    # Threads and held locks do not survive a fork: a child starts afresh.
+    # Threads and held locks do not survive a fork: a child starts without any.
     global _lock, _pool, _blas_users
     _lock = threading.Lock()
     _pool = None
-    if _blas_users:  # another thread of the parent held BLAS; here nobody will give it back
-        _give_back_blas()
+    if _blas_users:  # another thread of the parent held BLAS; nobody would restore it in the child
+        _restore_blas()
     _blas_users = 0
 
 

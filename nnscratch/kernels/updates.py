@@ -1,8 +1,14 @@
-"""Optimiser updates in one pass: each weight, gradient and running mean is read once and written once.
+"""Optimizer updates in one pass: each weight, gradient and mean is read once and written once.
 
-An update does a handful of operations a number, so its time is that of moving the arrays. Formula by formula in NumPy,
-each operation would be a pass of its own. All arrays here are flat, of one dtype; numbers come in that dtype too, or
-float32 arrays would be computed with in float64.
+An update does a handful of operations per number, so its time is that of moving the arrays. Formula
+by formula in NumPy, each operation would be a pass of its own. All arrays here are flat, of one
+dtype; scalars come in that dtype too, because Numba would compute float32 arrays with float64
+scalars in float64.
+
+The running mean of a dead unit, whose gradient is 0, shrinks by a factor per step until it is
+subnormal, and stays so: the smallest numbers times 0.9 round to themselves. Arithmetic on subnormal
+numbers is many times slower, so a running mean below `flush_threshold` (float32: 1e-30) is set to
+0.
 """
 
 from __future__ import annotations
@@ -12,24 +18,20 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-# Numbers a block of an update, about 0.3 ms of one core: an array of 512 x 512 is done before a thread could be woken.
+# Numbers per block of an update, about 0.3 ms of one core: an array of 512 x 512 is done before a
+# thread could be woken.
 BLOCK = 1 << 19
 
 
-def numbers(dtype: np.dtype[Any], *values: float) -> list[Any]:
-    """The values in `dtype`; one that is too large for it becomes infinite, and the training will say so."""
+def in_dtype(dtype: np.dtype[Any], *values: float) -> list[Any]:
+    """The values as scalars of `dtype`; one that is too large for it becomes infinite."""
     with np.errstate(over="ignore"):
         return [dtype.type(value) for value in values]
 
 
-def tiny(dtype: np.dtype[Any]) -> Any:
-    """What counts as on its way to a subnormal number: 1e8 times the smallest normal one; float32 1e-30."""
+def flush_threshold(dtype: np.dtype[Any]) -> Any:
+    """Smaller running means are set to 0: 1e8 times the smallest normal number; float32 1e-30."""
     return dtype.type(1e8 * float(np.finfo(dtype).tiny))
-
-
-# The running mean of a dead unit, whose gradient is 0, shrinks by a factor a step until it is subnormal, and stays so:
-# the smallest numbers times 0.9 round to themselves. Arithmetic on them is many times slower, so what is on its way
-# there (`tiny`, float32: 1e-30) is set to 0.
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -53,21 +55,27 @@ def sgd_momentum(
     keep: float,
     ahead: float,
     nesterov: float,
-    tiny: float,
+    threshold: float,
 ) -> None:
-    """g = dw + weight_decay * w;  v <- momentum * v + keep * g;  w <- w - lr * (nesterov ? g + ahead * v : v)
+    """One step of SGD with momentum:
+
+        g = dw + weight_decay * w
+        v <- momentum * v + keep * g
+        w <- w - lr * (g + ahead * v if nesterov else v)
 
     w, dw, v : (n,)
     nesterov : 1 or 0
+    threshold : smaller v are set to 0
     """
-    # Of the arrays' dtype: a whole number beside a float32 would turn the arithmetic into float64's.
+    # In the arrays' dtype: an integer beside a float32 would make Numba compute in float64.
     zero, plain = w.dtype.type(0), w.dtype.type(1) - nesterov
     for i in range(w.size):
         g = dw[i] + weight_decay * w[i]
         mean = momentum * v[i] + keep * g
-        mean = zero if abs(mean) < tiny else mean
+        mean = zero if abs(mean) < threshold else mean
         v[i] = mean
-        # No branch: a loop without one is vectorised. nesterov is 1 or 0, and one of the two terms is exactly 0.
+        # No branch, so that the loop is vectorised: nesterov is 1 or 0, and one of the two terms is
+        # exactly 0.
         w[i] -= lr * (nesterov * (g + ahead * mean) + plain * mean)
 
 
@@ -85,42 +93,49 @@ def adam(
     one_minus_beta2: float,
     root_correction: float,
     epsilon: float,
-    tiny: float,
+    threshold: float,
 ) -> None:
-    """m <- beta1 m + (1 - beta1) dw;  v <- beta2 v + (1 - beta2) dw^2;  w <- shrink w - lr m / (sqrt(v) c + epsilon)
+    """One step of Adam:
+
+        m <- beta1 m + (1 - beta1) dw
+        v <- beta2 v + (1 - beta2) dw^2
+        w <- shrink w - lr m / (sqrt(v) c + epsilon)
 
     w, dw, m, v : (n,)
-    lr, root_correction (c) : with the corrections of m and v for their start at 0 already in them
-    Not v is set to 0 when tiny: m over a v of 0 would be a leap if epsilon is small.
+    lr, root_correction (c) : include the corrections of m and v for their start at 0
+    threshold : for m alone, not for v: dividing m by a v of 0 would be a huge step if epsilon is
+        small
     """
-    zero = w.dtype.type(0)  # of the arrays' dtype, as above
+    zero = w.dtype.type(0)  # in the arrays' dtype, as in sgd_momentum
     for i in range(w.size):
         mean = beta1 * m[i] + one_minus_beta1 * dw[i]
-        mean = zero if abs(mean) < tiny else mean
+        mean = zero if abs(mean) < threshold else mean
         m[i] = mean
         v[i] = beta2 * v[i] + one_minus_beta2 * dw[i] * dw[i]
         w[i] = shrink * w[i] - lr * mean / (np.sqrt(v[i]) * root_correction + epsilon)
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
-def running_mean(mean: np.ndarray, w: np.ndarray, share: float, tiny: float) -> None:
+def running_mean(mean: np.ndarray, w: np.ndarray, share: float, threshold: float) -> None:
     """mean <- mean + share * (w - mean)
 
     mean, w : (n,)
     """
-    zero = mean.dtype.type(0)  # of the arrays' dtype, as above
+    zero = mean.dtype.type(0)  # in the arrays' dtype, as in sgd_momentum
     for i in range(mean.size):
         new = mean[i] + share * (w[i] - mean[i])
-        mean[i] = zero if abs(new) < tiny else new
+        mean[i] = zero if abs(new) < threshold else new
 
 
 @njit(nogil=True, cache=True)
 def sum_of_squares(values: np.ndarray) -> float:
-    """sum of values^2, in float64 whatever the dtype: a float32 sum would lose small numbers, and overflow at 1e19^2.
+    """sum of values^2, in float64 whatever the dtype.
+
+    A float32 sum would lose small numbers, and overflow at (1e19)^2.
 
     values : (n,)
     """
-    # Four sums side by side: in a single one, each addition would wait for the one before.
+    # Four independent sums: in a single one, each addition would wait for the one before.
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     whole = values.size - values.size % 4
     for i in range(0, whole, 4):

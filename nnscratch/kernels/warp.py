@@ -1,11 +1,18 @@
-"""Pictures seen through a smooth map: cut out, turned, scaled, shifted and bent; brighter, darker, noisy or blank.
+"""Pictures seen through a smooth map: cropped, turned, scaled, shifted, bent; with another tone.
 
-The map goes backwards. For the pixel in row r and column c of the new picture, with p = (c, r) in pixels,
+The map goes backwards. For the pixel in row r and column c of the new picture, with p = (c, r) in
+pixels,
 
     source(p) = A p + t + bend(p)
 
-is a place in the old picture, sampled from the four pixels around it (bilinear); beyond the border, the border's pixels
-go on. bend is given at G x G nodes that lie evenly over the picture, corners included, and is bilinear between them.
+is a place in the old picture. Its value is bilinear between the four pixels around it; places
+beyond the border take the nearest pixel of the border. bend is given at G x G nodes, spread evenly
+over the new picture, corners included, and is bilinear between them.
+
+`sample` does the affine part alone; `warp` does all of it. Both go row by row: first where each
+pixel's source is, then its value. Helpers get views that are made once per picture: making one
+takes as long as some ten pixels. The first loop has no index that is computed from data, so the
+compiler makes vectors of it (measured at 9b5a6d5: a batch 4.7 -> 2.0 ms).
 """
 
 from __future__ import annotations
@@ -13,6 +20,26 @@ from __future__ import annotations
 import numba
 import numpy as np
 from numba import uint64
+
+
+@numba.njit(nogil=True, cache=True)
+def sample(x: np.ndarray, affine: np.ndarray, y: np.ndarray) -> None:
+    """y[n,r,c] = x[n] at A (c, r) + t, bilinear: `loops.warp` without bend, tone and blank.
+
+    N pictures of H x W pixels, N new ones of h x w
+    x      : (N, H, W, 1) float32
+    affine : (N, 2, 3) float32, [A | t]
+    y      : (N, h, w, 1) float32, overwritten; a smaller one is a crop
+    """
+    width = y.shape[2]
+    columns = np.arange(width).astype(np.float32)
+    source_x, source_y = np.empty(width, np.float32), np.empty(width, np.float32)
+    corners = np.empty(width, np.uint64)
+    for n in range(len(x)):
+        pixels, matrix = x[n].reshape(-1), affine[n]
+        for r in range(y.shape[1]):
+            _map_row(matrix, np.float32(r), columns, source_x, source_y)
+            _sample_row(pixels, x.shape[1], x.shape[2], source_x, source_y, corners, y[n, r].reshape(-1))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -29,61 +56,129 @@ def warp(
 
     N pictures of H x W pixels, N new ones of h x w, G x G nodes
     x      : (N, H, W, 1) float32
-    y      : (N, h, w, 1) float32, overwritten; a smaller one is a crop
     affine : (N, 2, 3) float32, [A | t]
     bend   : (N, G, G, 2) float32, x and y in pixels
-    tone   : (N, 3) float32 gain, offset, noise:  v becomes  gain * v + offset + noise * u,  u even in -1..1
-    seeds  : (N,) uint32, of u, which is a hash of seed and place
-    blank  : (N, 4) int64, first row, row behind the last, first column, column behind the last of what becomes 0
+    tone   : (N, 3) float32 gain, offset, noise:  v becomes  gain * v + offset + noise * u,
+        u uniform in -1..1
+    seeds  : (N,) uint32; u is a hash of seed and place
+    blank  : (N, 4) int64, of the rectangle that becomes 0: first row, row behind the last, first
+        column, column behind the last
+    y      : (N, h, w, 1) float32, overwritten; a smaller one is a crop
     """
     height, width, nodes = y.shape[1], y.shape[2], bend.shape[1]
-    one, right, below = np.float32(1), uint64(1), uint64(x.shape[2])
     columns = np.arange(width).astype(np.float32)
-    across = columns * np.float32((nodes - 1) / (width - 1))
-    left = np.minimum(across.astype(np.int32), np.int32(nodes - 2))
-    across -= left.astype(np.float32)
-    first = np.searchsorted(left, np.arange(nodes))  # column that is right of each node
-    down = np.float32((nodes - 1) / (height - 1))
+    # For each column: its distance from the node to its left, in node spacings. For each node: the
+    # first column right of it.
+    from_node = columns * np.float32((nodes - 1) / (width - 1))
+    left_node = np.minimum(from_node.astype(np.int32), np.int32(nodes - 2))
+    from_node -= left_node.astype(np.float32)
+    first_column = np.searchsorted(left_node, np.arange(nodes))
+    nodes_per_row = np.float32((nodes - 1) / (height - 1))
     bend_x, bend_y = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
-    places, us, ws = np.empty(width, np.uint64), np.empty(width, np.float32), np.empty(width, np.float32)
-    zero, last_x, last_y = np.float32(0), np.float32(x.shape[2] - 1), np.float32(x.shape[1] - 1)
-    last_left, last_upper, across_all = np.int32(x.shape[2] - 2), np.int32(x.shape[1] - 2), np.int32(x.shape[2])
+    source_x, source_y = np.empty(width, np.float32), np.empty(width, np.float32)
+    corners = np.empty(width, np.uint64)
     for n in range(len(x)):
-        picture = x[n].reshape(-1)
         gain, offset, noise = tone[n, 0], tone[n, 1], tone[n, 2]
+        pixels, matrix, nodes_bend = x[n].reshape(-1), affine[n], bend[n]
         for r in range(height):
-            row = np.float32(r)
-            v = row * down
-            above = min(int(v), nodes - 2)
-            v -= np.float32(above)
-            for g in range(nodes):
-                bend_x[g] = bend[n, above, g, 0] + v * (bend[n, above + 1, g, 0] - bend[n, above, g, 0])
-                bend_y[g] = bend[n, above, g, 1] + v * (bend[n, above + 1, g, 1] - bend[n, above, g, 1])
-            start_x = affine[n, 0, 1] * row + affine[n, 0, 2]
-            start_y = affine[n, 1, 1] * row + affine[n, 1, 2]
-            step_x, step_y = affine[n, 0, 0], affine[n, 1, 0]
-            # Where to look, first: this loop has no indices that hang on numbers, and so is done in vectors.
-            for g in range(nodes - 1):
-                begin_x, begin_y = bend_x[g], bend_y[g]
-                slope_x, slope_y = bend_x[g + 1] - begin_x, bend_y[g + 1] - begin_y
-                for c in range(uint64(first[g]), uint64(first[g + 1])):
-                    sx = step_x * columns[c] + start_x + begin_x + across[c] * slope_x
-                    sy = step_y * columns[c] + start_y + begin_y + across[c] * slope_y
-                    sx, sy = min(max(sx, zero), last_x), min(max(sy, zero), last_y)
-                    j, i = min(np.int32(sx), last_left), min(np.int32(sy), last_upper)
-                    us[c], ws[c] = sx - np.float32(j), sy - np.float32(i)
-                    places[c] = np.uint64(i * across_all + j)
-            target = y[n, r].reshape(-1)
+            row = y[n, r].reshape(-1)
+            _map_row(matrix, np.float32(r), columns, source_x, source_y)
+            _bend_of_row(nodes_bend, np.float32(r) * nodes_per_row, bend_x, bend_y)
+            _add_bend(bend_x, first_column, from_node, source_x)
+            _add_bend(bend_y, first_column, from_node, source_y)
+            _sample_row(pixels, x.shape[1], x.shape[2], source_x, source_y, corners, row)
             for c in range(uint64(width)):
-                at, u, w = places[c], us[c], ws[c]
-                upper = picture[at] + u * (picture[at + right] - picture[at])
-                lower = picture[at + below] + u * (picture[at + below + right] - picture[at + below])
-                target[c] = gain * (upper + w * (lower - upper)) + offset
-            if noise > zero:
-                for c in range(width):
-                    h = np.uint32(seeds[n] + np.uint32(r * width + c))
-                    h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D))
-                    h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B))
-                    h = np.uint32(h ^ (h >> np.uint32(16)))
-                    target[c] += noise * (np.float32(h) * np.float32(2.0**-31) - one)
+                row[c] = gain * row[c] + offset
+            if noise > np.float32(0):
+                _add_noise(seeds[n], r * width, noise, row)
         y[n, blank[n, 0] : blank[n, 1], blank[n, 2] : blank[n, 3]] = 0
+
+
+@numba.njit(nogil=True)
+def _map_row(
+    affine: np.ndarray, r: np.float32, columns: np.ndarray, source_x: np.ndarray, source_y: np.ndarray
+) -> None:
+    """source[c] = A (c, r) + t for the columns c of row r.
+
+    affine : (2, 3);  columns : (w,), 0, 1, 2, ...;  source_x, source_y : (w,), overwritten
+    """
+    start_x = affine[0, 1] * r + affine[0, 2]
+    start_y = affine[1, 1] * r + affine[1, 2]
+    step_x, step_y = affine[0, 0], affine[1, 0]
+    for c in range(uint64(len(columns))):
+        source_x[c] = step_x * columns[c] + start_x
+        source_y[c] = step_y * columns[c] + start_y
+
+
+@numba.njit(nogil=True)
+def _bend_of_row(bend: np.ndarray, down: np.float32, bend_x: np.ndarray, bend_y: np.ndarray) -> None:
+    """The bend at the nodes' columns, in a row `down` node spacings below the first nodes.
+
+    bend : (G, G, 2);  bend_x, bend_y : (G,), overwritten
+    """
+    above = min(int(down), len(bend) - 2)
+    v = down - np.float32(above)
+    for g in range(len(bend)):
+        bend_x[g] = bend[above, g, 0] + v * (bend[above + 1, g, 0] - bend[above, g, 0])
+        bend_y[g] = bend[above, g, 1] + v * (bend[above + 1, g, 1] - bend[above, g, 1])
+
+
+@numba.njit(nogil=True)
+def _add_bend(bend: np.ndarray, first_column: np.ndarray, from_node: np.ndarray, source: np.ndarray) -> None:
+    """source[c] += the bend at column c, linear between the nodes.
+
+    bend : (G,), one coordinate at the nodes;  first_column : (G,), the first column right of each
+        node
+    from_node : (w,), each column's distance from the node to its left;  source : (w,)
+    """
+    for g in range(len(bend) - 1):
+        begin, slope = bend[g], bend[g + 1] - bend[g]
+        for c in range(uint64(first_column[g]), uint64(first_column[g + 1])):
+            source[c] = source[c] + begin + from_node[c] * slope
+
+
+@numba.njit(nogil=True)
+def _sample_row(
+    pixels: np.ndarray,
+    height: int,
+    width: int,
+    source_x: np.ndarray,
+    source_y: np.ndarray,
+    corners: np.ndarray,
+    row: np.ndarray,
+) -> None:
+    """row[c] = the picture at (source_x[c], source_y[c]), bilinear.
+
+    pixels : (H*W,), a picture
+    source_x, source_y : (w,), overwritten with the distances from the upper left pixel
+    corners : (w,) uint64, scratch: where that pixel lies in memory;  row : (w,), overwritten
+    """
+    zero, last_x, last_y = np.float32(0), np.float32(width - 1), np.float32(height - 1)
+    last_left, last_upper, row_step = np.int32(width - 2), np.int32(height - 2), np.int32(width)
+    for c in range(uint64(len(row))):
+        x, y = min(max(source_x[c], zero), last_x), min(max(source_y[c], zero), last_y)
+        j, i = min(np.int32(x), last_left), min(np.int32(y), last_upper)
+        source_x[c], source_y[c] = x - np.float32(j), y - np.float32(i)
+        corners[c] = np.uint64(i * row_step + j)
+    right, below = uint64(1), uint64(width)
+    for c in range(uint64(len(row))):
+        at, u, v = corners[c], source_x[c], source_y[c]
+        upper = pixels[at] + u * (pixels[at + right] - pixels[at])
+        lower = pixels[at + below] + u * (pixels[at + below + right] - pixels[at + below])
+        row[c] = upper + v * (lower - upper)
+
+
+@numba.njit(nogil=True)
+def _add_noise(seed: np.uint32, place: int, noise: np.float32, row: np.ndarray) -> None:
+    """row[c] += noise * u, u uniform in -1..1
+
+    u is the hash "lowbias32" (Wellons, 2018) of seed + place + c.
+
+    row : (w,), whose first pixel is number `place` of its picture
+    """
+    for c in range(len(row)):
+        h = np.uint32(seed + np.uint32(place + c))
+        h = np.uint32(np.uint32(h ^ (h >> np.uint32(16))) * np.uint32(0x7FEB352D))
+        h = np.uint32(np.uint32(h ^ (h >> np.uint32(15))) * np.uint32(0x846CA68B))
+        h = np.uint32(h ^ (h >> np.uint32(16)))
+        row[c] += noise * (np.float32(h) * np.float32(2.0**-31) - np.float32(1))

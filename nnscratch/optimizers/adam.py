@@ -9,7 +9,7 @@ import numpy as np
 
 from nnscratch.checks import fraction, positive
 from nnscratch.kernels import updates
-from nnscratch.kernels.updates import numbers, tiny
+from nnscratch.kernels.updates import flush_threshold, in_dtype
 from nnscratch.optimizers.base import Optimizer, Rule
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Adam(Optimizer):
         step, shrink = self.lr / (1 - beta1**self.steps), 1 - self.lr * weight_decay
         correction = 1 / math.sqrt(1 - beta2**self.steps)
         means = beta1, 1 - beta1, beta2, 1 - beta2
-        scalars = numbers(dtype, step, shrink, *means, correction, self.epsilon, tiny(dtype))
+        scalars = in_dtype(dtype, step, shrink, *means, correction, self.epsilon, flush_threshold(dtype))
         return lambda w, dw, m, v: updates.adam(w, dw, m, v, *scalars)
 
     def __repr__(self) -> str:

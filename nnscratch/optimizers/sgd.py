@@ -8,7 +8,7 @@ import numpy as np
 
 from nnscratch.checks import fraction
 from nnscratch.kernels import updates
-from nnscratch.kernels.updates import numbers, tiny
+from nnscratch.kernels.updates import flush_threshold, in_dtype
 from nnscratch.optimizers.base import Optimizer, Rule
 
 if TYPE_CHECKING:
@@ -95,10 +95,12 @@ class SGD(Optimizer):
 
     def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
         if self.momentum == 0:
-            scalars = numbers(dtype, self.lr, weight_decay)
+            scalars = in_dtype(dtype, self.lr, weight_decay)
             return lambda w, dw, v: updates.sgd(w, dw, *scalars)
         keep, ahead = 1.0, self.momentum if self.nesterov else 0.0
-        scalars = numbers(dtype, self.lr, weight_decay, self.momentum, keep, ahead, self.nesterov, tiny(dtype))
+        scalars = in_dtype(
+            dtype, self.lr, weight_decay, self.momentum, keep, ahead, self.nesterov, flush_threshold(dtype)
+        )
         return lambda w, dw, v: updates.sgd_momentum(w, dw, v, *scalars)
 
     def __repr__(self) -> str:

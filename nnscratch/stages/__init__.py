@@ -1,7 +1,21 @@
-"""How a run of layers executes fast: several layers in one pass, buffers that stay, the right kernel for the shape."""
+"""How the layers of a network execute fast: several layers in one pass, in buffers that stay.
 
-from nnscratch.stages.base import Stage
+A layer (`nnscratch.layers`) says what is computed; a stage computes the same numbers for one or
+more layers at once. `Sequential` asks `plan` for its stages once; with `fuse=False` every layer is
+a stage of its own.
+
+    base.py                   Stage, what all stages have in common; Single, the stage of one layer
+    plan.py                   which layers become one stage
+    dense.py                  flatten, dense, ReLU, dropout
+    contrast_normalization.py contrast normalization in buffers that stay
+    channel_vectors.py        convolution, ReLU, 2x2 max pooling: any number of channels
+    image_vectors.py          several convolutions, each with ReLU and 2x2 max pooling: few channels
+
+The last two are named after the kernels that they call; `nnscratch/kernels/README.md` says which
+runs when.
+"""
+
+from nnscratch.stages.base import Single, Stage
 from nnscratch.stages.plan import plan
-from nnscratch.stages.single import Single
 
 __all__ = ["Single", "Stage", "plan"]

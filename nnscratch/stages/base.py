@@ -1,34 +1,65 @@
-"""What every stage has in common."""
+"""What every stage has in common, and the stage of a single layer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from nnscratch.kernels.memory import Buffers
 from nnscratch.layers import Layer
 
 
 class Stage:
-    """A run of layers that is executed as one: the same numbers as the layers in turn, only faster.
+    """Consecutive layers that are executed as one: the layers' own numbers, only faster.
 
-    layers : the user's layers, whose `params` it reads and whose `grads` it sets
-    checks_finite : `forward` itself stops an x with NaN or infinity, while it has x in the cache
+    layers : the user's layers, whose `params` the stage reads and whose `grads` it sets
+    buffers : arrays that stay from step to step; what `forward` and `backward` return may lie in
+        one of them, and is overwritten by the next call of the same kind. `Sequential` copies what
+        it hands to the user
+    checks_finite : `forward` itself rejects an x with NaN or infinity, while it has x in the cache
     needs_y : `backward` reads the y that `forward` returned
-    may_overwrite_x : nobody reads x after this stage's `backward`, which may put dx in its place: the largest maps of a
-        convolutional network are then in memory once instead of twice
-
-    What `forward` and `backward` return may be an array of the stage's own, which the next call of the same kind
-    overwrites; `Sequential` copies what it hands to the user.
+    may_overwrite_x : nobody reads x after this stage's `backward`, which may put dx in its place:
+        the largest maps of a convolutional network are then in memory once instead of twice
     """
 
-    layers: list[Layer]
     checks_finite = False
     needs_y = True
     may_overwrite_x = False
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = list(layers)
+        self.buffers = Buffers()
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         """y from x; keeps what `backward` needs if `training`."""
         raise NotImplementedError
 
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
-        """Sets the layers' `grads`; dx if `input_gradient`, else None."""
+        """Sets the layers' `grads`; returns dx if `input_gradient`, else None."""
         raise NotImplementedError
+
+    def result(self, name: str, training: bool, shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
+        """The buffer for a result of `forward`: one for training and one for inference.
+
+        So a prediction between forward and backward does not disturb the step.
+        """
+        return self.buffers.get(f"{'training' if training else 'inference'} {name}", shape, dtype)
+
+
+class Single(Stage):
+    """One layer, run by its own methods: for every layer that no faster stage recognises."""
+
+    checks_finite = True
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__([layer])
+
+    def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
+        return self.layers[0].forward(x, training)
+
+    def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
+        if input_gradient:
+            return self.layers[0].backward(dy)
+        self.layers[0].backward_parameters(dy)
+        return None

@@ -1,40 +1,46 @@
-"""Convolution, ReLU and 2x2 max pooling as one stage: a vector holds channels (`kernels/channel_vectors/`)."""
+"""Convolution, ReLU and 2x2 max pooling as one stage: a vector = 16 channels of one pixel."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.kernels.channel_vectors.backward import conv_pool_backward
-from nnscratch.kernels.channel_vectors.forward import conv_pool_forward
-from nnscratch.kernels.memory import Buffers, Scratch
+from nnscratch.kernels import choice
+from nnscratch.kernels.channel_vectors.backward import backward
+from nnscratch.kernels.channel_vectors.forward import forward
+from nnscratch.kernels.memory import Scratch
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
 from nnscratch.layers.base import check_gradient, check_shape, take
 from nnscratch.stages.base import Stage
 
 
-class ConvPoolStage(Stage):
+class ChannelVectorsStage(Stage):
     """y = max over 2x2 of relu(conv(x)): only what the pooling keeps is ever written.
 
     Shapes
-        x, dx : (N, H, W, c_in)      y, dy : (N, H_p, W_p, c_out), half the convolution's height and width
+        x, dx : (N, H, W, c_in)
+        y, dy : (N, H_p, W_p, c_out), half the convolution's height and width
+
+    winograd : whether forward takes Winograd's algorithm; None leaves it to kernels/choice.py
     """
 
     needs_y = False
 
-    def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D) -> None:
-        self.conv, self.pool = conv, pool
-        self.layers = [conv, relu, pool]
-        self.buffers, self.scratch = Buffers(), Scratch()
+    def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D, winograd: bool | None = None) -> None:
+        super().__init__([conv, relu, pool])
+        self.conv, self.pool, self.winograd = conv, pool, winograd
+        self.scratch = Scratch()
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         conv = self.conv
         check_shape(conv, x, ndim=4, channels=conv.c_in)
         shape = (len(x), *self.pool.output_shape(conv.output_shape(x.shape[1:])))
-        use = "training" if training else "inference"  # a look at other rows must not disturb a step under way
-        y = self.buffers.get(f"{use} y", shape, x.dtype)
-        argmax = self.buffers.get(f"{use} argmax", shape, np.uint8)
+        y = self.result("y", training, shape, x.dtype)
+        argmax = self.result("argmax", training, shape, np.uint8)
         weight, bias = conv.params["weight"], conv.params.get("bias")
-        conv_pool_forward(x, weight, bias, conv.padding, y, argmax, self.scratch)
+        winograd = self.winograd
+        if winograd is None:
+            winograd = choice.winograd(weight.shape, y.size // conv.c_out, x.dtype)
+        forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd)
         if training:
             self.kept = x, argmax
         return y
@@ -48,7 +54,7 @@ class ConvPoolStage(Stage):
         dx = None
         if input_gradient:
             dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
-        conv_pool_backward(x, weight, dy, argmax, conv.padding, dweight, dbias, dx, self.scratch)
+        backward(x, weight, dy, argmax, conv.padding, dweight, dbias, dx, self.scratch)
         conv.grads["weight"] = dweight
         if conv.bias:
             conv.grads["bias"] = dbias

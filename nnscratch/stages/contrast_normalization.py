@@ -1,10 +1,9 @@
-"""Contrast normalisation in buffers that stay: the layer's own arithmetic, without a new array for each batch."""
+"""Contrast normalization by the layer's own arithmetic, in buffers that stay."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.kernels.memory import Buffers
 from nnscratch.kernels.normalization import normalize_backward
 from nnscratch.layers import ContrastNormalization
 from nnscratch.layers.base import check_gradient, take
@@ -12,25 +11,23 @@ from nnscratch.stages.base import Stage
 
 
 class ContrastNormalizationStage(Stage):
-    """y = spread * (x - m) / max(std, floor), picture by picture.
+    """y = spread * (x - mean) / max(std, floor), picture by picture.
 
     Shapes
         x, y, dx, dy : (N, ...)
     """
 
     checks_finite = True
-    needs_y = False  # backward reads x, and the moments of each picture: the next stage may put its dx where y was
+    needs_y = False  # backward reads x and the moments of each picture: the next stage may put its dx where y was
 
     def __init__(self, layer: ContrastNormalization) -> None:
+        super().__init__([layer])
         self.layer = layer
-        self.layers = [layer]
-        self.buffers = Buffers()
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         self.layer.check(x)
-        use = "training" if training else "inference"  # a look at other rows must not disturb a step under way
-        y = self.buffers.get(f"{use} y", x.shape, x.dtype)
-        moments = self.buffers.get(f"{use} moments", (len(x), 2), np.float64)
+        y = self.result("y", training, x.shape, x.dtype)
+        moments = self.result("moments", training, (len(x), 2), np.float64)
         self.layer.normalize(x, y, moments)
         if training:
             self.kept = x, moments

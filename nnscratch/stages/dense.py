@@ -1,4 +1,4 @@
-"""Flatten, Dense, ReLU and dropout as one stage: the product goes where it stays, and one pass does all the rest."""
+"""Flatten, Dense, ReLU and dropout as one stage: a matrix product, and the rest in place."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import numpy as np
 
 from nnscratch.checks import check_finite
 from nnscratch.kernels.finite import all_finite
-from nnscratch.kernels.memory import Buffers
-from nnscratch.kernels.pointwise import bias_relu_mask, relu_mask_backward
 from nnscratch.kernels.products.matmul import matmul
-from nnscratch.layers import Dense, Dropout, Flatten, Layer, ReLU
+from nnscratch.layers import Dense, Dropout, Flatten, ReLU
 from nnscratch.layers.base import check_gradient, check_shape, take
 from nnscratch.stages.base import Stage
 
@@ -20,7 +18,8 @@ class DenseStage(Stage):
     """y = dropout(relu(x W + b)), with x as rows; flattening, ReLU and dropout are optional.
 
     Shapes
-        x, dx : (N, n_in), or with Flatten (N, ...)      y, dy : (N, n_out)
+        x, dx : (N, n_in), or with Flatten (N, ...)
+        y, dy : (N, n_out)
     """
 
     checks_finite = True
@@ -28,10 +27,9 @@ class DenseStage(Stage):
     def __init__(
         self, dense: Dense, relu: ReLU | None = None, dropout: Dropout | None = None, flatten: Flatten | None = None
     ) -> None:
+        super().__init__([layer for layer in (flatten, dense, relu, dropout) if layer is not None])
         self.dense, self.dropout, self.flatten = dense, dropout, flatten
-        self.rectified = relu is not None
-        self.layers: list[Layer] = [layer for layer in (flatten, dense, relu, dropout) if layer is not None]
-        self.buffers = Buffers()
+        self.has_relu = relu is not None
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         dense, x_shape = self.dense, np.shape(x)
@@ -39,16 +37,16 @@ class DenseStage(Stage):
             check_shape(self.flatten, x)
             x = x.reshape(len(x), math.prod(x_shape[1:]))
         check_shape(dense, x, ndim=2, channels=dense.n_in)
-        use = "training" if training else "inference"  # a look at other rows must not disturb a step under way
-        y = self.buffers.get(f"{use} y", (len(x), dense.n_out), x.dtype)
+        y = self.result("y", training, (len(x), dense.n_out), x.dtype)
         matmul(x, dense.params["weight"], out=y)
-        # Every x is a term of some y: a NaN or an infinity in x is one in y, which is smaller to look through.
+        # Every x is a term of some y: NaN or infinity in x shows in y, which has fewer numbers to
+        # check.
         if not all_finite(y):
             check_finite(self.layers[0], "x", x)
         mask = None
         if training and self.dropout is not None:
             mask = self.dropout.draw_mask(y)
-        bias_relu_mask(y, dense.params.get("bias"), self.rectified, mask)
+        bias_relu_dropout(y, dense.params.get("bias"), self.has_relu, mask)
         if training:
             self.kept = x, x_shape, y, mask
         return y
@@ -57,9 +55,9 @@ class DenseStage(Stage):
         dense = self.dense
         x, x_shape, y, mask = take(self, "kept", dense)
         check_gradient(self.layers[-1], dy, y.shape, y.dtype)
-        if self.rectified or mask is not None:
+        if self.has_relu or mask is not None:
             dz = self.buffers.get("dz", y.shape, y.dtype)
-            relu_mask_backward(dy, y, self.rectified, mask, dz)
+            relu_dropout_backward(dy, y, self.has_relu, mask, dz)
         else:
             dz = dy
         weight = dense.params["weight"]
@@ -70,3 +68,32 @@ class DenseStage(Stage):
             return None
         dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
         return matmul(dz, weight.T, out=dx).reshape(x_shape)
+
+
+def bias_relu_dropout(y: np.ndarray, bias: np.ndarray | None, relu: bool, mask: np.ndarray | None) -> None:
+    """y <- mask * max(y + bias, 0), in place; each of the three is optional.
+
+    y    : (N, n_out), the product x W
+    bias : (n_out,)
+    mask : (N, n_out), dropout's: 0 or 1 / (1 - p)
+    """
+    if bias is not None:
+        y += bias
+    if relu:
+        np.maximum(y, 0, out=y)
+    if mask is not None:
+        y *= mask
+
+
+def relu_dropout_backward(dy: np.ndarray, y: np.ndarray, relu: bool, mask: np.ndarray | None, dz: np.ndarray) -> None:
+    """dz <- dy * mask where y > 0, else 0.
+
+    dy, mask, dz : (N, n_out); dz is overwritten
+    y            : (N, n_out), as bias_relu_dropout left it: 0 where ReLU is closed or the mask is 0
+    """
+    if mask is None:
+        np.copyto(dz, dy)
+    else:
+        np.multiply(dy, mask, out=dz)
+    if relu:
+        dz *= y > 0

@@ -12,7 +12,7 @@ import numpy as np
 from nnscratch.checks import above, below, number
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.kernels.updates import BLOCK, numbers, running_mean, tiny
+from nnscratch.kernels.updates import BLOCK, flush_threshold, in_dtype, running_mean
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
@@ -79,7 +79,7 @@ class WeightAverage:
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for mean, w in zip(self.parameters, self.model.parameters(), strict=True):
-            scalars = numbers(mean.dtype, share, tiny(mean.dtype))
+            scalars = in_dtype(mean.dtype, share, flush_threshold(mean.dtype))
             in_blocks(partial(_move, mean.reshape(-1), w.reshape(-1), scalars), mean.size, BLOCK)
 
     @contextmanager

@@ -60,7 +60,7 @@ def test_adam(size: int, dtype: type, tolerance: float, weight_decay: float) -> 
 def test_running_mean(size: int, dtype: type, tolerance: float) -> None:
     w, mean, _, _ = arrays(size, dtype)
     w_before, expected = w.copy(), mean.astype(np.float64) + 0.3 * (w.astype(np.float64) - mean)
-    updates.running_mean(mean, w, dtype(0.3), updates.tiny(np.dtype(dtype)))
+    updates.running_mean(mean, w, dtype(0.3), updates.flush_threshold(np.dtype(dtype)))
     np.testing.assert_allclose(mean, expected, rtol=tolerance, atol=tolerance)
     np.testing.assert_array_equal(w, w_before)
 
@@ -77,7 +77,7 @@ def test_sum_of_squares(size: int, dtype: type) -> None:
 
 
 def test_running_means_never_become_subnormal() -> None:
-    tiny = updates.tiny(np.dtype(np.float32))
+    tiny = updates.flush_threshold(np.dtype(np.float32))
     w, dw, v = np.ones(3, np.float32), np.zeros(3, np.float32), np.float32([1e-29, -1e-31, 1.0])
     updates.sgd_momentum(w, dw, v, *map(np.float32, (0.1, 0, 0.5, 1, 0, 0)), tiny)
     np.testing.assert_array_equal(v, np.float32([5e-30, 0, 0.5]))

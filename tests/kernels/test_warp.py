@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.warp import warp
+from nnscratch.kernels.warp import sample, warp
 
 
 def arguments(count: int, height: int, width: int, nodes: int) -> list[np.ndarray]:
@@ -34,12 +34,25 @@ def test_equal_to_the_loops(height: int, width: int, nodes: int, size: tuple[int
     np.testing.assert_allclose(y, loops.warp(*given, size or (height, width)), atol=2e-5)
 
 
+@pytest.mark.parametrize("size", [(9, 12), (4, 6), (13, 8)], ids=["same size", "smaller", "larger"])
+def test_sample_is_the_affine_part_alone(size: tuple[int, int]) -> None:
+    x, affine, bend, tone, seeds, blank = arguments(3, 9, 12, 3)
+    bend[:], tone[:], blank[:] = 0, [1, 0, 0], 0
+    sampled, warped = np.empty((3, *size, 1), np.float32), np.empty((3, *size, 1), np.float32)
+    sample(x, affine, sampled)
+    np.testing.assert_allclose(sampled, loops.warp(x, affine, bend, tone, seeds, blank, size), atol=2e-5)
+    warp(x, affine, bend, tone, seeds, blank, warped)
+    np.testing.assert_array_equal(sampled, warped)
+
+
 def test_nothing_to_do_changes_no_bit() -> None:
     x, affine, bend, tone, seeds, blank = arguments(2, 8, 10, 3)
     affine[:] = [[1, 0, 0], [0, 1, 0]]
     bend[:], tone[:], blank[:] = 0, [1, 0, 0], 0
     y = np.empty_like(x)
     warp(x, affine, bend, tone, seeds, blank, y)
+    np.testing.assert_array_equal(y, x)
+    sample(x, affine, y)
     np.testing.assert_array_equal(y, x)
 
 

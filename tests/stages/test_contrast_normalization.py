@@ -1,3 +1,5 @@
+"""The stage of contrast normalization against the layer."""
+
 from __future__ import annotations
 
 import tracemalloc
@@ -25,16 +27,16 @@ def test_the_layers_around_it_are_still_fused() -> None:
     stages = plan(cnn(8).layers)
     assert [(type(stage).__name__, len(stage.layers), stage.may_overwrite_x) for stage in stages] == [
         ("ContrastNormalizationStage", 1, False),
-        ("DirectChain", 3, True),
+        ("ImageVectorsStage", 3, True),
         ("ContrastNormalizationStage", 1, True),
-        ("ConvPoolStage", 3, True),
+        ("ChannelVectorsStage", 3, True),
         ("ContrastNormalizationStage", 1, True),
         ("DenseStage", 2, True),
         ("ContrastNormalizationStage", 1, False),
     ]
 
 
-@pytest.mark.parametrize("c_out", [8, 20])  # a chain, and a stage that puts dx where y was
+@pytest.mark.parametrize("c_out", [8, 20])  # image vectors, and channel vectors, which put dx where y was
 def test_the_same_numbers_as_the_layers(c_out: int) -> None:
     fused, layers = cnn(c_out), cnn(c_out, fuse=False)
     rng = np.random.default_rng(1)
@@ -42,7 +44,7 @@ def test_the_same_numbers_as_the_layers(c_out: int) -> None:
         x = rng.random((rows, 20, 20, 1), dtype=np.float32)
         y = fused.forward(x, training=True)
         np.testing.assert_allclose(y, layers.forward(x, training=True), rtol=1e-4, atol=1e-5)
-        fused.forward(rng.random(SHAPE, dtype=np.float32))  # a look at other rows
+        fused.forward(rng.random(SHAPE, dtype=np.float32))  # a prediction in between
         before = x.copy()
         dy = rng.standard_normal(y.shape).astype(np.float32)
         got = [model.backward(dy, input_gradient=True) for model in (fused, layers)]

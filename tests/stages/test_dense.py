@@ -1,11 +1,16 @@
+"""The stage of dense layers against the layers that it stands for, and its arithmetic against the
+loops.
+"""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.kernels import loops
 from nnscratch.stages import plan
-from nnscratch.stages.dense import DenseStage
+from nnscratch.stages.dense import DenseStage, bias_relu_dropout, relu_dropout_backward
 
 
 def networks(*layers: nn.Layer) -> tuple[nn.Sequential, nn.Sequential]:
@@ -64,6 +69,28 @@ def test_a_smaller_batch_in_between() -> None:
     expected = model.forward(x)
     model.forward(x[:3])
     np.testing.assert_array_equal(model.forward(x), expected)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("dropout", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+def test_bias_relu_and_dropout_are_those_of_the_loops(relu: bool, dropout: bool, biased: bool) -> None:
+    rng = np.random.default_rng(0)
+    product, dy, bias = rng.standard_normal((5, 7)), rng.standard_normal((5, 7)), rng.standard_normal(7)
+    kept = rng.random((5, 7)) < 0.5
+    z = product + bias if biased else product
+    y = loops.relu_forward(z) if relu else z
+    y = loops.dropout_forward(y, kept, 0.5) if dropout else y
+    dz = loops.dropout_forward(dy, kept, 0.5) if dropout else dy
+    dz = loops.relu_backward(z, dz) if relu else dz
+
+    mask = 2.0 * kept if dropout else None
+    got = product.copy()
+    bias_relu_dropout(got, bias if biased else None, relu, mask)
+    np.testing.assert_allclose(got, y, rtol=1e-14)
+    got_dz = np.empty_like(dy)
+    relu_dropout_backward(dy, got, relu, mask, got_dz)
+    np.testing.assert_allclose(got_dz, dz, rtol=1e-14)
 
 
 def test_a_subclass_runs_as_it_is() -> None:

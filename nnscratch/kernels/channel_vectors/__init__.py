@@ -1,0 +1,10 @@
+"""Convolution + ReLU + 2x2 pooling for any number of channels: a vector = 16 channels of one pixel.
+
+forward.py           pads images, and hands out blocks of pooled rows
+direct.py            pooled rows by the sums as they stand
+forward_tiles.py     what it computes in registers
+winograd.py          pooled rows of a 3x3 convolution with 16 products for 36
+winograd_tiles.py    what it computes in registers
+backward.py          the gradients, which visit only what pooling left
+backward_tiles.py    what they compute in registers
+"""

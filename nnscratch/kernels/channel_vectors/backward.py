@@ -1,46 +1,55 @@
-"""The way back through fused.py: the gradients of a convolution whose output was rectified and pooled.
+"""Convolution + ReLU + 2x2 pooling in one pass, a vector = 16 channels of a pixel: the gradients.
 
-The gradient g of z is zero but for one place in four at most, and for one in eight where half of the ReLUs are shut. A
-GEMM would multiply all of those zeros. Here only the gradients that exist are met, each with the window of x under its
-winner, which is k_h runs of contiguous memory and so needs no columns at all:
+The gradient g of z (forward.py) is 0 but for one place in four at most, and for one in eight where
+half of the ReLUs are closed. A matrix product would multiply all of those zeros. Here only the
+gradients that exist are visited, each with the window of x under its winner, which is k_h runs of
+contiguous memory and so needs no columns:
 
-    dweight[:,:,:,o] += dy * x[window],    dx[window] += dy * weight[:,:,:,o]       window at (2h, 2w) + winner's place
+    dweight[:,:,:,o] += dy * x[window]        window of x at (2h, 2w) + the winner's place
+    dx[window]       += dy * weight[:,:,:,o]
 
-What such a product costs is a load of its vector from the first-level cache, at best: see vector_runs.py.
+Each such product costs at best one load of its vector from the first-level cache: see
+backward_tiles.py.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numba import njit, uint64
 
+from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward_tiles import BITS, CHOICES, add_chosen, add_chosen_to_patch, add_windows
-from nnscratch.kernels.channel_vectors.forward import SHUT, padded
+from nnscratch.kernels.channel_vectors.forward import NO_WINNER, padded
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS, add_row_gradient, add_winners_of_channels
 from nnscratch.kernels.image_vectors.layout import pack
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
+from nnscratch.kernels.vectors import lanes
 
-# Of the second-level cache, for a block of images; what is sent back to them takes as much in its turn.
+# Bytes of the second-level cache for a block of images; what is added back to them takes as much in
+# its turn.
 _IMAGE_BYTES = 1 << 19
-# Windows of x that stay in the first-level cache (32 to 48 KB) while all output channels pass over them.
+# Bytes of a slab: windows of x that stay in the first-level cache (32 to 48 KB) for all output
+# channels.
 _SLAB_BYTES = 1 << 15
-# dweight is summed in up to this many partial sums, whatever the threads, so that its bits do not depend on them.
+# dweight is summed in up to this many partial sums, whatever the threads, so that its bits do not
+# depend on them.
 _PARTIAL_SUMS = 8
-# Multiply-adds that are worth a call and a thread: about a quarter of a millisecond in float32.
-_PRODUCTS_A_BLOCK = 10_000_000
+# Multiply-adds, zeros counted, that are worth a call and a thread: about a quarter of a millisecond
+# in float32.
+_PRODUCTS_PER_BLOCK = 10_000_000
 
-# "contract" allows a*b + c in one rounding; nothing is reordered and NaN stays NaN. Some indices are uint64: a signed
-# one would have to be tested for Python's negative indices, and that test keeps loops from being vectorised.
+# "contract" allows a*b + c in one rounding; nothing is reordered and NaN stays NaN. Some indices
+# are uint64: a signed one would be tested for Python's negative indices, and that test keeps loops
+# from being vectorised.
 _compiled = njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
 
 
-def conv_pool_backward(
+def backward(
     x: np.ndarray,
     weight: np.ndarray,
     dy: np.ndarray,
@@ -53,92 +62,133 @@ def conv_pool_backward(
 ) -> None:
     """dweight, dbias and dx from dy.
 
-    x, weight, padding, argmax : as conv_pool_forward read and wrote them;  dy : (N, H_p, W_p, O)
-    dweight : (k_h, k_w, C, O), dbias : (O,), dx : (N, H, W, C) or None if not wanted; all overwritten
-    dx may be x itself: an image is overwritten when its dweight is there.
+    x, weight, padding, argmax : as `forward` read and wrote them;  dy : (N, H_p, W_p, O)
+    dweight : (k_h, k_w, C, O), dbias : (O,), dx : (N, H, W, C) or None if not wanted; all
+        overwritten
+
+    dx may be x itself: the weights' gradients are all there before it is written.
     """
-    n_images, height, width, c_in = x.shape
-    kernel_size, c_out = weight.shape[:2], weight.shape[3]
-    (p_h, p_w), taps = padding, weight[..., 0].size
-    framed = (height + 2 * p_h, width + 2 * p_w, c_in)
     x, dy, argmax = np.ascontiguousarray(x), np.ascontiguousarray(dy), np.ascontiguousarray(argmax)
-    share = -(-n_images // _PARTIAL_SUMS) or 1
-    parts = -(-n_images // share)
-    images = max(1, _IMAGE_BYTES // max(1, math.prod(framed) * x.itemsize))
-    # Short runs of x are no work for whole vectors: then vectors of output channels, and the zeros of g as well.
-    n = VECTOR_BYTES // x.itemsize
-    thin = weight.shape[1] * c_in < 2 * n and c_out % n == 0
-    add_weight_gradient = _add_thin_gradient if thin else _add_weight_gradient
-    shape = (taps, c_out) if thin else (c_out, taps)
-    weight_parts = scratch.get("dweight", (parts, *shape), x.dtype)
-    bias_parts = scratch.get("dbias", (parts, c_out), x.dtype)
-    turned = scratch.get("weight", (c_out, taps), x.dtype)
-
-    def blocks(part: int) -> Iterator[slice]:
-        last = min((part + 1) * share, n_images)
-        return (slice(start, min(start + images, last)) for start in range(part * share, last, images))
-
-    def weight_gradient(part: int) -> None:
-        weight_parts[part] = 0
-        bias_parts[part] = 0
-        for block in blocks(part):
-            block_x = x[block] if padding == (0, 0) else padded(x[block], padding, scratch)
-            add_weight_gradient(block_x, dy[block], argmax[block], kernel_size, weight_parts[part])
-            _add_bias_gradient(dy[block], argmax[block], bias_parts[part])
-
-    def input_gradient(part: int) -> None:
-        assert dx is not None  # or this is not called
-        # Without padding the kernel adds to dx where it lies; otherwise to a block with the padding around it.
-        in_place = padding == (0, 0) and dx.flags.c_contiguous
-        for block in blocks(part):
-            block_dx = dx[block] if in_place else scratch.get("dx", (block.stop - block.start, *framed), x.dtype)
-            block_dx[:] = 0
-            _add_input_gradient(turned, dy[block], argmax[block], kernel_size, block_dx)
-            if not in_place:
-                dx[block] = block_dx[:, p_h : p_h + height, p_w : p_w + width]
-
-    gradients = [weight_gradient]
+    _weight_gradient(x, dy, argmax, padding, dweight, dbias, scratch)
     if dx is not None:
-        gradients.append(input_gradient)
-        _transpose(np.ascontiguousarray(weight).reshape(taps, c_out), turned)
-    # Few images, few parts: then the two gradients of a part may be two threads' work.
-    together = len(gradients) if parts == _PARTIAL_SUMS or dx is x else 1
+        _input_gradient(weight, dy, argmax, padding, dx, scratch)
 
-    def tasks(first: int, stop: int) -> None:
-        for task in range(first * together, stop * together):
-            gradients[task % len(gradients)](task // len(gradients))
 
-    products_a_task = share * dy[:1].size * taps * x.itemsize // 4 * together  # in terms of float32
-    in_blocks(tasks, parts * len(gradients) // together, -(-_PRODUCTS_A_BLOCK // max(1, products_a_task)))
-    bias_parts.sum(axis=0, out=dbias)
-    total = weight_parts[0] if parts == 1 else weight_parts.sum(axis=0, out=scratch.get("sum", shape, x.dtype))
-    if thin or not dweight.flags.c_contiguous:
-        dweight[:] = (total if thin else total.T).reshape(dweight.shape)
+def _weight_gradient(
+    x: np.ndarray,
+    dy: np.ndarray,
+    argmax: np.ndarray,
+    padding: Pair,
+    dweight: np.ndarray,
+    dbias: np.ndarray,
+    scratch: Scratch,
+) -> None:
+    """dweight and dbias: a partial sum for each part of the images, then those added in order."""
+    kernel_size, c_out = dweight.shape[:2], dweight.shape[3]
+    taps = dweight[..., 0].size
+    by_channel = choice.weight_gradient_by_channel(dweight.shape, x.dtype)
+    add_gradient, shape = (_add_by_channel, (taps, c_out)) if by_channel else (_add_by_run, (c_out, taps))
+    parts = _parts(len(x))
+    weight_sums = scratch.get("dweight", (len(parts), *shape), x.dtype)
+    bias_sums = scratch.get("dbias", (len(parts), c_out), x.dtype)
+
+    def partial_sum(part: int) -> None:
+        weight_sums[part] = 0
+        bias_sums[part] = 0
+        for block in _blocks(parts[part], x.shape, padding, x.itemsize):
+            block_x = x[block] if padding == (0, 0) else padded(x[block], padding, scratch)
+            add_gradient(block_x, dy[block], argmax[block], kernel_size, weight_sums[part])
+            _add_bias_gradient(dy[block], argmax[block], bias_sums[part])
+
+    _for_each_part(partial_sum, parts, dy, taps)
+    bias_sums.sum(axis=0, out=dbias)
+    several = len(parts) != 1
+    total = weight_sums.sum(axis=0, out=scratch.get("sum", shape, x.dtype)) if several else weight_sums[0]
+    if by_channel or not dweight.flags.c_contiguous:
+        dweight[:] = (total if by_channel else total.T).reshape(dweight.shape)
     else:
         _transpose(total, dweight.reshape(taps, c_out))
 
 
+def _input_gradient(
+    weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, padding: Pair, dx: np.ndarray, scratch: Scratch
+) -> None:
+    """dx, image by image: nothing has to be added at the end."""
+    (_, height, width, c_in), (p_h, p_w) = dx.shape, padding
+    kernel_size, c_out = weight.shape[:2], weight.shape[3]
+    taps = weight[..., 0].size
+    by_patch = choice.input_gradient_by_patch(weight.shape, dx.dtype)
+    by_output = scratch.get("weight", (c_out, taps), dx.dtype)
+    _transpose(np.ascontiguousarray(weight).reshape(taps, c_out), by_output)
+    parts = _parts(len(dx))
+    # Without padding the kernel adds to dx where it lies; otherwise to a block with the padding
+    # around it.
+    in_place = padding == (0, 0) and dx.flags.c_contiguous
+
+    def part_of_images(part: int) -> None:
+        for block in _blocks(parts[part], dx.shape, padding, dx.itemsize):
+            framed = (block.stop - block.start, height + 2 * p_h, width + 2 * p_w, c_in)
+            block_dx = dx[block] if in_place else scratch.get("dx", framed, dx.dtype)
+            block_dx[:] = 0
+            _add_input_gradient(by_output, dy[block], argmax[block], kernel_size, by_patch, block_dx)
+            if not in_place:
+                dx[block] = block_dx[:, p_h : p_h + height, p_w : p_w + width]
+
+    _for_each_part(part_of_images, parts, dy, taps)
+
+
+def _parts(n_images: int) -> list[range]:
+    """The images in up to _PARTIAL_SUMS parts of equal size, the last one smaller."""
+    size = -(-n_images // _PARTIAL_SUMS) or 1
+    return [range(first, min(first + size, n_images)) for first in range(0, n_images, size)]
+
+
+def _blocks(part: range, shape: tuple[int, ...], padding: Pair, itemsize: int) -> Iterator[slice]:
+    """The images of a part in blocks that stay in the second-level cache, padding included."""
+    _, height, width, channels = shape
+    image_bytes = math.prod((height + 2 * padding[0], width + 2 * padding[1], channels)) * itemsize
+    images = max(1, _IMAGE_BYTES // max(1, image_bytes))
+    return (slice(first, min(first + images, part.stop)) for first in range(part.start, part.stop, images))
+
+
+def _for_each_part(work: Callable[[int], None], parts: list[range], dy: np.ndarray, taps: int) -> None:
+    """work(part) for each part, several parts per call where they are small, on the threads."""
+    if not parts:
+        return
+    products_per_part = len(parts[0]) * dy[:1].size * taps * dy.itemsize // 4  # in terms of float32
+    calls = -(-len(parts) // -(-_PRODUCTS_PER_BLOCK // max(1, products_per_part)))
+
+    def several(first: int, stop: int) -> None:
+        for part in range(first, stop):
+            work(part)
+
+    in_blocks(several, len(parts), -(-len(parts) // calls))
+
+
 @_compiled
 def _add_bias_gradient(dy: np.ndarray, argmax: np.ndarray, dbias: np.ndarray) -> None:
-    """dbias[o] += sum over n, h, w of dy[n,h,w,o] where argmax[n,h,w,o] is not SHUT;  dbias (O,), the rest as below"""
+    """dbias[o] += sum over n, h, w of dy[n,h,w,o] where argmax[n,h,w,o] is not NO_WINNER
+
+    dy, argmax : (N, H_p, W_p, O);  dbias : (O,)
+    """
     c_out = len(dbias)
     for o in range(0, c_out, lanes(dy)):
         add_winners_of_channels(dy, argmax, o, c_out, dy.size // c_out, dbias, o, min(lanes(dy), c_out - o))
 
 
 @_compiled
-def _add_weight_gradient(
-    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray
-) -> None:
-    """dweight[o,(i,j,c)] += sum over n, h, w of dy[n,h,w,o] * x[n, 2h+a+i, 2w+b+j, c],  (a,b) the winner's place
+def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray) -> None:
+    """dweight[o,(i,j,c)] += sum over n, h, w of dy[n,h,w,o] * x[n, 2h+a+i, 2w+b+j, c]
 
+    (a,b) is the winner's place, a row and a column of the pooling window
     x : (N, H, W, C), with its padding;  dy, argmax : (N, H_p, W_p, O);  dweight : (O, k_h*k_w*C)
     """
-    height, row, pixel = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
+    height, row_step, pixel_step = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
     h_pooled, w_pooled, c_out = dy.shape[1:]
     (k_h, k_w), taps = kernel_size, dweight.shape[1]
-    # A window of x is k_h*k_w*C numbers, but neighbours share most of it: the next one brings 4*C new ones.
-    slab = min(BITS, max(16, _SLAB_BYTES // (4 * pixel * x.itemsize) - (k_h - 1) * w_pooled // 2))
+    # A window of x is k_h*k_w*C numbers, but neighbours share most of them: the next one brings 4*C
+    # new ones.
+    slab = min(BITS, max(16, _SLAB_BYTES // (4 * pixel_step * x.itemsize) - (k_h - 1) * w_pooled // 2))
     corners = np.empty(slab * CHOICES, np.int64)
     gradients, winners, exists = dy.reshape(-1), argmax.reshape(-1), np.empty(c_out, np.uint64)
     total = dy.shape[0] * h_pooled * w_pooled
@@ -149,24 +199,26 @@ def _add_weight_gradient(
             image_row, w = (first + p) // w_pooled, (first + p) % w_pooled
             image, h = image_row // h_pooled, image_row % h_pooled
             for place in range(4):
-                inside = (2 * h + place // 2) * row + (2 * w + place % 2) * pixel
-                corners[p * CHOICES + place] = image * height * row + inside
-            # A channel's gradients are the bits of a number: to meet them takes no test that could be guessed wrong.
+                inside = (2 * h + place // 2) * row_step + (2 * w + place % 2) * pixel_step
+                corners[p * CHOICES + place] = image * height * row_step + inside
+            # A bit for each gradient that exists: going through the 1s takes no branch that could
+            # be mispredicted.
             for o in range(uint64(c_out)):
-                exists[o] |= uint64(winners[uint64((first + p) * c_out) + o] < SHUT) << uint64(p)
+                exists[o] |= uint64(winners[uint64((first + p) * c_out) + o] < NO_WINNER) << uint64(p)
         for o in range(c_out):
             add_windows(
-                dweight, o * taps, k_w * pixel, x, row, corners, winners, gradients, first * c_out + o, c_out,
-                exists[o], k_h, k_w * pixel,
+                dweight, o * taps, k_w * pixel_step, x, row_step, corners, winners, gradients, first * c_out + o, c_out,
+                exists[o], k_h, k_w * pixel_step,
             )  # fmt: skip
 
 
 @_compiled
-def _add_thin_gradient(
-    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray
-) -> None:
-    """As _add_weight_gradient, for an O that fills vectors;  dweight : (k_h*k_w*C, O)"""
-    height, row, pixel = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
+def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray) -> None:
+    """As _add_by_run, with vectors of output channels, which O must fill.
+
+    dweight : (k_h*k_w*C, O), the rest as there
+    """
+    height, row_step, pixel_step = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
     images, h_pooled, w_pooled, c_out = dy.shape
     (k_h, k_w), n = kernel_size, lanes(x)
     for image in range(images):
@@ -174,47 +226,49 @@ def _add_thin_gradient(
             for o in range(0, c_out, CHANNEL_VECTORS * n):
                 vectors = min(CHANNEL_VECTORS, (c_out - o) // n)
                 add_row_gradient(
-                    x, (image * height + 2 * h) * row, row, pixel, dy, argmax,
-                    (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, k_h, k_w * pixel,
-                    dweight, o,
+                    x, (image * height + 2 * h) * row_step, row_step, pixel_step, dy, argmax,
+                    (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, k_h,
+                    k_w * pixel_step, dweight, o,
                 )  # fmt: skip
 
 
 @_compiled
 def _add_input_gradient(
-    weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dx: np.ndarray
+    weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, by_patch: bool, dx: np.ndarray
 ) -> None:
-    """dx[n, 2h+a+i, 2w+b+j, c] += dy[n,h,w,o] * weight[o,(i,j,c)] for all n, h, w and o,  (a,b) the winner's place
+    """dx[n, 2h+a+i, 2w+b+j, c] += dy[n,h,w,o] * weight[o,(i,j,c)] for all n, h, w, o
 
-    weight : (O, k_h*k_w*C), output channels outermost;  dx : (N, H, W, C), with its padding;  the rest as above
+    (a,b) is the winner's place
+    weight   : (O, k_h*k_w*C), output channels outermost
+    by_patch : all four places of a window at once, kernels/choice.py says when
+    dx       : (N, H, W, C), with its padding;  the rest as above
     """
-    height, row, pixel = dx.shape[1], dx.shape[2] * dx.shape[3], dx.shape[3]
+    height, row_step, pixel_step = dx.shape[1], dx.shape[2] * dx.shape[3], dx.shape[3]
     images, h_pooled, w_pooled, c_out = dy.shape
     k_h, k_w = kernel_size
-    corners = (0, pixel, row, row + pixel)
-    # Then the four places' sums fit the registers together, each loaded and stored once instead of up to four times.
-    by_patch = k_h == 3 and k_w == 3 and pixel <= lanes(dx)
+    corners = (0, pixel_step, row_step, row_step + pixel_step)
     winner_of, winners = argmax.reshape(-1), np.empty(BITS, np.uint8)
     for n in range(images):
         for o in range(0, c_out, BITS):
-            winners[:] = SHUT
+            winners[:] = NO_WINNER
             for h in range(h_pooled):
                 for w in range(w_pooled):
                     at = ((n * h_pooled + h) * w_pooled + w) * c_out + o
                     for k in range(uint64(min(BITS, c_out - o))):
                         winners[k] = winner_of[uint64(at) + k]
-                    to = (n * height + 2 * h) * row + 2 * w * pixel
+                    to = (n * height + 2 * h) * row_step + 2 * w * pixel_step
                     if by_patch:
-                        add_chosen_to_patch(dx, to, row, weight, o, pixel, winners, dy, at)
+                        add_chosen_to_patch(dx, to, row_step, weight, o, pixel_step, winners, dy, at)
                         continue
                     for place in range(4):
                         add_chosen(
-                            dx, to + corners[place], row, weight, o, k_w * pixel,
-                            winners, np.uint8(place), dy, at, k_h, k_w * pixel,
+                            dx, to + corners[place], row_step, weight, o, k_w * pixel_step,
+                            winners, np.uint8(place), dy, at, k_h, k_w * pixel_step,
                         )  # fmt: skip
 
 
 def _transpose(source: np.ndarray, target: np.ndarray) -> None:
     """target[c,r] = source[r,c];  source (R, C), target (C, R), both contiguous"""
+    # Packing R images of one pixel and C channels is this transpose, in vectors.
     rows, columns = source.shape
     pack(source.reshape(rows, 1, 1, columns), rows, target.reshape(columns, 1, rows))

@@ -1,6 +1,7 @@
-"""A 3x3 convolution with ReLU and 2x2 max pooling for 16 products where fused.py takes 36: Winograd's algorithm.
+"""Pooled rows of a 3x3 convolution by Winograd's algorithm: 16 products where direct.py takes 36.
 
-The four numbers z (2x2) of a pooling window come from the 4x4 pixels d around it, of one channel, and the kernel g:
+The four numbers z (2x2) of a pooling window come from the 4x4 pixels d around it, of one channel,
+and the kernel g:
 
     z[a,b] = sum over i,j of d[a+i, b+j] * g[i,j]          4 * 9 = 36 products
     z      = A^T ((G g G^T) * (B^T d B)) A                 4 * 4 = 16 products, place by place
@@ -10,31 +11,32 @@ The four numbers z (2x2) of a pooling window come from the 4x4 pixels d around i
           0 -1  1  0          1/2 -1/2  1/2
           0  1  0 -1           0    0    1
 
-Why it is the same: in one dimension, two sums of three products z0 = d0 g0 + d1 g1 + d2 g2, z1 = d1 g0 + d2 g1 + d3 g2
-take four products,
+Why both are equal: in one dimension, two sums of three products z0 = d0 g0 + d1 g1 + d2 g2, z1 = d1
+g0 + d2 g1 + d3 g2 take four products,
 
-    m1 = (d0 - d2) g0               m2 = (d1 + d2) (g0 + g1 + g2) / 2
-    m4 = (d1 - d3) g2               m3 = (d2 - d1) (g0 - g1 + g2) / 2       z0 = m1 + m2 + m3,  z1 = m2 - m3 - m4
+    m1 = (d0 - d2) g0       m2 = (d1 + d2) (g0 + g1 + g2) / 2       z0 = m1 + m2 + m3
+    m4 = (d1 - d3) g2       m3 = (d2 - d1) (g0 - g1 + g2) / 2       z1 = m2 - m3 - m4
 
-as one sees when one multiplies out; two dimensions are rows of rows. All but the products is additions, and is shared:
-B^T d B serves all output channels, G g G^T all windows, and A^T ... A comes after the sum over the input channels. So
-there is one product of matrices for each of 16 positions p, and that is where the time goes:
+as multiplying out shows; in two dimensions the same is done along rows, then along columns.
+Everything but the products is additions, and is shared: B^T d B serves all output channels, G g G^T
+all windows, and A^T ... A comes after the sum over the input channels. What remains is one matrix
+product for each of 16 positions p, and it takes most of the time:
 
-    M[w,p,o] = sum over c of V[w,p,c] * U[p,c,o]           V = B^T d B,  U = G g G^T,  z = A^T M A + bias
+    M[w,p,o] = sum over c of V[w,p,c] * U[p,c,o]    V = B^T d B,  U = G g G^T,  z = A^T M A + bias
 
-Rounding: z differs from fused.py's by a few roundings of its largest terms. An infinity becomes NaN (inf - inf).
+Rounding: z differs from direct.py's by a few roundings of its largest terms. An infinity becomes
+NaN (inf - inf).
 
-Source: Lavin & Gray, "Fast algorithms for convolutional neural networks" (2016), F(2x2, 3x3); Winograd, "Arithmetic
-complexity of computations" (1980).
+Source: Lavin & Gray, "Fast algorithms for convolutional neural networks" (2016), F(2x2, 3x3);
+Winograd, "Arithmetic complexity of computations" (1980).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numba import njit, uint64
 
+from nnscratch.kernels.channel_vectors.direct import PooledRows
 from nnscratch.kernels.channel_vectors.winograd_tiles import (
     CHANNEL_VECTORS,
     PATCH,
@@ -46,51 +48,45 @@ from nnscratch.kernels.channel_vectors.winograd_tiles import (
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
-# Of the second-level cache, for the patches of a block of windows: the weights need as much.
-_PATCH_BYTES = 1 << 18
-# From so many windows on, what they save is more than what transforming the weights costs.
-_WINDOWS = 256
+# Bytes of the second-level cache for the patches of a block of windows: the weights need as much.
+PATCH_BYTES = 1 << 18
 _TILE = WINDOWS_A_TILE[0]
-# Of a window, an input and an output channel, for each of its four places, where fused.py has 9.
+# Products per place of z, input channel and output channel; direct.py takes 9.
 PRODUCTS = PATCH // 4
 
-# Computes pooled rows: (padded x, first row, last row + 1, y, argmax)
-Rows = Callable[[np.ndarray, int, int, np.ndarray, np.ndarray], None]
 
+def winograd_rows(
+    weight: np.ndarray, bias: np.ndarray, w_pooled: int, scratch: Scratch, patch_bytes: int = PATCH_BYTES
+) -> PooledRows:
+    """The function that computes pooled rows this way.
 
-def is_faster(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> bool:
-    """Whether so many windows, of all images, take less time this way than by fused.py."""
-    n = VECTOR_BYTES // dtype.itemsize
-    k_h, k_w, channels, c_out = weight_shape
-    return (k_h, k_w) == (3, 3) and channels >= n and c_out > n and windows >= _WINDOWS
-
-
-def rows_of(weight: np.ndarray, bias: np.ndarray, w_pooled: int, scratch: Scratch) -> Rows:
-    """What computes pooled rows this way; they count over all images, n*H_p + h.
-
-    weight : (3, 3, C, O);  bias : (O,)
+    weight      : (3, 3, C, O);  bias : (O,);  w_pooled : windows per row
+    patch_bytes : the most that a block of patches takes, but at least one row of windows
     """
     dtype, (channels, c_out) = weight.dtype, weight.shape[2:]
     n = VECTOR_BYTES // dtype.itemsize
     chunks, size = -(-channels // n), CHANNEL_VECTORS * n
     transformed = scratch.get("transformed weight", (-(-c_out // size), PATCH * chunks * n + 1, size), dtype)
     _transform_weight(weight, bias, transformed)
-    rows_a_block = max(1, _PATCH_BYTES // (PATCH * chunks * VECTOR_BYTES * w_pooled))
+    rows_per_block = max(1, patch_bytes // (PATCH * chunks * VECTOR_BYTES * w_pooled))
 
     def rows(x: np.ndarray, first: int, stop: int, y: np.ndarray, argmax: np.ndarray) -> None:
-        patches = scratch.get("patches", (chunks, rows_a_block * w_pooled, PATCH, n), dtype)
+        patches = scratch.get("patches", (chunks, rows_per_block * w_pooled, PATCH, n), dtype)
         sums = scratch.get("products", (_TILE, PATCH, size), dtype)
-        _conv_pool(x, transformed, first, stop, y, argmax, patches, sums)
+        _pooled_rows(x, transformed, first, stop, y, argmax, patches, sums)
 
     return rows
 
 
 @njit(nogil=True, cache=True)
 def _transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndarray) -> None:
-    """transformed[g, (p,c), k] = position p of G w G^T, w = weight[:,:,c,g*K+k];  transformed[g, -1, k] = bias[g*K+k]
+    """transformed[g, (p,c), k] = position p of G w G^T,  w = weight[:,:,c,g*K+k]
 
-    weight : (3, 3, C, O);  bias : (O,);  transformed : (groups, 16*C' + 1, K), overwritten; C' is C up to whole chunks,
-    and 0 stands where there is no such channel
+    transformed[g, -1, k] = bias[g*K+k]
+
+    weight : (3, 3, C, O);  bias : (O,)
+    transformed : (groups, 16*C' + 1, K), overwritten; C' is C rounded up to whole vectors, and
+        channels that do not exist are 0
     """
     channels, c_out = weight.shape[2:]
     groups, terms, size = transformed.shape
@@ -122,7 +118,7 @@ def _transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndar
 
 
 @njit(nogil=True, cache=True)
-def _conv_pool(
+def _pooled_rows(
     x: np.ndarray,
     transformed: np.ndarray,
     first: int,
@@ -132,22 +128,24 @@ def _conv_pool(
     patches: np.ndarray,
     products: np.ndarray,
 ) -> None:
-    """Pooled rows n*H_p + h from first to stop, in y and argmax.
+    """Rows `first` to `stop` of y and argmax.
 
-    x : (N, H, W, C), with its padding;  transformed : by _transform_weight;  y, argmax : (N, H_p, W_p, O)
-    patches : scratch, (chunks, windows, 16, lanes);  products : scratch, (windows of a tile, 16, K)
+    x : (N, H, W, C), with its padding;  transformed : by _transform_weight;  y, argmax : (N, H_p,
+        W_p, O)
+    patches : scratch, (chunks, windows, 16, lanes), a chunk is a vector of input channels
+    products : scratch, (windows per tile, 16, K)
     """
-    height, row, pixel = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
+    height, row_step, pixel_step = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
     h_pooled, w_pooled, c_out = y.shape[1:]
     (groups, terms, size), n = transformed.shape, lanes(x)
     chunks, windows = patches.shape[:2]
-    step, rows_a_block = windows * PATCH * n, windows // w_pooled
-    for begin in range(first, stop, rows_a_block):
-        end = min(begin + rows_a_block, stop)
+    step, rows_per_block = windows * PATCH * n, windows // w_pooled
+    for begin in range(first, stop, rows_per_block):
+        end = min(begin + rows_per_block, stop)
         for r in range(begin, end):
             image, h = r // h_pooled, r % h_pooled
             to = (r - begin) * w_pooled * PATCH * n
-            transform_patches(x, (image * height + 2 * h) * row, row, pixel, patches, to, step, w_pooled)
+            transform_patches(x, (image * height + 2 * h) * row_step, row_step, pixel_step, patches, to, step, w_pooled)
         total = (end - begin) * w_pooled
         for g in range(groups):
             channels = min(size, c_out - g * size)

@@ -1,13 +1,15 @@
-"""Convolution + bias + ReLU + 2x2 max pooling in one pass, for few channels: backward. (Forward: direct.py.)
+"""Convolution + ReLU + 2x2 pooling in one pass, a vector = one pixel of 16 images: the gradients.
 
-The gradient of conv, full resolution and three quarters zeros, never reaches memory either: a few rows of it are made
-from dy and argmax, and used while they are in cache. With g for that gradient and the letters of direct.py,
+The gradient g of conv, at full resolution and three quarters zeros, never reaches memory either: a
+few rows of it are made from dy and argmax, and are used while they are in the cache. With the
+letters of forward.py,
 
     dweight[t, o] = sum over l of columns[t, l] * g[o, l]
     dx[c, l]      = sum over (i,j,o) of weight[i,j,c,o] * g[o, l - i rows - j images]
 
-the second is the forward product again, with g between margins of zeros for the image. The zeros are multiplied: a
-vector of 16 images has one almost always, but is zero almost never.
+The second is the forward product again, of g with margins of zeros instead of x. The zeros in g are
+multiplied too: a vector of 16 images nearly always contains one, but is almost never zero as a
+whole.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from nnscratch.kernels.image_vectors.forward import group, row_step, scratch, tap_offsets
+from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
 from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows
 from nnscratch.kernels.pool_tiles import add_winners, unpool_vector
 from nnscratch.kernels.vectors import lanes, sum_lanes
 
-# Vectors of g that an output has between two unpoolings: enough to pay for a tile's loads and stores of its sums.
+# Vectors of g per output between two unpoolings: enough to pay for a tile's loads and stores of its
+# sums.
 _CHUNK_VECTORS = 64
 
 
@@ -28,7 +31,10 @@ _CHUNK_VECTORS = 64
 def _unpool_row(
     dy: np.ndarray, argmax: np.ndarray, at: int, images: int, windows: int, rows: np.ndarray, to: int, step: int
 ) -> None:
-    """Two rows of g, at rows[to:] and rows[to + step:], from dy[at:], (w,b): its winner, and three zeros."""
+    """Two rows of g from dy[at:], (w,b): per window its dy at the winner's place, and three zeros.
+
+    They go to rows[to:] and rows[to + step:].
+    """
     n = lanes(dy)
     if images == 1:
         for w in range(0, windows, n):
@@ -54,40 +60,42 @@ def backward_weight(
     dweight    : (k_h, k_w, C, O);  dbias : (O,); overwritten with the sums of this block
     """
     k_h, k_w, c_in, c_out = dweight.shape
-    height, row = x.shape[1], x.shape[2]
-    h_pooled, row_pooled = dy.shape[1], dy.shape[2]
-    w_pooled = row_pooled // images
+    height, row_step = x.shape[1], x.shape[2]
+    h_pooled, pooled_step = dy.shape[1], dy.shape[2]
+    w_pooled = pooled_step // images
     n = lanes(x)
-    offsets = tap_offsets(k_h, k_w, c_in, height * row, row, images)
-    # A chunk is part of a row, or several rows where they are short: the sums then stay in registers for as long.
-    windows_a_chunk = max(1, _CHUNK_VECTORS * n // (4 * images))
-    rows_a_chunk = max(1, windows_a_chunk // max(1, w_pooled))
-    windows_a_chunk = max(1, min(windows_a_chunk, w_pooled))
-    step = row_step(2 * windows_a_chunk * images, n)
-    g, start = scratch(x, 2 * rows_a_chunk * group(c_out) * step)
-    # Until the end, every number of dweight is a vector, and of dbias likewise.
+    offsets = tap_offsets(k_h, k_w, c_in, height * row_step, row_step, images)
+    # A chunk is part of a row, or several rows where they are short, so that sums stay in registers
+    # long enough.
+    windows_per_chunk = max(1, _CHUNK_VECTORS * n // (4 * images))
+    rows_per_chunk = max(1, windows_per_chunk // max(1, w_pooled))
+    windows_per_chunk = max(1, min(windows_per_chunk, w_pooled))
+    step = scratch_step(2 * windows_per_chunk * images, n)
+    g, start = scratch(x, 2 * rows_per_chunk * outputs_at_once(c_out) * step)
+    # Every number of dweight and dbias is a vector of partial sums; its lanes are added at the end.
     numbers = len(offsets) * c_out
-    total, total_start = scratch(x, row_step(numbers, n) * n)
-    total_bias, bias_start = scratch(x, row_step(c_out, n) * n)
+    total, total_start = scratch(x, scratch_step(numbers, n) * n)
+    total_bias, bias_start = scratch(x, scratch_step(c_out, n) * n)
     total[:] = 0
     total_bias[:] = 0
-    for h in range(0, h_pooled, rows_a_chunk):
-        rows = min(rows_a_chunk, h_pooled - h)
-        for w in range(0, w_pooled, windows_a_chunk):
-            windows = min(windows_a_chunk, w_pooled - w)
+    for h in range(0, h_pooled, rows_per_chunk):
+        rows = min(rows_per_chunk, h_pooled - h)
+        for w in range(0, w_pooled, windows_per_chunk):
+            windows = min(windows_per_chunk, w_pooled - w)
             o = 0
             while o < c_out:
-                # A group of outputs at a time, so that its g is still in the first-level cache when it is read.
-                outputs = group(c_out - o)
+                # A few outputs at a time, so that their g is still in the first-level cache when it
+                # is read.
+                outputs = outputs_at_once(c_out - o)
                 for q in range(outputs):
                     for r in range(rows):
-                        at = ((o + q) * h_pooled + h + r) * row_pooled + w * images
-                        to = start + 2 * (q * rows_a_chunk + r) * step
+                        at = ((o + q) * h_pooled + h + r) * pooled_step + w * images
+                        to = start + 2 * (q * rows_per_chunk + r) * step
                         _unpool_row(dy, argmax, at, images, windows, g, to, step)
                         add_winners(dy, argmax, at, windows * images, total_bias, bias_start + (o + q) * n)
                 add_products(
-                    x, 2 * h * row + 2 * w * images, row, offsets, len(offsets),
-                    g, start, step, 2 * rows_a_chunk * step, 2 * rows,
+                    x, 2 * h * row_step + 2 * w * images, row_step, offsets, len(offsets),
+                    g, start, step, 2 * rows_per_chunk * step, 2 * rows,
                     2 * windows * images, total, total_start + o * n, c_out, outputs,
                 )  # fmt: skip
                 o += outputs
@@ -106,14 +114,15 @@ def backward_input(dy: np.ndarray, argmax: np.ndarray, weight: np.ndarray, image
     dx         : (C, H, W*B), overwritten
     """
     k_h, k_w, c_in, c_out = weight.shape
-    height, row = dx.shape[1], dx.shape[2]
-    h_pooled, row_pooled = dy.shape[1], dy.shape[2]
+    height, row_step = dx.shape[1], dx.shape[2]
+    h_pooled, pooled_step = dy.shape[1], dy.shape[2]
     n = lanes(dx)
-    # g[o, row % slots]: the rows that one row of dx needs and one more, since they are made in pairs. Each has k_w - 1
-    # places of zeros on both sides, so that every tap reads something; rows above and below are left out instead.
+    # g[o, row % slots]: the rows that one row of dx needs and one more, since they are made in
+    # pairs. Each has k_w - 1 places of zeros on both sides, so that every tap reads something; rows
+    # above and below are left out instead.
     margin = (k_w - 1) * images
     slots = (k_h + 2) // 2 * 2
-    step = row_step(row + margin, n)
+    step = scratch_step(row_step + margin, n)
     g, start = scratch(dx, c_out * slots * step)
     g[:] = 0
     turned = np.empty((k_h, k_w, c_out, c_in), weight.dtype)
@@ -128,8 +137,8 @@ def backward_input(dy: np.ndarray, argmax: np.ndarray, weight: np.ndarray, image
         if h % 2 == 0 and h // 2 < h_pooled:
             for o in range(c_out):
                 to = start + (o * slots + h % slots) * step + margin
-                at = (o * h_pooled + h // 2) * row_pooled
-                _unpool_row(dy, argmax, at, images, row_pooled // images, g, to, step)
+                at = (o * h_pooled + h // 2) * pooled_step
+                _unpool_row(dy, argmax, at, images, pooled_step // images, g, to, step)
         top, bottom = max(0, h - 2 * h_pooled + 1), min(k_h, h + 1)
         t = top * k_w * c_out
         for i in range(top, bottom):
@@ -140,9 +149,9 @@ def backward_input(dy: np.ndarray, argmax: np.ndarray, weight: np.ndarray, image
                     t += 1
         c = 0
         while c < c_in:
-            channels = group(c_in - c)
+            channels = outputs_at_once(c_in - c)
             multiply_rows(
                 g, start, offsets, top * k_w * c_out, bottom * k_w * c_out, turned, c_in, no_bias, c, channels,
-                dx, (c * height + h) * row, height * row, row,
+                dx, (c * height + h) * row_step, height * row_step, row_step,
             )  # fmt: skip
             c += channels

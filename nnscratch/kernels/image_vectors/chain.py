@@ -1,12 +1,14 @@
-"""A block of images through several convolutions of direct.py, and back, in one call without the GIL.
+"""A block of images through several convolutions, and back, in one call without the GIL.
 
-The kernels of thin convolutions take some ten to a hundred microseconds. Were each a call of its own, a second thread
-would spend its time waiting for the GIL between them; so a thread asks for it once a block. One call has a chain of
-layers, so its arrays of many shapes lie in few long ones, for B images:
+The kernels of forward.py and backward.py take some ten to a hundred microseconds each. If each were
+a call of its own, a second thread would mostly wait for the GIL between them (measured at 427e9e6,
+report CNN, batch 100, two threads against one: a training step 1.1 times as fast with a call per
+kernel, 1.7 times with a call per block). So a thread takes the GIL once per block, and one call
+runs through all convolutions. Their arrays of many shapes lie in a few long ones; with B images in
+a block:
 
-    geometry   : (L, 12) whole numbers, a row a convolution: H, W, C of its x; k_h, k_w, O; H_p, W_p of its y; where x
-                 and y begin in maps; where weight and bias begin in parameters
-    parameters : (P,) weight and bias of the first convolution, weight and bias of the second, ...; so their gradients
+    geometry   : (L,) of dtype GEOMETRY, one record per convolution
+    parameters : (P,) weight and bias of the first convolution, of the second, ...; so their gradients
     maps       : x of the first convolution, (C, H, W*B), x of the second, ..., y of the last
     argmax     : uint8, at the same places as y in maps
 """
@@ -15,24 +17,55 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
 
 from nnscratch.kernels.image_vectors.backward import backward_input, backward_weight
 from nnscratch.kernels.image_vectors.forward import forward
+
+_COLUMNS = (
+    "height", "width", "c_in",  # x
+    "k_h", "k_w", "c_out",  # weight
+    "h_pooled", "w_pooled",  # y
+    "x_at", "y_at",  # where x and y begin in maps, and their gradients in gradients
+    "weight_at", "bias_at",  # where weight and bias begin in parameters
+)  # fmt: skip
+GEOMETRY = np.dtype([(name, np.int64) for name in _COLUMNS])
+
+
+@register_jitable
+def input_map(maps: np.ndarray, conv: np.void, images: int) -> np.ndarray:
+    """x of a convolution, (C, H, W*B), as a view of maps; conv is its record of GEOMETRY."""
+    channels, height, row_step = conv["c_in"], conv["height"], conv["width"] * images
+    begin = conv["x_at"]
+    return maps[begin : begin + channels * height * row_step].reshape(channels, height, row_step)
+
+
+@register_jitable
+def output_map(maps: np.ndarray, conv: np.void, images: int) -> np.ndarray:
+    """Pooled y of a convolution, (O, H_p, W_p*B), as a view of maps, argmax or gradients."""
+    channels, height, row_step = conv["c_out"], conv["h_pooled"], conv["w_pooled"] * images
+    begin = conv["y_at"]
+    return maps[begin : begin + channels * height * row_step].reshape(channels, height, row_step)
+
+
+@register_jitable
+def weight_and_bias(parameters: np.ndarray, conv: np.void) -> tuple[np.ndarray, np.ndarray]:
+    """(k_h, k_w, C, O) and (O,) of a convolution, as views of parameters or of their gradients."""
+    weight = parameters[conv["weight_at"] : conv["bias_at"]]
+    bias = parameters[conv["bias_at"] : conv["bias_at"] + conv["c_out"]]
+    return weight.reshape(conv["k_h"], conv["k_w"], conv["c_in"], conv["c_out"]), bias
 
 
 @njit(nogil=True, cache=True)
 def chain_forward(
     images: int, geometry: np.ndarray, parameters: np.ndarray, maps: np.ndarray, argmax: np.ndarray
 ) -> None:
-    """All maps but the first, which is given, and argmax: overwritten. Backward needs all but the last map."""
+    """Overwrites argmax and all maps but the first, which is given."""
     for k in range(len(geometry)):
-        height, width, c_in, k_h, k_w, c_out, h_pooled, w_pooled, x_at, y_at, weight_at, bias_at = geometry[k]
-        x_size, y_size = c_in * height * width * images, c_out * h_pooled * w_pooled * images
-        x = maps[x_at : x_at + x_size].reshape(c_in, height, width * images)
-        pooled = maps[y_at : y_at + y_size].reshape(c_out, h_pooled, w_pooled * images)
-        winners = argmax[y_at : y_at + y_size].reshape(c_out, h_pooled, w_pooled * images)
-        weight = parameters[weight_at:bias_at].reshape(k_h, k_w, c_in, c_out)
-        forward(x, weight, parameters[bias_at : bias_at + c_out], images, pooled, winners)
+        conv = geometry[k]
+        weight, bias = weight_and_bias(parameters, conv)
+        x, y, winners = input_map(maps, conv, images), output_map(maps, conv, images), output_map(argmax, conv, images)
+        forward(x, weight, bias, images, y, winners)
 
 
 @njit(nogil=True, cache=True)
@@ -46,20 +79,18 @@ def chain_backward(
     dparameters: np.ndarray,
     input_gradient: bool,
 ) -> None:
-    """dparameters, as parameters lie, overwritten; in gradients, as maps lie, those of all maps
+    """dparameters, laid out as parameters, and the gradients of all maps, laid out as maps.
 
     maps, argmax : as chain_forward left them
-    gradients : that of the last map is given; the others are overwritten, the first only if input_gradient
+    gradients    : the last map's is given; the others are overwritten, the first's only if
+        input_gradient
+    dparameters  : overwritten
     """
     for k in range(len(geometry) - 1, -1, -1):
-        height, width, c_in, k_h, k_w, c_out, h_pooled, w_pooled, x_at, y_at, weight_at, bias_at = geometry[k]
-        x_size, y_size = c_in * height * width * images, c_out * h_pooled * w_pooled * images
-        x = maps[x_at : x_at + x_size].reshape(c_in, height, width * images)
-        dpooled = gradients[y_at : y_at + y_size].reshape(c_out, h_pooled, w_pooled * images)
-        winners = argmax[y_at : y_at + y_size].reshape(c_out, h_pooled, w_pooled * images)
-        weight = parameters[weight_at:bias_at].reshape(k_h, k_w, c_in, c_out)
-        dweight = dparameters[weight_at:bias_at].reshape(k_h, k_w, c_in, c_out)
-        backward_weight(x, dpooled, winners, images, dweight, dparameters[bias_at : bias_at + c_out])
+        conv = geometry[k]
+        weight, _ = weight_and_bias(parameters, conv)
+        dweight, dbias = weight_and_bias(dparameters, conv)
+        dy, winners = output_map(gradients, conv, images), output_map(argmax, conv, images)
+        backward_weight(input_map(maps, conv, images), dy, winners, images, dweight, dbias)
         if k > 0 or input_gradient:
-            dx = gradients[x_at : x_at + x_size].reshape(c_in, height, width * images)
-            backward_input(dpooled, winners, weight, images, dx)
+            backward_input(dy, winners, weight, images, input_map(gradients, conv, images))

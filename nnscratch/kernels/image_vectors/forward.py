@@ -1,18 +1,20 @@
-"""Convolution + bias + ReLU + 2x2 max pooling in one pass, for few channels: forward. (Backward: direct_backward.py.)
+"""Convolution + ReLU + 2x2 pooling in one pass, a vector = one pixel of 16 images: forward.
 
-A block of B images lies image innermost, (C, H, W*B): the image's columns of im2col then need not be made at all,
+A block of B images lies image innermost, (C, H, W*B). Then the columns of im2col need not be made:
 
-    columns[t, l] = x[offsets[t] + l]         t = (i,j,c) a tap of the kernel, l = (w,b) a place in an output row
+    columns[t, l] = x[offsets[t] + l]     t = (i,j,c) a tap, l = (w,b) a place in an output row
     conv[o, l]    = bias[o] + sum over t of weight[t,o] * columns[t, l]
 
-since moving by a tap is moving by a constant. It is a GEMM whose one matrix is the image itself, with long rows of
-vectors whatever the number of channels. Two rows of conv, a few outputs at a time, stay in the first-level cache until
-they are pooled: the full-resolution activation never reaches memory, only the pooled value and a byte for its place.
+because another tap is another constant added to the address. It is a matrix product that reads the
+image itself, with rows that fill vectors whatever the number of channels. Two rows of conv, a few
+outputs at a time, stay in registers or in the first-level cache until they are pooled: the
+activation at full resolution never reaches memory, only the pooled value and a byte for its place.
 
-One block a call, on one thread; the caller shares out the blocks. B may be anything: a block of 1 runs along the row.
+One call computes one block, on one thread; the caller hands out the blocks. B may be any number:
+with B = 1 a vector is several pixels of a row. The gradients are in backward.py.
 
-Sources: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD Architectures" (2018);
-the layout is the CHWN of Krizhevsky's cuda-convnet (2012).
+Sources: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD
+Architectures" (2018); the layout is the CHWN of Krizhevsky's cuda-convnet (2012).
 """
 
 from __future__ import annotations
@@ -20,43 +22,48 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from nnscratch.kernels import choice
 from nnscratch.kernels.image_vectors.tiles import POOLED_OUTPUTS, multiply_rows, pool_products
 from nnscratch.kernels.pool_tiles import pool_vector
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
-# Conv row vectors between two poolings: 2 rows of 4 outputs take 12 kB of the first-level cache, x has the rest.
+# Vectors of a conv row between two poolings: 2 rows of 4 outputs take 12 kB of the first-level
+# cache; x has the rest.
 _CHUNK_VECTORS = 24
 
 
 @njit(nogil=True)
 def scratch(like: np.ndarray, size: int) -> tuple[np.ndarray, int]:
-    """Memory for `size` numbers of like's dtype, and the position in it where a cache line begins."""
+    """Memory for `size` numbers of like's dtype, and the position in it where a vector may begin."""
     memory = np.empty(size + VECTOR_BYTES // like.itemsize, like.dtype)
     return memory, (-memory.ctypes.data % VECTOR_BYTES) // like.itemsize
 
 
 @njit(nogil=True)
-def row_step(length: int, n: int) -> int:
-    """From a row of scratch to the next: on a vector's border, with two vectors of room for whatever overshoots."""
+def scratch_step(length: int, n: int) -> int:
+    """From one row of scratch to the next: whole vectors, with room for tiles that overshoot."""
     return (length + 3 * n - 1) // n * n
 
 
 @njit(nogil=True)
-def tap_offsets(k_h: int, k_w: int, channels: int, plane: int, row: int, images: int) -> np.ndarray:
-    """offsets[(i,j,c)] = c*plane + i*row + j*images: from an output's place to the number that its tap reads."""
+def tap_offsets(k_h: int, k_w: int, channels: int, plane_step: int, row_step: int, images: int) -> np.ndarray:
+    """offsets[(i,j,c)] = c*plane_step + i*row_step + j*images
+
+    From the place of an output to the number of x that tap (i,j,c) reads.
+    """
     offsets = np.empty(k_h * k_w * channels, np.int64)
     t = 0
     for i in range(k_h):
         for j in range(k_w):
             for c in range(channels):
-                offsets[t] = c * plane + i * row + j * images
+                offsets[t] = c * plane_step + i * row_step + j * images
                 t += 1
     return offsets
 
 
 @njit(nogil=True)
-def group(left: int) -> int:
-    """How many outputs are computed at a time when so many are left: they share each load of x."""
+def outputs_at_once(left: int) -> int:
+    """How many of the `left` output channels are computed together: they share each load of x."""
     if left >= 4:
         return 4
     return 2 if left >= 2 else 1
@@ -66,7 +73,10 @@ def group(left: int) -> int:
 def _pool_row(
     rows: np.ndarray, at: int, step: int, images: int, windows: int, y: np.ndarray, argmax: np.ndarray, to: int
 ) -> None:
-    """ReLU and 2x2 max of two conv rows, (w,b), at rows[at:] and rows[at + step:], into y and argmax from `to`."""
+    """ReLU and 2x2 max of two conv rows, (w,b), at rows[at:] and rows[at + step:].
+
+    The results go to y[to:] and argmax[to:].
+    """
     n = lanes(rows)
     if images == 1:
         for w in range(0, windows, n):
@@ -91,16 +101,16 @@ def _forward_whole_vectors(
     argmax: np.ndarray,
     offsets: np.ndarray,
 ) -> None:
-    """`forward` where a vector is one place of several images: all four of a window are in registers at once."""
-    row, c_out = x.shape[2], weight.shape[3]
-    h_pooled, row_pooled = y.shape[1], y.shape[2]
+    """`forward` for as many images as a vector has lanes: a window's four places are registers."""
+    row_step, c_out = x.shape[2], weight.shape[3]
+    h_pooled, pooled_step = y.shape[1], y.shape[2]
     for h in range(h_pooled):
         o = 0
         while o < c_out:
-            outputs = min(POOLED_OUTPUTS, group(c_out - o))
+            outputs = min(POOLED_OUTPUTS, outputs_at_once(c_out - o))
             pool_products(
-                x, 2 * h * row, row, offsets, weight, c_out, bias, o, outputs,
-                y, (o * h_pooled + h) * row_pooled, h_pooled * row_pooled, argmax, row_pooled // images,
+                x, 2 * h * row_step, row_step, offsets, weight, c_out, bias, o, outputs,
+                y, (o * h_pooled + h) * pooled_step, h_pooled * pooled_step, argmax, pooled_step // images,
             )  # fmt: skip
             o += outputs
 
@@ -109,41 +119,45 @@ def _forward_whole_vectors(
 def forward(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, images: int, y: np.ndarray, argmax: np.ndarray
 ) -> None:
-    """y = max over 2x2 of max(0, conv(x, weight) + bias), without padding; an odd last row or column is dropped.
+    """y = max over 2x2 of max(0, conv(x, weight) + bias), without padding
+
+    A last odd row or column of conv is dropped.
 
     x      : (C, H, W*B), B = images
     weight : (k_h, k_w, C, O);  bias : (O,)
     y      : (O, H_p, W_p*B), H_p = (H - k_h + 1) // 2, W_p likewise; overwritten
-    argmax : as y, uint8; overwritten: the place of the maximum in its window, row*2 + column, the first of them on a
-             tie; 4 where no conv is above 0, so that ReLU stops the gradient
-    All contiguous; x best from memory.empty, on a cache line: a vector that straddles two lines costs two loads.
+    argmax : as y, uint8; overwritten: the place of the maximum in its window, row*2 + column, the
+             first on a tie; 4 where no conv is above 0, so that ReLU stops the gradient
+
+    All are contiguous. x should start on a cache line (memory.empty): a vector across two lines
+    costs two loads.
     """
     k_h, k_w, c_in, c_out = weight.shape
-    height, row = x.shape[1], x.shape[2]
-    h_pooled, row_pooled = y.shape[1], y.shape[2]
-    w_pooled = row_pooled // images
-    offsets = tap_offsets(k_h, k_w, c_in, height * row, row, images)
-    if images == lanes(x):
+    height, row_step = x.shape[1], x.shape[2]
+    h_pooled, pooled_step = y.shape[1], y.shape[2]
+    w_pooled = pooled_step // images
+    offsets = tap_offsets(k_h, k_w, c_in, height * row_step, row_step, images)
+    if choice.pools_in_registers(images, lanes(x)):
         _forward_whole_vectors(x, weight, bias, images, y, argmax, offsets)
         return
     chunk = max(1, _CHUNK_VECTORS * lanes(x) // (2 * images))
-    step = row_step(2 * chunk * images, lanes(x))
+    step = scratch_step(2 * chunk * images, lanes(x))
     conv, start = scratch(x, 8 * step)
     for h in range(h_pooled):
         for w in range(0, w_pooled, chunk):
             windows = min(chunk, w_pooled - w)
-            at = 2 * h * row + 2 * w * images
+            at = 2 * h * row_step + 2 * w * images
             length = 2 * windows * images
             o = 0
             while o < c_out:
-                # Output q of this group has its two conv rows at start + q*2*step and one step further.
-                outputs = group(c_out - o)
+                # Output q of these has its two conv rows at start + q*2*step and one step further.
+                outputs = outputs_at_once(c_out - o)
                 for r in range(2):
                     multiply_rows(
-                        x, at + r * row, offsets, 0, len(offsets), weight, c_out, bias, o, outputs,
+                        x, at + r * row_step, offsets, 0, len(offsets), weight, c_out, bias, o, outputs,
                         conv, start + r * step, 2 * step, length,
                     )  # fmt: skip
                 for q in range(outputs):
-                    to = ((o + q) * h_pooled + h) * row_pooled + w * images
+                    to = ((o + q) * h_pooled + h) * pooled_step + w * images
                     _pool_row(conv, start + 2 * q * step, step, images, windows, y, argmax, to)
                 o += outputs

@@ -1,4 +1,4 @@
-"""A block of images from (B, H, W, C), as all the world has them, to image innermost, (C, H, W*B), and back."""
+"""A block of images from the usual layout, (B, H, W, C), to image innermost, (C, H, W*B), and back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nnscratch.kernels.vectors import copy_number, lanes, transpose_square
 
 @njit(nogil=True)
 def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool) -> None:
-    """pack or unpack: a transpose of (B, H*W*C) into (H*W*C, B) whose rows also change order, from (hw,c) to (c,hw)."""
+    """pack or unpack: a transpose, (B, H*W*C) to (H*W*C, B), with rows from (hw,c) to (c,hw)."""
     n = lanes(block)
     height, width, channels = pictures.shape[1:]
     size = height * width * channels
@@ -20,7 +20,7 @@ def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool)
         picture_rows[b] = b * size
     pixel = c = 0
     for p in range(0, size, n):
-        # The next n numbers (pixel,c) of each image: rows of pictures, and the rows of the block that they go to.
+        # For the next n numbers (pixel,c) of each image: where their rows of the block begin.
         count = min(n, size - p)
         for k in range(count):
             block_rows[k] = c * plane + pixel * images
@@ -43,8 +43,11 @@ def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool)
 
 @njit(nogil=True, cache=True)
 def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
-    """block[c, h, w*B + b] = pictures[b, h, w, c]:  pictures (B, H, W, C) -> block (C, H, W*B), overwritten"""
-    if images == 1 and pictures.shape[3] == 1:  # the same order
+    """block[c, h, w*B + b] = pictures[b, h, w, c]
+
+    pictures (B, H, W, C) -> block (C, H, W*B), overwritten
+    """
+    if images == 1 and pictures.shape[3] == 1:  # both orders are the same
         for p in range(pictures.size):
             copy_number(pictures, p, block, p)
         return
@@ -53,5 +56,8 @@ def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
 
 @njit(nogil=True, cache=True)
 def unpack(block: np.ndarray, images: int, pictures: np.ndarray) -> None:
-    """pictures[b, h, w, c] = block[c, h, w*B + b]:  block (C, H, W*B) -> pictures (B, H, W, C), overwritten"""
+    """pictures[b, h, w, c] = block[c, h, w*B + b]
+
+    block (C, H, W*B) -> pictures (B, H, W, C), overwritten
+    """
     _repack(pictures, block, images, False)

@@ -1,0 +1,8 @@
+"""Products of dense layers.
+
+matmul.py        a @ b of any shape: which kernel, and blocks for the threads
+gemv.py          one row by a matrix, one column by a row
+gemv_tiles.py    what it computes in registers
+gemm.py          a matrix by a matrix, on one thread
+gemm_tiles.py    what it computes in registers
+"""

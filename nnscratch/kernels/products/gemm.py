@@ -1,11 +1,11 @@
-"""The product of two matrices, or a part of it, on one thread: blocks that fit the caches, of tiles that fit registers.
+"""The product of two matrices on one thread: blocks that fit the caches, tiles that fit registers.
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 
-A block of a is laid out anew ("packed") in the second-level cache, of a transposed b too; then all the tiles of c that
-need only these two are brought forward. A number that came from memory is used as often as a block is wide, and while
-the tiles of one block are computed the next block is already on its way. Where the time goes: about 9/10 into
-multiply-adds, the rest into packing.
+A block of a is laid out anew ("packed") in the second-level cache; of b too if b is transposed.
+Then all tiles of c that need only these two blocks are computed: a number that came from memory is
+used as often as a block is wide. Meanwhile the next block is prefetched. About 9/10 of the time are
+multiply-adds, the rest is packing.
 
 Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
 """
@@ -26,8 +26,9 @@ from nnscratch.kernels.products.gemm_tiles import (
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 TILE = STRIP * STRIPS_A_TILE  # rows
-# The most of a block: c's rows, the terms of its sums, and c's columns in panels. Of a transposed b the blocks are
-# narrow, for c is then so wide that its rows lie pages apart, but deep, for a row of b is short.
+# The largest block: rows of c, terms of their sums, columns of c in panels. For a transposed b (dx
+# of a wide layer) c is so wide that its rows lie pages apart: its blocks are narrow, and deep
+# instead.
 _ROWS = 144
 _TERMS, _TERMS_TRANSPOSED = 160, 256
 _PANELS, _PANELS_TRANSPOSED = 11, 3
@@ -41,20 +42,19 @@ def packed_size(dtype: np.dtype) -> int:
 
 @njit(nogil=True)
 def _parts(length: int, size: int) -> int:
-    """How many parts of a size a length needs."""
+    """How many parts of `size` a length needs: length / size, rounded up."""
     return (length + size - 1) // size
 
 
 @njit(nogil=True)
 def _part(length: int, most: int, n: int) -> int:
-    """The size, a multiple of n, of the fewest parts of about equal size that are not larger than `most`."""
-    size: int = _parts(_parts(length, _parts(length, most)), n) * n
-    return size
+    """The size, a multiple of n, of the fewest parts of equal size that are at most `most` long."""
+    return _parts(_parts(length, _parts(length, most)), n) * n
 
 
 @njit(nogil=True)
 def _pack_a(a: np.ndarray, transposed: bool, m0: int, m1: int, k0: int, k1: int, packed: np.ndarray, step: int) -> None:
-    """packed[(strip,k,row)] = a[m, k] for m in m0..m1, k in k0..k1; a strip takes `step` numbers."""
+    """packed[(strip,k,row)] = a[m, k] for m in m0..m1, k in k0..k1; strips are `step` apart."""
     n, width = lanes(a), a.shape[1]
     if transposed:
         for k in range(k0, k1, STRIP):
@@ -72,7 +72,7 @@ def _pack_a(a: np.ndarray, transposed: bool, m0: int, m1: int, k0: int, k1: int,
 def _pack_transposed_b(
     b: np.ndarray, k0: int, k1: int, n0: int, n1: int, packed: np.ndarray, at: int, step: int
 ) -> None:
-    """packed[at:][(panel,k,column)] = b[j, k] for k in k0..k1, j in n0..n1; a panel takes `step` numbers."""
+    """packed[at:][(panel,k,column)] = b[j, k] for k in k0..k1, j in n0..n1; panels are `step` apart."""
     n, width = lanes(b), b.shape[1]
     for j in range(n0, n1, n):
         vector = (j - n0) // n
@@ -82,16 +82,37 @@ def _pack_transposed_b(
             interleave_rows(b, j * width + k, width, n1 - j, k1 - k, packed, to, PANEL * n, 0, 1)
 
 
+@njit(nogil=True)
+def _next_block(
+    a_transposed: bool, b_transposed: bool, m: tuple[int, int], n: tuple[int, int], k: tuple[int, int],
+    b_width: int, c_width: int,
+) -> tuple[int, bool]:  # fmt: skip
+    """Where the block to prefetch begins in its matrix, and whether there is one.
+
+    m, n, k : the end of the current block along each axis, and the end of all blocks
+    """
+    if a_transposed:
+        return m[0] * c_width, m[0] < m[1]  # the next rows of c
+    if b_transposed:
+        return n[0] * b_width, n[0] < n[1]  # the next columns of b, which lie as rows
+    return k[0] * b_width, k[0] < k[1]  # the next terms of b
+
+
 @njit(nogil=True, cache=True)
 def gemm(
     a: np.ndarray, a_transposed: bool, b: np.ndarray, b_transposed: bool, c: np.ndarray,
     m0: int, m1: int, n0: int, n1: int, k0: int, k1: int, packed: np.ndarray,
 ) -> None:  # fmt: skip
-    """c[m, n] = sum over k of a[m, k] * b[k, n]   for m in m0..m1, n in n0..n1, k in k0..k1, none of them empty
+    """c[m, n] = sum over k of a[m, k] * b[k, n]
 
-    a : (M, K), or if a_transposed (K, M), and stands for its transpose        c : (M, N), this part is overwritten
-    b : (K, N), or if b_transposed (N, K), likewise                            packed : scratch, `packed_size` numbers
-    All contiguous; packed starts on a cache line.
+    for m in m0..m1, n in n0..n1, k in k0..k1, none of them empty
+
+    a      : (M, K);  if a_transposed (K, M), and its transpose is meant
+    b      : (K, N);  if b_transposed (N, K), likewise
+    c      : (M, N), of which this part is overwritten
+    packed : scratch, `packed_size` numbers, on a cache line
+
+    All are contiguous.
     """
     n, width, b_width = lanes(c), c.shape[1], b.shape[1]
     panel = PANEL * n
@@ -102,17 +123,20 @@ def gemm(
     packed_b = (rows + n) // STRIP * a_step
     b_now = packed if b_transposed else b.reshape(-1)
 
-    # Of the three matrices the largest has its next block called into the cache: c, if a is transposed (the gradient of
-    # the weights), else b. It lies in one piece, of which each tile calls for an equal share, a line every few terms.
+    # Prefetching, which changes no result: while the tiles of a block are computed, the next block
+    # of the largest matrix is called into the cache: of c if a is transposed (the gradient of the
+    # weights), otherwise of b. That block is contiguous. Each tile prefetches an equal share of it,
+    # one cache line per TERMS_A_LINE terms.
     ahead = c if a_transposed else b
-    block = ahead.shape[1] * (rows if a_transposed else columns if b_transposed else terms)
-    tiles_a_block = _parts(min(rows, m1 - m0), TILE) * _parts(min(columns, n1 - n0), panel)
-    if b_transposed and not a_transposed:
-        tiles_a_block *= _parts(k1 - k0, terms)
-    share = _parts(block, tiles_a_block)
+    by_columns = b_transposed and not a_transposed  # the next block comes only after all terms of this one
+    block_size = ahead.shape[1] * (rows if a_transposed else columns if b_transposed else terms)
+    tiles_per_block = _parts(min(rows, m1 - m0), TILE) * _parts(min(columns, n1 - n0), panel)
+    if by_columns:
+        tiles_per_block *= _parts(k1 - k0, terms)
+    share = _parts(block_size, tiles_per_block)
     line_step = _parts(share, _parts(terms, TERMS_A_LINE))
 
-    call_at = 0
+    prefetch_at = 0
     for j0 in range(n0, n1, columns):
         j1 = min(j0 + columns, n1)
         panels = _parts(j1 - j0, panel)
@@ -123,25 +147,19 @@ def gemm(
             for i0 in range(m0, m1, rows):
                 i1 = min(i0 + rows, m1)
                 _pack_a(a, a_transposed, i0, i1, l0, l1, packed, a_step)
-                more = True
-                if a_transposed:
-                    call_at, more = i1 * width, i1 < m1
-                elif not b_transposed:
-                    call_at, more = l1 * b_width, l1 < k1
-                elif l0 == k0:
-                    call_at = j1 * b_width
-                if b_transposed and not a_transposed:
-                    more = j1 < n1
+                next_at, exists = _next_block(a_transposed, b_transposed, (i1, m1), (j1, n1), (l1, k1), b_width, width)
+                if l0 == k0 or not by_columns:
+                    prefetch_at = next_at
                 tiles = _parts(i1 - i0, TILE)
                 for t in range(tiles * panels):
-                    # A panel of b is used by all rows while it is in the first-level cache; or all panels by a few
-                    # rows of c, if those lie pages apart.
+                    # All rows use a panel of b while it is in the first-level cache; but where rows
+                    # of c lie pages apart, a few rows use all panels first.
                     tile, p = (t // panels, t % panels) if b_transposed else (t % tiles, t // tiles)
                     i, j = i0 + tile * TILE, j0 + p * panel
                     b_at, b_row = (packed_b + p * b_step, panel) if b_transposed else (l0 * b_width + j, b_width)
                     multiply_tile(
                         packed, (i - i0) // STRIP * a_step, a_step, b_now, b_at, b_row, l1 - l0,
                         c, i * width + j, width, i1 - i, j1 - j, l0 > k0,
-                        ahead, call_at if more else 0, line_step if more else 0,
+                        ahead, prefetch_at if exists else 0, line_step if exists else 0,
                     )  # fmt: skip
-                    call_at += share
+                    prefetch_at += share

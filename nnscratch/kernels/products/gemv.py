@@ -1,4 +1,4 @@
-"""Products with one row, as of a batch of one example: the time is that of reading, or writing, the weights once."""
+"""Products of one row, such as a batch of one: the time is that of moving the weights once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from numba import njit
 from nnscratch.kernels.products.gemv_tiles import add_rows, multiply_by_rows
 from nnscratch.kernels.vectors import lanes
 
-_ROWS_TOGETHER = 8  # streams from memory, and weights for each time that a sum is loaded and stored
+_ROWS_TOGETHER = 8  # rows of w read side by side: each sum is loaded and stored once for 8 products
 
 
 @njit(nogil=True, cache=True)
 def row_by_matrix(x: np.ndarray, w: np.ndarray, y: np.ndarray, k0: int, k1: int) -> None:
-    """y[0, n] = sum over k in k0..k1 of x[0, k] * w[k, n]:  x (1, K)  w (K, N)  y (1, N), all contiguous"""
+    """y[0, n] = sum over k in k0..k1 of x[0, k] * w[k, n]
+
+    x (1, K), w (K, N), y (1, N), all contiguous
+    """
     width = w.shape[1]
     y[:] = 0
     whole = k1 - (k1 - k0) % _ROWS_TOGETHER
@@ -25,7 +28,10 @@ def row_by_matrix(x: np.ndarray, w: np.ndarray, y: np.ndarray, k0: int, k1: int)
 
 @njit(nogil=True, cache=True)
 def row_by_transposed(x: np.ndarray, w: np.ndarray, y: np.ndarray, n0: int, n1: int) -> None:
-    """y[0, n] = sum over k of x[0, k] * w[n, k]  for n in n0..n1:  x (1, K)  w (N, K)  y (1, N), all contiguous"""
+    """y[0, n] = sum over k of x[0, k] * w[n, k]  for n in n0..n1
+
+    x (1, K), w (N, K), y (1, N), all contiguous
+    """
     width = w.shape[1]
     for n in range(n0, n1, lanes(w)):
         multiply_by_rows(x, w, n * width, width, width, y, n, min(lanes(w), n1 - n))
@@ -33,7 +39,10 @@ def row_by_transposed(x: np.ndarray, w: np.ndarray, y: np.ndarray, n0: int, n1: 
 
 @njit(nogil=True, cache=True)
 def column_by_row(a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int) -> None:
-    """c[m, n] = a[m, 0] * b[0, n]  for m in m0..m1:  a (M, 1)  b (1, N)  c (M, N), all contiguous"""
+    """c[m, n] = a[m, 0] * b[0, n]  for m in m0..m1
+
+    a (M, 1), b (1, N), c (M, N), all contiguous
+    """
     row = b[0]
     for m in range(m0, m1):
         factor = a[m, 0]

@@ -6,7 +6,7 @@ import numpy as np
 
 from nnscratch.kernels.memory import empty
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.kernels.warp import warp
+from nnscratch.kernels.warp import sample
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 
 _PICTURES = 16  # per call of the kernel
@@ -29,13 +29,7 @@ def crops(x: np.ndarray, maps: AffineMaps, size: tuple[int, int]) -> np.ndarray:
     matrices = maps.matrices.astype(np.float32)
 
     def work(start: int, stop: int) -> None:
-        rows, count = slice(start, stop), stop - start
-        no_bend, same_tone = (
-            np.zeros((count, 2, 2, 2), np.float32),
-            np.tile(np.array([1, 0, 0], np.float32), (count, 1)),
-        )
-        no_seeds, no_blank = np.zeros(count, np.uint32), np.zeros((count, 4), np.int64)
-        warp(x[rows], matrices[rows], no_bend, same_tone, no_seeds, no_blank, crop[rows])
+        sample(x[start:stop], matrices[start:stop], crop[start:stop])
 
     in_blocks(work, len(x), _PICTURES)
     return crop

@@ -1,4 +1,6 @@
-"""Winograd's way through a 3x3 convolution, ReLU and pooling, against the textbook loops one after the other."""
+"""A 3x3 convolution, ReLU and pooling by Winograd's algorithm, against the textbook loops one after
+the other.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.channel_vectors import winograd
-from nnscratch.kernels.channel_vectors.forward import SHUT, conv_pool_forward
+from nnscratch.kernels.channel_vectors.forward import NO_WINNER
+from nnscratch.kernels.channel_vectors.winograd import PATCH_BYTES, winograd_rows
 from nnscratch.kernels.memory import Scratch
 
 B_T = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
@@ -26,27 +28,18 @@ CASES = [
 IDS = [f"{shape} to {c_out}" for shape, c_out in CASES]
 
 
-def arrays(shape, c_out, dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(1)
-    x = rng.standard_normal(shape).astype(dtype)
-    return x, rng.standard_normal((3, 3, shape[3], c_out)).astype(dtype), rng.standard_normal(c_out).astype(dtype)
-
-
-def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def computed(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, patch_bytes: int = PATCH_BYTES
+) -> tuple[np.ndarray, np.ndarray]:
+    """y and argmax, in two calls, the second from the middle of an image."""
     images, height, width, _ = x.shape
     y = np.full((images, (height - 2) // 2, (width - 2) // 2, len(bias)), -1, x.dtype)
     argmax = np.full(y.shape, 99, np.uint8)
-    rows = winograd.rows_of(weight, bias, y.shape[2], Scratch())
-    middle = images * y.shape[1] // 2  # in two calls, the second from the middle of an image
+    rows = winograd_rows(weight, bias, y.shape[2], Scratch(), patch_bytes)
+    middle = images * y.shape[1] // 2
     rows(x, 0, middle, y, argmax)
     rows(x, middle, images * y.shape[1], y, argmax)
     return y, argmax
-
-
-def loops_forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """z, and y of the three layers one after the other."""
-    z = loops.conv2d_forward(x, weight, bias, (1, 1), (0, 0))
-    return z, loops.max_pool2d_forward(loops.relu_forward(z), (2, 2), (2, 2))
 
 
 def test_the_formula() -> None:
@@ -57,68 +50,36 @@ def test_the_formula() -> None:
     np.testing.assert_allclose(z, expected[0, :, :, 0], rtol=1e-12)
 
 
-@pytest.mark.parametrize("block_bytes", [1, 1 << 18])  # one row of windows at a time, or several
+@pytest.mark.parametrize("patch_bytes", [1, PATCH_BYTES], ids=["one row of windows at a time", "several"])
 @pytest.mark.parametrize(("shape", "c_out"), CASES, ids=IDS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-5)])
-def test_equal_to_the_loops(monkeypatch, shape, c_out, dtype, tolerance, block_bytes) -> None:
-    monkeypatch.setattr(winograd, "_PATCH_BYTES", block_bytes)
-    x, weight, bias = arrays(shape, c_out, dtype)
-    z, expected = loops_forward(x, weight, bias)
-    y, argmax = forward(x, weight, bias)
+def test_equal_to_the_loops(conv_relu_pool, shape, c_out, dtype, tolerance, patch_bytes) -> None:
+    x, weight, bias = conv_relu_pool.arrays(shape, c_out, (3, 3), dtype)
+    z, expected, _ = conv_relu_pool.forward(x, weight, bias)
+    y, argmax = computed(x, weight, bias, patch_bytes)
     assert y.dtype == dtype
     np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
-    np.testing.assert_array_equal(argmax == SHUT, y == 0)
-    h, w = 2 * y.shape[1], 2 * y.shape[2]
-    in_fours = z[:, :h, :w].reshape(len(x), h // 2, 2, w // 2, 2, c_out).transpose(0, 1, 3, 5, 2, 4)
-    places = np.where(argmax == SHUT, 0, argmax)[..., None].astype(np.int64)
-    won = np.take_along_axis(in_fours.reshape(*y.shape, 4), places, axis=-1)[..., 0]
+    np.testing.assert_array_equal(argmax == NO_WINNER, y == 0)
+    # Rounding may let another of two nearly equal places win: it must be as large as the largest.
+    places = np.where(argmax == NO_WINNER, 0, argmax)[..., np.newaxis].astype(np.int64)
+    won = np.take_along_axis(conv_relu_pool.places(z), places, axis=-1)[..., 0]
     np.testing.assert_allclose(np.maximum(won, 0), expected, rtol=tolerance, atol=tolerance)
 
 
-def test_ties_go_to_the_first_in_reading_order() -> None:
-    """Small whole numbers and quarters of them are summed exactly, so every bit must agree."""
-    rng = np.random.default_rng(3)
-    x = rng.integers(-1, 2, (3, 10, 12, 16)).astype(np.float32)
-    weight = rng.integers(-1, 2, (3, 3, 16, 20)).astype(np.float32)
-    bias = rng.integers(-1, 2, 20).astype(np.float32)
-    z, expected = loops_forward(x, weight, bias)
-    y, argmax = forward(x, weight, bias)
+def test_the_first_in_reading_order_wins_a_tie(conv_relu_pool) -> None:
+    """Small integers and quarters of them are summed exactly, so every bit must agree."""
+    draw = conv_relu_pool.small_integers(3)
+    x, weight, bias = conv_relu_pool.arrays((3, 10, 12, 16), 20, (3, 3), np.float32, draw)
+    z, expected, winners = conv_relu_pool.forward(x, weight, bias)
+    assert (conv_relu_pool.ties(z) & (winners != NO_WINNER)).any()
+    y, argmax = computed(x, weight, bias)
     np.testing.assert_array_equal(y, expected)
-    windows = z.reshape(3, 4, 2, 5, 2, 20).transpose(0, 1, 3, 5, 2, 4).reshape(3, 4, 5, 20, 4)
-    ties = (windows == windows.max(axis=-1, keepdims=True)).sum(axis=-1) > 1
-    assert (ties & (argmax != SHUT)).any()
-    np.testing.assert_array_equal(argmax, np.where(y > 0, windows.argmax(axis=-1), SHUT))
+    np.testing.assert_array_equal(argmax, winners)
 
 
-def test_nan_stays_nan() -> None:
-    x, weight, bias = arrays((1, 10, 10, 16), 24, np.float32)
+def test_nan_stays_nan(conv_relu_pool) -> None:
+    x, weight, bias = conv_relu_pool.arrays((1, 10, 10, 16), 24, (3, 3), np.float32)
     x[0, 0, 0, 3] = np.nan
-    y, _ = forward(x, weight, bias)
+    y, _ = computed(x, weight, bias)
     assert np.isnan(y[0, 0, 0]).all()
     assert np.isnan(y).sum() == 24
-
-
-def test_it_is_what_conv_pool_forward_takes_for_many_windows(monkeypatch) -> None:
-    x, weight, bias = arrays((9, 12, 14, 16), 40, np.float32)
-    results = []
-    for windows in (1, 10**9):
-        monkeypatch.setattr(winograd, "_WINDOWS", windows)
-        y, argmax = np.empty((9, 6, 7, 40), np.float32), np.empty((9, 6, 7, 40), np.uint8)
-        conv_pool_forward(x, weight, bias, (1, 1), y, argmax, Scratch())
-        results.append(y)
-    assert (results[0] != results[1]).any()  # rounded in other places
-    np.testing.assert_allclose(results[0], results[1], rtol=2e-5, atol=2e-5)
-
-
-@pytest.mark.parametrize(
-    ("shape", "windows", "dtype", "wanted"),
-    [
-        ((3, 3, 16, 32), 1000, np.float32, True),
-        ((3, 3, 16, 32), 10, np.float32, False),  # the weights' transformation would not pay
-        ((3, 3, 1, 32), 1000, np.float32, False),  # mostly zeros in a vector of channels
-        ((2, 2, 64, 64), 1000, np.float32, False),
-        ((3, 3, 16, 32), 1000, np.float64, True),
-    ],
-)
-def test_where_it_is_taken(shape, windows, dtype, wanted) -> None:
-    assert winograd.is_faster(shape, windows, np.dtype(dtype)) == wanted

@@ -1,4 +1,6 @@
-"""The product in tiles against NumPy's, on sizes that end inside a tile, a panel, a block, and on parts of a matrix."""
+"""The product in tiles against NumPy's, on sizes that end inside a tile, a panel, a block, and on
+parts of a matrix.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from nnscratch.kernels import loops
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import set_threads
 
-# Each is another path: small, one row, no row, one term, shared along K, M, N, one row and one term shared.
+# Each is another path: small, one row, no row, one term, shared along K, M, N, one row and one term
+# shared.
 SHAPES = [
     (3, 4, 5), (1, 300, 7), (0, 4, 5), (4, 0, 5), (9, 1, 7),
     (130, 2500, 160), (2500, 130, 160), (160, 130, 2500), (1, 2100, 2050), (2100, 1, 2050),

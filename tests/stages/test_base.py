@@ -1,4 +1,4 @@
-"""A steady training loop allocates nothing large: every map, column and gradient lies in a buffer that stays."""
+"""Buffers that stay, and the stage of a single layer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ import tracemalloc
 import numpy as np
 
 import nnscratch as nn
+from nnscratch.stages import Single, Stage
+
+
+def test_training_and_inference_have_results_of_their_own() -> None:
+    stage = Stage([])
+    training = stage.result("y", True, (4, 3), np.float32)
+    assert not np.shares_memory(training, stage.result("y", False, (4, 3), np.float32))
+    assert np.shares_memory(training, stage.result("y", True, (2, 3), np.float32))
+
+
+def test_a_single_layer_runs_by_its_own_methods() -> None:
+    layer, alone = nn.Dense(3, 2, rng=0), nn.Dense(3, 2, rng=0)
+    stage, x, dy = Single(layer), np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    np.testing.assert_array_equal(stage.forward(x, training=True), alone.forward(x, training=True))
+    np.testing.assert_array_equal(stage.backward(dy, input_gradient=True), alone.backward(dy))
+    stage.forward(x, training=True)
+    layer.grads.clear()
+    assert stage.backward(dy, input_gradient=False) is None
+    np.testing.assert_array_equal(layer.grads["weight"], alone.grads["weight"])
 
 
 def test_training_steps_and_inference_allocate_no_large_arrays() -> None:

@@ -1,0 +1,177 @@
+"""Which kernel runs: every such decision, one function each, with the measurement behind it.
+
+Stages and kernels ask these functions; nothing decides elsewhere. What they do not decide is how
+large a block is: that stands beside each kernel, because it follows from the caches.
+
+"Lanes" are the numbers in a vector: 16 float32 or 8 float64 with AVX-512, half of that with AVX2.
+Times are those of one thread of an AMD EPYC or Intel Xeon with AVX-512 at the commit named,
+float32; `python benchmarks/kernels.py --ladder` measures them on your machine. Convolutions here
+have stride 1 and are followed by ReLU and 2x2 pooling; all others run layer by layer
+(kernels/layerwise/).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numba import njit
+
+from nnscratch.kernels.vectors import VECTOR_BYTES
+
+MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
+LEAST_WINDOWS_OF_WINOGRAD = 256
+LEAST_PRODUCTS_TO_SHARE = 3 << 24  # multiply-adds from which a second thread pays
+LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
+_OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
+
+
+def image_vectors(c_in: int, c_out: int, padding: tuple[int, int]) -> bool:
+    """Whether a convolution runs with vectors of images, or else with vectors of channels.
+
+    Rule: no padding, at most 16 input and at most 16 output channels. With fewer output channels
+    than lanes a vector of channels is partly empty, one of images never is; with many input
+    channels a block of 16 images no longer fits the second-level cache. Image vectors have no code
+    for padding.
+
+    Measured (--ladder, 96 images; forward + backward, without dx for a network's first layer):
+
+        layer                  image vectors      channel vectors
+        1->8, 3x3, 96 x 96      1.4 +  1.3 ms       2.5 +  3.7 ms
+        8->16, 2x2, 47 x 47     1.8 +  2.7 ms       1.8 +  4.8 ms
+        16->32, 2x2, 23 x 23    1.1 +  2.2 ms       1.1 +  1.5 ms
+        1->32, 3x3, 96 x 96     5.0 +  8.6 ms       7.8 +  2.9 ms
+    """
+    few = c_in <= MOST_CHANNELS_OF_IMAGE_VECTORS and c_out <= MOST_CHANNELS_OF_IMAGE_VECTORS
+    return few and padding == (0, 0)
+
+
+@njit(nogil=True)
+def pools_in_registers(images: int, lanes: int) -> bool:
+    """Image vectors, forward: whether the four places of a pooling window are four registers.
+
+    Rule: the block has exactly as many images as a vector has lanes. Smaller blocks (the last of a
+    batch, a batch of 1) write two rows of the convolution to the first-level cache and pool them
+    from there.
+
+    Measured (c26fdbb): forward of the report CNN's four convolutions, 295 -> 218 us per block of 16
+    images.
+    """
+    return images == lanes
+
+
+def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> bool:
+    """Channel vectors, forward: whether Winograd's algorithm is faster than the sums as they stand.
+
+    Rule: a 3x3 kernel, input channels that fill a vector, more output channels than one vector, and
+    at least 256 pooling windows in all images together. With fewer windows the transformation of
+    the weights costs more than it saves.
+
+    weight_shape : (k_h, k_w, c_in, c_out)
+
+    Measured (f9f61f0): 64 images, 16->32 channels at 48 x 48 pixels 12.3 -> 8.6 ms, 32->64 at 24 x
+    24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms.
+    """
+    k_h, k_w, c_in, c_out = weight_shape
+    lanes = _lanes(dtype)
+    return (k_h, k_w) == (3, 3) and c_in >= lanes and c_out > lanes and windows >= LEAST_WINDOWS_OF_WINOGRAD
+
+
+def weight_gradient_by_channel(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Channel vectors, dweight: whether a vector holds output channels, or else part of a run of x.
+
+    Rule: runs of x are shorter than two vectors (k_w * c_in < 2 lanes), and the output channels
+    fill vectors without a rest. By run, only the gradients that pooling left are met; by channel,
+    zeros are multiplied too, but no vector is partly empty.
+
+    weight_shape : (k_h, k_w, c_in, c_out)
+
+    Measured (cc3c349): the whole backward pass of 1->16 channels, 3x3, 64 images of 96 x 96 pixels,
+    12.7 -> 4.1 ms.
+    """
+    _, k_w, c_in, c_out = weight_shape
+    lanes = _lanes(dtype)
+    return k_w * c_in < 2 * lanes and c_out % lanes == 0
+
+
+def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Channel vectors, dx: whether the 4x4 pixels under a pooling window are summed together.
+
+    Otherwise the windows of the four places are summed one after the other.
+
+    Rule: a 3x3 kernel whose input channels fit one vector. Then the 16 sums fit the registers
+    together, and each is loaded and stored once instead of up to four times.
+
+    weight_shape : (k_h, k_w, c_in, c_out)
+
+    Measured (cc3c349, together with wider tiles): backward of 16->32 channels, 64 images, 24 -> 15
+    ms.
+    """
+    k_h, k_w, c_in, _ = weight_shape
+    return (k_h, k_w) == (3, 3) and c_in <= _lanes(dtype)
+
+
+def dense_kernel(m: int, k: int, n: int) -> Literal["outer", "row", "tiles"]:
+    """Which kernel multiplies (M, K) by (K, N).
+
+    Rule: K = 1 is an outer product and M = 1 a row by a matrix (products/gemv.py): their time is
+    that of writing, or reading, the weights once, and packing them into tiles would move them
+    twice. Everything else goes by tiles (products/gemm.py).
+
+    Measured (--ladder) beside NumPy's OpenBLAS with this processor's own kernels, one thread: one
+    row 0.8 to 1.0 times as fast; an outer product 7 to 25 times; 100 rows by tiles 1.0 to 1.25
+    times.
+    """
+    if k == 1:
+        return "outer"
+    return "row" if m == 1 else "tiles"
+
+
+def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
+    """Whether a @ b is left to NumPy: our kernels read contiguous arrays and their transposes, all
+    float32 or all float64, of fitting shapes, none of them empty.
+    """
+    if not (
+        (a.flags.c_contiguous or a.flags.f_contiguous)
+        and (b.flags.c_contiguous or b.flags.f_contiguous)
+        and out.flags.c_contiguous
+    ):
+        return True
+    if a.dtype not in _OWN_DTYPES or not a.dtype == b.dtype == out.dtype:
+        return True
+    (m, k), n = a.shape, b.shape[1]
+    return len(b) != k or out.shape != (m, n) or m * n * k == 0
+
+
+def shares_product(m: int, k: int, n: int) -> bool:
+    """Whether a product by tiles is handed out to several threads.
+
+    Rule: from 50 million multiply-adds on, about 0.7 ms of one core; below, waking a thread costs
+    more than it saves (c1cd39c, cd0a528).
+    """
+    return m * n * k >= LEAST_PRODUCTS_TO_SHARE
+
+
+def shares_numbers(size: int) -> bool:
+    """Whether reading or writing a matrix of this size once is handed out to several threads: from
+    4 million numbers on.
+
+    Then, too, it is about 0.7 ms of one core.
+    """
+    return size >= LEAST_NUMBERS_TO_SHARE
+
+
+def shared_axis(m: int, k: int, n: int) -> Literal["m", "k", "n"]:
+    """Along which axis a product by tiles is cut into blocks for the threads.
+
+    Rule: along K if it is more than four times the longer of M and N; otherwise along the longer of
+    M and N. Cut along K, each block reads its own part of a large b once, from front to back, but
+    the blocks' partial sums have to be added, and would be large themselves for a shorter K.
+    """
+    if k > 4 * max(m, n):
+        return "k"
+    return "m" if m > n else "n"
+
+
+def _lanes(dtype: np.dtype) -> int:
+    return VECTOR_BYTES // dtype.itemsize

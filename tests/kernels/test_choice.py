@@ -1,0 +1,99 @@
+"""Which kernel runs: each rule at its borders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nnscratch.kernels import choice
+from nnscratch.kernels.vectors import VECTOR_BYTES
+
+LANES = VECTOR_BYTES // 4  # of float32
+
+
+@pytest.mark.parametrize(
+    ("c_in", "c_out", "padding", "wanted"),
+    [
+        (1, 16, (0, 0), True),
+        (16, 16, (0, 0), True),
+        (17, 16, (0, 0), False),  # a block of images would leave the cache
+        (1, 17, (0, 0), False),  # vectors of channels are filled
+        (1, 16, (1, 1), False),
+        (1, 16, (0, 1), False),
+    ],
+)
+def test_image_vectors(c_in: int, c_out: int, padding: tuple[int, int], wanted: bool) -> None:
+    assert choice.image_vectors(c_in, c_out, padding) == wanted
+
+
+def test_pools_in_registers() -> None:
+    assert [choice.pools_in_registers(images, 16) for images in (1, 15, 16, 17)] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("weight_shape", "windows", "dtype", "wanted"),
+    [
+        ((3, 3, 16, 32), 256, np.float32, True),
+        ((3, 3, 16, 32), 255, np.float32, False),  # transforming the weights would not pay
+        ((3, 3, 1, 32), 1000, np.float32, False),  # a vector of input channels is mostly empty
+        ((3, 3, 64, LANES), 1000, np.float32, False),
+        ((3, 3, 64, LANES + 1), 1000, np.float32, True),
+        ((2, 2, 64, 64), 1000, np.float32, False),
+        ((3, 3, LANES // 2, 32), 1000, np.float64, True),
+    ],
+)
+def test_winograd(weight_shape: tuple[int, ...], windows: int, dtype: type, wanted: bool) -> None:
+    assert choice.winograd(weight_shape, windows, np.dtype(dtype)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("weight_shape", "wanted"),
+    [
+        ((3, 3, 1, LANES), True),
+        ((3, 3, 1, LANES + 1), False),  # a vector of output channels would be mostly empty
+        ((9, 1, 2 * LANES - 1, LANES), True),
+        ((1, 1, 2 * LANES, LANES), False),  # a run of x fills two vectors
+    ],
+)
+def test_weight_gradient_by_channel(weight_shape: tuple[int, ...], wanted: bool) -> None:
+    assert choice.weight_gradient_by_channel(weight_shape, np.dtype(np.float32)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("weight_shape", "wanted"),
+    [((3, 3, LANES, 32), True), ((3, 3, LANES + 1, 32), False), ((2, 3, 4, 32), False), ((3, 2, 4, 32), False)],
+)
+def test_input_gradient_by_patch(weight_shape: tuple[int, ...], wanted: bool) -> None:
+    assert choice.input_gradient_by_patch(weight_shape, np.dtype(np.float32)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("m", "k", "n", "wanted"), [(5, 1, 7, "outer"), (1, 1, 7, "outer"), (1, 3, 7, "row"), (2, 3, 7, "tiles")]
+)
+def test_dense_kernel(m: int, k: int, n: int, wanted: str) -> None:
+    assert choice.dense_kernel(m, k, n) == wanted
+
+
+def test_what_is_left_to_numpy() -> None:
+    a, b, out = np.ones((4, 3)), np.ones((3, 5)), np.ones((4, 5))
+    assert not choice.numpy_multiplies(a, b, out)
+    assert not choice.numpy_multiplies(np.ones((3, 4)).T, np.ones((5, 3)).T, out)
+    assert choice.numpy_multiplies(np.ones((4, 6))[:, ::2], b, out)
+    assert choice.numpy_multiplies(a, np.ones((3, 10))[:, ::2], out)
+    assert choice.numpy_multiplies(a, b, np.asfortranarray(out))
+    assert choice.numpy_multiplies(a, b.astype(np.float32), out)
+    assert choice.numpy_multiplies(a.astype(int), b.astype(int), out.astype(int))
+    assert choice.numpy_multiplies(a, np.ones((4, 5)), out)  # it raises the error
+    assert choice.numpy_multiplies(np.ones((0, 3)), b, np.ones((0, 5)))
+
+
+def test_what_is_shared_and_along_which_axis() -> None:
+    assert not choice.shares_product(100, 100, 100)
+    assert choice.shares_product(100, 9216, 256)
+    assert not choice.shares_numbers(512 * 512)
+    assert choice.shares_numbers(15488 * 500)
+    assert [choice.shared_axis(*sizes) for sizes in ((100, 401, 100), (100, 400, 100), (101, 4, 100))] == [
+        "k",
+        "n",
+        "m",
+    ]

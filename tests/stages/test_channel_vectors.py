@@ -1,0 +1,62 @@
+"""The stage of channel vectors against the layers that it stands for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+from nnscratch.stages import plan
+from nnscratch.stages.channel_vectors import ChannelVectorsStage
+
+# name -> (channels in and out, kernel size, options, image shape)
+CASES = {
+    "many channels": (17, 12, 3, {}, (9, 10, 17)),
+    "no bias": (17, 4, 2, {"bias": False}, (6, 5, 17)),
+    "padding": (2, 4, 3, {"padding": 1}, (7, 8, 2)),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES)
+def make_and_shape(request, stages):
+    c_in, c_out, k, options, shape = request.param
+    return lambda rng: stages.conv(c_in, c_out, k, rng, **options), shape
+
+
+@pytest.mark.parametrize("images", [1, 2, 5, 37])
+def test_the_same_numbers_as_the_layers(stages, make_and_shape, dtype_and_tolerance, images: int) -> None:
+    make, shape = make_and_shape
+    assert [type(stage) for stage in plan(make(np.random.default_rng(0)))] == [ChannelVectorsStage]
+    stages.assert_same_numbers(make, shape, *dtype_and_tolerance, images)
+
+
+def test_the_same_numbers_behind_another_stage(stages, dtype_and_tolerance) -> None:
+    """Then dx may be written where x was."""
+    stages.assert_same_numbers(
+        lambda rng: stages.conv(17, 20, 3, rng) + stages.conv(20, 17, 2, rng), (14, 15, 17), *dtype_and_tolerance, 5
+    )
+
+
+def test_errors_are_those_of_the_layers(stages, make_and_shape) -> None:
+    make, shape = make_and_shape
+    stages.assert_same_errors(make, shape)
+
+
+def test_strided_arrays_give_the_same_bits(stages, make_and_shape) -> None:
+    stages.assert_same_bits_of_strided_arrays(*make_and_shape)
+
+
+def test_gradients(stages, make_and_shape) -> None:
+    make, shape = make_and_shape
+    x = np.random.default_rng(1).standard_normal((2, *shape))
+    errors = nn.gradient_check(stages.model(make), x)
+    assert max(errors.values()) <= 1e-7, errors
+
+
+def test_winograd_can_be_asked_for() -> None:
+    x = np.random.default_rng(0).random((2, 12, 12, 16), dtype=np.float32)
+    layers = nn.Conv2D(16, 40, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2)
+    results = [ChannelVectorsStage(*layers, winograd=winograd).forward(x, False) for winograd in (False, True, None)]
+    assert (results[0] != results[1]).any()  # rounded in other places
+    np.testing.assert_allclose(results[0], results[1], rtol=2e-5, atol=2e-5)
+    np.testing.assert_array_equal(results[0], results[2])  # 50 windows: Winograd's does not pay
