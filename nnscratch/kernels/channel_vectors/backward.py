@@ -17,9 +17,17 @@ from collections.abc import Iterator
 import numpy as np
 from numba import njit, uint64
 
-from nnscratch.kernels.channel_vectors.backward_tiles import BITS, CHOICES, add_chosen, add_chosen_to_patch, add_windows
+from nnscratch.kernels.channel_vectors.backward_tiles import (
+    PLACES_PER_RUN,
+    RUNS_PER_MASK,
+    add_chosen,
+    add_chosen_to_patch,
+    add_row_gradient,
+    add_windows,
+    add_winners_of_channels,
+)
 from nnscratch.kernels.channel_vectors.forward import SHUT, padded
-from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS, add_row_gradient, add_winners_of_channels
+from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.image_vectors.layout import pack
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
@@ -138,8 +146,8 @@ def _add_weight_gradient(
     h_pooled, w_pooled, c_out = dy.shape[1:]
     (k_h, k_w), taps = kernel_size, dweight.shape[1]
     # A window of x is k_h*k_w*C numbers, but neighbours share most of it: the next one brings 4*C new ones.
-    slab = min(BITS, max(16, _SLAB_BYTES // (4 * pixel * x.itemsize) - (k_h - 1) * w_pooled // 2))
-    corners = np.empty(slab * CHOICES, np.int64)
+    slab = min(RUNS_PER_MASK, max(16, _SLAB_BYTES // (4 * pixel * x.itemsize) - (k_h - 1) * w_pooled // 2))
+    corners = np.empty(slab * PLACES_PER_RUN, np.int64)
     gradients, winners, exists = dy.reshape(-1), argmax.reshape(-1), np.empty(c_out, np.uint64)
     total = dy.shape[0] * h_pooled * w_pooled
     for first in range(0, total, slab):
@@ -150,7 +158,7 @@ def _add_weight_gradient(
             image, h = image_row // h_pooled, image_row % h_pooled
             for place in range(4):
                 inside = (2 * h + place // 2) * row + (2 * w + place % 2) * pixel
-                corners[p * CHOICES + place] = image * height * row + inside
+                corners[p * PLACES_PER_RUN + place] = image * height * row + inside
             # A channel's gradients are the bits of a number: to meet them takes no test that could be guessed wrong.
             for o in range(uint64(c_out)):
                 exists[o] |= uint64(winners[uint64((first + p) * c_out) + o] < SHUT) << uint64(p)
@@ -194,14 +202,14 @@ def _add_input_gradient(
     corners = (0, pixel, row, row + pixel)
     # Then the four places' sums fit the registers together, each loaded and stored once instead of up to four times.
     by_patch = k_h == 3 and k_w == 3 and pixel <= lanes(dx)
-    winner_of, winners = argmax.reshape(-1), np.empty(BITS, np.uint8)
+    winner_of, winners = argmax.reshape(-1), np.empty(RUNS_PER_MASK, np.uint8)
     for n in range(images):
-        for o in range(0, c_out, BITS):
+        for o in range(0, c_out, RUNS_PER_MASK):
             winners[:] = SHUT
             for h in range(h_pooled):
                 for w in range(w_pooled):
                     at = ((n * h_pooled + h) * w_pooled + w) * c_out + o
-                    for k in range(uint64(min(BITS, c_out - o))):
+                    for k in range(uint64(min(RUNS_PER_MASK, c_out - o))):
                         winners[k] = winner_of[uint64(at) + k]
                     to = (n * height + 2 * h) * row + 2 * w * pixel
                     if by_patch:

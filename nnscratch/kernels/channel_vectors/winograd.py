@@ -35,10 +35,10 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit, uint64
 
+from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.channel_vectors.winograd_tiles import (
-    CHANNEL_VECTORS,
     PATCH,
-    WINDOWS_A_TILE,
+    WINDOWS_PER_TILE,
     multiply_patches,
     pool_patches,
     transform_patches,
@@ -50,7 +50,7 @@ from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 _PATCH_BYTES = 1 << 18
 # From so many windows on, what they save is more than what transforming the weights costs.
 _WINDOWS = 256
-_TILE = WINDOWS_A_TILE[0]
+_TILE = WINDOWS_PER_TILE[0]
 # Of a window, an input and an output channel, for each of its four places, where fused.py has 9.
 PRODUCTS = PATCH // 4
 

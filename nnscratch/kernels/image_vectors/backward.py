@@ -16,9 +16,9 @@ import numpy as np
 from numba import njit
 
 from nnscratch.kernels.image_vectors.forward import group, row_step, scratch, tap_offsets
-from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows
+from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, sum_lanes
 from nnscratch.kernels.pool_tiles import add_winners, unpool_vector
-from nnscratch.kernels.vectors import lanes, sum_lanes
+from nnscratch.kernels.vectors import lanes
 
 # Vectors of g that an output has between two unpoolings: enough to pay for a tile's loads and stores of its sums.
 _CHUNK_VECTORS = 64

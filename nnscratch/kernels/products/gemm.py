@@ -18,14 +18,14 @@ from numba import njit
 from nnscratch.kernels.products.gemm_tiles import (
     PANEL,
     STRIP,
-    STRIPS_A_TILE,
-    TERMS_A_LINE,
+    STRIPS_PER_TILE,
+    TERMS_PER_LINE,
     interleave_rows,
     multiply_tile,
 )
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
-TILE = STRIP * STRIPS_A_TILE  # rows
+TILE = STRIP * STRIPS_PER_TILE  # rows
 # The most of a block: c's rows, the terms of its sums, and c's columns in panels. Of a transposed b the blocks are
 # narrow, for c is then so wide that its rows lie pages apart, but deep, for a row of b is short.
 _ROWS = 144
@@ -110,7 +110,7 @@ def gemm(
     if b_transposed and not a_transposed:
         tiles_a_block *= _parts(k1 - k0, terms)
     share = _parts(block, tiles_a_block)
-    line_step = _parts(share, _parts(terms, TERMS_A_LINE))
+    line_step = _parts(share, _parts(terms, TERMS_PER_LINE))
 
     call_at = 0
     for j0 in range(n0, n1, columns):
