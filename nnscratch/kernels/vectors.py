@@ -59,9 +59,11 @@ from numba.core.codegen import get_host_cpu_features
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from nnscratch.kernels import cache
 from nnscratch.kernels.values import INTP, Array, Value
 from nnscratch.kernels.writer import Vectors
 
+cache.follow_imports()  # all files with intrinsics, and all that call them, import this one
 
 # What Numba compiles for: this machine, unless NUMBA_CPU_FEATURES says otherwise.
 _FEATURES = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
