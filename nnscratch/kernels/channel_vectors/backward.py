@@ -21,9 +21,17 @@ import numpy as np
 from numba import njit, uint64
 
 from nnscratch.kernels import choice
-from nnscratch.kernels.channel_vectors.backward_tiles import BITS, CHOICES, add_chosen, add_chosen_to_patch, add_windows
+from nnscratch.kernels.channel_vectors.backward_tiles import (
+    PLACES_PER_RUN,
+    RUNS_PER_MASK,
+    add_chosen,
+    add_chosen_to_patch,
+    add_row_gradient,
+    add_windows,
+    add_winners_of_channels,
+)
 from nnscratch.kernels.channel_vectors.forward import NO_WINNER, padded
-from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS, add_row_gradient, add_winners_of_channels
+from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.image_vectors.layout import pack
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
@@ -188,8 +196,8 @@ def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: 
     (k_h, k_w), taps = kernel_size, dweight.shape[1]
     # A window of x is k_h*k_w*C numbers, but neighbours share most of them: the next one brings 4*C
     # new ones.
-    slab = min(BITS, max(16, _SLAB_BYTES // (4 * pixel_step * x.itemsize) - (k_h - 1) * w_pooled // 2))
-    corners = np.empty(slab * CHOICES, np.int64)
+    slab = min(RUNS_PER_MASK, max(16, _SLAB_BYTES // (4 * pixel_step * x.itemsize) - (k_h - 1) * w_pooled // 2))
+    corners = np.empty(slab * PLACES_PER_RUN, np.int64)
     gradients, winners, exists = dy.reshape(-1), argmax.reshape(-1), np.empty(c_out, np.uint64)
     total = dy.shape[0] * h_pooled * w_pooled
     for first in range(0, total, slab):
@@ -200,7 +208,7 @@ def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: 
             image, h = image_row // h_pooled, image_row % h_pooled
             for place in range(4):
                 inside = (2 * h + place // 2) * row_step + (2 * w + place % 2) * pixel_step
-                corners[p * CHOICES + place] = image * height * row_step + inside
+                corners[p * PLACES_PER_RUN + place] = image * height * row_step + inside
             # A bit for each gradient that exists: going through the 1s takes no branch that could
             # be mispredicted.
             for o in range(uint64(c_out)):
@@ -247,14 +255,14 @@ def _add_input_gradient(
     images, h_pooled, w_pooled, c_out = dy.shape
     k_h, k_w = kernel_size
     corners = (0, pixel_step, row_step, row_step + pixel_step)
-    winner_of, winners = argmax.reshape(-1), np.empty(BITS, np.uint8)
+    winner_of, winners = argmax.reshape(-1), np.empty(RUNS_PER_MASK, np.uint8)
     for n in range(images):
-        for o in range(0, c_out, BITS):
+        for o in range(0, c_out, RUNS_PER_MASK):
             winners[:] = NO_WINNER
             for h in range(h_pooled):
                 for w in range(w_pooled):
                     at = ((n * h_pooled + h) * w_pooled + w) * c_out + o
-                    for k in range(uint64(min(BITS, c_out - o))):
+                    for k in range(uint64(min(RUNS_PER_MASK, c_out - o))):
                         winners[k] = winner_of[uint64(at) + k]
                     to = (n * height + 2 * h) * row_step + 2 * w * pixel_step
                     if by_patch:

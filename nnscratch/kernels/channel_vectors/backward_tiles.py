@@ -1,202 +1,248 @@
-"""Sums of runs of memory, each times a number: what backward of fused.py does for every gradient that exists.
+"""Sums of runs of memory, each times a number: what backward.py does for every gradient that exists.
 
 The sums of a tile, some rows of vectors, stay in registers for all the runs; what a run costs is one multiply-add for
-each vector, which it reads itself. The conventions are those of vectors.py.
+each vector, which it reads itself. Where runs are short, add_row_gradient takes vectors of output channels instead. The
+notation is that of vectors.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from itertools import product
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
-from nnscratch.kernels.vectors import AVX512, INTP, Typing, Vectors, each_tile, each_vector
+from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
+from nnscratch.kernels.pool_tiles import add_gradient
+from nnscratch.kernels.values import Array, Index, Number, Value, Vector
+from nnscratch.kernels.vectors import AVX512, writes_vectors
+from nnscratch.kernels.writer import Vectors
 
 # By the rows of sums in a tile: the vectors of a row in it, the most first. The tile must fit the registers; and the
 # more of a run is in it, the fewer times all the runs are gone through: a 3x3 kernel of 16 channels is one tile of 3x3.
-_VECTORS_A_TILE = (
+_VECTORS_PER_TILE = (
     {3: (8, 6, 4, 3, 2, 1), 2: (8, 4, 2, 1), 1: (8, 4, 2, 1)} if AVX512 else {3: (4, 2, 1), 2: (4, 2, 1), 1: (8, 1)}
 )
-BITS = 64  # of a number that says which of up to 64 runs are added
-CHOICES = 8  # places that a run may be taken from, a power of 2
+# In add_row_gradient: rows of the kernel, and numbers of such a row. It has a sum for each and vector, and 8 gradients.
+_ROWS_PER_TILE, _NUMBERS_PER_TILE = ((3, 2, 1), (3, 1)) if AVX512 else ((1,), (3, 1))
+RUNS_PER_MASK = 64  # the bits of a number that says which runs are added
+PLACES_PER_RUN = 8  # that a run may begin at, a power of 2
 
-# each_run(body) writes the loop that calls body(run's first number, its factor) once, at compile time
-_EachRun = Callable[[Callable[[Typing, Typing], None]], None]
-
-
-def _add_all(v: Vectors, target: Typing, target_row: Typing, source_row: Typing, rows: Typing, length: Typing,
-             rest: Vectors, each_run: _EachRun) -> None:  # fmt: skip
-    """target[i*target_row + k] += sum over runs of factor * run[i*source_row + k], i in 0..rows, k in 0..length
-
-    v : for whole vectors;  rest : for the last length % lanes numbers of a row
-    """
-    builder, gep = v.builder, v.builder.gep
-
-    def tile(v: Vectors, rows: int, vectors: int, row: Typing, start: Typing) -> None:
-        def vectors_of(begin: Typing, step: Typing) -> list[Typing]:
-            begin = gep(begin, [builder.add(builder.mul(row, step), start)])
-            lines = [begin]
-            while len(lines) < rows:
-                lines.append(gep(lines[-1], [step]))
-            return [gep(line, [INTP(k * v.lanes)]) for line in lines for k in range(vectors)]
-
-        places = vectors_of(target, target_row)
-        sums = v.sums([v.load(place) for place in places])
-
-        def add(run: Typing, factor: Typing) -> None:
-            scale = v.splat(factor)
-            for total, place in zip(sums, vectors_of(run, source_row), strict=True):
-                builder.store(v.add_product(scale, v.load(place), builder.load(total)), total)
-
-        each_run(add)
-        for total, place in zip(sums, places, strict=True):
-            v.store(builder.load(total), place)
-
-    def tiles_of_rows(n: int, i: Typing) -> None:
-        numbers = [vectors * v.lanes for vectors in _VECTORS_A_TILE[n]]
-        done = each_tile(builder, numbers, length, lambda size, start: tile(v, n, size // v.lanes, i, start))
-        with builder.if_then(builder.icmp_signed("<", done, length)):
-            tile(rest, n, 1, i, done)
-
-    each_tile(builder, _VECTORS_A_TILE, rows, tiles_of_rows)
+# Writes the loop over the runs: for each, where it begins, and its factor.
+_EachRun = Callable[[], AbstractContextManager[tuple[Array, Number]]]
 
 
 @contextmanager
-def _each_bit(builder: Typing, bits: Typing) -> Iterator[Typing]:
-    """A loop over the bits that are 1: the lowest is counted to, and then cleared."""
-    left = cgutils.alloca_once_value(builder, bits)
+def _each_bit(v: Vectors, bits: Index) -> Iterator[Index]:
+    """A loop over the places of the bits that are 1: it counts to the lowest one, and then clears it."""
+    builder = v.builder
+    left = cgutils.alloca_once_value(builder, bits.llvm)
     test, body, end = (builder.append_basic_block(f"bits.{name}") for name in ("test", "body", "end"))
     builder.branch(test)
     with builder.goto_block(test):
-        builder.cbranch(builder.icmp_unsigned("!=", builder.load(left), bits.type(0)), body, end)
+        builder.cbranch(builder.icmp_unsigned("!=", builder.load(left), bits.llvm.type(0)), body, end)
     builder.position_at_end(body)
-    now = builder.load(left)
-    yield builder.cttz(now, ir.IntType(1)(1))
-    builder.store(builder.and_(now, builder.sub(now, bits.type(1))), left)
+    now = Value(builder, builder.load(left))
+    yield Value(builder, builder.cttz(now.llvm, ir.IntType(1)(1)))
+    builder.store((now & (now - 1)).llvm, left)
     builder.branch(test)
     builder.position_at_end(end)
 
 
-@intrinsic(prefer_literal=True)
+def _add_runs(
+    v: Vectors,
+    target: Array,
+    target_row: Index,
+    source_row: Index,
+    rows: Index,
+    length: Index,
+    rest: Vectors,
+    each_run: _EachRun,
+) -> None:
+    """target[i*target_row + k] += sum over runs of factor * run[i*source_row + k], i in 0..rows, k in 0..length
+
+    rest : for the last length % lanes numbers of a row
+    """
+
+    def tile(v: Vectors, rows: int, vectors: int, i: Index, k: Index) -> None:
+        def vectors_of(begin: Array, row_step: Index) -> list[Array]:
+            lines = [begin + (i * row_step + k)]
+            while len(lines) < rows:
+                lines.append(lines[-1] + row_step)
+            return [line + p * v.lanes for line in lines for p in range(vectors)]
+
+        places = vectors_of(target, target_row)
+        sums = v.sums([v.load(place) for place in places])
+        with each_run() as (run, factor):
+            scale = v.splat(factor)
+            for total, place in zip(sums, vectors_of(run, source_row), strict=True):
+                total.add_product(scale, v.load(place))
+        for total, place in zip(sums, places, strict=True):
+            v.store(total, place)
+
+    def tiles_of_rows(n: int, i: Index) -> None:
+        sizes = [vectors * v.lanes for vectors in _VECTORS_PER_TILE[n]]
+        done = v.each_tile(sizes, length, lambda size, k: tile(v, n, size // v.lanes, i, k))
+        with v.when(done < length):
+            tile(rest, n, 1, i, done)
+
+    v.each_tile(_VECTORS_PER_TILE, rows, tiles_of_rows)
+
+
+@writes_vectors
 def add_windows(
-    typing: Typing, target: Typing, to: Typing, target_row: Typing, source: Typing, source_row: Typing, places: Typing,
-    choices: Typing, factors: Typing, at: Typing, step: Typing, bits: Typing, rows: Typing, length: Typing,
-) -> Typing:  # fmt: skip
+    v: Vectors, target: Array, to: Index, target_row: Index, source: Array, source_row: Index, places: Array,
+    choices: Array, factors: Array, at: Index, step: Index, bits: Index, rows: Index, length: Index,
+) -> None:  # fmt: skip
     """target[to + i*target_row + k] += sum over m of factors[at + m*step] * source[place of m + i*source_row + k]
 
-    place of m = places[m * CHOICES + choices[at + m*step]], choices being bytes
+    place of m = places[m * PLACES_PER_RUN + choices[at + m*step]], choices being bytes
 
     for those m whose bit in `bits` is 1; i in 0..rows; k in 0..length
     """
+    rest = v.first(length % v.lanes)
+    choices, factors = choices + at, factors + at
 
-    def code(context: Typing, builder: Typing, signature: Typing, arguments: Typing) -> Typing:
-        target_, to, target_row, source_, source_row, places_, choices_, factors_, at, step, bits, rows, length = (
-            arguments
-        )
-        v = Vectors(context, builder, target)
-        rest = Vectors(context, builder, target, builder.srem(length, INTP(v.lanes)))
-        gep = builder.gep
-        source0, place0 = v.pointer(source, source_, INTP(0)), v.pointer(places, places_, INTP(0))
-        choice0, factor0 = v.pointer(choices, choices_, at), v.pointer(factors, factors_, at)
+    @contextmanager
+    def each_run() -> Iterator[tuple[Array, Number]]:
+        with _each_bit(v, bits) as m:
+            index = m * step
+            choice = choices[index].to_index()
+            yield source + places[m * PLACES_PER_RUN + choice], factors[index]
 
-        def each_run(body: Callable[[Typing, Typing], None]) -> None:
-            with _each_bit(builder, bits) as m:
-                index = builder.mul(m, step)
-                choice = builder.zext(builder.load(gep(choice0, [index])), INTP)
-                place = builder.load(gep(place0, [builder.add(builder.mul(m, INTP(CHOICES)), choice)]))
-                body(gep(source0, [place]), builder.load(gep(factor0, [index])))
-
-        _add_all(v, v.pointer(target, target_, to), target_row, source_row, rows, length, rest, each_run)
-        return context.get_dummy_value()
-
-    return types.void(
-        target, to, target_row, source, source_row, places, choices, factors, at, step, bits, rows, length
-    ), code
+    _add_runs(v, target + to, target_row, source_row, rows, length, rest, each_run)
 
 
-def _bits_of(builder: Typing, choices: Typing, choice: Typing) -> Typing:
-    """A number whose bit m says whether byte m of BITS is the choice."""
-    many = ir.VectorType(ir.IntType(8), BITS)
-    one = builder.insert_element(ir.Constant(many, ir.Undefined), choice, ir.IntType(32)(0))
-    wanted = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), BITS), [0] * BITS))
-    given = builder.load(builder.bitcast(choices, many.as_pointer()), align=1)
-    return builder.bitcast(builder.icmp_unsigned("==", given, wanted), INTP)
+def _runs_with(v: Vectors, choices: Array, choice: Number) -> Index:
+    """A number whose bit m says whether choices[m] == choice."""
+    many = v.of_bytes(RUNS_PER_MASK)
+    wanted = many.splat(choice)
+    return many.load(choices).equals(wanted).to_bits()
 
 
-@intrinsic(prefer_literal=True)
+@writes_vectors
 def add_chosen(
-    typing: Typing, target: Typing, to: Typing, target_row: Typing, source: Typing, first: Typing, source_row: Typing,
-    choices: Typing, choice: Typing, factors: Typing, at: Typing, rows: Typing, length: Typing,
-) -> Typing:  # fmt: skip
+    v: Vectors, target: Array, to: Index, target_row: Index, source: Array, first: Index, source_row: Index,
+    choices: Array, choice: Number, factors: Array, at: Index, rows: Index, length: Index,
+) -> None:  # fmt: skip
     """target[to + i*target_row + k] += sum over m of factors[at + m] * source[((first + m)*rows + i)*source_row + k]
 
-    for those m in 0..BITS with choices[m] == choice (bytes), all of which are read; i in 0..rows; k in 0..length
+    for those m in 0..RUNS_PER_MASK with choices[m] == choice (bytes), all of which are read; i in 0..rows;
+    k in 0..length
     """
+    rest = v.first(length % v.lanes)
+    size = rows * source_row
+    source, factors = source + first * size, factors + at
+    bits = _runs_with(v, choices, choice)
 
-    def code(context: Typing, builder: Typing, signature: Typing, arguments: Typing) -> Typing:
-        target_, to, target_row, source_, first, source_row, choices_, choice, factors_, at, rows, length = arguments
-        v = Vectors(context, builder, target)
-        rest = Vectors(context, builder, target, builder.srem(length, INTP(v.lanes)))
-        gep = builder.gep
-        size = builder.mul(rows, source_row)
-        source0, factor0 = v.pointer(source, source_, builder.mul(first, size)), v.pointer(factors, factors_, at)
-        bits = _bits_of(builder, v.pointer(choices, choices_, INTP(0)), choice)
+    @contextmanager
+    def each_run() -> Iterator[tuple[Array, Number]]:
+        with _each_bit(v, bits) as m:
+            yield source + m * size, factors[m]
 
-        def each_run(body: Callable[[Typing, Typing], None]) -> None:
-            with _each_bit(builder, bits) as m:
-                body(gep(source0, [builder.mul(m, size)]), builder.load(gep(factor0, [m])))
-
-        _add_all(v, v.pointer(target, target_, to), target_row, source_row, rows, length, rest, each_run)
-        return context.get_dummy_value()
-
-    return types.void(
-        target, to, target_row, source, first, source_row, choices, choice, factors, at, rows, length
-    ), code
+    _add_runs(v, target + to, target_row, source_row, rows, length, rest, each_run)
 
 
-@intrinsic(prefer_literal=True)
+@writes_vectors
 def add_chosen_to_patch(
-    typing: Typing, target: Typing, to: Typing, target_row: Typing, source: Typing, first: Typing, pixel: Typing,
-    choices: Typing, factors: Typing, at: Typing,
-) -> Typing:  # fmt: skip
+    v: Vectors, target: Array, to: Index, row_step: Index, source: Array, first: Index, pixel_step: Index,
+    choices: Array, factors: Array, at: Index,
+) -> None:  # fmt: skip
     """add_chosen for each choice of 2x2 places, 3 rows and a length of 3 pixels, all at one go:
 
-    target[to + (a + i)*target_row + (b + j)*pixel + c] += sum over m of
-        factors[at + m] * source[((first + m)*9 + 3*i + j)*pixel + c]
+    target[to + (a + i)*row_step + (b + j)*pixel_step + c] += sum over m of
+        factors[at + m] * source[((first + m)*9 + 3*i + j)*pixel_step + c]
 
-    for those m in 0..BITS with choices[m] == 2*a + b;  a, b in 0..2; i, j in 0..3; c in 0..pixel. The 4x4 pixels that
-    the four places reach stay in registers, a vector of channels at a time.
+    for those m in 0..RUNS_PER_MASK with choices[m] == 2*a + b;  a, b in 0..2; i, j in 0..3; c in 0..pixel_step. The 4x4
+    pixels that the four places reach stay in registers, a vector of channels at a time.
     """
+    target, factors, size = target + to, factors + at, pixel_step * 9
+    source = source + first * size
+    bits = {(a, b): _runs_with(v, choices, v.byte(2 * a + b)) for a, b in product(range(2), range(2))}
 
-    def code(context: Typing, builder: Typing, signature: Typing, arguments: Typing) -> Typing:
-        target_, to, target_row, source_, first, pixel, choices_, factors_, at = arguments
-        whole, gep, mul = Vectors(context, builder, target), builder.gep, builder.mul
-        target0, factor0 = whole.pointer(target, target_, to), whole.pointer(factors, factors_, at)
-        size = mul(pixel, INTP(9))
-        source0, choice0 = whole.pointer(source, source_, mul(first, size)), whole.pointer(choices, choices_, INTP(0))
-        bits = [_bits_of(builder, choice0, ir.IntType(8)(place)) for place in range(4)]
+    def channels(v: Vectors, c: Index) -> None:
+        pixels = [pixel_step * n for n in range(9)]
+        corner = target + c
+        lines = [corner + row_step * i for i in range(4)]
+        patch = {(i, j): lines[i] + pixels[j] for i, j in product(range(4), range(4))}
+        sums = dict(zip(patch, v.sums(v.load(place) for place in patch.values()), strict=True))
+        for a, b in bits:
+            with _each_bit(v, bits[a, b]) as m:
+                run, scale = source + (m * size + c), v.splat(factors[m])
+                for i, j in product(range(3), range(3)):
+                    sums[a + i, b + j].add_product(scale, v.load(run + pixels[3 * i + j]))
+        for ij, place in patch.items():
+            v.store(sums[ij], place)
 
-        def channels(v: Vectors, c: Typing) -> None:
-            pixels = [mul(pixel, INTP(n)) for n in range(9)]
-            corner = gep(target0, [c])
-            lines = [gep(corner, [mul(target_row, INTP(i))]) for i in range(4)]
-            places = [gep(line, [pixels[j]]) for line in lines for j in range(4)]
-            sums = v.sums([v.load(place) for place in places])
-            for place in range(4):
-                with _each_bit(builder, bits[place]) as m:
-                    run, scale = gep(source0, [builder.add(mul(m, size), c)]), v.splat(builder.load(gep(factor0, [m])))
-                    for n in range(9):
-                        total = sums[(place // 2 + n // 3) * 4 + place % 2 + n % 3]
-                        product = v.add_product(scale, v.load(gep(run, [pixels[n]])), builder.load(total))
-                        builder.store(product, total)
-            for place, total in zip(places, sums, strict=True):
-                v.store(builder.load(total), place)
+    v.each_vector(pixel_step, channels)
 
-        each_vector(whole, target, pixel, channels)
-        return context.get_dummy_value()
 
-    return types.void(target, to, target_row, source, first, pixel, choices, factors, at), code
+@writes_vectors
+def add_row_gradient(
+    v: Vectors, x: Array, x_at: Index, row_step: Index, pixel_step: Index, dy: Array, argmax: Array, at: Index,
+    channels: Index, vectors: Index, windows: Index, k_h: Index, run: Index, total: Array, total_at: Index,
+) -> None:  # fmt: skip
+    """total[total_at + (i*run + r)*channels + o] += sum over w of
+        dy[at + w*channels + o] * x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r]
+
+    for w in 0..windows, (a,b) being the winner's place, argmax[at + w*channels + o] = 2*a + b, no term if it is 4;
+    i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2. The three places that lost are multiplied
+    too, by zero.
+    """
+    x, total, dy, argmax = x + x_at, total + total_at, dy + at, argmax + at
+    next_row, next_pixel, window_step = v.opaque(row_step), v.opaque(pixel_step), pixel_step * 2
+
+    def gradients_of_four(index: Index) -> list[Vector]:
+        """Those of a window's four places: dy for the one that won, 0 for the others."""
+        gradient, winner = v.load(dy + index), v.load(argmax + index)
+        won = [winner.equals(place) for place in range(4)]
+        return [v.choose(here, gradient, 0) for here in won]
+
+    def tile(vectors: int, rows: int, numbers: int, i: Index, r: Index) -> None:
+        taps = {(k, n): total + ((i + k) * run + (r + n)) * channels for k, n in product(range(rows), range(numbers))}
+        places = {kn: [tap + q * v.lanes for q in range(vectors)] for kn, tap in taps.items()}
+        sums = {kn: v.sums([v.load(place) for place in places[kn]]) for kn in places}
+        corner = x + (i * row_step + r)
+        with v.loop(windows) as w:
+            index = w * channels
+            gradients = [gradients_of_four(index + q * v.lanes) for q in range(vectors)]
+            lines = [corner + w * window_step]
+            for _ in range(rows):
+                lines.append(lines[-1] + next_row)
+            for line, b, n in product(range(rows + 1), range(2), range(numbers)):
+                number = v.splat((lines[line] + (next_pixel if b else 0))[n])
+                # The line is row k of the window below place (a,b).
+                for a, k in ((0, line), (1, line - 1)):
+                    if 0 <= k < rows:
+                        for q in range(vectors):
+                            sums[k, n][q].add_product(number, gradients[q][2 * a + b])
+        for kn in places:
+            for place, value in zip(places[kn], sums[kn], strict=True):
+                v.store(value, place)
+
+    def tiles_of_rows(vectors: int, rows: int, i: Index) -> None:
+        v.each_tile(_NUMBERS_PER_TILE, run, lambda numbers, r: tile(vectors, rows, numbers, i, r))
+
+    for n in range(1, CHANNEL_VECTORS + 1):
+        with v.when(vectors.equals(n)):
+            v.each_tile(_ROWS_PER_TILE, k_h, partial(tiles_of_rows, n))
+
+
+@writes_vectors
+def add_winners_of_channels(
+    v: Vectors, dy: Array, argmax: Array, at: Index, channels: Index, places: Index, total: Array, total_at: Index,
+    count: Index,
+) -> None:  # fmt: skip
+    """total[total_at + o] += sum over p in 0..places of dy[at + p*channels + o] where argmax there is a place (0..3)
+
+    for o in 0..count, at most lanes
+    """
+    part = v.first(count)
+    total = total + total_at
+    (totals,) = v.sums([part.load(total)])
+    with v.loop(places) as p:
+        add_gradient(part, dy, argmax, at + p * channels, totals)
+    part.store(totals, total)

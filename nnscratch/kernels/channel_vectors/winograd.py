@@ -37,10 +37,10 @@ import numpy as np
 from numba import njit, uint64
 
 from nnscratch.kernels.channel_vectors.direct import PooledRows
+from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.channel_vectors.winograd_tiles import (
-    CHANNEL_VECTORS,
     PATCH,
-    WINDOWS_A_TILE,
+    WINDOWS_PER_TILE,
     multiply_patches,
     pool_patches,
     transform_patches,
@@ -50,7 +50,7 @@ from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Bytes of the second-level cache for the patches of a block of windows: the weights need as much.
 PATCH_BYTES = 1 << 18
-_TILE = WINDOWS_A_TILE[0]
+_TILE = WINDOWS_PER_TILE[0]
 # Products per place of z, input channel and output channel; direct.py takes 9.
 PRODUCTS = PATCH // 4
 

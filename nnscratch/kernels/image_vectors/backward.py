@@ -18,9 +18,9 @@ import numpy as np
 from numba import njit
 
 from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
-from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows
+from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, sum_lanes
 from nnscratch.kernels.pool_tiles import add_winners, unpool_vector
-from nnscratch.kernels.vectors import lanes, sum_lanes
+from nnscratch.kernels.vectors import lanes
 
 # Vectors of g per output between two unpoolings: enough to pay for a tile's loads and stores of its
 # sums.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from nnscratch.kernels.vectors import copy_number, lanes, transpose_square
+from nnscratch.kernels.image_vectors.tiles import copy_number, transpose_square
+from nnscratch.kernels.vectors import lanes
 
 
 @njit(nogil=True)

@@ -18,14 +18,14 @@ from numba import njit
 from nnscratch.kernels.products.gemm_tiles import (
     PANEL,
     STRIP,
-    STRIPS_A_TILE,
-    TERMS_A_LINE,
+    STRIPS_PER_TILE,
+    TERMS_PER_LINE,
     interleave_rows,
     multiply_tile,
 )
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
-TILE = STRIP * STRIPS_A_TILE  # rows
+TILE = STRIP * STRIPS_PER_TILE  # rows
 # The largest block: rows of c, terms of their sums, columns of c in panels. For a transposed b (dx
 # of a wide layer) c is so wide that its rows lie pages apart: its blocks are narrow, and deep
 # instead.
@@ -126,7 +126,7 @@ def gemm(
     # Prefetching, which changes no result: while the tiles of a block are computed, the next block
     # of the largest matrix is called into the cache: of c if a is transposed (the gradient of the
     # weights), otherwise of b. That block is contiguous. Each tile prefetches an equal share of it,
-    # one cache line per TERMS_A_LINE terms.
+    # one cache line per TERMS_PER_LINE terms.
     ahead = c if a_transposed else b
     by_columns = b_transposed and not a_transposed  # the next block comes only after all terms of this one
     block_size = ahead.shape[1] * (rows if a_transposed else columns if b_transposed else terms)
@@ -134,7 +134,7 @@ def gemm(
     if by_columns:
         tiles_per_block *= _parts(k1 - k0, terms)
     share = _parts(block_size, tiles_per_block)
-    line_step = _parts(share, _parts(terms, TERMS_A_LINE))
+    line_step = _parts(share, _parts(terms, TERMS_PER_LINE))
 
     prefetch_at = 0
     for j0 in range(n0, n1, columns):

@@ -1,0 +1,220 @@
+"""What writes instructions on whole vectors: `v` in every intrinsic. How to read an intrinsic: vectors.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from llvmlite import ir
+from numba.core import cgutils
+from numba.core.base import BaseContext
+
+from nnscratch.kernels.values import BYTE, INTP, Array, Condition, Index, Number, Value, Vector
+
+_INT32 = ir.IntType(32)
+_LETTERS = {ir.FloatType(): "f32", ir.DoubleType(): "f64", BYTE: "i8"}
+
+
+class Sum:
+    """A vector that is added to: a variable that LLVM keeps in a register, as nothing else ever touches it."""
+
+    def __init__(self, v: Vectors, begin: Vector) -> None:
+        self._v, self._variable = v, cgutils.alloca_once_value(v.builder, begin.llvm)
+
+    @property
+    def value(self) -> Vector:
+        return Value(self._v.builder, self._v.builder.load(self._variable))
+
+    def add(self, vector: Vector) -> None:
+        self._v.builder.store((self.value + vector).llvm, self._variable)
+
+    def add_product(self, a: Vector, b: Vector) -> None:
+        self._v.builder.store(self._v.add_product(a, b, self.value).llvm, self._variable)
+
+
+class Vectors:
+    """Writes instructions on vectors: `v` in every intrinsic. `mask` says which lanes exist; None: all of them."""
+
+    def __init__(self, context: BaseContext, builder: ir.IRBuilder, number: ir.Type, lanes: int) -> None:
+        self.context, self.builder, self.number, self.lanes = context, builder, number, lanes
+        self.mask: Condition | None = None
+
+    # Other vectors: with fewer lanes, or more.
+
+    def masked(self, mask: Condition) -> Vectors:
+        """The same vectors, of which only the lanes with a 1 in the mask are read and written."""
+        vectors = Vectors(self.context, self.builder, self.number, self.lanes)
+        vectors.mask = mask
+        return vectors
+
+    def first(self, count: Index) -> Vectors:
+        """The same vectors, of which only the first `count` lanes are read and written."""
+        lane = ir.Constant(ir.VectorType(INTP, self.lanes), list(range(self.lanes)))
+        return self.masked(Value(self.builder, lane) < self.splat(count))
+
+    def mask_of_first(self, count: Index) -> Condition:
+        """The mask of `first`, made of a number's bits: LLVM repeats a comparison in every round of a loop."""
+        builder, bits = self.builder, ir.IntType(2 * self.lanes)
+        number = builder.trunc(self.smaller(count, self.lanes).llvm, bits)
+        ones = builder.trunc(builder.sub(builder.shl(bits(1), number), bits(1)), ir.IntType(self.lanes))
+        return Value(builder, builder.bitcast(ones, ir.VectorType(ir.IntType(1), self.lanes)))
+
+    def of_bytes(self, lanes: int) -> Vectors:
+        """Vectors of so many bytes."""
+        return Vectors(self.context, self.builder, BYTE, lanes)
+
+    # Numbers, and memory.
+
+    def index(self, number: int) -> Index:
+        return Value(self.builder, INTP(number))
+
+    def byte(self, number: int) -> Number:
+        return Value(self.builder, BYTE(number))
+
+    def zero(self) -> Vector:
+        return Value(self.builder, ir.Constant(ir.VectorType(self.number, self.lanes), [0] * self.lanes))
+
+    def splat(self, number: Number) -> Vector:
+        """The number in every lane."""
+        vector = ir.VectorType(number.llvm.type, self.lanes)
+        undefined = ir.Constant(vector, ir.Undefined)
+        one = self.builder.insert_element(undefined, number.llvm, _INT32(0))
+        zeros = ir.Constant(ir.VectorType(_INT32, self.lanes), [0] * self.lanes)
+        return Value(self.builder, self.builder.shuffle_vector(one, undefined, zeros))
+
+    def load(self, place: Array) -> Vector:
+        """The vector that begins at this place, 0 in lanes that do not exist."""
+        vector = ir.VectorType(place.number, self.lanes)
+        align = self.context.get_abi_sizeof(place.number)
+        address = self.builder.bitcast(place.address, vector.as_pointer())
+        if self.mask is None:
+            return Value(self.builder, self.builder.load(address, align=align))
+        zeros = ir.Constant(vector, [0] * self.lanes)
+        return self._call_masked("load", vector, vector, [address, _INT32(align), self.mask.llvm, zeros])
+
+    def store(self, vector: Vector | Sum, place: Array) -> None:
+        value = (vector.value if isinstance(vector, Sum) else vector).llvm
+        align = self.context.get_abi_sizeof(value.type.element)
+        address = self.builder.bitcast(place.address, value.type.as_pointer())
+        if self.mask is None:
+            self.builder.store(value, address, align=align)
+        else:
+            arguments = [value, address, _INT32(align), self.mask.llvm]
+            self._call_masked("store", value.type, ir.VoidType(), arguments)
+
+    def prefetch(self, place: Array) -> None:
+        """Calls the cache line of a place into the second-level cache. Any place will do; nothing waits for it."""
+        address = self.builder.bitcast(place.address, BYTE.as_pointer())
+        self._call("llvm.prefetch.p0", ir.VoidType(), [address, _INT32(0), _INT32(2), _INT32(1)])
+
+    def _call_masked(self, name: str, vector: ir.Type, result: ir.Type, arguments: list[ir.Value]) -> Value:
+        return self._call(f"llvm.masked.{name}.v{self.lanes}{_LETTERS[vector.element]}.p0", result, arguments)
+
+    def _call(self, name: str, result: ir.Type, arguments: list[ir.Value]) -> Value:
+        function_type = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = cgutils.get_or_insert_function(self.builder.module, function_type, name)
+        return Value(self.builder, self.builder.call(function, arguments))
+
+    # Arithmetic that has no sign in Python.
+
+    def add_product(self, a: Vector, b: Vector, total: Vector) -> Vector:
+        """total + a * b in one instruction, rounded once."""
+        name = f"llvm.fmuladd.v{self.lanes}{_LETTERS[self.number]}"
+        return self._call(name, total.llvm.type, [a.llvm, b.llvm, total.llvm])
+
+    def sums(self, begin: Iterable[Vector]) -> list[Sum]:
+        """A Sum for each vector, which it begins with."""
+        return [Sum(self, vector) for vector in begin]
+
+    def choose(self, condition: Condition, yes: Value | int, no: Value | int) -> Value:
+        """yes where the condition holds, no elsewhere; for each lane by itself."""
+        first = yes if isinstance(yes, Value) else self.index(yes)
+        return Value(self.builder, self.builder.select(condition.llvm, first.llvm, first._like_this(no)))
+
+    def smaller(self, a: Index, b: Index | int) -> Index:
+        b = b if isinstance(b, Value) else self.index(b)
+        return self.choose(a < b, a, b)
+
+    def shuffle(self, a: Vector, b: Vector, order: Iterable[int]) -> Vector:
+        """The numbers of a and b, counted as one vector, in another order."""
+        places = ir.Constant(ir.VectorType(_INT32, self.lanes), list(order))
+        return Value(self.builder, self.builder.shuffle_vector(a.llvm, b.llvm, places))
+
+    def interleave(self, a: Vector, b: Vector, half: int, unit: int = 1) -> Vector:
+        """The first (0) or second (1) half of a0 b0 a1 b1 ..., where each stands for `unit` numbers."""
+        n, u = self.lanes, unit
+        places = ((k // u // 2, k // u % 2, k % u) for k in range(half * n, half * n + n))
+        return self.shuffle(a, b, (place * u + n * second + i for place, second, i in places))
+
+    def add_lanes(self, vectors: list[Vector]) -> Vector:
+        """The sums of `lanes` vectors, as one vector. A round adds neighbours: it makes one vector of two."""
+        even, odd = range(0, 2 * self.lanes, 2), range(1, 2 * self.lanes, 2)
+        while len(vectors) > 1:
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors = [self.shuffle(a, b, even) + self.shuffle(a, b, odd) for a, b in pairs]
+        return vectors[0]
+
+    def opaque(self, number: Index) -> Index:
+        """The number, which LLVM can no longer trace to where it comes from."""
+        kind = ir.FunctionType(number.llvm.type, [number.llvm.type])
+        return Value(self.builder, self.builder.asm(kind, "", "=r,0", [number.llvm], False))
+
+    # Loops and branches of the program.
+
+    def when(self, condition: Condition) -> AbstractContextManager[None]:
+        """The instructions within are done if the condition holds."""
+        return self.builder.if_then(condition.llvm)
+
+    def either(self, condition: Condition) -> AbstractContextManager[tuple[AbstractContextManager[None], ...]]:
+        """Two branches, (yes, no): what is written `with yes` is done if the condition holds."""
+        return self.builder.if_else(condition.llvm)
+
+    @contextmanager
+    def loop(self, start: Index | int, stop: Index | int | None = None, step: int = 1) -> Iterator[Index]:
+        """A loop over start..stop, or over 0..start if stop is None, as in `range`; step is above 0."""
+        if stop is None:
+            with cgutils.for_range(self.builder, self._index(start), intp=INTP) as loop:
+                yield Value(self.builder, loop.index)
+        else:
+            with self.steps(start, stop, step) as (index, _):
+                yield index
+
+    @contextmanager
+    def steps(self, start: Index | int, stop: Index | int, step: int) -> Iterator[tuple[Index, Index]]:
+        """`loop`, with the number of the round as well."""
+        limits = (self._index(limit) for limit in (start, stop, step))
+        with cgutils.for_range_slice(self.builder, *limits, INTP) as (index, count):
+            yield Value(self.builder, index), Value(self.builder, count)
+
+    def _index(self, number: Index | int) -> ir.Value:
+        return number.llvm if isinstance(number, Value) else INTP(number)
+
+    def each_tile(self, sizes: Iterable[int], end: Index, write: Callable[[int, Index], None]) -> Index:
+        """Loops over 0..end in tiles of the first size while they fit, then of the next; where the last one ended.
+
+        write(size, at) writes a tile that begins at `at`.
+        """
+        done = self.index(0)
+        for size in sizes:
+            after = done + (end - done) // size * size
+            with self.loop(done, after, size) as at:
+                write(size, at)
+            done = after
+        return done
+
+    def each_tile_of_vectors(
+        self, sizes: Iterable[int], length: Index, write: Callable[[Vectors, int, Index], None]
+    ) -> None:
+        """Loops over 0..length in tiles of so many vectors, down to the last one, which may lack lanes.
+
+        write(v, vectors, at) writes a tile that begins at `at`; for the last one, v is v.first(what is left).
+        """
+        numbers = [vectors * self.lanes for vectors in sizes]
+        done = self.each_tile(numbers, length, lambda size, at: write(self, size // self.lanes, at))
+        rest = length - done
+        with self.when(rest > 0):
+            write(self.first(rest), 1, done)
+
+    def each_vector(self, length: Index, write: Callable[[Vectors, Index], None]) -> None:
+        """Loops over 0..length a vector at a time: write(v, at), with v.first(what is left) for the last one."""
+        self.each_tile_of_vectors([1], length, lambda v, _, at: write(v, at))

@@ -1,0 +1,134 @@
+"""Sums of chosen runs of memory against their formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numba import njit
+
+from nnscratch.kernels.channel_vectors.backward_tiles import (
+    PLACES_PER_RUN,
+    RUNS_PER_MASK,
+    add_chosen,
+    add_chosen_to_patch,
+    add_row_gradient,
+    add_windows,
+    add_winners_of_channels,
+)
+from nnscratch.kernels.vectors import VECTOR_BYTES
+
+
+def check(got: np.ndarray, expected: np.ndarray) -> None:
+    tolerance = 2e-5 if got.dtype == np.float32 else 1e-12
+    assert got.dtype == expected.dtype
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance)
+
+
+def random(seed: int, size: int, dtype: type) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(size).astype(dtype)
+
+
+@njit
+def windows(*arguments):
+    add_windows(*arguments)
+
+
+@pytest.mark.parametrize("bits", [0, 1, 1 << 63, 0b1011 << 30, (1 << 64) - 1])
+@pytest.mark.parametrize(("rows", "length"), [(1, 1), (3, 16), (2, 37), (5, 150)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_add_windows(dtype, rows, length, bits) -> None:
+    rng = np.random.default_rng(1)
+    target, source, factors = random(2, 1000, dtype), random(3, 3000, dtype), random(4, 200, dtype)
+    choices, places = rng.integers(0, PLACES_PER_RUN, 200).astype(np.uint8), rng.integers(0, 1900, 64 * PLACES_PER_RUN)
+    expected = target.copy()
+    for m in range(64):
+        if bits >> m & 1:
+            run = source[places[m * PLACES_PER_RUN + int(choices[5 + m * 3])] :]
+            for i in range(rows):
+                expected[7 + i * 160 :][:length] += factors[5 + m * 3] * run[i * 200 :][:length]
+    windows(target, 7, 160, source, 200, places, choices, factors, 5, 3, np.uint64(bits), rows, length)
+    check(target, expected)
+
+
+@njit
+def chosen(*arguments):
+    add_chosen(*arguments)
+
+
+@pytest.mark.parametrize(("rows", "length"), [(1, 1), (3, 16), (2, 37)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_add_chosen(dtype, rows, length) -> None:
+    target, factors = random(2, 1000, dtype), random(3, 100, dtype)
+    source = random(4, (2 + RUNS_PER_MASK) * rows * 40, dtype)
+    choices = np.random.default_rng(1).integers(0, 5, RUNS_PER_MASK).astype(np.uint8)
+    for choice in range(5):
+        expected = target.copy()
+        for m in (choices == choice).nonzero()[0]:
+            for i in range(rows):
+                run = source[((2 + m) * rows + i) * 40 :][:length]
+                expected[7 + i * 160 :][:length] += factors[5 + m] * run
+        chosen(target, 7, 160, source, 2, 40, choices, np.uint8(choice), factors, 5, rows, length)
+        check(target, expected)
+
+
+@njit
+def chosen_to_patch(*arguments):
+    add_chosen_to_patch(*arguments)
+
+
+@pytest.mark.parametrize("channels", [1, 8, 19])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_add_chosen_to_patch(dtype, channels) -> None:
+    target, factors = random(2, 600, dtype), random(3, 100, dtype)
+    source = random(4, (2 + RUNS_PER_MASK) * 9 * channels, dtype)
+    choices = np.random.default_rng(1).integers(0, 5, RUNS_PER_MASK).astype(np.uint8)
+    expected = target.copy()
+    for m, choice in enumerate(choices):
+        a, b = divmod(int(choice), 2)
+        for i, j in np.ndindex(3, 3):
+            if choice < 4:
+                run = source[((2 + m) * 9 + 3 * i + j) * channels :][:channels]
+                expected[7 + (a + i) * 130 + (b + j) * channels :][:channels] += factors[5 + m] * run
+    chosen_to_patch(target, 7, 130, source, 2, channels, choices, factors, 5)
+    check(target, expected)
+
+
+@njit
+def row_gradient(*arguments):
+    add_row_gradient(*arguments)
+
+
+@pytest.mark.parametrize(("k_h", "run"), [(1, 1), (3, 3), (4, 5)])
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_add_row_gradient(dtype, vectors, k_h, run) -> None:
+    channels = vectors * VECTOR_BYTES // np.dtype(dtype).itemsize
+    x, dy, total = random(2, 400, dtype), random(3, 300, dtype), random(4, 900, dtype)
+    argmax = np.random.default_rng(1).integers(0, 5, 300).astype(np.uint8)
+    expected = total.copy()
+    for w, i, r, o in np.ndindex(6, k_h, run, channels):
+        winner = 7 + w * channels + o
+        a, b = divmod(int(argmax[winner]), 2)
+        if argmax[winner] < 4:
+            number = x[5 + (2 * w + b) * 2 + (a + i) * 60 + r]
+            expected[3 + (i * run + r) * channels + o] += dy[winner] * number
+    row_gradient(x, 5, 60, 2, dy, argmax, 7, channels, vectors, 6, k_h, run, total, 3)
+    check(total, expected)
+
+
+@njit
+def winners_of_channels(*arguments):
+    add_winners_of_channels(*arguments)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_add_winners_of_channels(dtype) -> None:
+    dy, argmax = random(2, 200, dtype), np.random.default_rng(1).integers(0, 6, 200).astype(np.uint8)
+    for count in (1, 7, VECTOR_BYTES // np.dtype(dtype).itemsize):
+        total = random(3, 40, dtype)
+        expected = total.copy()
+        for p, o in np.ndindex(5, count):
+            if argmax[5 + p * 33 + o] < 4:
+                expected[2 + o] += dy[5 + p * 33 + o]
+        winners_of_channels(dy, argmax, 5, 33, 5, total, 2, count)
+        check(total, expected)
