@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.checks.saturation import saturated
+from nnscratch.diagnosis.checks.saturated_by_bias import saturated
 from nnscratch.diagnosis.findings import find
 from nnscratch.diagnosis.rehearsal import rehearse
 from nnscratch.diagnosis.signals import LayerSignals, Signals, measure

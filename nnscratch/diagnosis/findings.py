@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.checks.data import data, finite, overfitting
-from nnscratch.diagnosis.checks.decay import decay
-from nnscratch.diagnosis.checks.saturation import saturation
-from nnscratch.diagnosis.checks.shuffling import order
-from nnscratch.diagnosis.checks.signal_flow import backward, forward, units
-from nnscratch.diagnosis.checks.steps import steps
+from nnscratch.diagnosis.checks.decay_dominates import decay
+from nnscratch.diagnosis.checks.saturated_by_bias import saturation
+from nnscratch.diagnosis.checks.signal_strength import backward, forward, units
+from nnscratch.diagnosis.checks.step_too_large import steps
 from nnscratch.diagnosis.checks.symptoms import symptoms
+from nnscratch.diagnosis.checks.unscaled import data, finite, overfitting
+from nnscratch.diagnosis.checks.unshuffled import order
 from nnscratch.diagnosis.thresholds import LEARNT
 
 # Causes before what they cause.

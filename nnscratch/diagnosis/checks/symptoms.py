@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.checks.linear_baseline import content
+from nnscratch.diagnosis.linear_skill import content
 from nnscratch.diagnosis.thresholds import CONSTANT, NO_BETTER
 from nnscratch.losses import mean_of
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.checks.steps import long_run_lr
+from nnscratch.diagnosis.checks.step_too_large import long_run_lr
 from nnscratch.diagnosis.thresholds import DECAY, DECAY_FROM_MEAN, DECAY_TIME, SHRUNK, VANISHED
 from nnscratch.optimizers import Adam
 

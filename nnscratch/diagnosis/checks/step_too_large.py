@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.checks.saturation import saturated
-from nnscratch.diagnosis.checks.signal_flow import backward, forward
+from nnscratch.diagnosis.checks.saturated_by_bias import saturated
+from nnscratch.diagnosis.checks.signal_strength import backward, forward
 from nnscratch.diagnosis.signals import effective_lr
 from nnscratch.diagnosis.thresholds import (
     ADAM_STEP,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.checks.saturation import dropout
+from nnscratch.diagnosis.checks.saturated_by_bias import dropout
 from nnscratch.diagnosis.signals import LayerSignals
 from nnscratch.diagnosis.thresholds import (
     DEAD,
