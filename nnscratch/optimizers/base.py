@@ -54,6 +54,11 @@ class Optimizer:
     def lr(self, value: float) -> None:
         self._lr = in_range("lr", value, 0, math.inf)
 
+    @property
+    def effective_lr(self) -> float:
+        """How far a gradient of 1 that stays the same moves a weight per step in the long run."""
+        return self.lr
+
     def step(self) -> None:
         """Moves every parameter once, in place, along the gradients of the last backward.
 

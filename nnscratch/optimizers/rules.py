@@ -100,6 +100,11 @@ class SGD(Optimizer):
         super().reset()
         self._has_velocity = False
 
+    @property
+    def effective_lr(self) -> float:
+        """lr * (1 - dampening) / (1 - momentum), see the class; just lr with momentum 0."""
+        return self.lr * ((1 - self.dampening) if self.momentum else 1) / (1 - self.momentum)
+
     def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
         if self.momentum == 0:
             scalars = numbers(dtype, self.lr, weight_decay)

@@ -83,8 +83,16 @@ def test_sgd_is_the_update_of_the_report_at_a_tenth_of_its_rate() -> None:
 
 def test_effective_step_of_momentum() -> None:
     model = model_of([0.0])
-    values = steps(model, nn.SGD(model, lr=0.1, momentum=0.9, dampening=0.5), *[1.0] * 200)
+    optimizer = nn.SGD(model, lr=0.1, momentum=0.9, dampening=0.5)
+    values = steps(model, optimizer, *[1.0] * 200)
     assert values[-2] - values[-1] == pytest.approx(0.1 * (1 - 0.5) / (1 - 0.9))
+    assert optimizer.effective_lr == pytest.approx(0.1 * (1 - 0.5) / (1 - 0.9))
+
+
+def test_effective_step_without_momentum_is_lr() -> None:
+    model = model_of([0.0])
+    assert nn.SGD(model, lr=0.1, dampening=0.5).effective_lr == 0.1  # with momentum 0, nothing is dampened
+    assert nn.Adam(model, lr=0.1).effective_lr == 0.1
 
 
 def test_adam_by_hand() -> None:
