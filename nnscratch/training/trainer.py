@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.checks import NotFiniteError, size
-from nnscratch.diagnosis.watch import Consultation
+from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.parameters import copy_parameters, parameters_of, put_back
 from nnscratch.training.averaging import WeightAverage, decay_in_range
@@ -180,7 +180,7 @@ class Trainer:
         scoring = Scoring(self.model, self.loss, self.metric, validation, average)
         history = scoring.new_history()
         callbacks = tuple(callbacks)
-        consultation = Consultation(self.diagnose_every, x, y)
+        watch = TrainingWatch(self.diagnose_every, x, y)
         best = copy_parameters(self.model) if keep_best else None
         finite = True
         bar = ProgressBar(self.progress, epochs, self.metric)
@@ -196,7 +196,7 @@ class Trainer:
                 bar.scores = scoring.shown
                 bar.show(len(history), line["loss"], line["images_per_second"], clock)
                 reasons = [callback(self, history) for callback in callbacks]
-                reasons.append(consultation.reason_to_stop(self.optimizer, self.loss, history))
+                reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
                 end_if_over(history, epochs, clock, patience, reasons)
         except KeyboardInterrupt:
             history.end(Outcome.INTERRUPTED, "interrupted by the user")
