@@ -41,11 +41,12 @@ def _vanishing(case: Case) -> Iterator[Finding]:
 def _exploding(case: Case) -> Iterator[Finding]:
     layer, x_rms = case.exploding_layer, case.signals.x_rms
     if layer is not None:
+        times = layer.z_rms / max(x_rms, 1e-30)
         yield Finding(
             "exploding_signal",
             layer.index,
             {"z_rms": layer.z_rms, "x_rms": x_rms, "weight_rms": layer.weight_rms},
-            f"The outputs of {layer.name} are {layer.z_rms / x_rms:.3g} times as large as the input: every layer "
+            f"The outputs of {layer.name} are {times:.3g} times as large as the input: every layer "
             "makes the numbers larger, and the squared error and its gradient larger still.",
             "Draw the weights with he_normal or glorot_uniform: their size falls with the number of inputs."
             + (" If training made them large, lower the learning rate." if case.trained else ""),

@@ -44,3 +44,10 @@ def test_blank_last_weights_are_no_end_of_the_signal() -> None:
     model = mlp()
     model.layers[-1].params["weight"][:] = 0
     assert not list(check(case_of(model)))
+
+
+def test_an_input_of_nothing_but_0() -> None:
+    x, y = rows()
+    model = mlp(bias="constant(5)")
+    assert diagnose(model, 0 * x, y).codes[0] == "input_unscaled"
+    assert "exploding_signal" in [finding.code for finding in check(case_of(model, (0 * x, y)))]
