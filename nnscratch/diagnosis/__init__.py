@@ -1,9 +1,9 @@
-"""Why a network does not learn: its signals in numbers, what is wrong in words, a watch over a running training.
+"""Why a network does not learn: its signals in numbers, and what is wrong in words.
 
     doctor.py          diagnose: what a user calls; the table and the text that it prints
     finding.py         Finding: one thing that is wrong
-    signals.py         the numbers of each layer: spread, silent units, gradient, decay, size of a step
-        passes.py          one pass of some images forward and back, on copies, that the numbers come from
+    signals.py         the numbers of each layer: spread, silent units, gradient, decay, step
+        passes.py          the pass of some images forward and back that they come from
         spread.py          rms, and the spread over images
         activity.py        which units of a ReLU are ever on
         twins.py           units with the same weights

@@ -1,4 +1,4 @@
-"""A case: a network with its data and its training, and the facts about them that more than one check needs."""
+"""A case: a network, its data, its training, and the facts about them that several checks need."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ PROGRESS = 0.9
 MANY_STEPS = 1000
 MANY_EPOCHS = 100
 
-# Share of units of a layer that are 0 for every image. At the start at most a third are in a healthy layer. Adam at
-# 0.001 silences up to 0.92 of a wide one that still learns; those that reached 0.95 ended at 1.
+# Share of units of a layer that are 0 for every image. At the start at most a third are in a
+# healthy layer. Adam at 0.001 silences up to 0.92 of a wide one that still learns; those that
+# reached 0.95 ended at 1.
 DEAD = 0.95
 
 # The same, once the training has come to a halt.
@@ -52,7 +53,8 @@ class Case:
 
     model : the network
     signals : what `measure` found in it
-    x, y : (N, ...) all training rows, in the order in which they are trained on; y is NaN where a label is missing
+    x, y : (N, ...) all training rows, in the order in which they are trained on; y is NaN where a
+        label is missing
     loss, optimizer, history : what trains or trained it; None where that is not known
 
     The properties are facts, each measured when it is first asked for.
@@ -87,7 +89,7 @@ class Case:
 
     @cached_property
     def losses(self) -> list[float]:
-        """The training losses by epoch; empty if there are too few to judge by, or one is not finite."""
+        """The training losses by epoch; empty if there are too few, or one is not finite."""
         losses = self.history.columns.get("loss", []) if self.history is not None else []
         return losses if len(losses) >= FEWEST_EPOCHS and np.isfinite(losses).all() else []
 
@@ -98,7 +100,7 @@ class Case:
 
     @cached_property
     def is_stuck(self) -> bool:
-        """Whether a training that is no better than the mean has stopped improving, or has had very many steps."""
+        """Whether a training no better than the mean has stopped improving or had many steps."""
         if self.history is None or "loss" not in self.history.names:
             return self.steps >= MANY_STEPS
         losses = self.history.columns["loss"]
@@ -107,7 +109,7 @@ class Case:
 
     @cached_property
     def largest_lr(self) -> float:
-        """The largest learning rate of the training so far, or that of the next step if it is larger."""
+        """The largest learning rate of the training so far and of the next step."""
         lr = self.optimizer.lr if self.optimizer is not None else 0.0
         rates = self.history.columns.get("lr", []) if self.history is not None else []
         return max(lr, *rates) if rates else lr
@@ -123,10 +125,11 @@ class Case:
 
     @cached_property
     def rehearsal(self) -> Rehearsal | None:
-        """What ten steps at the largest learning rate do to a copy that begins anew (a fresh network: as it is).
+        """What ten steps at the largest learning rate do to a copy that begins anew.
 
-        The biases of saturated layers are left out: what they do is not the fault of the steps. None if there is no
-        optimizer, x or y are not finite, or the network has learnt something: then its steps are good.
+        A network that had no step yet is tried as it is. The biases of saturated layers are left
+        out: what they do is not the fault of the steps. None if there is no optimizer, x or y are
+        not finite, or the network has learnt something: then its steps are good.
         """
         finite = bool(np.isfinite(self.x).all()) and not np.isinf(self.y).any()
         if self.optimizer is None or not finite or self.has_learnt:
@@ -146,19 +149,20 @@ class Case:
 
     @property
     def squares_errors(self) -> bool:
-        """Whether the loss is the mean squared error, which the mean of the targets makes lowest."""
+        """Whether the loss is the mean squared error: then the mean is the best constant answer."""
         return type(self.loss) is MSELoss
 
     @cached_property
     def variance(self) -> float:
-        """The loss of a network that answers with the mean of the targets; NaN for other losses and without labels."""
+        """The loss of answering with the mean of the targets; NaN for other losses or no labels."""
         return variance_of_labels(self.y) if self.squares_errors else math.nan
 
     @cached_property
     def skill(self) -> float:
-        """Share of the targets' variance that the answers explain; for other losses, how much worse mixed-up ones are.
+        """Share of the targets' variance that the answers explain.
 
-        1 is perfect, 0 is as good as the mean of the targets, NaN is unknown.
+        1 is perfect, 0 is as good as the mean of the targets, NaN is unknown. For other losses than
+        the mean squared error, answers to other rows take the place of the mean.
         """
         prediction, target = self.signals.prediction, self.signals.target
         if self.signals.not_finite or len(target) < 2:
@@ -178,14 +182,14 @@ class Case:
 
     @cached_property
     def linear_skill(self) -> float:
-        """Share of the targets' variance that a linear rule from x to y explains; NaN if unknown."""
+        """Share of the targets' variance that a linear rule explains; NaN if unknown."""
         return linear_skill(self.x, self.y)
 
     # The layers
 
     @cached_property
     def last_weights_are_blank(self) -> bool:
-        """Whether the last weights are 0 and free to move: a start from the mean of the targets, on purpose.
+        """Whether the last weights are 0 and free to move: a start from the mean, on purpose.
 
         Also if they are no larger than the steps so far can have made them from 0.
         """
@@ -196,19 +200,25 @@ class Case:
 
     @property
     def signal_arrives(self) -> bool:
-        """Whether what differs between the images reaches the outputs of the last layer, or would with weights."""
+        """Whether what differs between the images reaches the last layer's outputs.
+
+        Blank last weights do not count against it.
+        """
         arrived = self.signals.layers[-1].z_spread > VANISHED * self.signals.x_spread
         return arrived or self.last_weights_are_blank
 
     @cached_property
     def exploding_layer(self) -> LayerSignals | None:
-        """The first layer whose outputs are a hundred times as large as the input; None if no layer's are."""
+        """The first layer whose outputs are a hundred times as large as the input, or None."""
         largest = EXPLODED * max(self.signals.x_rms, SMALL_INPUT)
         return next((layer for layer in self.signals.layers if layer.z_rms > largest), None)
 
     @cached_property
     def gradient_ratio(self) -> float:
-        """|dL/dz| of the first layer over that of the last; NaN with one layer, no gradient, or blank last weights."""
+        """|dL/dz| of the first layer over that of the last.
+
+        NaN where it says nothing: with one layer, no gradient, or blank last weights.
+        """
         layers = self.signals.layers
         if len(layers) < 2 or not layers[-1].dz_norm > 0 or self.last_weights_are_blank:
             return math.nan
@@ -231,7 +241,7 @@ class Case:
         return [layer for layer in self.signals.layers if self.bias_to_spread(layer) > saturation.SATURATED]
 
     def bias_to_spread(self, signals: LayerSignals) -> float:
-        """How many times the spread over images the layer's bias is; 0 if that does not matter: without a ReLU."""
+        """How many times the spread over images the layer's bias is; 0 if it feeds no ReLU."""
         if signals.is_last or not isinstance(self.model.layers[signals.index + 1], ReLU):
             return 0.0
         layer = self.layer(signals)
@@ -242,7 +252,7 @@ class Case:
         return self.model.layers[signals.index]
 
     def dropout_behind(self, signals: LayerSignals) -> str:
-        """What a dropout behind the layer adds to a large bias, as a sentence after a space; "" without one."""
+        """What a dropout behind the layer makes of a large bias, as a sentence; "" without one."""
         behind = self.model.layers[signals.index + 1 : signals.index + 3]
         p = next((layer.p for layer in behind if isinstance(layer, Dropout)), 0.0)
         said = f" Dropout of {p:g} behind it turns the large common part into noise, which the training flees."

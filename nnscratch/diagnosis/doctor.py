@@ -1,8 +1,8 @@
-"""Why a network does not learn: its layers in numbers, and what is wrong in words, causes before symptoms.
+"""Why a network does not learn: its layers in numbers, what is wrong in words, causes first.
 
-The 2015 report ends with a network that gives the same answer for every image, "which till now we have no idea about".
-`diagnose` measures what it takes to have an idea: where the signal ends, which units are silent, what pulls at the
-weights.
+The 2015 report ends with a network that gives the same answer for every image, "which till now we
+have no idea about". `diagnose` measures what it takes to have an idea: where the signal ends, which
+units are silent, what pulls at the weights.
 """
 
 from __future__ import annotations
@@ -89,24 +89,28 @@ def diagnose(
 ) -> Diagnosis:
     """Examines a network, fresh, in training or trained, and leaves everything in it as it was.
 
-    Signals and gradients are measured on 128 evenly spaced rows, without dropout. If there is an optimizer and the
-    network has learnt nothing, ten steps are tried on a copy that begins anew.
+    Signals and gradients are measured on 128 evenly spaced rows, without dropout. If there is an
+    optimizer and the network has learnt nothing, ten steps are tried on a copy that begins anew.
 
     Arguments
         model : a Sequential; it may have diverged
-        x, y : (N, ...) the training rows, in the order in which they are trained on; NaN where a label is missing
+        x, y : (N, ...) the training rows, in the order in which they are trained on; NaN where a
+            label is missing
         loss : what the training minimises; None means MSELoss()
-        optimizer : what trained the network or is about to; without it, nothing is said about steps and decay
+        optimizer : what trained the network or is about to; without it, nothing is said about steps
+            and decay
         history : what `Trainer.fit` gave; without it, nothing is said about overfitting
 
     Returns
         Diagnosis; `print(diagnose(...))` gives a table and the findings
 
     Raises
-        ValueError : no rows, lengths that differ, shapes that do not fit, an optimizer of another model
+        ValueError : no rows, lengths that differ, shapes that do not fit, an optimizer of another
+            model
 
-    Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), for
-    watching activations and gradients by layer; Karpathy, "CS231n" (2015), for the update-to-weight ratio.
+    Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks" (2010), for watching activations and gradients by layer; Karpathy, "CS231n" (2015),
+    for the update-to-weight ratio.
 
     >>> import nnscratch as nn
     >>> rng = np.random.default_rng(0)

@@ -13,8 +13,8 @@ class Finding:
     layer : its place in `model.layers`, or None if no single layer is meant
     evidence : the numbers that it rests on, for whoever reads it; no code decides anything by them
     message, remedy : what is wrong and why; what to change
-    by_training : whether the training brought it about; False if it was there before the first step, and for findings
-        for which that makes no difference
+    by_training : whether the training brought it about; False if it was there before the first
+        step, and for findings for which that makes no difference
 
     >>> Finding("unlabelled", None, {"labels": 0.0}, "No target has a value.", "Look at y.").code
     'unlabelled'

@@ -1,7 +1,7 @@
-"""From numbers to words: all findings of a case, causes first, without those that follow from another one.
+"""All findings of a case, causes first, without those that follow from another one.
 
-Each check looks for one disease and knows nothing of the other checks. What is known about several of them stands
-here: which come first (`ORDER`), and which follow from which (`EXPLAINS`).
+Each check looks for one disease and knows nothing of the other checks. What is known about several
+of them stands here: which come first (`ORDER`), and which follow from which (`EXPLAINS`).
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ ORDER = (
     "no_better_than_mean",
 )
 
-# A finding on the left makes those on the right superfluous: they follow from it. Biases that were large from the start
-# cause an explosion; biases that the training made large are part of one, and have a name of their own here.
+# A finding on the left makes those on the right superfluous: they follow from it. Biases that were
+# large from the start cause an explosion; biases that the training made large are part of one, and
+# have a name of their own here.
 BY_TRAINING = "saturated_by_bias, by training"
 _SATURATED = {"saturated_by_bias", BY_TRAINING}
 _EXPLODING = {"exploding_signal", "exploding_gradient"}
@@ -100,7 +101,7 @@ def find(case: Case) -> list[Finding]:
 
 
 def without_consequences(found: Sequence[Finding]) -> list[Finding]:
-    """The findings that follow from no other one: neither directly, nor by way of one that is left out itself."""
+    """The findings that follow from no other one, be it left out itself or not."""
     explained = {name for cause in found for name in EXPLAINS.get(_name(cause), ())}
     return [finding for finding in found if _name(finding) not in explained]
 

@@ -1,4 +1,4 @@
-"""What the simplest learner gets out of the data: a linear rule from x to y, by ridge regression."""
+"""What the simplest learner makes of the data: a linear rule from x to y, by ridge regression."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ _PENALTIES = (0.03, 0.3, 3.0)  # of the mean square of x
 
 
 def linear_skill(x: np.ndarray, y: np.ndarray) -> float:
-    """Share of the targets' variance that a linear rule explains on rows that it was not fitted to; NaN if unknown.
+    """Share of the targets' variance that a linear rule explains on rows it was not fitted to.
 
-    Ridge regression, where each row is predicted by a fit to all others. For x and y without their means and the hat
-    matrix H = K (K + penalty)^-1 + 1/N, with K = x x^T, the errors are (y - H y) / (1 - diag(H)): one fit gives all.
+    NaN where it is unknown.
 
-    x, y : (N, ...); the rows with all labels count, at most 128 evenly spaced ones; NaN with fewer than 80
+    Ridge regression, where each row is predicted by a fit to all others. For x and y without their
+    means and the hat matrix H = K (K + penalty)^-1 + 1/N, with K = x x^T, the errors are (y - H y)
+    / (1 - diag(H)): one fit gives all.
 
-    Source: Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good ridge parameter" (1979).
+    x, y : (N, ...); the rows with all labels count, at most 128 evenly spaced ones; NaN with fewer
+        than 80
+
+    Source: Golub, Heath & Wahba, "Generalized cross-validation as a method for choosing a good
+    ridge parameter" (1979).
 
     >>> rng = np.random.default_rng(0)
     >>> x = rng.standard_normal((100, 50))

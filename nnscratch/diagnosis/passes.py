@@ -1,4 +1,4 @@
-"""One measured pass: some images go through copies of the layers, forward and back, and sums are kept on the way."""
+"""A measured pass: images go through copies of the layers, forward and back, and are summed up."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class MeasuredPass:
     layers, loss : copies; the pass changes their gradients
     spreads : of each layer's output, one `RunningSpread` per layer
     active : (units,) bool per ReLU: whether a unit was above 0 for any image; None for other layers
-    grads : the gradients of each layer's parameters, of the mean loss over the images that went back
+    grads : the gradients of each layer's parameters, of the mean loss over the images that went
+        back
     dy_squares : sum of squares of dL/dy of each layer with parameters
-    residual_gradient : (n_in, n_out) the gradient of a last dense layer's weights if the network answered with the mean
-        of the targets; None if the last layer with weights is another kind
+    residual_gradient : (n_in, n_out) the gradient of a last dense layer's weights if the network
+        answered with the mean of the targets; None if the last layer with weights is another kind
     predictions, targets : of each batch
     total : the loss of all images
     not_finite : where NaN or infinity first came up, in words; "" if nowhere
@@ -58,7 +59,7 @@ class MeasuredPass:
         self._first, self._last = learning[0], learning[-1]
 
     def run(self, x: np.ndarray, y: np.ndarray, rows_back: int) -> None:
-        """Sends all images forward, and about `rows_back` of them back as well; stops where something is not finite.
+        """Sends all images forward, and about `rows_back` of them back; stops at NaN or infinity.
 
         x, y : (M, ...) in the dtype of the parameters; y is NaN where a label is missing
         """
@@ -79,7 +80,7 @@ class MeasuredPass:
                 self._loss_and_back(prediction, y[rows], share, share_back)
 
     def _not_finite_before(self, x: np.ndarray, y: np.ndarray) -> str:
-        """What is not finite before anything was computed: the input, a parameter or a target; "" if all is well."""
+        """Which input, parameter or target is not finite before anything was computed, or ""."""
         if not np.isfinite(x).all():
             return "x, the input"
         for layer in self.layers:
@@ -134,7 +135,7 @@ class MeasuredPass:
 
 
 def _gradient_at_the_mean(y: np.ndarray) -> np.ndarray:
-    """(M, ...) dL/dprediction of the mean squared error, but for its sign, where every answer is the targets' mean."""
+    """(M, ...) -dL/dprediction of the mean squared error if every answer is the targets' mean."""
     labelled = np.isfinite(y)
     residual = np.where(labelled, y - mean_of(y), 0)
     residual *= 2 / max(1, int(labelled.sum()))

@@ -26,8 +26,8 @@ class Rehearsal:
 
     zero : the loss of always answering 0
     start, loss : the loss before and after the steps; infinite if they led there
-    dead_before, dead : before and after them, the largest share of units of one ReLU layer that are 0 for every image;
-        NaN if it did not come to that
+    dead_before, dead : before and after them, the largest share of units of one ReLU layer that are
+        0 for every image; NaN if it did not come to that
     """
 
     zero: float

@@ -1,4 +1,4 @@
-"""A signal profile: how much of what differs between the images each initializer lets through, before training."""
+"""A signal profile: how much of what differs between images each initializer lets through."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _USUAL = ("normal(0.01)", "glorot_uniform", "he_normal")
 
 @dataclass(frozen=True)
 class SignalProfile:
-    """Spread over images behind each layer with weights, for several initializers: print it, or save its picture.
+    """Spread over images behind each layer with weights, by initializer: print it or draw it.
 
     layers : reprs of the layers with weights, input to output
     spreads : initializer -> the spread of z of each of these layers
@@ -44,7 +44,7 @@ class SignalProfile:
         return "\n".join(lines)
 
     def save_picture(self, path: str | os.PathLike[str]) -> None:
-        """Draws the spreads as a PNG, one line per initializer on a logarithmic axis; whole or not at all.
+        """Draws the spreads as a PNG, one line per initializer; whole or not at all.
 
         Raises
             ValueError : `path` does not end in .png
@@ -71,7 +71,7 @@ class SignalProfile:
 def signal_profile(
     model: Sequential, x: np.ndarray, initializers: Sequence[Initializer | str] = _USUAL, *, seed: int = 0
 ) -> SignalProfile:
-    """How much of what differs between the images would reach each layer if an initializer drew the weights.
+    """How much of what differs between images reaches each layer, by initializer of the weights.
 
     Measured in copies of the model, which are not trained; biases stay as they are in the model.
 

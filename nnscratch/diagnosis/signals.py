@@ -1,15 +1,16 @@
-"""Signals: what goes through a network in numbers; outputs forward, gradients backward, and the optimizer's steps.
+"""Signals: a network in numbers: outputs forward, gradients back, and the optimizer's steps.
 
-A network learns from what differs between its images. So the number to follow is not how large an activation is but
-its *spread*: the standard deviation of each unit over the images, and the root mean square of those over the units.
-Where the spread ends, every image looks the same to all later layers, and nothing there can tell them apart.
+A network learns from what differs between its images. So the number to follow is not how large an
+activation is but its *spread*: the standard deviation of each unit over the images, and the root
+mean square of those over the units. Where the spread ends, every image looks the same to all later
+layers, and nothing there can tell them apart.
 
     for a layer with weights, z = x W + b, and the ReLU that follows it, h = relu(z)
         z, h spread    sqrt(mean over units of (variance over images))
-        never active   share of units with h = 0 for every image (of a convolution: maps that are 0 everywhere)
+        never active   share of units with h = 0 for every image; a map of a convolution is one unit
         gradient       root mean square of dL/dW, the mean over the images of the batch
-        decay/data     how hard weight decay pulls at W, over how hard the data do:  |weight_decay * W| / |dL/dW|
-        update/weight  size of a step, over the size of what it changes:  |effective lr * dL/dW| / |W|
+        decay/data     pull of weight decay over pull of the data:  |weight_decay * W| / |dL/dW|
+        update/weight  size of a step over that of W:  |effective lr * dL/dW| / |W|
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _MANY_MULTIPLY_ADDS = 20_000_000
 
 @dataclass
 class LayerSignals:
-    """The numbers of one layer with weights, and of the ReLU behind it; NaN where nothing was measured.
+    """The numbers of a layer with weights and of the ReLU behind it; NaN if not measured.
 
     index, name : place in `model.layers`, and the layer's repr
     is_last : whether it is the last layer with weights, whose outputs are the answer
@@ -51,7 +52,8 @@ class LayerSignals:
     gradient_rms, weight_rms : of dL/dW and of W
     initial_rms : of a W that Glorot's initializer would have drawn
     dz_norm : norm of dL/dz over all images and units
-    decay_ratio, update_ratio : decay/data and update/weight, see this file's head; NaN without an optimizer
+    decay_ratio, update_ratio : decay/data and update/weight, see this file's head; NaN without an
+        optimizer
     bias : median over units of |b|; 0 without biases, as the next two
     bias_ratio : median over units of |b| over the unit's own spread
     bias_range : standard deviation of b over the units; 0 if all have the same
@@ -83,10 +85,12 @@ class Signals:
 
     layers : one for each layer with weights, input to output
     x_spread, x_rms : of the input
-    prediction, target : (M, ...) answers without dropout, and labels, of the images that were measured
+    prediction, target : (M, ...) answers without dropout, and labels, of the images that were
+        measured
     loss : of these images
-    residual_gradient_rms : root mean square of the gradient of the last weights if every answer were the mean of the
-        targets: how hard the data pull at them once the mean is found; NaN if the last layer with weights is no Dense
+    residual_gradient_rms : root mean square of the gradient of the last weights if every answer
+        were the mean of the targets: how hard the data pull at them once the mean is found; NaN if
+        the last layer with weights is no Dense
     not_finite : where NaN or infinity first came up, in words; "" if nowhere
     """
 
@@ -103,10 +107,10 @@ class Signals:
 def measure(
     model: Sequential, x: np.ndarray, y: np.ndarray, loss: MSELoss | None = None, optimizer: Optimizer | None = None
 ) -> Signals:
-    """Runs copies of the layers one by one, forward and back, without dropout; the model stays as it is.
+    """Runs copies of the layers forward and back, without dropout; the model stays as it is.
 
-    x, y : (N, ...), y is NaN where a label is missing; of more than 128 rows, 128 evenly spaced ones are measured (64
-        if an image takes more than 20 million multiply-adds)
+    x, y : (N, ...), y is NaN where a label is missing; of more than 128 rows, 128 evenly spaced
+        ones are measured (64 if an image takes more than 20 million multiply-adds)
     """
     weight = next(w for layer in model.layers for w in layer.params.values())
     count = ROWS if _multiply_adds(model.layers, x.shape[1:]) < _MANY_MULTIPLY_ADDS else FEW_ROWS
@@ -135,7 +139,7 @@ def _multiply_adds(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
 def _signals(
     measured: MeasuredPass, kept: list[int], x: np.ndarray, y: np.ndarray, optimizer: Optimizer | None
 ) -> Signals:
-    """What the pass has summed up, as numbers. kept : the places in `model.layers` of the pass's layers."""
+    """What the pass has summed up. kept : the places in `model.layers` of the pass's layers."""
     learning = [i for i, layer in enumerate(measured.layers) if "weight" in layer.params]
     layers = [LayerSignals(kept[i], repr(measured.layers[i]), is_last=i == learning[-1]) for i in learning]
     for i, signals in zip(learning, layers, strict=True):
@@ -189,7 +193,8 @@ def _add_gradient(signals: LayerSignals, measured: MeasuredPass, i: int, optimiz
     signals.gradient_rms, signals.dz_norm = rms(dw), math.sqrt(measured.dy_squares[i])
     if optimizer is None:
         return
-    # Adam's steps are lr long whatever the gradient's size: its data pull as hard as a gradient of 1.
+    # Adam's steps are lr long whatever the gradient's size: its data pull as hard as a gradient of
+    # 1.
     direction = np.sign(dw) if isinstance(optimizer, Adam) else dw
     step = rms(optimizer.effective_lr * direction)
     signals.update_ratio = step / max(signals.weight_rms, 1e-30)

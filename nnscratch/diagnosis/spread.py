@@ -30,7 +30,7 @@ def rms(array: np.ndarray) -> float:
 
 
 def spread(values: np.ndarray) -> float:
-    """Root mean square over units of the standard deviation over images; exactly 0 if all rows are equal.
+    """Root mean square over units of the standard deviation over images; 0 if all rows are equal.
 
     values : (N, ...) one row per image, such as the outputs of a layer, or points in px
 
@@ -42,7 +42,7 @@ def spread(values: np.ndarray) -> float:
 
 
 def variance_of_labels(y: np.ndarray) -> float:
-    """Mean squared difference between the labelled values and the mean of their column; NaN if nothing is labelled.
+    """Mean squared difference between labels and the mean of their column; NaN without labels.
 
     y : (N, ...), NaN (or infinite) where a label is missing
 
@@ -98,7 +98,7 @@ class RunningSpread:
 
     @property
     def spread(self) -> float:
-        """Root mean square over units of the standard deviation over images; NaN before the first batch."""
+        """As the function `spread`, of all images so far; NaN before the first batch."""
         return float(np.sqrt(self.variance.mean())) if self.count else math.nan
 
     @property
@@ -108,6 +108,6 @@ class RunningSpread:
 
     @property
     def per_unit(self) -> np.ndarray:
-        """(units,) the standard deviation of each over images; all positions of a channel are one unit."""
+        """(units,) the spread of each one; all positions of a channel are one unit."""
         variance = self.variance
         return np.sqrt(variance.reshape(-1, variance.shape[-1]).mean(axis=0))

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from nnscratch.losses import MSELoss
     from nnscratch.optimizers.base import Optimizer
 
-# Findings that more epochs do not cure. Others may pass: a network that has just begun is no better than the mean.
+# Findings that more epochs do not cure. Others may pass: a network that has just begun is no better
+# than the mean.
 HOPELESS = {"not_finite", "dead_units", "vanishing_signal", "identical_units", "decay_dominates"}
-# Hopeless diagnoses in a row that stop a training: one alone may fall into a bad moment, such as the first large steps.
+
+# Hopeless diagnoses in a row that stop a training: one alone may fall into a bad moment, such as
+# the first large steps.
 IN_A_ROW = 2
+
 # Findings that are no reason to stop: the trainer shuffles the rows, and it keeps the best epoch.
 NO_REASONS = {"unshuffled", "overfitting"}
 
@@ -30,7 +34,8 @@ class TrainingWatch:
 
     >>> import nnscratch as nn
     >>> x = np.random.default_rng(0).standard_normal((64, 4)).astype(np.float32)
-    >>> model = nn.Sequential(nn.Dense(4, 8, bias_init="constant(-50)", rng=0), nn.ReLU(), nn.Dense(8, 1, rng=1))
+    >>> hidden = nn.Dense(4, 8, bias_init="constant(-50)", rng=0)
+    >>> model = nn.Sequential(hidden, nn.ReLU(), nn.Dense(8, 1, rng=1))
     >>> trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.01), diagnose_every=3)
     >>> history = trainer.fit(x, x[:, :1], epochs=100)
     >>> len(history), history.stopped.partition(":")[0]
@@ -43,7 +48,7 @@ class TrainingWatch:
         self._hopeless = 0
 
     def reason_to_stop(self, optimizer: Optimizer, loss: MSELoss, history: History) -> str | None:
-        """The first finding in words, on one line, after the second hopeless diagnosis in a row; None before."""
+        """The first finding, on one line, at the second hopeless diagnosis in a row; else None."""
         if self.every is None or len(history) % self.every:
             return None
         found = [

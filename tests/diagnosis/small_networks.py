@@ -1,4 +1,4 @@
-"""Small networks, drawn faces of 24 x 24 pixels, and short trainings: what the tests of the doctor share."""
+"""What the tests of the doctor share: small networks, faces of 24 x 24 px, short trainings."""
 
 from __future__ import annotations
 

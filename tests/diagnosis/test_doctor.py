@@ -1,4 +1,4 @@
-"""diagnose as a whole: healthy networks, those of the report, its cost, its text, and that it changes nothing."""
+"""diagnose as a whole: healthy networks, those of the report, cost, text; it changes nothing."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class CountingReLU(nn.ReLU):
 
 
 def test_the_cost_does_not_grow_with_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """64 images are measured in a large network; in the rehearsal, 32 before and after ten steps of 8."""
+    """64 images are measured in a large network, and 32 before and after ten steps of 8."""
     monkeypatch.setattr(CountingReLU, "images", 0)
     layers = networks.kfkd(rng=0).layers
     layers[next(i for i, layer in enumerate(layers) if isinstance(layer, nn.ReLU))] = CountingReLU()

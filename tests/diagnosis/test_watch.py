@@ -1,4 +1,4 @@
-"""A training under watch: it stops if it is hopeless, says why, and goes on undisturbed if it learns."""
+"""A training under watch: it stops if it is hopeless, and goes on undisturbed if it learns."""
 
 from __future__ import annotations
 

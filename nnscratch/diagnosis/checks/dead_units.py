@@ -22,5 +22,5 @@ def check(case: Case) -> Iterator[Finding]:
         {"never_active": worst.never_active, "layers": float(len(dead))},
         f"{worst.never_active:.0%} of the units of {worst.name} are 0 for every image. A ReLU that is always off "
         f"passes no gradient, so these units never come back.{began}{case.dropout_behind(worst)}",
-        "Make the network anew with hidden biases of 0 and a lower learning rate; go easy on dropout.",
+        "Make the network anew with hidden biases of 0 and a lower learning rate, and use less dropout.",
     )

@@ -10,14 +10,17 @@ from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.optimizers import Adam
 
-# What decay pulls with over what the data pull with: both are equal in equilibrium; twice leaves room for noise.
+# What decay pulls with over what the data pull with: both are equal in equilibrium; twice leaves
+# room for noise.
 DECAY = 2.0
 
-# What decay takes off the last weights over what the data add to them once the answer is the mean. In long trainings
-# of MLPs and of the report's CNN on faces, a ratio of 1 left them learning, and one of 7 took all weights to 0.
+# What decay takes off the last weights over what the data add to them once the answer is the mean.
+# In long trainings of MLPs and of the report's CNN on faces, a ratio of 1 left them learning, and
+# one of 7 took all weights to 0.
 DECAY_FROM_MEAN = 5.0
 
-# steps * lr * weight_decay: at 0.5, decay alone has taken 40 % of the weights away; less is not what keeps them down.
+# steps * lr * weight_decay: at 0.5, decay alone has taken 40 % of the weights away; less is not
+# what keeps them down.
 DECAY_TIME = 0.5
 
 # Weights over what Glorot's initializer would have drawn.
@@ -32,7 +35,8 @@ def check(case: Case) -> Iterator[Finding]:
     shrunk = float(np.median([layer.weight_rms / layer.initial_rms for layer in layers]))
     ahead = _ratio_at_the_mean(case)
     had_time = case.steps * case.largest_effective_lr * optimizer.weight_decay > DECAY_TIME
-    # In a fresh network through which nothing gets, the data do not pull: that is not the decay's work.
+    # In a fresh network through which nothing gets, the data do not pull: that is not the decay's
+    # work.
     can_be_judged = had_time or (case.signal_arrives and not case.trained)
     wins = ratio > DECAY and can_be_judged and not case.last_weights_are_blank
     will_win = ahead > DECAY_FROM_MEAN and not case.trained
@@ -44,13 +48,13 @@ def check(case: Case) -> Iterator[Finding]:
             None,
             {"decay_to_data": times, "weights_to_glorot": shrunk, "weight_decay": optimizer.weight_decay},
             f"Weight decay pulls {times:.3g} times as hard at the weights as the data do (they are {shrunk:.2g} times "
-            "a fresh layer's): the cheapest network is one with weights of 0, and that one answers with a constant.",
-            "Lower weight_decay ten to a hundred times. Beside a loss averaged over outputs, 1e-5 to 1e-4 is usual.",
+            "as large as a fresh layer's). The cheapest network has weights of 0, and answers with a constant.",
+            "Lower weight_decay ten to a hundred times. With a loss averaged over outputs, 1e-5 to 1e-4 is usual.",
         )
 
 
 def _ratio_at_the_mean(case: Case) -> float:
-    """Decay over data at the last weights once the answer is the mean of the targets; 0 where that is not known.
+    """Decay over data at the last weights once the answer is the mean; 0 where it is not known.
 
     Sooner or later the last bias finds the mean. Then only this gradient holds up the weights.
     """

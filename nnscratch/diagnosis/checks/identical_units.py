@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 
-# Share of units: independent weights never agree, so half of a layer in pairs was not drawn at random.
+# Share of units: independent weights never agree, so half of a layer in pairs was not drawn at
+# random.
 TWINS = 0.5
 
 

@@ -17,8 +17,8 @@ def check(case: Case) -> Iterator[Finding]:
             "not_finite",
             None,
             {"steps": float(case.steps)},
-            f"NaN or infinity came up first in {place}. Whatever is computed with it is NaN too, and no step takes "
-            "it away again.",
+            f"NaN or infinity came up first in {place}. Whatever is computed with it is NaN too, and no step "
+            "removes it.",
             "If x and y are finite, make the network anew and train with a learning rate ten times lower.",
         )
 

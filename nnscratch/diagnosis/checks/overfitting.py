@@ -16,15 +16,16 @@ WORSE = 1.2
 # Validation loss over training loss, beside a validation loss that has risen.
 GAP = 2.0
 
-# Validation loss over training loss: 2 to 4 is usual after 60 epochs on some hundred faces; from ten on the rows are
-# known by heart, whether or not the validation loss has risen.
+# Validation loss over training loss: 2 to 4 is usual after 60 epochs on some hundred faces; from
+# ten on the rows are known by heart, whether or not the validation loss has risen.
 BY_HEART = 10.0
 
 # The same, if the share UNEXPLAINED or more of what differs between new rows is still unexplained.
 NEARLY_BY_HEART = 6.0
 UNEXPLAINED = 0.5
 
-# Training loss over the variance of the targets: less than half of its own rows is unexplained, of new rows all.
+# Training loss over the variance of the targets: less than half of its own rows is unexplained, of
+# new rows all.
 KNOWN = 0.5
 
 

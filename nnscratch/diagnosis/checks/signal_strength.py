@@ -8,8 +8,8 @@ from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.thresholds import VANISHED
 
-# Loss of spread per layer: Glorot's weights lose a factor of 1.2 to 3, and N(0, 0.01^2) in the report's networks a
-# factor of 10 to 30.
+# Loss of spread per layer: Glorot's weights lose a factor of 1.2 to 3, and N(0, 0.01^2) in the
+# report's networks a factor of 10 to 30.
 FADES_PER_LAYER = 8.0
 
 
@@ -31,9 +31,10 @@ def _vanishing(case: Case) -> Iterator[Finding]:
                 "vanishing_signal",
                 layer.index,
                 {"share_of_input_spread": kept, "weight_rms": layer.weight_rms, "glorot_rms": layer.initial_rms},
-                f"What differs between the images fades by {fades:.0f} times a layer: after "
-                f"{layer.name} {kept:.1g} of it is left. The layers behind see the same whatever the image.",
-                "Draw the weights with glorot_uniform or he_normal; they grow with fewer inputs, 0.01 does not.",
+                f"What differs between the images becomes {fades:.0f} times smaller per layer: after "
+                f"{layer.name}, {kept:.1g} of it is left. The layers behind see the same whatever the image.",
+                "Draw the weights with glorot_uniform or he_normal: fewer inputs get larger weights, which a fixed "
+                "size such as 0.01 does not give them.",
             )
             return
 
@@ -48,6 +49,6 @@ def _exploding(case: Case) -> Iterator[Finding]:
             {"z_rms": layer.z_rms, "x_rms": x_rms, "weight_rms": layer.weight_rms},
             f"The outputs of {layer.name} are {times:.3g} times as large as the input: every layer "
             "makes the numbers larger, and the squared error and its gradient larger still.",
-            "Draw the weights with he_normal or glorot_uniform: their size falls with the number of inputs."
+            "Draw the weights with he_normal or glorot_uniform: more inputs get smaller weights."
             + (" If training made them large, lower the learning rate." if case.trained else ""),
         )

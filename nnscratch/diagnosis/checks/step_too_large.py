@@ -1,4 +1,4 @@
-"""Steps that are too long, by what the optimizer is, by a rehearsal of ten steps, or by the training's losses."""
+"""Steps that are too long, by the learning rate, a rehearsal of ten steps, or the losses."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from nnscratch.diagnosis.rehearsal import Rehearsal
 from nnscratch.diagnosis.thresholds import EXPLODED
 from nnscratch.optimizers import Adam
 
-# lr over the size of a weight. Adam moves each weight by lr: more than half of its size forgets what was there.
+# lr over the size of a weight. Adam moves each weight by lr: more than half of its size forgets
+# what was there.
 ADAM_STEP = 0.5
 
-# Loss after ten steps over the loss before them. Momentum overshoots by a factor of ten and comes back; a hundred times
-# is a divergence.
+# Loss after ten steps over the loss before them. Momentum overshoots by a factor of ten and comes
+# back; a hundred times is a divergence.
 LOSS_GREW = 100.0
 
-# First loss over that of always answering 0: from here on the first answers are a hundred times too large.
+# First loss over that of always answering 0: from here on the first answers are a hundred times too
+# large.
 ABSURD_START = EXPLODED**2
 
-# Loss over its lowest, and over that of the mean: noise does not triple it, steps that are too long do.
+# Loss over its lowest, and over that of the mean: noise does not triple it, steps that are too long
+# do.
 RISEN = 3.0
 
 
@@ -56,8 +59,8 @@ def _step_as_large_as_weights(case: Case) -> _Reason | None:
 def _fair_rehearsal(case: Case) -> Rehearsal | None:
     """The rehearsal, if the steps are to blame for what went wrong in it.
 
-    They are not if the first answers were a hundred times too large, or if the signal or the gradient explodes before
-    the first step: such a network diverges at any rate.
+    They are not if the first answers were a hundred times too large, or if the signal or the
+    gradient explodes before the first step: such a network diverges at any rate.
     """
     tried = case.rehearsal
     if tried is None or (case.trained is False and case.is_exploding):

@@ -11,13 +11,15 @@ from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.optimizers import Adam
 
-# Share of its way that one step can go. Below 1/50,000 no usual training, of some thousand steps, gets anywhere.
+# Share of its way that one step can go. Below 1/50,000 no usual training, of some thousand steps,
+# gets anywhere.
 STEP = 2e-5
 
 # Loss over that of the mean: from here on, the network is clearly worse than the mean.
 FAR_FROM_MEAN = 1.5
 
-# Epochs that a network so far from the mean still needs, at its last pace, to become as good as the mean.
+# Epochs that a network so far from the mean still needs, at its last pace, to become as good as the
+# mean.
 SLOW_EPOCHS = 300.0
 
 # Smallest over largest learning rate: below it, a schedule is at work, and the pace is its doing.
@@ -32,7 +34,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _slow_fall(case: Case) -> Iterator[Finding]:
-    """The loss falls and falls, but at that pace is not even at the mean's after hundreds of epochs."""
+    """The loss falls, but needs hundreds of epochs to become as good as the mean."""
     losses, variance = case.losses, case.variance
     if not losses or not losses[-1] > FAR_FROM_MEAN * variance > 0 or _lr_changes(case):
         return
@@ -44,7 +46,7 @@ def _slow_fall(case: Case) -> Iterator[Finding]:
             "step_too_small",
             None,
             {"lr": case.largest_lr, "fall_per_epoch": pace, "epochs_to_the_mean": epochs},
-            f"The loss falls steadily, but by {pace:.1g} of itself an epoch: at that pace it takes {epochs:,.0f} more "
+            f"The loss falls steadily, but by {pace:.1g} of itself per epoch: at that pace it takes {epochs:,.0f} more "
             "epochs until the network is as good as the mean of the targets.",
             _REMEDY,
         )
@@ -56,13 +58,14 @@ def _lr_changes(case: Case) -> bool:
 
 
 def _small_rate(case: Case) -> Iterator[Finding]:
-    """The learning rate is so low that a training gets nowhere, whether or not it is at a flat place."""
+    """The learning rate is so low that no training gets anywhere, on a flat place or not."""
     if case.optimizer is None or _lr_was_larger(case):
         return
     if isinstance(case.optimizer, Adam):
         share = case.largest_lr / float(np.median([layer.initial_rms for layer in case.signals.layers]))
     else:
-        # The last bias has the curvature 2 / outputs under a mean of squares: a step takes lr times that off its error.
+        # The last bias has the curvature 2 / outputs under a mean of squares: a step takes lr times
+        # that off its error.
         share = 2 * case.largest_effective_lr / max(1, case.y[0].size)
     if share < STEP:
         yield Finding(
@@ -76,11 +79,12 @@ def _small_rate(case: Case) -> Iterator[Finding]:
 
 
 def _lr_was_larger(case: Case) -> bool:
-    """Whether biases that began as 0 are further from it than the steps at this learning rate can have moved them."""
+    """Whether biases that began as 0 are further away than steps at this rate can take them."""
     if case.optimizer is None or not case.steps:
         return False
     hidden = case.signals.layers[:-1]
     from_0 = [signals for signals in hidden if getattr(case.layer(signals), "bias_init", "") == "constant(0.0)"]
     moved = max((signals.bias_range for signals in from_0), default=0.0)
-    # Under Adam a step is lr long; otherwise it is lr times the gradient, and a gradient of 1 is a very large one.
+    # Under Adam a step is lr long; otherwise it is lr times the gradient, and a gradient of 1 is a
+    # very large one.
     return moved > 2 * case.steps * case.optimizer.effective_lr

@@ -1,7 +1,7 @@
-"""What a network that has not learnt looks like from outside: one answer for all images, at best their mean.
+"""What a network that has not learnt looks like from outside: one answer for all images.
 
-Where no other check has found the cause, what is left are two causes that show only here: inputs that say nothing about
-the targets, and a training that has not yet left the mean.
+Where no other check has found the cause, what is left are two causes that show only here: inputs
+that say nothing about the targets, and a training that has not yet left the mean.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.spread import spread, variance_of_labels
 
-# Spread of the answers over that of the targets. The report calls 0.03 px beside 4 px "the same output for every
-# image"; its MLP has a tenth and more.
+# Spread of the answers over that of the targets. The report calls 0.03 px beside 4 px "the same
+# output for every image"; its MLP has a tenth and more.
 CONSTANT = 0.05
 
 # Share of the targets' variance explained: less than a twentieth is the mean.
 NO_BETTER = 0.05
 
-# The same, by a linear rule from pixels to points, on rows left out: 0.2 to 0.5 for real and for drawn faces, nothing
-# for points that belong to other pictures.
+# The same, by a linear rule from pixels to points, on rows left out: 0.2 to 0.5 for real and for
+# drawn faces, nothing for points that belong to other pictures.
 NOTHING = 0.02
 
 
@@ -58,15 +58,14 @@ def _unrelated_data(case: Case) -> Iterator[Finding]:
 
 
 def _plateau(case: Case) -> Finding:
-    """A constant answer with live units, a living signal and steps of a usual size: it has not left the mean yet."""
+    """The answer is constant though nothing is wrong: the training has not left the mean yet."""
     ratio = float(np.nanmedian([layer.update_ratio for layer in case.signals.layers]))
     by = "" if math.isnan(ratio) else f", where a step moves the weights by {ratio:.1g} of their size"
     return Finding(
         "step_too_small",
         None,
         {"update_to_weight": ratio, "steps": float(case.steps)},
-        f"Signal and units are alive, but the training still sits on the flat place around the "
-        f"mean of the targets{by}.",
+        f"Signal and units are alive, but the training has not left the plateau around the mean of the targets{by}.",
         "Train longer, raise the learning rate, or use Adam, whose steps do not shrink with the gradient.",
     )
 
@@ -81,7 +80,7 @@ def _constant_output(case: Case) -> Iterator[Finding]:
             {"output_spread": answers, "target_spread": labels},
             f"The network answers the same for every image: its outputs spread {answers:.2g}, the targets "
             f"{labels:.2g}.",
-            "This is a symptom: cure what stands above it.",
+            "This is a symptom: cure the findings above it.",
         )
 
 
@@ -93,5 +92,5 @@ def _no_better_than_mean(case: Case) -> Iterator[Finding]:
             {"explained_variance": case.skill},
             f"The network explains {max(case.skill, 0.0):.1%} of what differs between the targets: their mean, the "
             "same for every row, is as good" + (" or better." if case.skill < 0 else "."),
-            "This is a symptom: cure what stands above it, or train longer.",
+            "This is a symptom: cure the findings above it, or train longer.",
         )

@@ -12,14 +12,16 @@ from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import SMALL_INPUT
 
-# Root mean square of x or y. Glorot's and He's variances assume about 1; ten times more is no rounding matter.
+# Root mean square of x or y. Glorot's and He's variances assume about 1; ten times more is no
+# rounding matter.
 LARGE = 10.0
 
-# Mean over spread of x. Pixels in 0..1 have a mean of two or three times their spread; from ten times on, the mean
-# drowns what differs.
+# Mean over spread of x. Pixels in 0..1 have a mean of two or three times their spread; from ten
+# times on, the mean drowns what differs.
 OFF_CENTRE = 10.0
 
-# Spread of y. Face targets in -1..1 spread 0.08; below a fortieth of that, their squares hardly give a gradient.
+# Spread of y. Face targets in -1..1 spread 0.08; below a fortieth of that, their squares hardly
+# give a gradient.
 SMALL_TARGETS = 0.002
 
 

@@ -11,8 +11,8 @@ from nnscratch.diagnosis.finding import Finding
 from nnscratch.kernels.threads import single_threaded_blas
 from nnscratch.losses import mean_of
 
-# Share of the targets' variance between batches of neighbours: 0 (+- 0.1) in a random order, 1 when sorted, 0.64 if
-# merely the lower half comes before the upper half.
+# Share of the targets' variance between batches of neighbours: 0 (+- 0.1) in a random order, 1 when
+# sorted, 0.64 if merely the lower half comes before the upper half.
 ONE_SIDED = 0.4
 
 _BATCH = 32  # neighbouring rows that are taken for a batch
@@ -27,8 +27,8 @@ def check(case: Case) -> Iterator[Finding]:
             "unshuffled",
             None,
             {"between_batches": share},
-            f"The rows are sorted: {share:.0%} of what differs between the targets differs between one batch of "
-            "neighbours and the next. A batch pulls the network to one answer, the next batch to another.",
+            f"The rows are sorted: {share:.0%} of the targets' variance lies between batches of neighbouring rows. "
+            "One batch pulls the network to one answer, the next batch to another.",
             "Shuffle x and y with one permutation before every epoch, as Trainer does; also before a split.",
         )
 
@@ -36,8 +36,9 @@ def check(case: Case) -> Iterator[Finding]:
 def one_sidedness(y: np.ndarray) -> float:
     """Share of the targets' variance that lies between batches of neighbouring rows.
 
-    It is that of the column, or of the direction in the space of the targets, for which it is largest. What the same
-    rows give in a random order is subtracted: 0 for shuffled rows, to +-0.1, and 1 for sorted ones.
+    It is that of the column, or of the direction in the space of the targets, for which it is
+    largest. What the same rows give in a random order is subtracted: 0 for shuffled rows, to +-0.1,
+    and 1 for sorted ones.
 
     y : (N, ...), NaN where a label is missing; 0 with fewer than 40 rows or more than 64 columns
 
@@ -58,7 +59,8 @@ def one_sidedness(y: np.ndarray) -> float:
 
 def _one_sidedness(y: np.ndarray) -> float:
     columns = y / y.std(axis=0)
-    # At most one direction per 16 rows, the largest components first: among more, one would always differ by chance.
+    # At most one direction per 16 rows, the largest components first: among more, one would always
+    # differ by chance.
     strength, axes = np.linalg.eigh(y.T @ y)
     axes = axes[:, strength > 1e-6 * strength[-1]][:, -max(1, len(y) // 16) :]
     components = y @ axes

@@ -13,7 +13,7 @@ from tests.diagnosis.small_networks import adam, both_networks, case_of, first, 
 
 @both_networks
 def test_one_layer_of_negative_weights_is_dead(network: Any) -> None:
-    """Behind a ReLU everything is positive: negative weights, and every unit is off with a bias of 0."""
+    """What comes out of a ReLU is positive: with negative weights, every next unit is off."""
     model = network()
     weight = model.layers[-3].params["weight"]
     weight[:] = -np.abs(weight)

@@ -25,7 +25,7 @@ def test_decay_dominates(network: Any) -> None:
 
 @pytest.mark.parametrize("network", [mlp, cnn, deep])
 def test_decay_that_will_dominate_is_seen_before_the_training(network: Any) -> None:
-    """The first gradients are large because the mean is not found yet: the decay is no match for them, so far."""
+    """The first gradients are large, for the mean is not found yet: so far, decay is weaker."""
     for decay, expected in ((0.05, ["decay_dominates"]), (1e-4, [])):
         model = network()
         assert diagnose(model, *rows(), optimizer=sgd(model, weight_decay=decay)).codes[:1] == expected

@@ -1,6 +1,7 @@
 """Gradients that fade or explode on their way back.
 
-Small weights let the signal fade forward and the gradient back: two findings of one cause, the signal first.
+Small weights let the signal fade forward and the gradient back: two findings of one cause, the
+signal first.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def test_large_weights_explode_it(network: Any) -> None:
 
 
 def test_large_later_weights_explode_it() -> None:
-    """In the CNN they are too few to make the outputs, too, a hundred times as large as the input."""
+    """In the CNN the outputs do not become a hundred times as large as the input."""
     model = mlp()
     scale(model, 15.0, slice(-2, None))
     first_two(diagnose(model, *rows(), optimizer=sgd(model)), "exploding_signal", "exploding_gradient")

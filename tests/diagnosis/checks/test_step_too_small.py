@@ -27,7 +27,7 @@ def test_step_too_small(network: Any, make: Any) -> None:
 
 @both_networks
 def test_a_loss_that_falls_too_slowly(network: Any) -> None:
-    """By the history alone: a learning rate that is too low may also lie behind a schedule or a small batch."""
+    """Told by the history alone, without an optimizer."""
     model = network()
     history = train(model, nn.SGD(model, lr=3e-5), 12)
     finding = first(diagnose(model, *rows(), history=history), "step_too_small")

@@ -45,7 +45,7 @@ def test_plateau(network: Any) -> None:
     optimizer.steps = 2000
     diagnosis = diagnose(model, x, y, optimizer=optimizer, history=history_of([0.006] * 200))
     assert diagnosis.codes == ["step_too_small", "constant_output", "no_better_than_mean"]
-    assert "flat place" in diagnosis.findings[0].message
+    assert "plateau" in diagnosis.findings[0].message
 
 
 @pytest.mark.parametrize("steps", [0, 999])

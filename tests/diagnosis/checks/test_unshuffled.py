@@ -30,7 +30,7 @@ def test_unshuffled(network: Any, key: Any) -> None:
 
 
 def test_neighbours_that_are_alike_do_not_make_a_batch_one_sided() -> None:
-    """Each face twice in a row, as augmented data may stand: batches of such rows are as good as others."""
+    """Each face twice in a row, as in augmented data: such batches are as good as others."""
     x, y = (np.repeat(array, 2, axis=0) for array in rows())
     assert diagnose(mlp(), x, y).healthy
 
