@@ -80,8 +80,8 @@ class Case:
         """Whether the network has had steps; None if nothing tells."""
         if self.steps or (self.history is not None and len(self.history)):
             return True
-        hidden = [layer for layer in self.model.layers if "weight" in layer.params][:-1]  # the last may start at a mean
-        for layer in hidden:
+        for layer in [layer for layer in self.model.layers if "weight" in layer.params][:-1]:
+            # (The last one's biases may start from the mean of the targets.)
             drawn_equal = str(getattr(layer, "bias_init", "")).startswith("constant")
             if drawn_equal and "bias" in layer.params and np.ptp(layer.params["bias"]) > 0:
                 return True
@@ -169,8 +169,9 @@ class Case:
             return math.nan
         if self.squares_errors:
             variance = variance_of_labels(target)
-            error = float(np.nanmean(np.square(target.astype(np.float64) - prediction))) if variance > 0 else math.nan
-            return 1 - error / variance if variance > 0 else math.nan
+            if not variance > 0:
+                return math.nan
+            return 1 - float(np.nanmean(np.square(target.astype(np.float64) - prediction))) / variance
         mixed = self.loss.forward(np.roll(prediction, len(target) // 2, axis=0), target)
         own = self.loss.forward(prediction, target)
         return 1 - own / mixed if mixed > 0 else math.nan
@@ -252,7 +253,7 @@ class Case:
         return self.model.layers[signals.index]
 
     def dropout_behind(self, signals: LayerSignals) -> str:
-        """What a dropout behind the layer makes of a large bias, as a sentence; "" without one."""
+        """What a dropout behind it makes of the layer's large biases: " A sentence.", or ""."""
         behind = self.model.layers[signals.index + 1 : signals.index + 3]
         p = next((layer.p for layer in behind if isinstance(layer, Dropout)), 0.0)
         said = f" Dropout of {p:g} behind it turns the large common part into noise, which the training flees."

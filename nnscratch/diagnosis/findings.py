@@ -29,9 +29,9 @@ from nnscratch.diagnosis.checks import (
 )
 from nnscratch.diagnosis.finding import Finding
 
-CHECKS_OF_ALL = (unscaled, unshuffled, identical_units, not_finite, overfitting)
+CHECKS_ALWAYS = (unscaled, unshuffled, identical_units, not_finite, overfitting)
 # What keeps a network from learning is not looked for in one that has learnt.
-CHECKS_OF_THE_UNTAUGHT = (
+CHECKS_IF_NOTHING_LEARNT = (
     step_too_large,
     step_too_small,
     decay_dominates,
@@ -92,7 +92,7 @@ def find(case: Case) -> list[Finding]:
         without_labels = list(unlabelled.check(case))
         if without_labels:
             return without_labels  # nothing else can be said
-        checks = CHECKS_OF_ALL if case.has_learnt else CHECKS_OF_ALL + CHECKS_OF_THE_UNTAUGHT
+        checks = CHECKS_ALWAYS if case.has_learnt else CHECKS_ALWAYS + CHECKS_IF_NOTHING_LEARNT
         found = without_consequences([finding for check in checks for finding in check.check(case)])
         if not case.has_learnt:
             cause_is_known = any(finding.code not in _NO_CAUSES for finding in found)
@@ -101,7 +101,10 @@ def find(case: Case) -> list[Finding]:
 
 
 def without_consequences(found: Sequence[Finding]) -> list[Finding]:
-    """The findings that follow from no other one, be it left out itself or not."""
+    """The findings that do not follow from another one.
+
+    A finding that is left out still explains others: what follows from it follows from its cause.
+    """
     explained = {name for cause in found for name in EXPLAINS.get(_name(cause), ())}
     return [finding for finding in found if _name(finding) not in explained]
 

@@ -19,11 +19,10 @@ _BATCH = 32  # images at a time, so that the largest layers of a network fit int
 class MeasuredPass:
     """A pass forward and back, and what was summed up in it; `run` makes it.
 
-    layers, loss : copies; the pass changes their gradients
+    layers, loss : copies, for a pass leaves its gradients in them
     spreads : of each layer's output, one `RunningSpread` per layer
     active : (units,) bool per ReLU: whether a unit was above 0 for any image; None for other layers
-    grads : the gradients of each layer's parameters, of the mean loss over the images that went
-        back
+    grads : of each layer, the gradients of the loss of the images that went back
     dy_squares : sum of squares of dL/dy of each layer with parameters
     residual_gradient : (n_in, n_out) the gradient of a last dense layer's weights if the network
         answered with the mean of the targets; None if the last layer with weights is another kind
@@ -135,8 +134,8 @@ class MeasuredPass:
 
 
 def _gradient_at_the_mean(y: np.ndarray) -> np.ndarray:
-    """(M, ...) -dL/dprediction of the mean squared error if every answer is the targets' mean."""
+    """(M, ...) dL/dprediction of the mean squared error if every answer is the targets' mean."""
     labelled = np.isfinite(y)
-    residual = np.where(labelled, y - mean_of(y), 0)
+    residual = np.where(labelled, mean_of(y) - y, 0)
     residual *= 2 / max(1, int(labelled.sum()))
     return residual

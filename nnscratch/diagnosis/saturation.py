@@ -30,8 +30,8 @@ def bias_to_spread(layer: Layer, signals: LayerSignals, x_spread: float, trained
 
     layer, signals : a layer that feeds a ReLU, and its numbers
     x_spread : the spread of the network's input
-    trained : whether there may have been a training: then the bias it had at the start counts too,
-        over the input's spread, for good weights would have kept that
+    trained : whether the network was trained: then the bias that it had at the start counts too,
+        over the input's spread, which good weights would have kept
     """
     spread = max(x_spread, 1e-30)
     now = signals.bias_ratio if signals.bias > LARGE_BIAS and signals.z_spread > ROUNDING * spread else 0.0

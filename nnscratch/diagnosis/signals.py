@@ -193,8 +193,7 @@ def _add_gradient(signals: LayerSignals, measured: MeasuredPass, i: int, optimiz
     signals.gradient_rms, signals.dz_norm = rms(dw), math.sqrt(measured.dy_squares[i])
     if optimizer is None:
         return
-    # Adam's steps are lr long whatever the gradient's size: its data pull as hard as a gradient of
-    # 1.
+    # Adam's steps are lr long whatever the gradient's size, as if it were 1.
     direction = np.sign(dw) if isinstance(optimizer, Adam) else dw
     step = rms(optimizer.effective_lr * direction)
     signals.update_ratio = step / max(signals.weight_rms, 1e-30)

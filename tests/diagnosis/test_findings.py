@@ -11,8 +11,8 @@ import nnscratch.diagnosis.checks
 from nnscratch.diagnosis import Finding
 from nnscratch.diagnosis.findings import (
     BY_TRAINING,
-    CHECKS_OF_ALL,
-    CHECKS_OF_THE_UNTAUGHT,
+    CHECKS_ALWAYS,
+    CHECKS_IF_NOTHING_LEARNT,
     EXPLAINS,
     ORDER,
     find,
@@ -59,7 +59,7 @@ def test_the_table_names_findings_and_has_no_circle() -> None:
 def test_every_check_is_listed() -> None:
     folder = Path(nnscratch.diagnosis.checks.__file__).parent
     files = {path.stem for path in folder.glob("*.py")} - {"__init__", "unlabelled", "symptoms"}
-    assert {check.__name__.rpartition(".")[2] for check in CHECKS_OF_ALL + CHECKS_OF_THE_UNTAUGHT} == files
+    assert {check.__name__.rpartition(".")[2] for check in CHECKS_ALWAYS + CHECKS_IF_NOTHING_LEARNT} == files
 
 
 def test_findings_stand_in_order() -> None:

@@ -63,7 +63,7 @@ def test_the_gradient_that_is_left_once_the_answer_is_the_mean() -> None:
     model, x, y = example(64)
     y[::3, 0] = np.nan
     h = np.maximum(x @ model.layers[0].params["weight"], 0)
-    rest = np.where(np.isnan(y), 0, y - np.nanmean(y, axis=0))
+    rest = np.where(np.isnan(y), 0, np.nanmean(y, axis=0) - y)
     expected = h.T @ (2 / np.isfinite(y).sum() * rest)
     np.testing.assert_allclose(measured(model, x, y, 64).residual_gradient, expected, rtol=1e-4, atol=1e-6)
 

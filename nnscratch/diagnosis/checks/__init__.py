@@ -18,8 +18,7 @@
 How to add a finding
     1. Measure what it needs in signals.py, or in case.py if several checks need it.
     2. Write checks/<its code>.py: check(case), which yields Findings, below its thresholds.
-    3. List it in findings.py: in CHECKS_OF_THE_UNTAUGHT if it keeps a network from learning, or in
-       CHECKS_OF_ALL.
+    3. List it in findings.py, in CHECKS_IF_NOTHING_LEARNT or in CHECKS_ALWAYS.
     4. Give its code a place in ORDER there, and add to EXPLAINS what it explains, what explains it.
     5. Write tests/diagnosis/checks/test_<its code>.py with a network that has it; the healthy
        networks of tests/diagnosis/test_doctor.py must not have it.

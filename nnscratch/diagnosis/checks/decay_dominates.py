@@ -10,8 +10,7 @@ from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.optimizers import Adam
 
-# What decay pulls with over what the data pull with: both are equal in equilibrium; twice leaves
-# room for noise.
+# Pull of the decay over pull of the data. In equilibrium both are equal; twice leaves room for noise.
 DECAY = 2.0
 
 # What decay takes off the last weights over what the data add to them once the answer is the mean.
@@ -35,7 +34,7 @@ def check(case: Case) -> Iterator[Finding]:
     shrunk = float(np.median([layer.weight_rms / layer.initial_rms for layer in layers]))
     ahead = _ratio_at_the_mean(case)
     had_time = case.steps * case.largest_effective_lr * optimizer.weight_decay > DECAY_TIME
-    # In a fresh network through which nothing gets, the data do not pull: that is not the decay's
+    # The data do not pull in a fresh network whose signal ends on the way: that is not the decay's
     # work.
     can_be_judged = had_time or (case.signal_arrives and not case.trained)
     wins = ratio > DECAY and can_be_judged and not case.last_weights_are_blank

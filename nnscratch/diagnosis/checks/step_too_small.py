@@ -18,8 +18,7 @@ STEP = 2e-5
 # Loss over that of the mean: from here on, the network is clearly worse than the mean.
 FAR_FROM_MEAN = 1.5
 
-# Epochs that a network so far from the mean still needs, at its last pace, to become as good as the
-# mean.
+# Epochs that such a network still needs, at its last pace, to become as good as the mean.
 SLOW_EPOCHS = 300.0
 
 # Smallest over largest learning rate: below it, a schedule is at work, and the pace is its doing.
@@ -29,7 +28,7 @@ _REMEDY = "Raise the learning rate ten times, and again until the loss falls vis
 
 
 def check(case: Case) -> Iterator[Finding]:
-    """One finding at most: what the loss shows, or else what the learning rate says."""
+    """One finding at most: what the loss shows, otherwise what the learning rate says."""
     yield from [*_slow_fall(case), *_small_rate(case)][:1]
 
 
