@@ -1,7 +1,27 @@
-"""Why a network does not learn: signals measured layer by layer, findings in words, a doctor for a running training."""
+"""Why a network does not learn: its signals in numbers, and what is wrong in words.
 
-from nnscratch.diagnosis.case import Finding
+    doctor.py          diagnose: what a user calls; the table and the text that it prints
+    finding.py         Finding: one thing that is wrong
+    signals.py         the numbers of each layer: spread, silent units, gradient, decay, step
+        passes.py          the pass of some images forward and back that they come from
+        spread.py          rms, and the spread over images
+        activity.py        which units of a ReLU are ever on
+        twins.py           units with the same weights
+    case.py            Case: what a check is given, and the facts that several checks need
+        rehearsal.py       what ten steps of the optimizer do to a copy
+        saturation.py      how many times the spread a layer's biases are
+        linear_skill.py    what a linear rule from x to y explains
+    checks/            one file per finding, named after it, with its thresholds
+    thresholds.py      those that several files need
+    findings.py        all checks together: which findings come first, and which follow from which
+    watch.py           TrainingWatch: diagnoses every few epochs, for Trainer(diagnose_every=...)
+    signal_profile.py  what several initializers would let through, before any training
+
+How to add a finding: see checks/__init__.py.
+"""
+
 from nnscratch.diagnosis.doctor import Diagnosis, diagnose
+from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.signal_profile import SignalProfile, signal_profile
 
 __all__ = ["Diagnosis", "Finding", "SignalProfile", "diagnose", "signal_profile"]

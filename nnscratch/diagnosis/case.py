@@ -1,104 +1,260 @@
-"""What a check is given, and what it gives back."""
+"""A case: a network, its data, its training, and the facts about them that several checks need."""
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.diagnosis.signals import Signals
-from nnscratch.diagnosis.thresholds import EPOCHS, MANY_EPOCHS, MANY_STEPS, PROGRESS
-from nnscratch.layers import Layer
-from nnscratch.losses import MSELoss, labelled_mean
+from nnscratch.diagnosis import saturation
+from nnscratch.diagnosis.linear_skill import linear_skill
+from nnscratch.diagnosis.rehearsal import Rehearsal, rehearse
+from nnscratch.diagnosis.signals import LayerSignals, Signals
+from nnscratch.diagnosis.spread import variance_of_labels
+from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
+from nnscratch.history import Outcome
+from nnscratch.layers import Dropout, Layer, ReLU
+from nnscratch.losses import MSELoss
+from nnscratch.model import Sequential
 
 if TYPE_CHECKING:
     from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
 
+# Share of the targets' variance explained: from a fifth on, the network has learnt something.
+LEARNT = 0.2
+
+# A plateau: the second half of the training took less than a tenth off the loss.
+PROGRESS = 0.9
+
+# So many steps (epochs, where the steps are not known) are enough to leave a plateau.
+MANY_STEPS = 1000
+MANY_EPOCHS = 100
+
+# Share of units of a layer that are 0 for every image. At the start at most a third are in a
+# healthy layer. Adam at 0.001 silences up to 0.92 of a wide one that still learns; those that
+# reached 0.95 ended at 1.
+DEAD = 0.95
+
+# The same, once the training has come to a halt.
+DEAD_AND_STUCK = 0.9
+
+# Last weights over what Glorot's initializer would have drawn: smaller ones began as 0.
+NEARLY_ZERO = 1e-4
+
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong.
+class Case:
+    """Everything that the checks look at.
 
-    code : its name, such as "dead_units"; see `ORDER`
-    layer : place in `model.layers`, or None if no single layer is meant
-    evidence : the numbers that it rests on
-    message, remedy : what is wrong and why; what to change
+    model : the network
+    signals : what `measure` found in it
+    x, y : (N, ...) all training rows, in the order in which they are trained on; y is NaN where a
+        label is missing
+    loss, optimizer, history : what trains or trained it; None where that is not known
 
-    >>> Finding("unlabelled", None, {"labels": 0.0}, "No target has a value.", "Look at y.").code
-    'unlabelled'
+    The properties are facts, each measured when it is first asked for.
     """
 
-    code: str
-    layer: int | None
-    evidence: dict[str, float]
-    message: str
-    remedy: str
-
-
-@dataclass
-class Case:
-    """Everything that the checks look at. `trained`: True or False if that is known, else None."""
-
-    layers: list[Layer]
+    model: Sequential
     signals: Signals
     x: np.ndarray
     y: np.ndarray
     loss: MSELoss
-    optimizer: Optimizer | None
-    history: History | None
-    trained: bool | None
-    largest_lr: float
-    rehearsal: dict[str, float] = field(default_factory=dict)
+    optimizer: Optimizer | None = None
+    history: History | None = None
+
+    # The training
 
     @property
     def steps(self) -> int:
+        """Steps that the optimizer has made; 0 without one."""
         return self.optimizer.steps if self.optimizer is not None else 0
 
+    @cached_property
+    def trained(self) -> bool | None:
+        """Whether the network has had steps; None if nothing tells."""
+        if self.steps or (self.history is not None and len(self.history)):
+            return True
+        for layer in [layer for layer in self.model.layers if "weight" in layer.params][:-1]:
+            # (The last one's biases may start from the mean of the targets.)
+            drawn_equal = str(getattr(layer, "bias_init", "")).startswith("constant")
+            if drawn_equal and "bias" in layer.params and np.ptp(layer.params["bias"]) > 0:
+                return True
+        return False if self.optimizer is not None else None
+
+    @cached_property
+    def losses(self) -> list[float]:
+        """The training losses by epoch; empty if there are too few, or one is not finite."""
+        losses = self.history.columns.get("loss", []) if self.history is not None else []
+        return losses if len(losses) >= FEWEST_EPOCHS and np.isfinite(losses).all() else []
+
     @property
+    def diverged(self) -> bool:
+        """Whether the training ended because the loss or a weight was not finite."""
+        return self.history is not None and self.history.outcome is Outcome.DIVERGED
+
+    @cached_property
     def is_stuck(self) -> bool:
-        """Whether a training that is no better than the mean has stopped to become better, or had very many steps."""
+        """Whether a training no better than the mean has stopped improving or had many steps."""
         if self.history is None or "loss" not in self.history.names:
             return self.steps >= MANY_STEPS
         losses = self.history.columns["loss"]
         enough = self.steps >= MANY_STEPS if self.optimizer is not None else len(losses) >= MANY_EPOCHS
-        return enough and len(losses) >= 2 * EPOCHS and not losses[-1] < PROGRESS * losses[len(losses) // 2]
+        return enough and len(losses) >= 2 * FEWEST_EPOCHS and not losses[-1] < PROGRESS * losses[len(losses) // 2]
+
+    @cached_property
+    def largest_lr(self) -> float:
+        """The largest learning rate of the training so far and of the next step."""
+        lr = self.optimizer.lr if self.optimizer is not None else 0.0
+        rates = self.history.columns.get("lr", []) if self.history is not None else []
+        return max(lr, *rates) if rates else lr
 
     @property
-    def skill(self) -> float:
-        """Share of the targets' variance that the answers explain; for other losses, how much worse mixed-up ones are.
+    def largest_effective_lr(self) -> float:
+        """The optimizer's `effective_lr` at the largest learning rate; 0 without an optimizer."""
+        if self.optimizer is None:
+            return 0.0
+        optimizer = copy.copy(self.optimizer)
+        optimizer.lr = self.largest_lr
+        return optimizer.effective_lr
 
-        1 is perfect, 0 is the mean of the targets, NaN is unknown.
+    @cached_property
+    def rehearsal(self) -> Rehearsal | None:
+        """What ten steps at the largest learning rate do to a copy that begins anew.
+
+        A network that had no step yet is tried as it is. The biases of saturated layers are left
+        out: what they do is not the fault of the steps. None if there is no optimizer, x or y are
+        not finite, or the network has learnt something: then its steps are good.
         """
-        p, y = self.signals.prediction.astype(np.float64), self.signals.target.astype(np.float64)
-        if self.signals.not_finite or len(y) < 2:
+        finite = bool(np.isfinite(self.x).all()) and not np.isinf(self.y).any()
+        if self.optimizer is None or not finite or self.has_learnt:
+            return None
+        return rehearse(
+            self.model,
+            self.x,
+            self.y,
+            self.loss,
+            self.optimizer,
+            self.largest_lr,
+            fresh=self.trained is not False,
+            without_bias=[layer.index for layer in self.saturated_layers],
+        )
+
+    # The answers
+
+    @property
+    def squares_errors(self) -> bool:
+        """Whether the loss is the mean squared error: then the mean is the best constant answer."""
+        return type(self.loss) is MSELoss
+
+    @cached_property
+    def variance(self) -> float:
+        """The loss of answering with the mean of the targets; NaN for other losses or no labels."""
+        return variance_of_labels(self.y) if self.squares_errors else math.nan
+
+    @cached_property
+    def skill(self) -> float:
+        """Share of the targets' variance that the answers explain.
+
+        1 is perfect, 0 is as good as the mean of the targets, NaN is unknown. For other losses than
+        the mean squared error, answers to other rows take the place of the mean.
+        """
+        prediction, target = self.signals.prediction, self.signals.target
+        if self.signals.not_finite or len(target) < 2:
             return math.nan
-        if type(self.loss) is MSELoss:
-            variance = float(np.nansum(np.square(y - labelled_mean(y))))
-            return 1 - float(np.nansum(np.square(y - p))) / variance if variance > 0 else math.nan
-        mixed = self.loss.forward(np.roll(self.signals.prediction, len(y) // 2, axis=0), self.signals.target)
-        own = self.loss.forward(self.signals.prediction, self.signals.target)
+        if self.squares_errors:
+            variance = variance_of_labels(target)
+            if not variance > 0:
+                return math.nan
+            return 1 - float(np.nanmean(np.square(target.astype(np.float64) - prediction))) / variance
+        mixed = self.loss.forward(np.roll(prediction, len(target) // 2, axis=0), target)
+        own = self.loss.forward(prediction, target)
         return 1 - own / mixed if mixed > 0 else math.nan
 
     @property
-    def variance(self) -> float:
-        """Mean squared difference between the targets and their mean: the loss of a network that answers with it.
+    def has_learnt(self) -> bool:
+        """Whether the answers explain something of what differs between the targets."""
+        return self.skill >= LEARNT
 
-        NaN for other losses than the mean squared error, and without labels.
-        """
-        y = np.where(np.isfinite(self.y), self.y, np.nan).astype(np.float64)
-        if type(self.loss) is not MSELoss or np.isnan(y).all():
-            return math.nan
-        return float(np.nanmean((y - labelled_mean(y)) ** 2))
+    @cached_property
+    def linear_skill(self) -> float:
+        """Share of the targets' variance that a linear rule explains; NaN if unknown."""
+        return linear_skill(self.x, self.y)
 
-    @property
-    def is_blank(self) -> bool:
-        """Whether the last weights are 0 and ready to move: a start from the mean, on purpose.
+    # The layers
 
-        Or were 0, and so few steps or short ones ago that they still are small.
+    @cached_property
+    def last_weights_are_blank(self) -> bool:
+        """Whether the last weights are 0 and free to move: a start from the mean, on purpose.
+
+        Also if they are no larger than the steps so far can have made them from 0.
         """
         last = self.signals.layers[-1]
-        own = 10 * self.steps * last.update_ratio * last.weight_rms  # what the steps so far can have made of 0
-        return last.gradient_rms > 0 and (last.weight_rms == 0 or last.weight_rms < min(own, 1e-4 * last.initial_rms))
+        made_by_steps = 10 * self.steps * last.update_ratio * last.weight_rms
+        still_small = last.weight_rms < min(made_by_steps, NEARLY_ZERO * last.initial_rms)
+        return last.gradient_rms > 0 and (last.weight_rms == 0 or still_small)
+
+    @property
+    def signal_arrives(self) -> bool:
+        """Whether what differs between the images reaches the last layer's outputs.
+
+        Blank last weights do not count against it.
+        """
+        arrived = self.signals.layers[-1].z_spread > VANISHED * self.signals.x_spread
+        return arrived or self.last_weights_are_blank
+
+    @cached_property
+    def exploding_layer(self) -> LayerSignals | None:
+        """The first layer whose outputs are a hundred times as large as the input, or None."""
+        largest = EXPLODED * max(self.signals.x_rms, SMALL_INPUT)
+        return next((layer for layer in self.signals.layers if layer.z_rms > largest), None)
+
+    @cached_property
+    def gradient_ratio(self) -> float:
+        """|dL/dz| of the first layer over that of the last.
+
+        NaN where it says nothing: with one layer, no gradient, or blank last weights.
+        """
+        layers = self.signals.layers
+        if len(layers) < 2 or not layers[-1].dz_norm > 0 or self.last_weights_are_blank:
+            return math.nan
+        return layers[0].dz_norm / layers[-1].dz_norm
+
+    @property
+    def is_exploding(self) -> bool:
+        """Whether the signal or the gradient explodes, though everything is still finite."""
+        explodes = self.exploding_layer is not None or self.gradient_ratio > EXPLODED_GRADIENT
+        return explodes and not self.signals.not_finite
+
+    @property
+    def dead_share(self) -> float:
+        """From which share of silent units on a layer counts as dead."""
+        return DEAD_AND_STUCK if self.is_stuck else DEAD
+
+    @cached_property
+    def saturated_layers(self) -> list[LayerSignals]:
+        """The hidden layers whose bias is ten or more times what differs between the images."""
+        return [layer for layer in self.signals.layers if self.bias_to_spread(layer) > saturation.SATURATED]
+
+    def bias_to_spread(self, signals: LayerSignals) -> float:
+        """How many times the spread over images the layer's bias is; 0 if it feeds no ReLU."""
+        if signals.is_last or not isinstance(self.model.layers[signals.index + 1], ReLU):
+            return 0.0
+        layer = self.layer(signals)
+        return saturation.bias_to_spread(layer, signals, self.signals.x_spread, bool(self.trained))
+
+    def layer(self, signals: LayerSignals) -> Layer:
+        """The layer that the numbers are of."""
+        return self.model.layers[signals.index]
+
+    def dropout_behind(self, signals: LayerSignals) -> str:
+        """What a dropout behind it makes of the layer's large biases: " A sentence.", or ""."""
+        behind = self.model.layers[signals.index + 1 : signals.index + 3]
+        p = next((layer.p for layer in behind if isinstance(layer, Dropout)), 0.0)
+        said = f" Dropout of {p:g} behind it turns the large common part into noise, which the training flees."
+        return said if p else ""

@@ -1,7 +1,8 @@
-"""Why a network does not learn: its layers in numbers, and what is wrong in words, causes before symptoms.
+"""Why a network does not learn: its layers in numbers, what is wrong in words, causes first.
 
-The 2015 report ends with a network that gives the same answer for every image, "which till now we have no idea about".
-`diagnose` measures what it takes to have one: where the signal ends, which units are silent, who pulls at the weights.
+The 2015 report ends with a network that gives the same answer for every image, "which till now we
+have no idea about". `diagnose` measures what it takes to have an idea: where the signal ends, which
+units are silent, what pulls at the weights.
 """
 
 from __future__ import annotations
@@ -14,12 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.diagnosis.case import Case, Finding
-from nnscratch.diagnosis.checks.saturation import saturated
+from nnscratch.diagnosis.case import Case
+from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.findings import find
-from nnscratch.diagnosis.rehearsal import rehearse
 from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
-from nnscratch.diagnosis.thresholds import LEARNT
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 
@@ -27,14 +26,12 @@ if TYPE_CHECKING:
     from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
 
-__all__ = ["Diagnosis", "Finding", "diagnose"]
-
 
 @dataclass(frozen=True)
 class Diagnosis:
     """What `diagnose` found; print it.
 
-    findings : worst first, causes before symptoms; empty for a healthy network
+    findings : causes before what they cause; empty for a healthy network
     signals : what was measured, layer by layer
     """
 
@@ -64,7 +61,7 @@ class Diagnosis:
 
 
 def layer_table(layers: list[LayerSignals]) -> str:
-    """A line a layer with weights, 80 columns; "-" where nothing was measured."""
+    """One line per layer with weights, 80 columns wide; "-" where nothing was measured."""
     head = f"{'layer':23s}{'z spread':>9s}{'h spread':>9s}{'silent':>8s}{'gradient':>9s}"
     head += f"{'decay/data':>11s}{'update/w':>9s}"
     lines = [head]
@@ -90,26 +87,30 @@ def diagnose(
     optimizer: Optimizer | None = None,
     history: History | None = None,
 ) -> Diagnosis:
-    """Examines a network, fresh, in training or trained, and leaves it as it was: parameters, gradients, everything.
+    """Examines a network, fresh, in training or trained, and leaves everything in it as it was.
 
-    Signals and gradients are measured on 128 evenly spaced rows, without dropout. With an optimizer whose network has
-    learnt nothing, ten of its steps are tried on a copy that begins anew.
+    Signals and gradients are measured on 128 evenly spaced rows, without dropout. If there is an
+    optimizer and the network has learnt nothing, ten steps are tried on a copy that begins anew.
 
     Arguments
         model : a Sequential; it may have diverged
-        x, y : (N, ...) the training rows, in the order in which they are trained on; NaN where a label is missing
-        loss : what the training minimises; None: MSELoss()
-        optimizer : what trained it or is about to: for everything about steps and decay
-        history : what `Trainer.fit` gave: for overfitting, divergence and schedules
+        x, y : (N, ...) the training rows, in the order in which they are trained on; NaN where a
+            label is missing
+        loss : what the training minimises; None means MSELoss()
+        optimizer : what trained the network or is about to; without it, nothing is said about steps
+            and decay
+        history : what `Trainer.fit` gave; without it, nothing is said about overfitting
 
     Returns
         Diagnosis; `print(diagnose(...))` gives a table and the findings
 
     Raises
-        ValueError : no rows, lengths that differ, shapes that do not fit, an optimizer of another model
+        ValueError : no rows, lengths that differ, shapes that do not fit, an optimizer of another
+            model
 
-    Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks" (2010), for
-    watching activations and gradients by layer; Karpathy, "CS231n" (2015), for the update-to-weight ratio.
+    Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
+    networks" (2010), for watching activations and gradients by layer; Karpathy, "CS231n" (2015),
+    for the update-to-weight ratio.
 
     >>> import nnscratch as nn
     >>> rng = np.random.default_rng(0)
@@ -124,7 +125,7 @@ def diagnose(
     x, y = np.asarray(x), np.asarray(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
         raise ValueError(
-            f"diagnose: got x {x.shape} and y {y.shape}, expected rows, one of y for each of x; look at both"
+            f"diagnose: got x {x.shape} and y {y.shape}, expected rows, one of y for each of x; select both alike"
         )
     if optimizer is not None and optimizer.model is not model:
         raise ValueError(
@@ -132,26 +133,4 @@ def diagnose(
         )
     loss = copy.deepcopy(loss) if loss is not None else MSELoss()
     signals = measure(model, x, y, loss, optimizer)
-    lr = optimizer.lr if optimizer is not None else 0.0
-    if history is not None and len(history):
-        lr = max(lr, *history.columns.get("lr", [0.0]))
-    with np.errstate(all="ignore"):
-        case = Case(model.layers, signals, x, y, loss, optimizer, history, _trained(model, optimizer, history), lr)
-        sane = bool(np.isfinite(x).all()) and not np.isinf(y).any()
-        if optimizer is not None and sane and not case.skill >= LEARNT:
-            without = [layer.index for layer in saturated(case)]  # what they do is not the fault of the steps
-            fresh = case.trained is not False
-            case.rehearsal = rehearse(model, x, y, loss, optimizer, lr, fresh=fresh, without_bias=without)
-        return Diagnosis(find(case), signals)
-
-
-def _trained(model: Sequential, optimizer: Optimizer | None, history: History | None) -> bool | None:
-    """Whether the network has had steps; None if nothing tells."""
-    if (optimizer is not None and optimizer.steps) or (history is not None and len(history)):
-        return True
-    weights = [layer for layer in model.layers if "weight" in layer.params]
-    for layer in weights[:-1]:  # the last one may start from the mean
-        bias = layer.params.get("bias")
-        if bias is not None and str(getattr(layer, "bias_init", "")).startswith("constant") and np.ptp(bias) > 0:
-            return True
-    return False if optimizer is not None else None
+    return Diagnosis(find(Case(model, signals, x, y, loss, optimizer, history)), signals)

@@ -1,4 +1,4 @@
-"""One pass of some images through copies of the layers, forward and back, and what is summed up on the way."""
+"""A measured pass: images go through copies of the layers, forward and back, and are summed up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnscratch.diagnosis.spread import Spread
+from nnscratch.diagnosis.activity import active_units
+from nnscratch.diagnosis.spread import RunningSpread
 from nnscratch.kernels.finite import all_finite
 from nnscratch.layers import Layer, NotFiniteError, ReLU
 from nnscratch.losses import MSELoss, labelled_mean
@@ -15,89 +16,126 @@ from nnscratch.losses import MSELoss, labelled_mean
 _BATCH = 32  # images at a time, so that the largest layers of a network fit into memory
 
 
-class Flow:
-    """The passes, and the sums over batches.
+class MeasuredPass:
+    """A pass forward and back, and what was summed up in it; `run` makes it.
 
-    layers, loss : copies, which may be changed
-    spreads, active, grads, dz : of each layer; the output's spread, the units that were ever above 0, the gradients of
-        the parameters, and the sum of squares of dL/dy
-    pull : (n_in, n_out) what the weights of a last dense layer would be pulled by, if the network answered with the
-        mean of the targets; None if the last layer with weights is another one
-    predictions, targets, total : the answers, batch by batch, and their loss
-    not_finite : where NaN or infinity first came up; "" if nowhere
+    layers, loss : copies, for a pass leaves its gradients in them
+    spreads : of each layer's output, one `RunningSpread` per layer
+    active : (units,) bool per ReLU: whether a unit was above 0 for any image; None for other layers
+    grads : of each layer, the gradients of the loss of the images that went back
+    dy_squares : sum of squares of dL/dy of each layer with parameters
+    residual_gradient : (n_in, n_out) the gradient of a last dense layer's weights if the network
+        answered with the mean of the targets; None if the last layer with weights is another kind
+    predictions, targets : of each batch
+    total : the loss of all images
+    not_finite : where NaN or infinity first came up, in words; "" if nowhere
     """
+
+    layers: Sequence[Layer]
+    loss: MSELoss
+    spreads: list[RunningSpread]
+    active: list[np.ndarray | None]
+    grads: list[dict[str, np.ndarray]]
+    dy_squares: list[float]
+    residual_gradient: np.ndarray | None
+    predictions: list[np.ndarray]
+    targets: list[np.ndarray]
+    total: float
+    not_finite: str
 
     def __init__(self, layers: Sequence[Layer], loss: MSELoss) -> None:
         self.layers = layers
         self.loss = loss
-        self.spreads = [Spread() for _ in layers]
-        self.active: list[np.ndarray | None] = [None] * len(layers)
-        self.grads: list[dict[str, np.ndarray]] = [{} for _ in layers]
-        self.dz = [0.0] * len(layers)
-        self.pull: np.ndarray | None = None
-        self.predictions: list[np.ndarray] = []
-        self.targets: list[np.ndarray] = []
+        self.spreads = [RunningSpread() for _ in layers]
+        self.active = [None] * len(layers)
+        self.grads = [{} for _ in layers]
+        self.dy_squares = [0.0] * len(layers)
+        self.residual_gradient = None
+        self.predictions, self.targets = [], []
         self.total = 0.0
         self.not_finite = ""
-        self._last = max(i for i, layer in enumerate(layers) if layer.params)
+        learning = [i for i, layer in enumerate(layers) if layer.params]
+        self._first, self._last = learning[0], learning[-1]
 
     def run(self, x: np.ndarray, y: np.ndarray, rows_back: int) -> None:
-        """x, y : (M, ...); of the images, about `rows_back` go back as well."""
-        for layer in self.layers:
-            for name, w in layer.params.items():
-                if not np.isfinite(w).all():
-                    self.not_finite = self.not_finite or f"the {name} of {layer!r}"
-        if not np.isfinite(x).all():
-            self.not_finite = "x, the input"
-        elif np.isinf(y).any():
-            self.not_finite = self.not_finite or "y, the targets"
-        labelled = np.isfinite(y)
-        rest = np.where(labelled, y - labelled_mean(y), 0)
-        rest *= 2 / max(1, int(labelled.sum()))
-        # In turn, so that the rows that go back come from everywhere.
+        """Sends all images forward, and about `rows_back` of them back; stops at NaN or infinity.
+
+        x, y : (M, ...) in the dtype of the parameters; y is NaN where a label is missing
+        """
+        self.not_finite = self._not_finite_before(x, y)
+        residual = _gradient_at_the_mean(y)
+        # Every n-th row makes a batch, so that the rows that go back come from everywhere.
         batches = max(1, math.ceil(len(x) / _BATCH))
         back = range(0, batches, max(1, math.ceil(len(x) / rows_back)))
         count_back = sum(len(x[i::batches]) for i in back)
         for i in range(batches):
-            if not self.not_finite:
-                rows = slice(i, None, batches)
-                count = len(x[rows])
-                self._batch(x[rows], y[rows], rest[rows], count / len(x), count / count_back if i in back else 0.0)
+            if self.not_finite:
+                return
+            rows = slice(i, None, batches)
+            share = len(x[rows]) / len(x)
+            share_back = len(x[rows]) / count_back if i in back else 0.0
+            prediction = self._forward(x[rows], residual[rows], training=share_back > 0)
+            if prediction is not None:
+                self._loss_and_back(prediction, y[rows], share, share_back)
 
-    def _batch(self, x: np.ndarray, y: np.ndarray, rest: np.ndarray, share: float, share_back: float) -> None:
-        z = np.ascontiguousarray(x)  # its rows were taken in turn
+    def _not_finite_before(self, x: np.ndarray, y: np.ndarray) -> str:
+        """Which input, parameter or target is not finite before anything was computed, or ""."""
+        if not np.isfinite(x).all():
+            return "x, the input"
+        for layer in self.layers:
+            for name, w in layer.params.items():
+                if not np.isfinite(w).all():
+                    return f"the {name} of {layer!r}"
+        return "y, the targets" if np.isinf(y).any() else ""
+
+    def _forward(self, x: np.ndarray, residual: np.ndarray, training: bool) -> np.ndarray | None:
+        """The answers to a batch, or None if something on the way was not finite."""
+        z = np.ascontiguousarray(x)  # its rows were taken with a step
         for i, layer in enumerate(self.layers):
-            if i == self._last and z.ndim == rest.ndim == 2:
-                pull = z.T @ rest.astype(z.dtype)
-                self.pull = pull if self.pull is None else self.pull + pull
-            z = layer.forward(z, training=share_back > 0)
+            if i == self._last and z.ndim == residual.ndim == 2:
+                dw = z.T @ residual.astype(z.dtype)
+                self.residual_gradient = dw if self.residual_gradient is None else self.residual_gradient + dw
+            z = layer.forward(z, training=training)
             if not all_finite(z):
                 self.not_finite = f"the output of {layer!r}"
-                return
-            if layer.params or isinstance(layer, ReLU) or i == len(self.layers) - 1:
-                self.spreads[i].add(z)
-            before = self.active[i]
-            if isinstance(layer, ReLU) and (before is None or not before.all()):
-                active: np.ndarray = np.any(z, axis=tuple(range(z.ndim - 1)))  # a ReLU's output is never below 0
-                self.active[i] = active if before is None else before | active
-        self.predictions.append(z)
+                return None
+            self._measure(i, z)
+        return z
+
+    def _measure(self, i: int, z: np.ndarray) -> None:
+        """Adds a batch of outputs of layer i to the sums."""
+        layer, before = self.layers[i], self.active[i]
+        if layer.params or isinstance(layer, ReLU) or i == len(self.layers) - 1:
+            self.spreads[i].add(z)
+        if isinstance(layer, ReLU) and (before is None or not before.all()):
+            self.active[i] = active_units(z) if before is None else before | active_units(z)
+
+    def _loss_and_back(self, prediction: np.ndarray, y: np.ndarray, share: float, share_back: float) -> None:
+        self.predictions.append(prediction)
         self.targets.append(y)
         try:
-            self.total += share * self.loss.forward(z, y)
+            self.total += share * self.loss.forward(prediction, y)
             if share_back:
-                self._backward(self.loss.backward() * z.dtype.type(share_back))
+                self._backward(self.loss.backward() * prediction.dtype.type(share_back))
         except NotFiniteError:
             self.not_finite = "the gradient"
 
     def _backward(self, dy: np.ndarray) -> None:
-        first = next(i for i, layer in enumerate(self.layers) if layer.params)
-        for i in range(len(self.layers) - 1, first - 1, -1):
+        for i in range(len(self.layers) - 1, self._first - 1, -1):
             layer = self.layers[i]
             if layer.params:
-                self.dz[i] += float(np.square(dy, dtype=np.float64).sum())
-            if i > first:
+                self.dy_squares[i] += float(np.square(dy, dtype=np.float64).sum())
+            if i > self._first:
                 dy = layer.backward(dy)
             else:
                 layer.backward_parameters(dy)
             for name, dw in layer.grads.items():
                 self.grads[i][name] = self.grads[i][name] + dw if name in self.grads[i] else dw.copy()
+
+
+def _gradient_at_the_mean(y: np.ndarray) -> np.ndarray:
+    """(M, ...) dL/dprediction of the mean squared error if every answer is the targets' mean."""
+    labelled = np.isfinite(y)
+    residual = np.where(labelled, labelled_mean(y) - y, 0)
+    residual *= 2 / max(1, int(labelled.sum()))
+    return residual

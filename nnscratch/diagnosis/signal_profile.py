@@ -1,4 +1,4 @@
-"""A signal profile: how much of what differs between the images each initialiser would let through, before training."""
+"""A signal profile: how much of what differs between images each initializer lets through."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ import numpy as np
 
 from nnscratch.diagnosis.signals import measure
 from nnscratch.initializers import Initializer, get
+from nnscratch.pictures import PALETTE, new_figure, save
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
-from nnscratch.pictures import PALETTE, new_figure, save
+
+_USUAL = ("normal(0.01)", "glorot_uniform", "he_normal")
 
 
 @dataclass(frozen=True)
 class SignalProfile:
-    """Spread over images behind each layer with weights, for several initialisers: print it, or save its picture.
+    """Spread over images behind each layer with weights, by initializer: print it or draw it.
 
-    layers : reprs of the layers, input to output
-    spreads : initialiser -> the spread of z of each layer
-    x_spread : that of the input, for comparison
+    layers : reprs of the layers with weights, input to output
+    spreads : initializer -> the spread of z of each of these layers
+    x_spread : the spread of the input, for comparison
     """
 
     layers: list[str]
@@ -42,7 +44,7 @@ class SignalProfile:
         return "\n".join(lines)
 
     def save_picture(self, path: str | os.PathLike[str]) -> None:
-        """Draws the spreads, a line an initialiser, on a logarithmic axis, as a PNG; whole or not at all.
+        """Draws the spreads as a PNG, one line per initializer; whole or not at all.
 
         Raises
             ValueError : `path` does not end in .png
@@ -66,20 +68,19 @@ class SignalProfile:
         save(figure, path)
 
 
-_USUAL = ("normal(0.01)", "glorot_uniform", "he_normal")
-
-
 def signal_profile(
     model: Sequential, x: np.ndarray, initializers: Sequence[Initializer | str] = _USUAL, *, seed: int = 0
 ) -> SignalProfile:
-    """How much of what differs between the images would reach each layer, were the weights drawn by each initialiser.
+    """How much of what differs between images reaches each layer, by initializer of the weights.
 
-    Looks at copies, before any training; biases stay as they are in the model.
+    Measured in copies of the model, which are not trained; biases stay as they are in the model.
 
     x : (N, ...) inputs, of which 128 are used
+    initializers : their names, such as "normal(0.01)", or the initializers
+    seed : of the weights
 
     Raises
-        ValueError : no initialiser, one that does not exist, or an x that does not fit
+        ValueError : no initializer, one that does not exist, or an x that does not fit
 
     >>> import nnscratch as nn
     >>> model = nn.Sequential(nn.Dense(100, 100, rng=0), nn.ReLU(), nn.Dense(100, 10, rng=1))
@@ -91,7 +92,7 @@ def signal_profile(
     Dense(100, 10)                      0.0056               1.1
     """
     if not initializers:
-        raise ValueError("signal_profile: got no initialiser, expected at least one; leave the argument out for three")
+        raise ValueError("signal_profile: got no initializer, expected at least one; leave the argument out for three")
     spreads: dict[str, list[float]] = {}
     for initializer in initializers:
         drawn = get(initializer)

@@ -1,4 +1,4 @@
-"""A doctor that looks at a training every few epochs, and says when nothing more will come of it."""
+"""Diagnoses during a training, every few epochs, that stop it once nothing more will come of it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.diagnosis import diagnose
+from nnscratch.diagnosis.doctor import diagnose
 
 if TYPE_CHECKING:
     from nnscratch.history import History
     from nnscratch.losses import MSELoss
     from nnscratch.optimizers.base import Optimizer
 
-# What more epochs do not cure. The others may pass: a network that has just begun is no better than the mean either.
+# Findings that more epochs do not cure. Others may pass: a network that has just begun is no better
+# than the mean.
 HOPELESS = {"not_finite", "dead_units", "vanishing_signal", "identical_units", "decay_dominates"}
-# One diagnosis may fall into a bad moment, such as the first large steps; a training that recovers is not stopped.
+
+# Hopeless diagnoses in a row that stop a training: one alone may fall into a bad moment, such as
+# the first large steps.
 IN_A_ROW = 2
 
+# Findings that are no reason to stop: the trainer shuffles the rows, and it keeps the best epoch.
+NO_REASONS = {"unshuffled", "overfitting"}
 
-class Consultation:
+
+class TrainingWatch:
     """Diagnoses of one training, every few epochs.
 
-    every : epochs between two diagnoses; None: there is none
-    x, y : the training rows
+    every : epochs between two diagnoses; None means that there are none
+    x, y : (N, ...) the training rows
 
     >>> import nnscratch as nn
     >>> x = np.random.default_rng(0).standard_normal((64, 4)).astype(np.float32)
-    >>> model = nn.Sequential(nn.Dense(4, 8, bias_init="constant(-50)", rng=0), nn.ReLU(), nn.Dense(8, 1, rng=1))
+    >>> hidden = nn.Dense(4, 8, bias_init="constant(-50)", rng=0)
+    >>> model = nn.Sequential(hidden, nn.ReLU(), nn.Dense(8, 1, rng=1))
     >>> trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.01), diagnose_every=3)
     >>> history = trainer.fit(x, x[:, :1], epochs=100)
     >>> len(history), history.stopped.partition(":")[0]
@@ -41,14 +48,13 @@ class Consultation:
         self._hopeless = 0
 
     def reason_to_stop(self, optimizer: Optimizer, loss: MSELoss, history: History) -> str | None:
-        """The first finding in words, on one line, if this was the second hopeless diagnosis in a row; else None."""
+        """The first finding, on one line, at the second hopeless diagnosis in a row; else None."""
         if self.every is None or len(history) % self.every:
             return None
-        # Its x is as the trainer shuffles it: whether neighbouring rows are alike does not matter.
         found = [
             finding
             for finding in diagnose(optimizer.model, self.x, self.y, loss, optimizer, history).findings
-            if finding.code not in ("unshuffled", "overfitting")
+            if finding.code not in NO_REASONS
         ]
         self._hopeless = self._hopeless + 1 if HOPELESS & {finding.code for finding in found} else 0
         if self._hopeless < IN_A_ROW:

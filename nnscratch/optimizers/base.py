@@ -60,7 +60,7 @@ class Optimizer:
 
     @property
     def effective_lr(self) -> float:
-        """What a gradient that stays the same is multiplied by in each step, in the long run."""
+        """How far a gradient of 1 that stays the same moves a weight per step, in the long run."""
         return self.lr
 
     def step(self) -> None:

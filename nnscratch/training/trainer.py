@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.checks import NotFiniteError, above, below, number, positive, whole_number
-from nnscratch.diagnosis.watch import Consultation
+from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, AugmentedBatches, Batches, check_rows
@@ -205,7 +205,7 @@ class Trainer:
         scoring = Scoring(self.model, self.loss, self.metric, validation, average)
         history = scoring.new_history()
         best = BestWeights(self.model, average, keep_best=keep_best)
-        consultation = Consultation(self.diagnose_every, x, y)
+        watch = TrainingWatch(self.diagnose_every, x, y)
         bar = ProgressBar(self.progress, epochs, self.metric)
         this_fit = _Fit(self._batches(x, y), clock, average, bar, stop)
         try:
@@ -219,7 +219,7 @@ class Trainer:
                 bar.scores = scoring.shown
                 bar.show(len(history), line["loss"], line["images_per_second"], clock)
                 reasons = [callback(self, history) for callback in callbacks]
-                reasons.append(consultation.reason_to_stop(self.optimizer, self.loss, history))
+                reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
                 end_if_over(history, epochs, clock, patience, reasons)
         except (KeyboardInterrupt, StoppedFromOutside):
             history.end(Outcome.INTERRUPTED, "interrupted by the user")

@@ -1,14 +1,14 @@
-"""Signals: the numbers against a computation by hand, and the profile of several initialisers."""
+"""Signals: the numbers against a computation by hand."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
 
 import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.diagnosis.signals import effective_lr, measure
+from nnscratch.diagnosis.signals import FEW_ROWS, ROWS, measure
 
 
 def example() -> tuple[nn.Sequential, np.ndarray, np.ndarray]:
@@ -28,7 +28,10 @@ def test_numbers_by_hand() -> None:
     h = np.maximum(z, 0)
     assert first.z_spread == pytest.approx(np.sqrt(z.var(axis=0).mean()), rel=1e-4)
     assert first.h_spread == pytest.approx(np.sqrt(h.var(axis=0).mean()), rel=1e-4)
+    assert first.z_rms == pytest.approx(np.sqrt(np.mean(z**2)), rel=1e-4)
     assert first.never_active == 3 / 8
+    assert first.bias == 0
+    assert first.bias_range == pytest.approx(np.std([-50] * 3 + [0] * 5))
     prediction = h @ model.layers[3].params["weight"] + model.layers[3].params["bias"]
     dweight = h.T @ (2 / y.size * (prediction - y))
     rms = float(np.sqrt(np.mean(dweight**2)))
@@ -36,7 +39,24 @@ def test_numbers_by_hand() -> None:
     assert signals.loss == pytest.approx(np.mean((prediction - y) ** 2), rel=1e-4)
     assert last.update_ratio == pytest.approx(0.2 * rms / last.weight_rms, rel=1e-4)
     assert last.decay_ratio == pytest.approx(0.01 * last.weight_rms / rms, rel=1e-4)
-    assert effective_lr(optimizer) == pytest.approx(0.2)
+
+
+def test_steps_of_adam_are_lr_long() -> None:
+    model, x, y = example()
+    last = measure(model, x, y, optimizer=nn.Adam(model, lr=0.1, weight_decay=0.01)).layers[-1]
+    assert last.update_ratio == pytest.approx(0.1 / last.weight_rms, rel=1e-4)
+    assert last.decay_ratio == pytest.approx(0.01 * last.weight_rms, rel=1e-4)
+
+
+def test_without_an_optimizer_nothing_is_said_of_steps() -> None:
+    last = measure(*example()).layers[-1]
+    assert math.isnan(last.update_ratio)
+    assert math.isnan(last.decay_ratio)
+
+
+def test_places_count_the_dropout_that_is_left_out() -> None:
+    model, x, y = example()
+    assert [(layer.index, layer.is_last) for layer in measure(model, x, y).layers] == [(0, False), (3, True)]
 
 
 def test_spread_of_feature_maps() -> None:
@@ -49,11 +69,22 @@ def test_spread_of_feature_maps() -> None:
     assert signals.layers[0].never_active == 0.5
 
 
+@pytest.mark.parametrize(("side", "count"), [(8, ROWS), (200, FEW_ROWS)])  # 40,000 pixels x 25 x 24 multiply-adds
+def test_fewer_images_of_a_large_network(side: int, count: int) -> None:
+    model = nn.Sequential(
+        nn.Conv2D(1, 24, 5, rng=0), nn.MaxPool2D(4), nn.Flatten(), nn.Dense(24 * (side // 4 - 1) ** 2, 1, rng=0)
+    )
+    x = np.random.default_rng(0).random((200, side, side, 1), np.float32)
+    assert len(measure(model, x, x[:, 0, 0]).prediction) == count
+
+
 @pytest.mark.parametrize("place", ["x", "weight"])
 def test_first_place_that_is_not_finite(place: str) -> None:
     model, x, y = example()
     (x if place == "x" else model.layers[3].params["weight"])[0, 0] = np.nan
-    assert measure(model, x, y).not_finite.startswith({"x": "x,", "weight": "the weight of Dense(8, 2)"}[place])
+    signals = measure(model, x, y)
+    assert signals.not_finite.startswith({"x": "x,", "weight": "the weight of Dense(8, 2)"}[place])
+    assert math.isnan(signals.loss)
 
 
 def test_twins() -> None:
@@ -62,19 +93,3 @@ def test_twins() -> None:
     assert measure(model, x, y).layers[0].twins == 0
     weight[:, 1] = weight[:, 0]
     assert measure(model, x, y).layers[0].twins == 2 / 8
-
-
-def test_profile(tmp_path: Path) -> None:
-    model, x, _ = example()
-    before = model.layers[0].params["weight"].copy()
-    profile = nn.signal_profile(model, x)
-    assert list(profile.spreads) == ["normal(0.01)", "glorot_uniform", "he_normal"]
-    assert profile.spreads["normal(0.01)"][-1] < 0.01 * profile.spreads["he_normal"][-1]
-    assert max(map(len, str(profile).splitlines())) <= 80
-    np.testing.assert_array_equal(model.layers[0].params["weight"], before)
-    profile.save_picture(tmp_path / "profile.png")
-    assert (tmp_path / "profile.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match=".png"):
-        profile.save_picture(tmp_path / "profile.svg")
-    with pytest.raises(ValueError, match="no initialiser"):
-        nn.signal_profile(model, x, [])

@@ -1,4 +1,4 @@
-"""A trainer that consults the doctor: it stops what is hopeless, says why, and leaves alone what learns."""
+"""A training under watch: it stops if it is hopeless, and goes on undisturbed if it learns."""
 
 from __future__ import annotations
 

@@ -1,0 +1,28 @@
+"""A gradient that fades or explodes on its way back to the first layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nnscratch.diagnosis.case import Case
+from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.thresholds import EXPLODED_GRADIENT
+
+# |dL/dz| of the first layer over that of the last one: 0.05 to 3 in healthy networks.
+VANISHED_GRADIENT = 1e-3
+
+
+def check(case: Case) -> Iterator[Finding]:
+    ratio = case.gradient_ratio
+    vanishes, explodes = ratio < VANISHED_GRADIENT, ratio > EXPLODED_GRADIENT
+    if case.signals.not_finite or not (vanishes or explodes):
+        return
+    first = case.signals.layers[0]
+    yield Finding(
+        "vanishing_gradient" if vanishes else "exploding_gradient",
+        first.index,
+        {"first_to_last": ratio},
+        f"On its way back from the last layer to {first.name} the gradient becomes {ratio:.1g} times as large: "
+        + ("the first layers do not learn." if vanishes else "no learning rate is right for both ends."),
+        "Draw the weights with he_normal or glorot_uniform" + (", or use fewer layers." if vanishes else "."),
+    )

@@ -1,0 +1,28 @@
+"""A finding: one thing that is wrong with a network, its data or its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong.
+
+    code : its name, such as "dead_units"; `findings.ORDER` lists them all
+    layer : its place in `model.layers`, or None if no single layer is meant
+    evidence : the numbers that it rests on, for whoever reads it; no code decides anything by them
+    message, remedy : what is wrong and why; what to change
+    by_training : whether the training brought it about; False if it was there before the first
+        step, and for findings for which that makes no difference
+
+    >>> Finding("unlabelled", None, {"labels": 0.0}, "No target has a value.", "Look at y.").code
+    'unlabelled'
+    """
+
+    code: str
+    layer: int | None
+    evidence: dict[str, float]
+    message: str
+    remedy: str
+    by_training: bool = False
