@@ -42,18 +42,17 @@ from machine import description, in_turn, print_description, ratio
 
 import nnscratch as nn
 from nnscratch.kernels.threads import available_cores
-from nnscratch.keypoints import recipes
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.keypoints.splits import split_apart, split_random
 from nnscratch.keypoints.start import start_from_mean_face
 
-SCRIPT = Path(__file__).parent.parent / "examples" / "train_cnn.py"
-RECIPE = recipes.CNN["best"]
+RECIPE: Recipe = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "train_cnn.py"))["RECIPES"]["best"]
 LIBRARIES = {"nnscratch": "nnscratch", "PyTorch": "torch"}  # name -> package
 TRIAL_STEPS, TRIALS = 8, 3
 # PyTorch asks for new memory for every result, and glibc gives large pieces back to the system at once: 29,000 page
@@ -79,7 +78,7 @@ class Task:
 
     def trainer(self) -> nn.Trainer:
         """A new one with a new network, always the same."""
-        network = runpy.run_path(str(SCRIPT))["NETWORKS"][self.recipe.network](rng=np.random.default_rng(self.seed))
+        network = self.recipe.network(rng=np.random.default_rng(self.seed))
         start_from_mean_face(network, self.train.points)
         return self.recipe.trainer(network, seed=self.seed, metric=RMSE_PX, progress=False)
 
@@ -167,10 +166,10 @@ def pytorch_trials(task: Task, x: Any, y: np.ndarray) -> dict[tuple[str, str], f
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """In this process: one training."""
-    name = arguments.data or "generated"
+    name = arguments.data or "drawn faces"
     faces = load_faces(arguments.data) if arguments.data else generate_faces(arguments.faces, seed=0)
     split = split_apart if arguments.data else split_random  # as the training scripts do
-    train, validation = split(command_line.usable_rows(faces, "all", name), 0.15, seed=0)
+    train, validation = split(usable_rows(faces, "all", name), 0.15, seed=0)
     recipe = replace(RECIPE, epochs=arguments.epochs).for_faces(train)
     task = Task(train, validation, recipe, arguments.seed, arguments.target, 60 * arguments.limit)
     result = nnscratch_training(task) if arguments.measure == "nnscratch" else pytorch_training(task)
@@ -253,7 +252,7 @@ def main() -> None:
     del facts["warm_up"]
     print_description(facts)
     source = Path(arguments.data).name if arguments.data else f"{arguments.faces:,} drawn faces"
-    print(f"{RECIPE.network}, {arguments.epochs} epochs, to {arguments.target:g} px on {source}")
+    print(f"{RECIPE.network.__name__}, {arguments.epochs} epochs, to {arguments.target:g} px on {source}")
     print(f"run  {'':10s}epochs    images   seconds  with all      px  images/s")
     rows = []
     for run, library in product(range(arguments.runs), libraries):
@@ -263,7 +262,7 @@ def main() -> None:
     for name, value in found.items():
         print(f"PyTorch / nnscratch, {name.replace('_', ' '):17s}{value:6.2f} x")
     if arguments.json:
-        figures = {"machine": facts, "recipe": repr(replace(RECIPE, epochs=arguments.epochs)), "rows": rows}
+        figures = {"machine": facts, "recipe": replace(RECIPE, epochs=arguments.epochs).settings(), "rows": rows}
         figures |= {"target_px": arguments.target, "ratios": found}
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

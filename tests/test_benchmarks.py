@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints import recipes
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
@@ -76,9 +75,8 @@ def faces() -> Faces:
 
 def trainer(augment: Augment | None = None, dropout: float | None = None) -> nn.Trainer:
     """What the examples' best recipe makes, in steps of 8."""
-    recipe = recipes.CNN["best"]
-    networks = runpy.run_path(str(FOLDER.parent / "examples" / "train_cnn.py"))["NETWORKS"]
-    network = networks[recipe.network](rng=np.random.default_rng(0))
+    recipe = runpy.run_path(str(FOLDER.parent / "examples" / "train_cnn.py"))["RECIPES"]["best"]
+    network = recipe.network(rng=np.random.default_rng(0))
     for layer in network.layers:
         if isinstance(layer, nn.Dropout) and dropout is not None:
             layer.p = dropout
