@@ -1,13 +1,13 @@
 """PyTorch's side of time_to_error.py: what a Trainer trains, trained by PyTorch as one writes it for this kind of CPU.
 
-Network, weights to begin with, optimiser, schedule, batches and augmentation are those of a `nnscratch.Trainer`, and
-are read from it. Equal in both: the pictures, their order and their maps, bit by bit, for the same numbers are drawn
-from the same generator, in the same order. Not equal: the random numbers of dropout, and the rounding.
+Network, first weights, optimizer, schedule, batches and augmentation are read from a `nnscratch.Trainer`. Equal in
+both: the pictures, their order and their changes, bit by bit, for both draw the same numbers in the same order. Not
+equal: the random numbers of dropout, and the rounding.
 
-What an expert does on a CPU, and is done here: max pooling before ReLU, which gives the same numbers for a quarter of
-the work; ReLU in place; AdamW in one fused pass; averages by one call for all arrays; no `loss.item()` in a step;
-subnormal numbers flushed to 0; labels masked by a product, not gathered; the next batch warped in the background.
-Which memory layout, and whether to warp in the background, is for the caller to try out (`Training`'s arguments).
+It does what an expert does on a CPU: max pooling before ReLU, which gives the same numbers for a quarter of the work;
+ReLU in place; AdamW in one fused pass; averages by one call for all arrays; no `loss.item()` in a step; subnormal
+numbers flushed to 0; labels masked by a product, not gathered; the next batch warped in the background. The caller
+tries out which memory layout is faster, and whether warping in the background is (arguments of `Training`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,14 @@ from torch import nn as torch_nn
 from torch.nn import functional as F
 
 import nnscratch as nn
-from nnscratch.keypoints.faces import SIDE, to_points, to_targets
-from nnscratch.keypoints.geometry.augmentation import _NODES, Augmentation, move_points
-from nnscratch.keypoints.geometry.mirror import MIRRORED
+from nnscratch.keypoints.faces import SIDE
+from nnscratch.keypoints.geometry.augmentation import Augmentation
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # pictures, targets with 0 for no label, 1 or 0 for labelled
 
 
 class ContrastNormalization(torch_nn.Module):
-    """nnscratch's layer of that name. No gradient goes through it: it stands before all that learns."""
+    """nnscratch's layer of that name. It needs no gradient: no layer before it learns."""
 
     def __init__(self, spread: float, floor: float) -> None:
         super().__init__()
@@ -92,7 +91,7 @@ def masked_mse(prediction: torch.Tensor, target: torch.Tensor, known: torch.Tens
 
 
 class Average:
-    """`nnscratch.WeightAverage` for a PyTorch network; `network` has the averaged weights."""
+    """`nnscratch.WeightAverage` for a PyTorch network. Its attribute `network` has the averaged weights."""
 
     def __init__(self, network: torch_nn.Module, decay: float) -> None:
         self.decay = decay
@@ -129,26 +128,15 @@ def augmented(
     """`augmentation(x, y, rng)` with pictures (N, 1, 96, 96) that PyTorch warps; the same numbers are drawn."""
     if augmentation.noise or augmentation.blank:
         raise ValueError(f"got {augmentation!r}, expected one without noise and blank; add them to torch_twin.py")
-    count = len(x)
-    affine, flipped = augmentation._affine(count, rng)
-    bend = (augmentation.bend * rng.standard_normal((count, _NODES, _NODES, 2))).astype(np.float32)
-    tone = augmentation._tone(count, rng)
-    rng.integers(0, 2**32, count, dtype=np.uint32)  # not needed, but drawn: so the next batch gets the same numbers
-    augmentation._blank(count, rng)
-    points, beside = to_points(y), np.zeros((count, 1, 2), np.float32)
-    if augmentation.offsets is not None:
-        beside[:, 0, 0] = augmentation.offsets(points)
-    points = move_points(points - beside, affine, bend)
-    points[flipped] = points[flipped][:, MIRRORED]
-    points[((points < 0) | (points > SIDE - 1)).any(axis=2)] = np.nan
-    return warp(x, affine, bend, tone), to_targets(points + beside)
+    changes = augmentation.draw(len(x), rng)
+    return warp(x, changes.affine, changes.bend, changes.tone), augmentation.move_labels(y, changes)
 
 
 class Training:
     """What `trainer.fit` does, epoch by epoch, in PyTorch.
 
     Arguments
-        trainer : its model gives the weights to begin with, and is not changed; its generator is used
+        trainer : its model gives the first weights and is not changed; its random numbers are drawn
         layout : "channels_last" or "contiguous_format"
         background : warp the next batch in a thread beside the training, which uses one thread itself, as the workers
             of PyTorch's DataLoader do; False: warp it before its step, on all threads
@@ -168,7 +156,7 @@ class Training:
         self._thread = _one_thread() if background else None
 
     def epoch(self, x: torch.Tensor, y: np.ndarray, total_images: int) -> None:
-        """Trains on every row once; `total_images` of all epochs are the end of the schedule.
+        """Trains on every row once; the schedule ends after `total_images` images, those of all epochs.
 
         x : (N, 1, 96, 96); y : (N, 30), NaN where a label is missing
         """
@@ -180,7 +168,7 @@ class Training:
             self.images += len(batch[0])
 
     def predict(self, x: torch.Tensor) -> np.ndarray:
-        """(N, 30), by the averaged weights if there are such."""
+        """(N, 30), by the averaged weights if there are any."""
         network = self.network if self.average is None else self.average.network
         network.eval()
         with torch.inference_mode():
@@ -227,15 +215,15 @@ def _one_thread() -> ThreadPoolExecutor:
     threads = torch.get_num_threads()
 
     def begin() -> None:
-        torch.get_num_threads()  # at the first question, a thread takes over what holds for all; so ask before setting
+        torch.get_num_threads()  # a thread's first call takes over the common number; so call before setting
         torch.set_num_threads(1)
 
     executor = ThreadPoolExecutor(1, initializer=begin)
     executor.submit(int).result()
-    torch.set_num_threads(threads)  # what holds for all threads again; that one keeps its own
+    torch.set_num_threads(threads)  # for all other threads; that one keeps its own number
     return executor
 
 
 def pictures(x: np.ndarray) -> torch.Tensor:
-    """(N, 1, 96, 96), from (N, 96, 96, 1) with the same memory."""
+    """(N, 1, 96, 96) from (N, 96, 96, 1), in the same memory."""
     return torch.from_numpy(x).reshape(len(x), 1, *x.shape[1:3])
