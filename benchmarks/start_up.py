@@ -34,7 +34,7 @@ began = time.perf_counter(); load_faces(sys.argv[1]); print(time.perf_counter() 
 
 
 def seconds(code: str, *arguments: str, **environment: str) -> float:
-    """What a new Python process measures and prints: `code`, run with these arguments and environment variables."""
+    """What `code` prints in a new Python process, given arguments and environment variables."""
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
     return float(done.stdout)

@@ -55,8 +55,9 @@ from nnscratch.keypoints.start import start_from_mean_face
 RECIPE: Recipe = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "train_cnn.py"))["RECIPES"]["best"]
 LIBRARIES = {"nnscratch": "nnscratch", "PyTorch": "torch"}  # name -> package
 TRIAL_STEPS, TRIALS = 8, 3
-# PyTorch asks for new memory for every result, and glibc gives large pieces back to the system at once: 29,000 page
-# faults per step of 64 faces. With these settings there are 300. Both libraries get them; nnscratch keeps its buffers.
+# PyTorch asks for new memory for every result, and glibc gives large pieces back to the system at
+# once: 29,000 page faults per step of 64 faces. With these settings there are 300. Both libraries
+# get them; nnscratch keeps its buffers.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 
 
@@ -155,14 +156,17 @@ def pytorch_training(task: Task) -> dict[str, Any]:
 
 
 def pytorch_trials(task: Task, x: Any, y: np.ndarray) -> dict[tuple[str, str], float]:
-    """(memory layout, where pictures are warped) -> milliseconds per step, the median of epochs of a few steps."""
+    """(memory layout, where pictures are warped) -> milliseconds per step.
+
+    The median over epochs of a few steps.
+    """
     from torch_twin import Training
 
     places = ["foreground"] + ["background"] * (nn.get_threads() > 1)
     choices = list(product(("contiguous_format", "channels_last"), places))
     trainings = [Training(task.trainer(), layout, place == "background") for layout, place in choices]
     steps = -(-len(x) // task.recipe.batch_size)
-    # 10**9 images: the rate stays at the start of its schedule, for what is trained here is thrown away.
+    # 10**9 images keep the rate at the start of its schedule; these networks are thrown away.
     times = in_turn([lambda t=t: t.epoch(x, y, 10**9) for t in trainings], TRIALS)  # type: ignore[misc]
     return {choice: statistics.median(column) / steps for choice, column in zip(choices, times, strict=True)}
 

@@ -1,13 +1,15 @@
-"""PyTorch's side of time_to_error.py: what a Trainer trains, trained by PyTorch as one writes it for this kind of CPU.
+"""PyTorch's side of the benchmarks: what a Trainer trains, as one writes it for a CPU in PyTorch.
 
-Network, first weights, optimizer, schedule, batches and augmentation are read from a `nnscratch.Trainer`. Equal in
-both: the pictures, their order and their changes, bit by bit, for both draw the same numbers in the same order. Not
-equal: the random numbers of dropout, and the rounding.
+Network, first weights, optimizer, schedule, batches and augmentation are read from a
+`nnscratch.Trainer`. Equal in both: the pictures, their order and their changes, bit by bit, for
+both draw the same numbers in the same order. Not equal: the random numbers of dropout, and the
+rounding.
 
-It does what an expert does on a CPU: max pooling before ReLU, which gives the same numbers for a quarter of the work;
-ReLU in place; AdamW in one fused pass; averages by one call for all arrays; no `loss.item()` in a step; subnormal
-numbers flushed to 0; labels masked by a product, not gathered; the next batch warped in the background. The caller
-tries out which memory layout is faster, and whether warping in the background is (arguments of `Training`).
+It does what an expert does on a CPU: max pooling before ReLU, which gives the same numbers for a
+quarter of the work; ReLU in place; AdamW in one fused pass; averages by one call for all arrays; no
+`loss.item()` in a step; subnormal numbers flushed to 0; labels masked by a product, not gathered;
+the next batch warped in the background. The caller tries out which memory layout is faster, and
+whether warping in the background is (arguments of `Training`).
 """
 
 from __future__ import annotations
@@ -86,12 +88,12 @@ def _fill(module: torch_nn.Conv2d | torch_nn.Linear, weight: np.ndarray, bias: n
 
 
 def masked_mse(prediction: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """The mean of the squared errors over the labelled values, as `nnscratch.MSELoss`: 0 if there are none."""
+    """The mean squared error over the labelled values; 0 without any, as `nnscratch.MSELoss`."""
     return ((prediction - target) * known).square().sum() / known.sum().clamp(min=1)
 
 
 class Average:
-    """`nnscratch.WeightAverage` for a PyTorch network. Its attribute `network` has the averaged weights."""
+    """`nnscratch.WeightAverage` for PyTorch; its `network` has the averaged weights."""
 
     def __init__(self, network: torch_nn.Module, decay: float) -> None:
         self.decay = decay
@@ -108,7 +110,8 @@ class Average:
 
 def warp(x: torch.Tensor, affine: np.ndarray, bend: np.ndarray, tone: np.ndarray) -> torch.Tensor:
     """`nnscratch.kernels.warp` of pictures (N, 1, 96, 96), without noise and blank patches."""
-    # From pixels p = 0..95 to F.affine_grid's n = -1..1, corners at the middles of pixels: p = (n + 1) * 95 / 2.
+    # From pixels p = 0..95 to F.affine_grid's n = -1..1, whose ends are the middles of pixels:
+    # p = (n + 1) * 95 / 2.
     theta = affine.copy()
     theta[:, :, 2] = affine[:, :, :2].sum(axis=2) + affine[:, :, 2] * (2 / (SIDE - 1)) - 1
     grid = F.affine_grid(torch.from_numpy(theta), list(x.shape), align_corners=True)
@@ -125,7 +128,7 @@ def warp(x: torch.Tensor, affine: np.ndarray, bend: np.ndarray, tone: np.ndarray
 def augmented(
     augmentation: Augmentation, x: torch.Tensor, y: np.ndarray, rng: np.random.Generator
 ) -> tuple[torch.Tensor, np.ndarray]:
-    """`augmentation(x, y, rng)` with pictures (N, 1, 96, 96) that PyTorch warps; the same numbers are drawn."""
+    """`augmentation(x, y, rng)` of pictures (N, 1, 96, 96), with a warp by PyTorch."""
     if augmentation.noise or augmentation.blank:
         raise ValueError(f"got {augmentation!r}, expected one without noise and blank; add them to torch_twin.py")
     changes = augmentation.draw(len(x), rng)
@@ -138,8 +141,9 @@ class Training:
     Arguments
         trainer : its model gives the first weights and is not changed; its random numbers are drawn
         layout : "channels_last" or "contiguous_format"
-        background : warp the next batch in a thread beside the training, which uses one thread itself, as the workers
-            of PyTorch's DataLoader do; False: warp it before its step, on all threads
+        background : warp the next batch in a thread beside the training, which uses one thread
+            itself, as the workers of PyTorch's DataLoader do; False: warp it before its step, on
+            all threads
     """
 
     def __init__(self, trainer: nn.Trainer, layout: str, background: bool) -> None:
@@ -156,7 +160,7 @@ class Training:
         self._thread = _one_thread() if background else None
 
     def epoch(self, x: torch.Tensor, y: np.ndarray, total_images: int) -> None:
-        """Trains on every row once; the schedule ends after `total_images` images, those of all epochs.
+        """Trains on every row once; the schedule ends after `total_images`, those of all epochs.
 
         x : (N, 1, 96, 96); y : (N, 30), NaN where a label is missing
         """

@@ -72,7 +72,8 @@ def scikit_learn(x: np.ndarray, y: np.ndarray) -> Steps:
     from sklearn.neural_network import MLPRegressor
 
     rows = x.reshape(len(x), -1)
-    # A smaller rate, which changes no time: its loss is a sum over the outputs, and with the others' rate it diverges.
+    # A smaller rate, which changes no time: its loss is a sum over the outputs, and with the
+    # others' rate it diverges.
     network = MLPRegressor(
         hidden_layer_sizes=(256, 100), solver="sgd", batch_size=len(x), learning_rate_init=1e-4, alpha=5e-4
     )

@@ -1,4 +1,6 @@
-"""A first network, and all of its training in one loop: it learns to find 15 points in drawn pictures of faces.
+"""A first network, and all of its training in one loop.
+
+It learns to find 15 points in drawn pictures of faces.
 
 python examples/first_network.py
 """

@@ -33,7 +33,7 @@ from nnscratch.keypoints.start import start_from_mean_face
 
 
 def small(rng: np.random.Generator) -> nn.Sequential:
-    """96 x 96 pixels -> 15 points: convolution, ReLU and max pooling four times, then two dense layers; for level 1."""
+    """96 x 96 pixels -> 15 points: four stages of convolution, ReLU, pooling; two dense layers."""
     return nn.Sequential(
         nn.Conv2D(1, 8, 5, rng=rng),  # 92 x 92 x 8
         nn.ReLU(),
@@ -71,9 +71,9 @@ def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
 
 
 def deep(rng: np.random.Generator, side: int = 96, values: int = 30) -> nn.Sequential:
-    """Pictures of equal contrast, and more channels, for --recipe best: side x side pixels -> x and y of some points.
+    """side x side pixels -> x and y of some points, with more channels, for --recipe best.
 
-    side : 96 is halved four times, to 6 x 6 x 128; 48 and 64 three times, to 6 x 6 x 64 and 8 x 8 x 64
+    side : 96 is halved four times, to 6 x 6 x 128; 48 three times, to 6 x 6 x 64; 64 to 8 x 8 x 64
     """
     channels = [1, 16, 32, 64, 128] if side == 96 else [1, 16, 32, 64]
     layers: list[nn.Layer] = [nn.ContrastNormalization()]
@@ -96,7 +96,7 @@ def deep_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
     return deep(rng, region.side, 2 * len(region.points))
 
 
-# The networks of level 1 for --network; the last three are those of a report of 2015 and of what it cites.
+# The networks of level 1, for --network; a report of 2015 has or cites the last three.
 NETWORKS = {"small": small, "deep": deep, **networks.CNNS}
 EYE = (
     "left_eye_center",
@@ -107,8 +107,9 @@ EYE = (
 )
 MOUTH = ("nose_tip", "mouth_left_corner", "mouth_right_corner", "mouth_center_top_lip", "mouth_center_bottom_lip")
 HALF_FACE = (*EYE, "nose_tip", "mouth_left_corner")
-# A network for each point, and some that see how the points of an eye, of the mouth, of half of the face and of the
-# whole face belong together. Held-out error: 1.388 px with points, eye and mouth alone; about 1.36 px with these.
+# A network for each point, and some that see how the points of an eye, of the mouth, of half of the
+# face and of the whole face belong together. Held-out error: 1.388 px with points, eye and mouth
+# alone; about 1.36 px with these.
 POINTS_AND_PARTS = (
     *one_per_point(side=48, width=40),
     Region("eye", EYE, side=48, width=40),
@@ -116,8 +117,8 @@ POINTS_AND_PARTS = (
     Region("half_face", HALF_FACE, side=64, width=64),
     Region("face", POINTS, side=96, width=84),
 )
-# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a tenth, shifted by up
-# to a pixel.
+# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a
+# tenth, shifted by up to a pixel.
 CHANGES = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
 RECIPES = {
     "plain": CascadeRecipe(
@@ -126,8 +127,9 @@ RECIPES = {
         share=0.4,
     ),
     "best": CascadeRecipe(
-        # Level 1 only has to place the crops: whether it ended at 1.58, 1.65, 1.67 or 1.89 px, level 2 (one pass) ended
-        # at 1.40, 1.40, 1.41 or 1.42 px. So level 1 is short on any machine, and level 2 gets the time.
+        # Level 1 only has to place the crops: whether it ended at 1.58, 1.65, 1.67 or 1.89 px,
+        # level 2 (one pass) ended at 1.40, 1.40, 1.41 or 1.42 px. So level 1 is short on any
+        # machine, and level 2 gets the time.
         level_1=Recipe(deep, epochs=10, warmup=0.1, weight_decay=0.001, average=0.998, augment=CHANGES),
         level_2=LevelRecipe(
             Recipe(deep_level_2, epochs=40, warmup=0.1, weight_decay=0.001, average=0.998), regions=POINTS_AND_PARTS
@@ -150,7 +152,7 @@ def main() -> None:
     options = parser.read(CascadeOptions)
     task = start_task(options)
     recipe = RECIPES[options.recipe]
-    # for_faces: to mirror labels, `augment` must know how far beside the points these faces' labels lie.
+    # for_faces: mirroring must know how far these faces' labels lie beside the points they name.
     first = options.adjusted(recipe.level_1, NETWORKS).for_faces(task.train)
     second = replace(
         recipe.level_2.training,
@@ -159,7 +161,7 @@ def main() -> None:
     )
 
     network = first.network(rng=np.random.default_rng(options.seed))
-    # Before the first step the network answers with the mean face; what is left to learn is how each face differs.
+    # It starts by answering with the mean face, so what is left to learn is how each face differs.
     start_from_mean_face(network, task.train.points)
     trainer = nn.Trainer(
         network,
@@ -182,7 +184,7 @@ def main() -> None:
 
     # The mean face, upright and symmetrical, is what crops are turned and resized to.
     cascade = Cascade(network, symmetrical(mean_face(task.train.points)))
-    # The answers of level 1 for held-out faces; its errors there are what level 2 learns to correct.
+    # The errors of level 1 on held-out faces are what level 2 learns to correct.
     held_out = CascadeAnswers.of(cascade, task.validation)
     histories: dict[str, nn.History] = {}
     if history.outcome is not nn.Outcome.INTERRUPTED:
@@ -203,7 +205,8 @@ def main() -> None:
         history,
         level_2_recipe=second,
         level_2_histories=histories,
-        # The cascade's blends have learnt from the held-out faces, too; these answers are of blends that have not.
+        # The cascade's blends have learnt from the held-out faces, too. These answers are of blends
+        # that have not.
         predicted=held_out.answers[-1],
     )
 

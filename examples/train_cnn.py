@@ -21,7 +21,7 @@ from nnscratch.keypoints.start import centre_on, start_from_mean_face
 
 
 def small(rng: np.random.Generator) -> nn.Sequential:
-    """96 x 96 pixels -> 15 points: convolution, ReLU and max pooling four times, then two dense layers."""
+    """96 x 96 pixels -> 15 points: four stages of convolution, ReLU, pooling; two dense layers."""
     return nn.Sequential(
         nn.Conv2D(1, 8, 5, rng=rng),  # 92 x 92 x 8
         nn.ReLU(),
@@ -49,7 +49,7 @@ def stage(c_in: int, c_out: int, rng: np.random.Generator) -> list[nn.Layer]:
 
 
 def deep(rng: np.random.Generator) -> nn.Sequential:
-    """The same idea with four times the work, for --recipe best: pictures of equal contrast, and more channels."""
+    """Pictures of equal contrast, and more channels: four times the work, for --recipe best."""
     return nn.Sequential(
         nn.ContrastNormalization(),
         *stage(1, 16, rng),  # 48 x 48 x 16
@@ -64,10 +64,10 @@ def deep(rng: np.random.Generator) -> nn.Sequential:
     )
 
 
-# The networks for --network; the last three are those of a report of 2015 and of what it cites.
+# The networks for --network; a report of 2015 has or cites the last three.
 NETWORKS = {"small": small, "deep": deep, **networks.CNNS}
-# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a tenth, shifted by up
-# to a pixel.
+# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a
+# tenth, shifted by up to a pixel.
 CHANGES = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
 RECIPES = {
     "plain": Recipe(small, epochs=30),
@@ -79,11 +79,11 @@ def main() -> None:
     options = TrainingParser(__doc__, out="runs/cnn", recipes=RECIPES, networks=NETWORKS).read(TrainingOptions)
     task = start_task(options)
     x, y = task.train.x, task.train.y  # (N, 96, 96, 1) pixels, (N, 30) coordinates
-    # for_faces: to mirror labels, `augment` must know how far beside the points these faces' labels lie.
+    # for_faces: mirroring must know how far these faces' labels lie beside the points they name.
     recipe = options.adjusted(RECIPES[options.recipe], NETWORKS).for_faces(task.train)
 
     network = recipe.network(rng=np.random.default_rng(options.seed))
-    # Before the first step the network answers with the mean face; what is left to learn is how each face differs.
+    # It starts by answering with the mean face, so what is left to learn is how each face differs.
     start_from_mean_face(network, task.train.points)
     trainer = nn.Trainer(
         network,
@@ -103,9 +103,9 @@ def main() -> None:
         epochs=recipe.epochs,
         time_limit=task.seconds_left(),
     )
-    # It has learnt from changed faces; on the faces as they are, its mean error may not be 0. This makes it 0.
+    # It has learnt from changed faces. This makes its mean error 0 on the faces as they are.
     centre_on(network, x, y)
-    # With both_ways, the answers for a picture and for its mirror image are averaged: the two err differently.
+    # both_ways: the answers for a picture and for its mirror image err differently; average them.
     predictor = SingleNetwork(network, both_ways=recipe.both_ways)
     save_run(task, predictor, recipe, trainer.optimizer, history)
 

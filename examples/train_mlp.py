@@ -36,7 +36,7 @@ def plain(rng: np.random.Generator) -> nn.Sequential:
 
 
 def wide(rng: np.random.Generator) -> nn.Sequential:
-    """The same idea for --recipe best: pictures of equal contrast, and more units, a fifth of which is dropped."""
+    """Pictures of equal contrast, and more units, a fifth of them dropped; for --recipe best."""
     return nn.Sequential(
         nn.ContrastNormalization(),
         nn.Flatten(),
@@ -50,15 +50,15 @@ def wide(rng: np.random.Generator) -> nn.Sequential:
     )
 
 
-# The networks for --network; the last two are those of a report of 2015.
+# The networks for --network; a report of 2015 has the last two.
 NETWORKS: dict[str, Callable[..., nn.Sequential]] = {
     "plain": plain,
     "wide": wide,
     "report": networks.report_mlp,
     "report-dropout": partial(networks.report_mlp, dropout=0.5),
 }
-# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a tenth, shifted by up
-# to a pixel.
+# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a
+# tenth, shifted by up to a pixel.
 CHANGES = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
 RECIPES = {
     "plain": Recipe(plain, epochs=30, lr=0.0005),
@@ -70,11 +70,11 @@ def main() -> None:
     options = TrainingParser(__doc__, out="runs/mlp", recipes=RECIPES, networks=NETWORKS).read(TrainingOptions)
     task = start_task(options)
     x, y = task.train.x, task.train.y  # (N, 96, 96, 1) pixels, (N, 30) coordinates
-    # for_faces: to mirror labels, `augment` must know how far beside the points these faces' labels lie.
+    # for_faces: mirroring must know how far these faces' labels lie beside the points they name.
     recipe = options.adjusted(RECIPES[options.recipe], NETWORKS).for_faces(task.train)
 
     network = recipe.network(rng=np.random.default_rng(options.seed))
-    # Before the first step the network answers with the mean face; what is left to learn is how each face differs.
+    # It starts by answering with the mean face, so what is left to learn is how each face differs.
     start_from_mean_face(network, task.train.points)
     trainer = nn.Trainer(
         network,
@@ -94,9 +94,9 @@ def main() -> None:
         epochs=recipe.epochs,
         time_limit=task.seconds_left(),
     )
-    # It has learnt from changed faces; on the faces as they are, its mean error may not be 0. This makes it 0.
+    # It has learnt from changed faces. This makes its mean error 0 on the faces as they are.
     centre_on(network, x, y)
-    # With both_ways, the answers for a picture and for its mirror image are averaged: the two err differently.
+    # both_ways: the answers for a picture and for its mirror image err differently; average them.
     predictor = SingleNetwork(network, both_ways=recipe.both_ways)
     save_run(task, predictor, recipe, trainer.optimizer, history)
 

@@ -1,4 +1,4 @@
-"""python -m nnscratch COMMAND ...: the commands that the library and its packages offer (commands.py)."""
+"""python -m nnscratch COMMAND: runs what the library and its packages offer (commands.py)."""
 
 from __future__ import annotations
 

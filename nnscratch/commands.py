@@ -1,7 +1,8 @@
 """What `python -m nnscratch` can do: how a package offers a command, and the library's own ones.
 
-A package that is directly in nnscratch offers commands by a module `commands` with a table `COMMANDS`, as this one has.
-`__main__.py` finds them all, so the library need not know who offers what.
+A package that is directly in nnscratch offers commands by a module `commands` with a table
+`COMMANDS`, as this one has. `__main__.py` finds them all, so the library need not know who offers
+what.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ class Command:
     """One command of `python -m nnscratch`.
 
     help : one line, for the list of commands
-    main : takes the arguments behind the command's name, and prints; a ValueError or OSError from it is shown as one
-        line. What it needs should be imported inside it: every command's table is read whenever one is run
+    main : takes the arguments behind the command's name, and prints; a ValueError or OSError from
+        it is shown as one line. What it needs should be imported inside it: every command's table
+        is read whenever one is run
     """
 
     help: str

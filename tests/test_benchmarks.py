@@ -106,7 +106,8 @@ def test_pytorch_has_the_same_loss_and_gradients(twin: ModuleType, faces: Faces)
     others = [w.grad.numpy() for name, w in theirs.network.named_parameters() if name.endswith("bias")]
     assert len(biases) > 2
     for bias, other in zip(biases, others, strict=True):
-        # Where two pixels under a maximum are nearly equal, rounding decides which of them gets the gradient.
+        # Where two pixels under a maximum are nearly equal, rounding decides which of them gets the
+        # gradient.
         np.testing.assert_allclose(other, bias, atol=1e-3 * np.abs(bias).max())
 
 

@@ -1,4 +1,4 @@
-"""python -m nnscratch: which commands it finds, and how it ends on bad input. The library itself knows no faces."""
+"""python -m nnscratch: its commands, how it ends on bad input. The library knows no faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README shows is true: its commands and its examples run, its links and its options exist."""
+"""What the README shows is true: commands and examples run, links and options exist."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MARKED = re.compile(r"<!-- (example|printed) -->\n```(?:python)?\n(.*?)```", re.DOTALL)
 
-# What is put behind a command of the README, so that it takes seconds: a small file, an epoch. Later options win.
+# What is put behind a command of the README, so that it takes seconds: a small file, an epoch.
+# Later options win.
 TRAINING = ["--data", "training.zip", "--epochs", "1"]
 CUTS = {
     "train_mlp.py": TRAINING,
@@ -36,7 +37,9 @@ CUTS = {
 
 
 def commands(text: str) -> list[list[str]]:
-    """The Python programs that a text in Markdown runs, word by word, in its order: from `sh` blocks and from `code`.
+    """The Python programs that a text in Markdown runs, word by word, in its order.
+
+    They are found in `sh` blocks and in `code`.
 
     Left out are pip, venv and pytest: .ci/run takes them from the README and runs them.
 
@@ -70,6 +73,16 @@ def _program(text: str) -> list[list[str]]:
 COMMANDS = commands(README)
 
 
+def run_python(words: list[str], folder: Path) -> str:
+    """What `python WORDS` prints in `folder`, with warnings as errors; it must end well."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", *words]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (words, done.stderr)
+    assert done.stdout, words
+    return done.stdout
+
+
 def test_commands_are_found_in_blocks_and_in_text() -> None:
     text = """
 ```sh
@@ -93,7 +106,7 @@ python -m nothing
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a reader is who has cloned the repository and downloaded Kaggle's files, which are small here."""
+    """The working folder of a reader who has cloned the repository and has (small) Kaggle files."""
     for name in ("examples", "benchmarks"):
         shutil.copytree(ROOT / name, tmp_path / name)
     faces = generate_faces(72, seed=3)
@@ -113,15 +126,13 @@ def test_every_command_runs_in_the_order_of_the_readme(
     run = [words for words in COMMANDS if not words[0].startswith("benchmarks/")]
     assert len(run) > 5
     for words in run:
-        module = words[0] == "-m"
-        arguments = words[2:] if module else [*words[1:], *CUTS.get(Path(words[0]).name, [])]
-        monkeypatch.setattr(sys, "argv", [words[1] if module else words[0], *arguments])
+        if words[0] == "-m":
+            run_python(words, Path.cwd())
+            continue
+        monkeypatch.setattr(sys, "argv", [*words, *CUTS.get(Path(words[0]).name, [])])
         status: object = None
         try:
-            if module:
-                runpy.run_module(words[1], run_name="__main__")
-            else:
-                runpy.run_path(words[0], run_name="__main__")
+            runpy.run_path(words[0], run_name="__main__")
         except SystemExit as end:
             status = end.code
         printed = capsys.readouterr()
@@ -131,11 +142,8 @@ def test_every_command_runs_in_the_order_of_the_readme(
 
 def options_of(program: str) -> set[str]:
     """The options that a program's --help lists."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "error", str(ROOT / program), "--help"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return set(re.findall(r"(?<![\w-])--[a-z][\w-]*", done.stdout))
+    printed = run_python([str(ROOT / program), "--help"], ROOT)
+    return set(re.findall(r"(?<![\w-])--[a-z][\w-]*", printed))
 
 
 # Benchmarks measure for minutes; that they run is tested in test_benchmarks.py.
@@ -155,11 +163,7 @@ def test_options_in_the_text_are_those_of_a_program_in_the_readme() -> None:
 def run_example(code: str, folder: Path) -> str:
     """What an example of the README prints."""
     (folder / "example.py").write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "error", "example.py"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_python(["example.py"], folder)
 
 
 def test_examples_run_and_print_what_the_readme_says(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ Network = Callable[..., Sequential]  # makes a new one
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: by Adam, with a learning rate that rises a little, then falls to 0 along a cosine.
+    """How a network is trained: by Adam, at a rate that rises a little, then falls along a cosine.
 
-    network      : the function that makes the network, called as network(rng=...)
+    network      : the function that makes a new network, called as network(rng=...)
     epochs       : times to go through the data; with a time limit, at most so many
     lr           : the highest learning rate
     warmup       : share of the training in which the learning rate rises
@@ -49,7 +49,7 @@ class Recipe:
     both_ways: bool = False
 
     def for_faces(self, faces: Faces) -> Recipe:
-        """The recipe with the label offset of these faces in its augmentation, which mirrored faces need."""
+        """The recipe whose augmentation knows the label offset of these faces, to mirror them."""
         if not isinstance(self.augment, Augmentation) or not self.augment.flip:
             return self
         return replace(self, augment=replace(self.augment, offsets=LabelOffsets.of(faces)))
@@ -57,7 +57,7 @@ class Recipe:
     def trainer(
         self, network: Sequential, *, seed: int, metric: Metric | None = None, progress: bool | None = None
     ) -> Trainer:
-        """The Trainer that the scripts write out: it trains `network` by this recipe, on the labelled points."""
+        """The Trainer that the scripts write out: it trains `network` by this recipe."""
         return Trainer(
             network,
             MSELoss(),
@@ -72,7 +72,7 @@ class Recipe:
         )
 
     def settings(self) -> dict[str, object]:
-        """All fields, ready for JSON: the network by its function's name, the augmentation as its text.
+        """All fields, ready for JSON: the network by its function's name, the augmentation as text.
 
         >>> from nnscratch.keypoints.networks import report_mlp
         >>> settings = Recipe(report_mlp, epochs=30).settings()
@@ -91,7 +91,7 @@ class LevelRecipe:
     training : how each of its networks is trained, and made: by network(rng, region), from
         (N, side, side, 1) to (N, 2 G)
     regions  : what each of them sees
-    rotation : degrees; the largest turn of training crops beyond what errors of the level before bring
+    rotation : degrees; the largest turn of training crops, beyond that of the errors before
     scale    : the largest change of their size beyond that, as a share
     passes   : how often the level runs, each time around its last answers
     """

@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """training.csv, test.zip, and lookup.csv for the first and the last of its images; not to be changed."""
+    """training.csv, test.zip, and lookup.csv for its first and last image; do not change them."""
     folder = tmp_path_factory.mktemp("faces")
     faces = generate_faces(72, seed=3)
     save_faces(faces.select(slice(0, 60)), folder / "training.csv")
@@ -53,7 +53,7 @@ class Ended:
 
 @pytest.fixture
 def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ended]]:
-    """run_here(script, *arguments, expect=0): as `run`, in this process, which has imported the package already."""
+    """run_here(script, *arguments, expect=0): as `run`, but in this process, which is faster."""
 
     def run_example(name: str, *arguments: object, expect: int = 0) -> Ended:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])

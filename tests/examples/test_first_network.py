@@ -1,4 +1,4 @@
-"""first_network.py: forward, loss, backward, step, and an error that falls far below that of the mean answer."""
+"""first_network.py: a bare loop, and an error that falls far below that of the mean answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of commands is read whenever any command runs: it must not import what one of them needs."""
+"""The table of commands is read whenever one runs: it must not import what each of them needs."""
 
 from __future__ import annotations
 

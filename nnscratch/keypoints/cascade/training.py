@@ -73,8 +73,8 @@ def train_level(
     """Trains a network for each region, side by side, and adds them to the cascade as a level.
 
     cascade : the levels before
-    recipe  : the regions, and how their networks are made and trained. A region without labels in the
-        training or in the held-out faces, or whose network diverges, is left out
+    recipe  : the regions, and how their networks are made and trained. A region without labels in
+        the training or in the held-out faces, or whose network diverges, is left out
     data    : the faces
     seed    : the same seed gives the same level
     seconds : for all of it; None: as long as the recipe's epochs take

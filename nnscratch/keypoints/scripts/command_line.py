@@ -1,4 +1,4 @@
-"""How programs read numbers from their command line, what they show while they work, and how they end."""
+"""What programs share: numbers on the command line, a line of progress, how they end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnscratch.keypoints.kaggle.files import DataError
 def add_number(parser: Parser, name: str, *, help: str, default: int | None = None) -> None:
     """Adds an argument that is a whole number from 1 up.
 
-    default : its value if it is not given; None: it stays None, which stands for the recipe's number
+    default : its value if it is not given; None stands for the recipe's number
     """
     shown = "the recipe's" if default is None else "%(default)s"
     parser.add_argument(name, type=whole_number, default=default, metavar="N", help=f"{help} (default: {shown})")
@@ -46,7 +46,7 @@ def minutes(text: str) -> float:
 
 
 def show(line: str) -> None:
-    """Shows what is going on, each line over the one before. On a terminal only: a pipe has no reader for it."""
+    """Shows what is going on, each line over the one before; on a terminal only."""
     if sys.stderr.isatty():
         print(f"\r{line[:78]:<78}\r", end="", file=sys.stderr, flush=True)
 

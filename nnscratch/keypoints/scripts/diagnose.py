@@ -26,11 +26,8 @@ from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.optimizers.base import Optimizer
 
 _DRAWN_FACES = 1000  # enough for a diagnosis, and drawn in three seconds
-_DEFAULTS = {
-    "batch_size": 64,
-    "seed": 0,
-    "rows": "all",
-}  # of scripts whose metrics.json has null for what was not given
+# Earlier scripts wrote null for each option that was not given.
+_DEFAULTS = {"batch_size": 64, "seed": 0, "rows": "all"}
 
 
 def main(arguments: list[str]) -> None:
@@ -50,7 +47,7 @@ def main(arguments: list[str]) -> None:
 def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
     """What is wrong with the network (a cascade's first one) in the folder of a run.
 
-    data : file with the faces that it was trained on; None: the one that its metrics.json names, if any
+    data : file with the faces that it was trained on; None: the one that metrics.json names, if any
 
     Raises
         ValueError, OSError : a file is missing or damaged
@@ -78,7 +75,7 @@ def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
 
 
 def _config(run: Path) -> dict[str, Any]:
-    """How the run was trained, as far as that is known, with `_DEFAULTS` for what is missing or null."""
+    """How the run was trained, as far as is known; `_DEFAULTS` for what is missing or null."""
     try:
         config = json.loads((run / METRICS_FILE).read_text(encoding="utf-8"))["config"]
     except FileNotFoundError:
@@ -91,7 +88,7 @@ def _config(run: Path) -> dict[str, Any]:
 
 
 def _optimizer(network: nn.Sequential, config: dict[str, Any], history: nn.History | None) -> Optimizer | None:
-    """The optimizer that trained the run, as far as its config tells; None if it does not say which one."""
+    """The optimizer that trained the run; None if the config does not name it."""
     name = str(config.get("optimizer", "")).lower()
     rates = (history.columns.get("lr") if history else None) or [config.get("lr", 0.0)]
     lr, decay = float(max(rates)), float(config.get("weight_decay", 0.0))

@@ -1,4 +1,4 @@
-"""The options of all training scripts: how the command line is read, and what was read, in typed fields."""
+"""The options of all training scripts: the parser, and what it reads, in typed fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What the command line of a training script says; a script with more options adds fields in a subclass.
+    """What the command line of a training script says. A subclass adds more options.
 
     out        : folder for the results
     data       : file with the faces; None: they are drawn
@@ -44,7 +44,7 @@ class TrainingOptions:
     lookup: str | None = None
 
     def adjusted(self, recipe: Recipe, networks: Mapping[str, Network]) -> Recipe:
-        """The recipe, with the network, epochs and batch size of the command line where it gives them.
+        """The recipe, with network, epochs and batch size of the command line where it has them.
 
         networks : name -> the function that makes the network
         """
@@ -86,7 +86,7 @@ class TrainingParser(Parser):
         add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")
 
     def read(self, kind: type[Options]) -> Options:
-        """The command line, in the fields of `kind`: TrainingOptions, or a script's own subclass of it.
+        """The command line, in the fields of `kind`: TrainingOptions, or a subclass of it.
 
         Raises
             SystemExit : status 2, after one line, for a wrong argument
@@ -98,7 +98,7 @@ class TrainingParser(Parser):
         return options
 
     def _check_folder(self, out: Path) -> None:
-        """Finds out before the work, not after it, that results could not be written; makes no folder yet."""
+        """Stops before the work if results could not be written after it; makes no folder yet."""
         existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
         if not existing.is_dir():
             self.error(f"argument --out: got {out}, where {existing} is a file, expected a folder or a new name")

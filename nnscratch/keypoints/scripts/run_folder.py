@@ -2,16 +2,17 @@
 
 Where the files of a folder come from:
 
-    model.npz, network.json          predictors.SingleNetwork.save
-    model.npz, cascade.json, cascade.npz, level_2_*.npz
-                                     cascade.cascade.Cascade.save
-    history.csv, *_history.csv       History.save_csv: of the first network, and of each network of level 2
-    learning_curve.png, faces.png, per_point.png
-                                     plots.py
-    test.csv or submission.csv       kaggle/submission.py, if there are test faces
-    metrics.json                     here: the score, how the run was trained, and the names of the other files
+    model.npz, network.json                      predictors.SingleNetwork.save
+    model.npz, cascade.json, cascade.npz,
+        level_2_REGION.npz                       cascade.cascade.Cascade.save
+    history.csv, REGION_history.csv              History.save_csv
+    learning_curve.png, faces.png, per_point.png plots.py
+    test.csv or submission.csv                   kaggle/submission.py, if there are test faces
+    metrics.json                                 here: the score, how the run was trained, and the
+                                                 names of the other files
 
-`save_run` calls them all. `predictors.load_predictor` and `python -m nnscratch diagnose` read a folder again.
+`save_run` calls them all. `predictors.load_predictor` and `python -m nnscratch diagnose` read a
+folder again.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numba
@@ -41,7 +41,6 @@ from nnscratch.keypoints.scripts.task import TrainingTask
 from nnscratch.optimizers.base import Optimizer
 
 METRICS_FILE = "metrics.json"
-_NO_LEVEL_2: Mapping[str, History] = MappingProxyType({})
 
 
 def save_run(
@@ -52,16 +51,16 @@ def save_run(
     history: History,
     *,
     level_2_recipe: Recipe | None = None,
-    level_2_histories: Mapping[str, History] = _NO_LEVEL_2,
+    level_2_histories: Mapping[str, History] | None = None,
     predicted: np.ndarray | None = None,
 ) -> Score:
-    """Scores a predictor on the validation faces beside the mean face, writes the run's folder, and prints both.
+    """Scores a predictor beside the mean face, writes the run's folder, and prints both scores.
 
     recipe, optimizer, history : of the predictor's first network
-    level_2_recipe    : of a cascade's other networks; None: there are none
-    level_2_histories : region's name -> history of its network
-    predicted : (N, 15, 2) px, the answers to score if the predictor itself has learnt from the validation faces, as a
-        cascade's last blends have; None: the predictor's own answers
+    level_2_recipe    : how a cascade's other networks were trained; None: there are none
+    level_2_histories : name of a region -> history of its network; None: there are none
+    predicted : (N, 15, 2) px, the answers to score if the predictor itself has learnt from the
+        validation faces, as a cascade's last blends have; None: the predictor's own answers
 
     Raises
         OSError : the folder cannot be written
@@ -69,14 +68,15 @@ def save_run(
     if predicted is None:
         predicted = predictor.predict_points(task.validation.images)
     result = score(predicted, task.validation.points, mean_face(task.train.points))
-    histories = {"all": history, **level_2_histories}
+    histories = {"all": history, **(level_2_histories or {})}
     # By the clock: networks may have been trained side by side.
     seconds = time.perf_counter() - task.began
     config = _config(task, predictor, recipe, level_2_recipe) | _settings(optimizer)
     metrics = _metrics(result, histories, seconds, config)
     out = task.options.out
     out.mkdir(parents=True, exist_ok=True)
-    # Everything is written beside its place first: a full disk or a Ctrl-C leaves an earlier run as it was.
+    # Everything is written beside its place first: a full disk or a Ctrl-C leaves an earlier run as
+    # it was.
     with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=out) as name:
         folder = Path(name)
         files = predictor.save(folder)
@@ -156,7 +156,7 @@ def _metrics(
 
 
 def _move(folder: Path, out: Path, files: list[str], metrics: dict[str, Any]) -> None:
-    """Moves the new files into their places, deletes an earlier run's other files, and writes the metrics last."""
+    """Deletes an earlier run's other files, moves the new ones into place, the metrics last."""
     for file in _files_of_earlier_run(out) - set(files):
         (out / file).unlink(missing_ok=True)
     for file in files:

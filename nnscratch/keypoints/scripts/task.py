@@ -1,4 +1,4 @@
-"""What a training script works on: the faces to learn from, those to be judged by, and the time it has."""
+"""What a training script works on: faces to learn from, faces that judge, and the time it has."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class TrainingTask:
 
     options    : what the command line says
     train      : the faces to learn from
-    validation : held-out faces, which judge the result; in a file, no face of `train` looks like one of them
+    validation : held-out faces, which judge the result; in a file, no face of `train` looks like
+        one of them
     deadline   : time.perf_counter() at which training should be over; None: no limit
     test       : faces whose points are wanted; None: there are none
     lookup     : which of their values are wanted, for Kaggle's submission; None: all
@@ -73,7 +74,7 @@ def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:
 
 
 def usable_rows(faces: Faces, rows: str, name: str) -> Faces:
-    """The faces that can be learnt from: with any label, or with all 15 points if `rows` is "complete".
+    """The faces with a label, or with all 15 points if `rows` is "complete".
 
     name : the file, for the message
 

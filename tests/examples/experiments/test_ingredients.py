@@ -1,4 +1,4 @@
-"""ingredients.py: a table with a row for the mean face, and two scores of each variant of the recipe."""
+"""ingredients.py: a table of the mean face, and of two scores for each variant of the recipe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def test_a_table_of_ingredients(run_here: Any, folder: Path, tmp_path: Path) -> 
     assert rows[2][1] == f"{constant:.2f} px"
     scores = {name: [float(score.removesuffix(" px")) for score in each] for name, *each in rows[3:]}
     assert len(scores) == len(rows[3:]) > 8
-    # An epoch of one step, at the lowest learning rate, from the mean face: none can be far from it yet.
+    # An epoch of one step, at the lowest learning rate, from the mean face: none can be far from it
+    # yet.
     for name, each in scores.items():
         assert each == pytest.approx([constant, constant], abs=1.0), name
     assert list(tmp_path.iterdir()) == []

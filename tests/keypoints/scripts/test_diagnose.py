@@ -1,4 +1,4 @@
-"""python -m nnscratch diagnose: what it says of a run, of a script or of an earlier version, and of damaged ones."""
+"""python -m nnscratch diagnose: of a new run, of one of an earlier version, of a damaged one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's folder: what is in it, what becomes of an earlier run, and that a failure leaves that as it was."""
+"""A run's folder: what is in it, and what becomes of an earlier run, after a failure too."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_training_stopped_before_its_first_epoch_is_written_too(task: Training
 
 
 def test_what_is_scored_may_be_given(task: TrainingTask, network: nn.Sequential) -> None:
-    """A cascade has seen the validation faces: answers that have not are scored, and the cascade is saved."""
+    """A cascade has seen the validation faces: other answers are scored, the cascade is saved."""
     given = task.validation.points + np.float32(0.5)
     given = np.where(np.isnan(given), 48, given)
     result = save(task, SingleNetwork(network), train(network, task), predicted=given)
@@ -164,7 +164,7 @@ def test_what_is_scored_may_be_given(task: TrainingTask, network: nn.Sequential)
 
 
 def test_the_points_of_test_faces_are_written(task: TrainingTask, network: nn.Sequential, tmp_path: Path) -> None:
-    """All of them, or those that a lookup table asks for: the same files as from what the run has saved."""
+    """All, or those of a lookup table: the same files as by the predictor that the run saved."""
     faces, out = task.validation, task.options.out
     task = replace(task, test=faces)
     history = train(network, task)

@@ -1,4 +1,4 @@
-"""What a training script works on: which faces are learnt from, which judge, and how long it may take."""
+"""A training task: which faces are learnt from, which judge, and how long it may take."""
 
 from __future__ import annotations
 
