@@ -1,4 +1,4 @@
-"""How long one waits before the work begins: import, first training step, data.
+"""How long it takes until the work begins: import, first training step, reading data.
 
 python benchmarks/start_up.py [--data training.zip] [--json FILE]
 """
@@ -36,7 +36,7 @@ began = time.perf_counter(); load_faces(sys.argv[1]); print(time.perf_counter() 
 
 
 def seconds(code: str, *arguments: str, **environment: str) -> float:
-    """What a new Python process measures and prints."""
+    """What `code` prints in a new Python process, given arguments and environment variables."""
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=True)
     return float(done.stdout)
@@ -45,11 +45,11 @@ def seconds(code: str, *arguments: str, **environment: str) -> float:
 def main() -> None:
     start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", metavar="FILE", help="a training file, to time how it is read")
+    parser.add_argument("--data", metavar="FILE", help="a training file: also time how it is read")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
-    print(f"median of {REPEATS} new processes; cold: the caches were empty, once\n")
+    print(f"medians of {REPEATS} new processes; cold: once, with empty caches\n")
 
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as cache:

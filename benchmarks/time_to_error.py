@@ -4,20 +4,20 @@
 
 Both train the network and the recipe of examples/train_cnn.py --recipe best:
 from the same first weights, on the same faces in the same order, augmented
-alike, with the same learning rate after as many images. Both stop after the
-first epoch whose averaged weights, without mirrored looks, reach the target on
-the validation faces.
+alike, with the same learning rate after the same number of images. Both stop
+after the first epoch whose averaged weights reach the target on the validation
+faces (from the pictures alone, without their mirror images).
 
-"seconds" are those of training steps, augmentation included. Not in them, of
-either: reading data, a warm-up step of a throwaway network for each batch size
-(in which kernels are compiled), validation; nor PyTorch's trial of two memory
-layouts, and of warping pictures in the background: it takes the fastest. "with
-all" goes from before the warm-up to the end of that epoch's validation, in
-which nnscratch's Trainer scores the weights as they are, too.
+"seconds" counts training steps, augmentation included. It leaves out reading
+data, validation, and warm-up steps of a throwaway network, which compile the
+kernels; for PyTorch also the trials that choose the fastest of two memory
+layouts, with and without warping in the background. "with all" goes from before
+the warm-up to the end of the last epoch's validation, in which nnscratch's
+Trainer scores the live weights too.
 
 Each training has a process of its own, and they take turns. A ratio is
 PyTorch's time over nnscratch's, the median of the pairs. PyTorch comes with
-`pip install -e '.[bench]'`; without it, there is nothing beside nnscratch.
+`pip install -e '.[bench]'`; without it, nnscratch runs alone.
 """
 
 from __future__ import annotations
@@ -42,28 +42,28 @@ from machine import description, in_turn, print_description, ratio, start
 
 import nnscratch as nn
 from nnscratch.kernels.threads import available_cores
-from nnscratch.keypoints import recipes
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.keypoints.splits import split_apart, split_random
 from nnscratch.keypoints.start import start_from_mean_face
 
-SCRIPT = Path(__file__).parent.parent / "examples" / "train_cnn.py"
-RECIPE = recipes.CNN["best"]
+RECIPE: Recipe = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "train_cnn.py"))["RECIPES"]["best"]
 LIBRARIES = {"nnscratch": "nnscratch", "PyTorch": "torch"}  # name -> package
 TRIAL_STEPS, TRIALS = 8, 3
-# PyTorch asks for new memory for every result, and glibc gives large pieces back to the system at once: 29,000 page
-# faults a step of 64 faces; with these, 300. Both libraries get them; nnscratch has buffers of its own.
+# PyTorch asks for new memory for every result, and glibc gives large pieces back to the system at
+# once: 29,000 page faults per step of 64 faces. With these settings there are 300. Both libraries
+# get them; nnscratch keeps its buffers.
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 
 
 @dataclass(frozen=True)
 class Task:
-    """What both train, and how long."""
+    """What both libraries train, and for how long."""
 
     train: Faces
     validation: Faces
@@ -74,26 +74,29 @@ class Task:
 
     @property
     def warm_up(self) -> slice:
-        """Rows that make a step of each size: a whole batch, and what an epoch's last one has."""
+        """Rows for one step of each size: a whole batch, and the last one of an epoch."""
         return slice(0, self.recipe.batch_size + len(self.train) % self.recipe.batch_size)
 
     def trainer(self) -> nn.Trainer:
-        """A new one with a new network, always the same."""
-        network = runpy.run_path(str(SCRIPT))["NETWORKS"][self.recipe.network](rng=np.random.default_rng(self.seed))
+        """A new Trainer of a new network, with the same first weights every time."""
+        network = self.recipe.network(rng=np.random.default_rng(self.seed))
         start_from_mean_face(network, self.train.points)
         return self.recipe.trainer(network, seed=self.seed, metric=RMSE_PX, progress=False)
 
 
 @dataclass
 class Curve:
-    """How a training went, epoch by epoch, from before its warm-up step on."""
+    """How a training went, epoch by epoch; its clock starts before the warm-up."""
 
     task: Task
     rows: list[dict[str, float]] = field(default_factory=list)
     began: float = field(default_factory=time.perf_counter)
 
     def add(self, seconds: float, images: int, rmse_px: float) -> str | None:
-        """An epoch, validated just now: of so many seconds and images of training; a reason to stop, or None."""
+        """Notes an epoch that was validated just now; returns a reason to stop, or None.
+
+        seconds, images : of its training steps
+        """
         before = self.rows[-1] if self.rows else {"seconds": 0.0, "images": 0}
         row = {"epoch": len(self.rows) + 1, "seconds": before["seconds"] + seconds}
         row |= {"with_all": time.perf_counter() - self.began, "images": before["images"] + images, "rmse_px": rmse_px}
@@ -153,24 +156,27 @@ def pytorch_training(task: Task) -> dict[str, Any]:
 
 
 def pytorch_trials(task: Task, x: Any, y: np.ndarray) -> dict[tuple[str, str], float]:
-    """(memory layout, where pictures are warped) -> milliseconds a step, the median of epochs of a few steps."""
+    """(memory layout, where pictures are warped) -> milliseconds per step.
+
+    The median over epochs of a few steps.
+    """
     from torch_twin import Training
 
     places = ["foreground"] + ["background"] * (nn.get_threads() > 1)
     choices = list(product(("contiguous_format", "channels_last"), places))
     trainings = [Training(task.trainer(), layout, place == "background") for layout, place in choices]
     steps = -(-len(x) // task.recipe.batch_size)
-    # The learning rate stays at the schedule's beginning: what is trained here is thrown away.
+    # 10**9 images keep the rate at the start of its schedule; these networks are thrown away.
     times = in_turn([lambda t=t: t.epoch(x, y, 10**9) for t in trainings], TRIALS)  # type: ignore[misc]
     return {choice: statistics.median(column) / steps for choice, column in zip(choices, times, strict=True)}
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """In this process: one training."""
-    name = arguments.data or "generated"
+    """One training, in this process."""
+    name = arguments.data or "drawn faces"
     faces = load_faces(arguments.data) if arguments.data else draw_faces(arguments.faces, seed=0)
     split = split_apart if arguments.data else split_random  # as the training scripts do
-    train, validation = split(command_line.usable_rows(faces, "all", name), 0.15, seed=0)
+    train, validation = split(usable_rows(faces, "all", name), 0.15, seed=0)
     recipe = replace(RECIPE, epochs=arguments.epochs).for_faces(train)
     task = Task(train, validation, recipe, arguments.seed, arguments.target, 60 * arguments.limit)
     result = nnscratch_training(task) if arguments.measure == "nnscratch" else pytorch_training(task)
@@ -188,20 +194,20 @@ def in_new_process(library: str, seed: int) -> dict[str, Any]:
     if not result["curve"]:
         sys.exit(f"{library}: {result['stopped']}")
     last = result["curve"][-1]
-    an_image = last["seconds"] / last["images"]
-    return {"run": seed + 1, "library": library, "seconds_an_image": an_image, **last, **result}
+    per_image = last["seconds"] / last["images"]
+    return {"run": seed + 1, "library": library, "seconds_per_image": per_image, **last, **result}
 
 
 def print_row(row: dict[str, Any], arguments: argparse.Namespace) -> None:
     print(
         f"{row['run']:3d}  {row['library']:10s}{row['epoch']:6d}{row['images']:10,d}{row['seconds']:10.1f}"
-        f"{row['with_all']:10.1f}{row['rmse_px']:8.3f}{1 / row['seconds_an_image']:10.0f}",
+        f"{row['with_all']:10.1f}{row['rmse_px']:8.3f}{1 / row['seconds_per_image']:10.0f}",
         flush=True,
     )
     if row["rmse_px"] > arguments.target:
         print(f"{'':5s}not at {arguments.target:g} px: {row['stopped']}", flush=True)
     if "choice" in row:
-        print(f"{'':5s}{row['choice']}; ms a step:")
+        print(f"{'':5s}{row['choice']}; ms per step:")
         for choice, value in row["milliseconds"].items():
             print(f"{'':7s}{choice:30s}{value:8.1f}", flush=True)
     for line in row["curve"] if arguments.curve else []:
@@ -209,12 +215,12 @@ def print_row(row: dict[str, Any], arguments: argparse.Namespace) -> None:
 
 
 def ratios(rows: list[dict[str, Any]], target: float) -> dict[str, float]:
-    """PyTorch's times over nnscratch's: to the target, where both got there, and of an image."""
+    """PyTorch's times over nnscratch's: to the target, where both reached it, and per image."""
     ours, theirs = ([row for row in rows if row["library"] == library] for library in LIBRARIES)
     pairs = list(zip(ours, theirs, strict=False))
     reached = [pair for pair in pairs if all(row["rmse_px"] <= target for row in pair)]
     found = {}
-    for name, of in (("seconds", reached), ("with_all", reached), ("seconds_an_image", pairs)):
+    for name, of in (("seconds", reached), ("with_all", reached), ("seconds_per_image", pairs)):
         if of:
             found[name] = ratio([row[name] for _, row in of], [row[name] for row, _ in of])
     return found
@@ -230,7 +236,9 @@ def parse() -> argparse.Namespace:
     add(
         "--limit", type=float, default=math.inf, metavar="MINUTES", help="end a training after the epoch that passes it"
     )
-    command_line.add_number(parser, "--runs", help="trainings of each, with other first weights", default=1)
+    command_line.add_number(
+        parser, "--runs", help="trainings per library, each pair with other first weights", default=1
+    )
     command_line.add_number(parser, "--threads", help="threads, and cores, to use", default=available_cores())
     add("--curve", action="store_true", help="print every epoch's RMSE")
     add("--json", metavar="FILE", type=Path, help="also write the figures there")
@@ -254,7 +262,7 @@ def main() -> None:
     del facts["warm_up"]
     print_description(facts)
     source = Path(arguments.data).name if arguments.data else f"{arguments.faces:,} drawn faces"
-    print(f"{RECIPE.network}, {arguments.epochs} epochs, to {arguments.target:g} px on {source}")
+    print(f"{RECIPE.network.__name__}, {arguments.epochs} epochs, to {arguments.target:g} px on {source}")
     print(f"run  {'':10s}epochs    images   seconds  with all      px  images/s")
     rows = []
     for run, library in product(range(arguments.runs), libraries):
@@ -264,7 +272,7 @@ def main() -> None:
     for name, value in found.items():
         print(f"PyTorch / nnscratch, {name.replace('_', ' '):17s}{value:6.2f} x")
     if arguments.json:
-        figures = {"machine": facts, "recipe": repr(replace(RECIPE, epochs=arguments.epochs)), "rows": rows}
+        figures = {"machine": facts, "recipe": replace(RECIPE, epochs=arguments.epochs).settings(), "rows": rows}
         figures |= {"target_px": arguments.target, "ratios": found}
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

@@ -1,13 +1,15 @@
-"""PyTorch's side of time_to_error.py: what a Trainer trains, trained by PyTorch as one writes it for this kind of CPU.
+"""PyTorch's side of the benchmarks: what a Trainer trains, as one writes it for a CPU in PyTorch.
 
-Network, weights to begin with, optimiser, schedule, batches and augmentation are those of a `nnscratch.Trainer`, and
-are read from it. Equal in both: the pictures, their order and their maps, bit by bit, for the same numbers are drawn
-from the same generator, in the same order. Not equal: the random numbers of dropout, and the rounding.
+Network, first weights, optimizer, schedule, batches and augmentation are read from a
+`nnscratch.Trainer`. Equal in both: the pictures, their order and their changes, bit by bit, for
+both draw the same numbers in the same order. Not equal: the random numbers of dropout, and the
+rounding.
 
-What an expert does on a CPU, and is done here: max pooling before ReLU, which gives the same numbers for a quarter of
-the work; ReLU in place; AdamW in one fused pass; averages by one call for all arrays; no `loss.item()` in a step;
-subnormal numbers flushed to 0; labels masked by a product, not gathered; the next batch warped in the background.
-Which memory layout, and whether to warp in the background, is for the caller to try out (`Training`'s arguments).
+It does what an expert does on a CPU: max pooling before ReLU, which gives the same numbers for a
+quarter of the work; ReLU in place; AdamW in one fused pass; averages by one call for all arrays; no
+`loss.item()` in a step; subnormal numbers flushed to 0; labels masked by a product, not gathered;
+the next batch warped in the background. The caller tries out which memory layout is faster, and
+whether warping in the background is (arguments of `Training`).
 """
 
 from __future__ import annotations
@@ -22,15 +24,14 @@ from torch import nn as torch_nn
 from torch.nn import functional as F
 
 import nnscratch as nn
-from nnscratch.keypoints.faces import SIDE, to_points, to_targets
-from nnscratch.keypoints.geometry.augmentation import _NODES, Augmentation, move_points
-from nnscratch.keypoints.geometry.mirror import MIRRORED
+from nnscratch.keypoints.faces import SIDE
+from nnscratch.keypoints.geometry.augmentation import Augmentation
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # pictures, targets with 0 for no label, 1 or 0 for labelled
 
 
 class ContrastNormalization(torch_nn.Module):
-    """nnscratch's layer of that name. No gradient goes through it: it stands before all that learns."""
+    """nnscratch's layer of that name. It needs no gradient: no layer before it learns."""
 
     def __init__(self, spread: float, floor: float) -> None:
         super().__init__()
@@ -87,12 +88,12 @@ def _fill(module: torch_nn.Conv2d | torch_nn.Linear, weight: np.ndarray, bias: n
 
 
 def masked_mse(prediction: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """The mean of the squared errors over the labelled values, as `nnscratch.MSELoss`: 0 if there are none."""
+    """The mean squared error over the labelled values; 0 without any, as `nnscratch.MSELoss`."""
     return ((prediction - target) * known).square().sum() / known.sum().clamp(min=1)
 
 
 class Average:
-    """`nnscratch.WeightAverage` for a PyTorch network; `network` has the averaged weights."""
+    """`nnscratch.WeightAverage` for PyTorch; its `network` has the averaged weights."""
 
     def __init__(self, network: torch_nn.Module, decay: float) -> None:
         self.decay = decay
@@ -109,7 +110,8 @@ class Average:
 
 def warp(x: torch.Tensor, affine: np.ndarray, bend: np.ndarray, tone: np.ndarray) -> torch.Tensor:
     """`nnscratch.kernels.warp` of pictures (N, 1, 96, 96), without noise and blank patches."""
-    # From pixels p = 0..95 to F.affine_grid's n = -1..1, corners at the middles of pixels: p = (n + 1) * 95 / 2.
+    # From pixels p = 0..95 to F.affine_grid's n = -1..1, whose ends are the middles of pixels:
+    # p = (n + 1) * 95 / 2.
     theta = affine.copy()
     theta[:, :, 2] = affine[:, :, :2].sum(axis=2) + affine[:, :, 2] * (2 / (SIDE - 1)) - 1
     grid = F.affine_grid(torch.from_numpy(theta), list(x.shape), align_corners=True)
@@ -126,32 +128,22 @@ def warp(x: torch.Tensor, affine: np.ndarray, bend: np.ndarray, tone: np.ndarray
 def augmented(
     augmentation: Augmentation, x: torch.Tensor, y: np.ndarray, rng: np.random.Generator
 ) -> tuple[torch.Tensor, np.ndarray]:
-    """`augmentation(x, y, rng)` with pictures (N, 1, 96, 96) that PyTorch warps; the same numbers are drawn."""
+    """`augmentation(x, y, rng)` of pictures (N, 1, 96, 96), with a warp by PyTorch."""
     if augmentation.noise or augmentation.blank:
         raise ValueError(f"got {augmentation!r}, expected one without noise and blank; add them to torch_twin.py")
-    count = len(x)
-    affine, flipped = augmentation._affine(count, rng)
-    bend = (augmentation.bend * rng.standard_normal((count, _NODES, _NODES, 2))).astype(np.float32)
-    tone = augmentation._tone(count, rng)
-    rng.integers(0, 2**32, count, dtype=np.uint32)  # not needed, but drawn: so the next batch gets the same numbers
-    augmentation._blank(count, rng)
-    points, beside = to_points(y), np.zeros((count, 1, 2), np.float32)
-    if augmentation.offsets is not None:
-        beside[:, 0, 0] = augmentation.offsets(points)
-    points = move_points(points - beside, affine, bend)
-    points[flipped] = points[flipped][:, MIRRORED]
-    points[((points < 0) | (points > SIDE - 1)).any(axis=2)] = np.nan
-    return warp(x, affine, bend, tone), to_targets(points + beside)
+    changes = augmentation.draw(len(x), rng)
+    return warp(x, changes.affine, changes.bend, changes.tone), augmentation.move_labels(y, changes)
 
 
 class Training:
     """What `trainer.fit` does, epoch by epoch, in PyTorch.
 
     Arguments
-        trainer : its model gives the weights to begin with, and is not changed; its generator is used
+        trainer : its model gives the first weights and is not changed; its random numbers are drawn
         layout : "channels_last" or "contiguous_format"
-        background : warp the next batch in a thread beside the training, which uses one thread itself, as the workers
-            of PyTorch's DataLoader do; False: warp it before its step, on all threads
+        background : warp the next batch in a thread beside the training, which uses one thread
+            itself, as the workers of PyTorch's DataLoader do; False: warp it before its step, on
+            all threads
     """
 
     def __init__(self, trainer: nn.Trainer, layout: str, background: bool) -> None:
@@ -168,7 +160,7 @@ class Training:
         self._thread = _one_thread() if background else None
 
     def epoch(self, x: torch.Tensor, y: np.ndarray, total_images: int) -> None:
-        """Trains on every row once; `total_images` of all epochs are the end of the schedule.
+        """Trains on every row once; the schedule ends after `total_images`, those of all epochs.
 
         x : (N, 1, 96, 96); y : (N, 30), NaN where a label is missing
         """
@@ -180,7 +172,7 @@ class Training:
             self.images += len(batch[0])
 
     def predict(self, x: torch.Tensor) -> np.ndarray:
-        """(N, 30), by the averaged weights if there are such."""
+        """(N, 30), by the averaged weights if there are any."""
         network = self.network if self.average is None else self.average.network
         network.eval()
         with torch.inference_mode():
@@ -227,15 +219,15 @@ def _one_thread() -> ThreadPoolExecutor:
     threads = torch.get_num_threads()
 
     def begin() -> None:
-        torch.get_num_threads()  # at the first question, a thread takes over what holds for all; so ask before setting
+        torch.get_num_threads()  # a thread's first call takes over the common number; so call before setting
         torch.set_num_threads(1)
 
     executor = ThreadPoolExecutor(1, initializer=begin)
     executor.submit(int).result()
-    torch.set_num_threads(threads)  # what holds for all threads again; that one keeps its own
+    torch.set_num_threads(threads)  # for all other threads; that one keeps its own number
     return executor
 
 
 def pictures(x: np.ndarray) -> torch.Tensor:
-    """(N, 1, 96, 96), from (N, 96, 96, 1) with the same memory."""
+    """(N, 1, 96, 96) from (N, 96, 96, 1), in the same memory."""
     return torch.from_numpy(x).reshape(len(x), 1, *x.shape[1:3])

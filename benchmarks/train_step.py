@@ -2,9 +2,10 @@
 
   python benchmarks/train_step.py [--quick] [--only NETWORK] [--json FILE]
 
-The libraries take turns, step by step, in one process; the ratio is the median
-of the ratios pair by pair, against PyTorch's faster memory layout.
-`pip install -e '.[bench]'` brings the others; those that are missing are left out.
+The libraries take turns, step by step, in one process; a ratio is the median of
+the ratios pair by pair. PyTorch's networks are those of torch_twin.py, in both
+memory layouts. `pip install -e '.[bench]'` brings the other libraries; one that
+is missing is left out. How long a whole training takes: time_to_error.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,9 +23,6 @@ from machine import description, gemm_gflops, in_turn, print_description, ratio,
 
 import nnscratch as nn
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.drawn.faces import draw_faces
-from nnscratch.keypoints.metrics import RMSE_PX
-from nnscratch.keypoints.start import start_from_mean_face
 
 NETWORKS: dict[str, Callable[..., nn.Sequential]] = {
     "report CNN": lambda: networks.report_cnn(rng=0, dropout=0.0),
@@ -48,28 +45,13 @@ def ours(model: nn.Sequential, x: np.ndarray, y: np.ndarray) -> Steps:
     return "nnscratch", step, lambda: model.forward(x)
 
 
-def torch_network(model: nn.Sequential) -> Any:
-    """The same layers in PyTorch."""
-    import torch.nn
-
-    made = []
-    for layer in model.layers:
-        if isinstance(layer, nn.Conv2D):
-            made.append(torch.nn.Conv2d(layer.c_in, layer.c_out, layer.kernel_size, layer.stride, layer.padding))
-        elif isinstance(layer, nn.Dense):
-            made.append(torch.nn.Linear(layer.n_in, layer.n_out))
-        else:
-            made.append({"ReLU": torch.nn.ReLU(), "MaxPool2D": torch.nn.MaxPool2d(2)}.get(type(layer).__name__)
-                        or torch.nn.Flatten())  # fmt: skip
-    return torch.nn.Sequential(*made)
-
-
 def pytorch(model: nn.Sequential, x: np.ndarray, y: np.ndarray, layout: str) -> Steps:
     import torch
+    from torch_twin import pictures, twin
 
     memory_format = getattr(torch, layout)
-    network = torch_network(model).to(memory_format=memory_format)
-    images = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).to(memory_format=memory_format)
+    network = twin(model).to(memory_format=memory_format)
+    images = pictures(x).contiguous(memory_format=memory_format)
     target = torch.from_numpy(y)
     optimizer = torch.optim.SGD(network.parameters(), **SGD)
 
@@ -86,11 +68,12 @@ def pytorch(model: nn.Sequential, x: np.ndarray, y: np.ndarray, layout: str) -> 
 
 
 def scikit_learn(x: np.ndarray, y: np.ndarray) -> Steps:
-    """The report's MLP in scikit-learn; its partial_fit is one step on one batch."""
+    """The report's MLP in scikit-learn. Its partial_fit makes one step on one batch."""
     from sklearn.neural_network import MLPRegressor
 
     rows = x.reshape(len(x), -1)
-    # A smaller rate: its loss adds up over the outputs, and it diverges with the others'. That changes no time.
+    # A smaller rate, which changes no time: its loss is a sum over the outputs, and with the
+    # others' rate it diverges.
     network = MLPRegressor(
         hidden_layer_sizes=(256, 100), solver="sgd", batch_size=len(x), learning_rate_init=1e-4, alpha=5e-4
     )
@@ -125,67 +108,10 @@ def print_row(row: dict[str, Any]) -> None:
         print(f"{'':31s}{other:27s}{row['milliseconds'][other]:8.2f} ms {value:6.2f} x", flush=True)
 
 
-def time_to_rmse(goal_px: float, limit: float) -> dict[str, float | None]:
-    """Seconds until the validation RMSE is below `goal_px`: same faces, network, schedule; None if not within limit."""
-    faces = draw_faces(2000, seed=0)
-    train, validation = faces.select(slice(0, 1700)), faces.select(slice(1700, 2000))
-    model = NETWORKS["kfkd net2"]()
-    start_from_mean_face(model, train.points)
-    result = {"nnscratch": _ours_to_rmse(model, train, validation, goal_px, limit)}
-    if find_spec("torch"):
-        result["PyTorch"] = _pytorch_to_rmse(train, validation, goal_px, limit)
-    return result
-
-
-def _ours_to_rmse(model: nn.Sequential, train: Any, validation: Any, goal_px: float, limit: float) -> float | None:
-    optimizer = nn.Adam(model, lr=0.001)
-    trainer = nn.Trainer(model, nn.MSELoss(), optimizer, batch_size=100, metric=RMSE_PX, progress=False)
-    reached = []
-
-    def stop(trainer: nn.Trainer, history: nn.History) -> str | None:
-        if history.columns["rmse_px"][-1] < goal_px:
-            reached.append(history.columns["seconds"][-1])
-        return "reached" if reached else None
-
-    pairs = (validation.x, validation.y)
-    trainer.fit(train.x, train.y, epochs=1000, time_limit=limit, validation=pairs, callbacks=[stop])
-    return reached[0] if reached else None
-
-
-def _pytorch_to_rmse(train: Any, validation: Any, goal_px: float, limit: float) -> float | None:
-    import torch
-
-    network = torch_network(NETWORKS["kfkd net2"]()).to(memory_format=torch.channels_last)
-    with torch.no_grad():
-        network[-1].weight.zero_()
-        network[-1].bias.copy_(torch.from_numpy(np.nanmean(train.y, axis=0)))
-
-    def tensor(x: np.ndarray) -> Any:
-        return torch.from_numpy(x.transpose(0, 3, 1, 2).copy()).to(memory_format=torch.channels_last)
-
-    x, y = tensor(train.x), torch.from_numpy(train.y)
-    known, target = ~torch.isnan(y), torch.nan_to_num(y)
-    validation_x = tensor(validation.x)
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.001)
-    generator = torch.Generator().manual_seed(0)
-    began = time.perf_counter()
-    while time.perf_counter() - began < limit:
-        for rows in torch.randperm(len(x), generator=generator).split(100):
-            optimizer.zero_grad()
-            squares = (network(x[rows]) - target[rows]) ** 2 * known[rows]
-            (squares.sum() / known[rows].sum()).backward()
-            optimizer.step()
-        with torch.inference_mode():
-            predicted = network(validation_x).numpy()
-        if RMSE_PX.function(predicted, validation.y) < goal_px:
-            return time.perf_counter() - began
-    return None
-
-
 def main() -> None:
     start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a third of the repeats, no time to an error")
+    parser.add_argument("--quick", action="store_true", help="a third of the repeats")
     parser.add_argument("--only", choices=NETWORKS, help="one network (default: all)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
     arguments = parser.parse_args()
@@ -197,13 +123,8 @@ def main() -> None:
     for name in [arguments.only] if arguments.only else NETWORKS:
         for batch in (100, 1):
             rows += compare(name, batch, repeats if batch > 1 else 4 * repeats)
-    results: dict[str, Any] = {"machine": facts, "rows": rows}
-    if not arguments.quick:
-        goal = 2.5
-        results["seconds_to_rmse"] = {"rmse_px": goal, **time_to_rmse(goal, limit=120)}
-        print(f"kfkd net2, seconds to {goal} px on generated faces: {results['seconds_to_rmse']}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+        arguments.json.write_text(json.dumps({"machine": facts, "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

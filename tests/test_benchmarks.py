@@ -1,4 +1,4 @@
-"""The benchmarks start, and measure what they say; their figures belong in no test."""
+"""The benchmarks run and compare like with like. No test depends on what they measure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints import recipes
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
@@ -134,10 +133,9 @@ def faces() -> Faces:
 
 
 def trainer(augment: Augment | None = None, dropout: float | None = None) -> nn.Trainer:
-    """What the examples' best recipe makes, in steps of 8."""
-    recipe = recipes.CNN["best"]
-    networks = runpy.run_path(str(FOLDER.parent / "examples" / "train_cnn.py"))["NETWORKS"]
-    network = networks[recipe.network](rng=np.random.default_rng(0))
+    """The Trainer of train_cnn.py --recipe best, with batches of 8."""
+    recipe = runpy.run_path(str(FOLDER.parent / "examples" / "train_cnn.py"))["RECIPES"]["best"]
+    network = recipe.network(rng=np.random.default_rng(0))
     for layer in network.layers:
         if isinstance(layer, nn.Dropout) and dropout is not None:
             layer.p = dropout
@@ -159,7 +157,7 @@ def test_pytorch_has_the_same_loss_and_gradients(twin: ModuleType, faces: Faces)
     x, target, known = theirs._batch(twin.pictures(faces.x), faces.y, np.arange(len(faces)))
     loss = twin.masked_mse(theirs.network(x), target, known)
     loss.backward()
-    assert np.isnan(faces.y).any()  # else the labels that are missing would not be tried
+    assert np.isnan(faces.y).any()  # so missing labels are tried, too
     own_loss = nn.MSELoss()
     assert own_loss.forward(ours.model.forward(faces.x, training=True), faces.y) == pytest.approx(loss.item(), rel=1e-5)
     ours.model.backward(own_loss.backward())
@@ -167,7 +165,8 @@ def test_pytorch_has_the_same_loss_and_gradients(twin: ModuleType, faces: Faces)
     others = [w.grad.numpy() for name, w in theirs.network.named_parameters() if name.endswith("bias")]
     assert len(biases) > 2
     for bias, other in zip(biases, others, strict=True):
-        # Where two pixels under a maximum are nearly equal, rounding decides which of them gets the gradient.
+        # Where two pixels under a maximum are nearly equal, rounding decides which of them gets the
+        # gradient.
         np.testing.assert_allclose(other, bias, atol=1e-3 * np.abs(bias).max())
 
 
@@ -216,7 +215,7 @@ def test_pytorch_averages_the_same_weights(twin: ModuleType) -> None:
         ours.update()
         theirs.update()
     np.testing.assert_allclose(theirs.network[1].weight.numpy().T, ours.parameters[0], rtol=1e-5)
-    assert ours.parameters[0].max() < model.layers[1].params["weight"].min()  # else nothing was averaged
+    assert ours.parameters[0].max() < model.layers[1].params["weight"].min()  # so something was averaged
 
 
 def test_pytorch_takes_the_steps_of_the_schedule(twin: ModuleType, faces: Faces) -> None:
@@ -240,6 +239,27 @@ def test_without_dropout_both_learn_the_same(twin: ModuleType, faces: Faces) -> 
     ours.fit(faces.x, faces.y, epochs=3, validation=validation, keep_best=False)  # leaves the averaged weights
     after = ours.model.predict(faces.x)
     np.testing.assert_allclose(theirs.predict(x), after, atol=0.01 * np.abs(after - before).max())
+
+
+@pytest.mark.parametrize(
+    ("network", "others"),
+    [
+        ("report CNN", {"PyTorch contiguous_format": "torch", "PyTorch channels_last": "torch"}),
+        ("report MLP", {"PyTorch contiguous_format": "torch", "scikit-learn": "sklearn"}),
+    ],
+)
+def test_a_step_beside_other_libraries(monkeypatch: pytest.MonkeyPatch, network: str, others: dict[str, str]) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    rows = load("train_step").compare(network, batch=2, repeats=1)
+    installed = {name for name, package in others.items() if importlib.util.find_spec(package)}
+    assert [(row["network"], row["batch"], row["what"]) for row in rows] == [
+        (network, 2, "training step"),
+        (network, 2, "inference"),
+    ]
+    for row in rows:
+        assert set(row["milliseconds"]) == {"nnscratch", *installed}
+        assert set(row["ratios"]) == installed
+        assert min(row["milliseconds"].values()) > 0
 
 
 def test_the_time_to_an_error(tmp_path: Path) -> None:

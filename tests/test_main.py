@@ -1,76 +1,94 @@
-"""python -m nnscratch: what it prints about a run, and how it ends on bad input."""
+"""python -m nnscratch: its commands, how it ends on bad input. The library knows no faces."""
 
 from __future__ import annotations
 
-import json
+import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-import nnscratch as nn
-from nnscratch.__main__ import main
-from nnscratch.keypoints import networks
-from nnscratch.keypoints.drawn.faces import draw_faces
-from nnscratch.keypoints.kaggle.training_file import save_faces
+import nnscratch
+from nnscratch import __main__, commands
+from nnscratch.commands import Command
+
+PACKAGE = Path(nnscratch.__file__).parent
+LIBRARY = [path for path in sorted(PACKAGE.rglob("*.py")) if path.relative_to(PACKAGE).parts[0] != "keypoints"]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """A run's folder, with a network whose hidden units are all dead."""
-    network = networks.report_cnn(rng=0)
-    network.layers[-4].params["bias"][:] = -100
-    nn.save(network, tmp_path / "model.npz")
-    (tmp_path / "metrics.json").write_text(json.dumps({"config": {"data": None, "rows": "all", "seed": 3}}))
-    (tmp_path / "history.csv").write_text("epoch,loss,lr\n1,0.5,0.001\n2,0.4,0.001\n")
-    save_faces(draw_faces(40, seed=1), tmp_path / "faces.csv")
-    return tmp_path
+def heal(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """A command `heal` of the library's own; the arguments of each call."""
+    calls: list[list[str]] = []
+
+    def main(arguments: list[str]) -> None:
+        calls.append(arguments)
+        if "badly" in arguments:
+            raise ValueError("got 'badly',\n  expected well; try again")
+
+    monkeypatch.setitem(commands.COMMANDS, "heal", Command("makes it whole", main))
+    return calls
 
 
-def test_diagnose(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["diagnose", str(run), "--data", str(run / "faces.csv")])
-    printed = capsys.readouterr()
-    assert "saturated_by_bias (layer" in printed.out
-    assert "constant_output" in printed.out
-    assert max(map(len, printed.out.splitlines())) <= 80
-    assert not printed.err
-
-
-@pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.9), ("Adam", None)])
-def test_optimizer_of_the_config(
-    run: Path, capsys: pytest.CaptureFixture[str], optimizer: str, momentum: float | None
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_the_commands_of_all_packages(
+    option: str, heal: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With it, the steps can be judged; a history alone does not tell how they were made."""
-    nn.save(networks.report_cnn(rng=0, dropout=0, hidden_bias=0), run / "model.npz")
-    (run / "history.csv").write_text("epoch,loss,lr\n1,0.5,1e-9\n2,0.4999,1e-9\n")
-    config = {"optimizer": optimizer, "lr": 1e-9, "weight_decay": 0.0, "batch_size": 8}
-    config |= {} if momentum is None else {"momentum": momentum}
-    for given, expected in ((config, True), ({}, False)):
-        (run / "metrics.json").write_text(json.dumps({"config": given}))
-        main(["diagnose", str(run), "--data", str(run / "faces.csv")])
-        assert ("step_too_small" in capsys.readouterr().out) == expected
+    __main__.main([option])
+    printed = capsys.readouterr().out
+    assert "  heal      makes it whole\n  diagnose  why the network" in printed  # the library's own commands first
+    assert max(map(len, printed.splitlines())) <= 80
+    assert heal == []
 
 
-def test_config_that_is_damaged(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (run / "metrics.json").write_text(json.dumps({"config": {"optimizer": "sgd", "weight_decay": "much"}}))
+def test_a_command_gets_the_arguments_behind_its_name(heal: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    __main__.main(["heal", "--all", "layers"])
+    monkeypatch.setattr(sys, "argv", ["__main__.py", "heal", "all"])
+    __main__.main()
+    assert heal == [["--all", "layers"], ["all"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cure"], "got the command 'cure', expected one of heal, diagnose; see python -m nnscratch --help"),
+        ([], "got no command, expected one of heal, diagnose; see python -m nnscratch --help"),
+        (["heal", "badly"], "got 'badly', expected well; try again"),
+    ],
+)
+@pytest.mark.usefixtures("heal")
+def test_bad_input_is_one_line_and_status_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["diagnose", str(run), "--data", str(run / "faces.csv")])
+        __main__.main(arguments)
     assert stop.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    assert capsys.readouterr().err == f"python -m nnscratch: error: {message}\n"
 
 
-@pytest.mark.parametrize("damage", ["model.npz", "metrics.json", "history.csv", "faces.csv", "missing folder"])
-def test_bad_input(run: Path, damage: str, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = run / "none" if damage == "missing folder" else run
-    if folder == run:
-        (run / damage).write_text("damaged\n1\n")
-    with pytest.raises(SystemExit) as stop:
-        main(["diagnose", str(folder), "--data", str(run / "faces.csv")])
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
+def test_it_runs_as_a_module() -> None:
+    command = [sys.executable, "-W", "error", "-m", "nnscratch", "--help"]
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    assert "diagnose" in done.stdout
 
 
-def test_wrong_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(["heal"])
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.count("\n") == 1
+def imports(path: Path) -> set[str]:
+    """The names of the modules that a file imports, also those inside functions."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=[str(path.relative_to(PACKAGE)) for path in LIBRARY])
+def test_the_library_imports_no_faces(path: Path) -> None:
+    assert [name for name in imports(path) if name.startswith("nnscratch.keypoints")] == []
+
+
+def test_import_nnscratch_imports_no_faces() -> None:
+    code = "import sys, nnscratch; print([name for name in sys.modules if name.startswith('nnscratch.keypoints')])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,60 +1,202 @@
-"""What the README tells people to do is there, and works."""
+"""What the README shows is true: commands and examples run, links and options exist."""
 
 from __future__ import annotations
 
 import os
 import re
+import runpy
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from nnscratch.keypoints.drawn.faces import draw_faces
+from nnscratch.keypoints.faces import COLUMNS, Faces
+from nnscratch.keypoints.kaggle.training_file import save_faces
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MARKED = re.compile(r"<!-- (example|printed) -->\n```(?:python)?\n(.*?)```", re.DOTALL)
+
+# What is put behind a command of the README, so that it takes seconds: a small file, an epoch.
+# Later options win.
+TRAINING = ["--data", "training.zip", "--epochs", "1"]
+CUTS = {
+    "train_mlp.py": TRAINING,
+    "train_cnn.py": TRAINING,
+    "train_cascade.py": [*TRAINING, "--level-2-epochs", "1"],
+    "ingredients.py": TRAINING,
+    "cascade_ingredients.py": ["--data", "training.zip"],
+    "reproduce_report.py": ["--data", "training.zip", "--most-epochs", "1"],
+    "ablation.py": [*TRAINING, "--seeds", "1", "--race-epochs", "1"],
+}
 
 
-def run_example(number: int, folder: Path) -> str:
-    """What the README's example with this number prints."""
-    found = re.findall(r"<!-- example -->\n```python\n(.*?)```", README, re.DOTALL)
-    (folder / "example.py").write_text(found[number])
+def commands(text: str) -> list[list[str]]:
+    """The Python programs that a text in Markdown runs, word by word, in its order.
+
+    They are found in `sh` blocks and in `code`.
+
+    Left out are pip, venv and pytest: .ci/run takes them from the README and runs them.
+
+    A program in `code` may stand there without `python` and its folder, if it has options.
+    """
+    shown = re.finditer(r"```(\w*)\n(.*?)```|`([^`]+)`", text, re.DOTALL)
+    found = []
+    for language, block, code in (each.groups() for each in shown):
+        if block is not None and language == "sh":
+            lines = block.replace("\\\n", " ").splitlines()
+        else:
+            lines = [] if code is None else [" ".join(code.split())]
+        for line in lines:
+            for part in re.sub(r"\s#.*", "", line).split("&&"):
+                found += _program(part)
+    return found
+
+
+def _program(text: str) -> list[list[str]]:
+    match = re.fullmatch(r"\s*(\S*python3? )?(-m \w+|\S+\.py)(\s.*)?", text)
+    if not match or match[2] in ("-m venv", "-m pytest"):
+        return []
+    python, program, rest = match.groups()
+    if not python and "--" not in (rest or ""):
+        return []  # a file is spoken of, not run
+    if not program.startswith("-m"):
+        program = next(path.relative_to(ROOT).as_posix() for path in ROOT.glob(f"*/**/{program.rpartition('/')[2]}"))
+    return [[*program.split(), *shlex.split(rest or "")]]
+
+
+COMMANDS = commands(README)
+
+
+def run_python(words: list[str], folder: Path) -> str:
+    """What `python WORDS` prints in `folder`, with warnings as errors; it must end well."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "error", "example.py"]
+    command = [sys.executable, "-W", "error", *words]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (words, done.stderr)
+    assert done.stdout, words
     return done.stdout
 
 
-def test_the_example_runs(tmp_path: Path) -> None:
-    product = re.search(r"\[\[(-?[\d.]+)\]\]", run_example(0, tmp_path))
+def test_commands_are_found_in_blocks_and_in_text() -> None:
+    text = """
+```sh
+python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/python examples/train_cnn.py
+.venv/bin/python examples/predict.py --model runs/cnn \\
+    --out 'a b.csv'  # a remark
+```
+As in `train_cnn.py`, (`train_mlp.py --epochs 2`, `python -m nnscratch diagnose
+runs/cnn`), `pip install -e .`
+```python
+python -m nothing
+```
+"""
+    assert [" ".join(words) for words in commands(text)] == [
+        "examples/train_cnn.py",
+        "examples/predict.py --model runs/cnn --out a b.csv",
+        "examples/train_mlp.py --epochs 2",
+        "-m nnscratch diagnose runs/cnn",
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder of a reader who has cloned the repository and has (small) Kaggle files."""
+    for name in ("examples", "benchmarks"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    faces = draw_faces(72, seed=3)
+    save_faces(faces.select(slice(0, 60)), tmp_path / "training.zip")
+    test = faces.select(slice(60, 72))
+    save_faces(Faces(test.images, np.full_like(test.points, np.nan), np.arange(1, 13)), tmp_path / "test.zip")
+    rows = [f"{row + 1},{row % 12 + 1},{column}," for row, column in enumerate(COLUMNS)]
+    (tmp_path / "IdLookupTable.csv").write_text("\n".join(["RowId,ImageId,FeatureName,Location", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("folder")
+def test_every_command_runs_in_the_order_of_the_readme(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = [words for words in COMMANDS if not words[0].startswith("benchmarks/")]
+    assert len(run) > 5
+    for words in run:
+        if words[0] == "-m":
+            run_python(words, Path.cwd())
+            continue
+        monkeypatch.setattr(sys, "argv", [*words, *CUTS.get(Path(words[0]).name, [])])
+        status: object = None
+        try:
+            runpy.run_path(words[0], run_name="__main__")
+        except SystemExit as end:
+            status = end.code
+        printed = capsys.readouterr()
+        assert not status, (words, printed.err)
+        assert printed.out, words
+
+
+def options_of(program: str) -> set[str]:
+    """The options that a program's --help lists."""
+    printed = run_python([str(ROOT / program), "--help"], ROOT)
+    return set(re.findall(r"(?<![\w-])--[a-z][\w-]*", printed))
+
+
+# Benchmarks measure for minutes; that they run is tested in test_benchmarks.py.
+@pytest.mark.parametrize("program", sorted({words[0] for words in COMMANDS} - {"-m"}))
+def test_a_program_has_the_options_that_the_readme_gives_it(program: str) -> None:
+    given = {word for words in COMMANDS if words[0] == program for word in words if word.startswith("--")}
+    if given:
+        assert given <= options_of(program)
+
+
+def test_options_in_the_text_are_those_of_a_program_in_the_readme() -> None:
+    mentioned = set(re.findall(r"`(--[a-z][a-z0-9-]+)[`\s]", README)) - {"--help"}
+    programs = {words[0] for words in COMMANDS} - {"-m"}
+    assert mentioned <= set().union(*map(options_of, programs))
+
+
+def run_example(code: str, folder: Path) -> str:
+    """What an example of the README prints."""
+    (folder / "example.py").write_text(code)
+    return run_python(["example.py"], folder)
+
+
+def test_examples_run_and_print_what_the_readme_says(tmp_path: Path) -> None:
+    printed, kinds = "", []
+    for kind, text in MARKED.findall(README):
+        kinds.append(kind)
+        if kind == "example":
+            printed = run_example(text, tmp_path)
+        else:
+            assert text in printed
+    assert {"example", "printed"} == set(kinds)
+
+
+def test_the_first_example_learns_to_multiply(tmp_path: Path) -> None:
+    product = re.search(r"\[\[(-?[\d.]+)\]\]", run_example(MARKED.findall(README)[0][1], tmp_path))
     assert product
     assert float(product[1]) == pytest.approx(-0.25, abs=0.05)
-
-
-def test_the_doctor_says_what_the_readme_says(tmp_path: Path) -> None:
-    found = re.search(r"<!-- printed -->\n```\n(.*?)```", README, re.DOTALL)
-    assert found
-    assert found[1] in run_example(1, tmp_path)
 
 
 def test_links_lead_somewhere() -> None:
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if not target.startswith("https://")]
     assert len(targets) > 5
     for target in targets:
-        assert (ROOT / target).exists(), target
+        assert (ROOT / target.partition("#")[0]).exists(), target
 
 
-def test_scripts_and_options_exist() -> None:
-    for script in re.findall(r"(?:examples|benchmarks)/[\w/]+\.py", README):
-        assert (ROOT / script).exists(), script
-    both = "".join(path.read_text() for path in (ROOT / "nnscratch" / "keypoints").rglob("*.py"))
-    both += "".join(path.read_text() for folder in ("examples", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
-    for option in set(re.findall(r"(?<=\s)--[a-z][a-z-]+", README)) - {"--help"}:
-        assert f'"{option}"' in both, option
+def test_files_that_are_named_exist() -> None:
+    for name in re.findall(r"`((?:examples|benchmarks|nnscratch|keypoints|kernels)/[\w/]+\.\w+)", README):
+        assert (ROOT / name).exists() or (ROOT / "nnscratch" / name).exists(), name
 
 
 @pytest.mark.parametrize("name", ["train", "tests"])
-def test_commands_are_one_line_under_their_marker(name: str) -> None:
+def test_commands_of_ci_are_one_line_under_their_marker(name: str) -> None:
     found = re.search(rf"<!-- command: {name} -->\n```sh\n(.*?)```", README, re.DOTALL)
     assert found
     assert found[1].count("\n") == 1

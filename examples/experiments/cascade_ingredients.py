@@ -20,6 +20,8 @@ from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.metrics import rmse_px
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
+from nnscratch.keypoints.scripts.task import start_task
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,22 @@ def unweighed(level: Level, cascade: Cascade, held_out: CascadeAnswers) -> np.nd
     return plain(held_out.faces.x, held_out.answers[-1], held_out.offset, cascade.reference)
 
 
+@dataclass(frozen=True)
+class Options(TrainingOptions):
+    """The options of all training scripts, and the folder of the cascade."""
+
+    model: str = ""
+
+
 def main() -> None:
-    parser = command_line.training_parser(__doc__, out="runs", recipes=["best"], networks=[])
+    parser = TrainingParser(__doc__, out="runs", recipes=["best"], networks=[])
     parser.add_argument("--model", metavar="DIR", required=True, help="the --out folder of train_cascade.py")
-    task = command_line.start(parser)
-    cascade = load_predictor(task.arguments.model)
+    options = parser.read(Options)
+    task = start_task(options)
+    cascade = load_predictor(options.model)
     if not isinstance(cascade, Cascade) or not cascade.levels:
         came, expected = "a network without a level 2", "what train_cascade.py wrote"
-        raise DataError.at(task.arguments.model, came=came, expected=expected, fix="give the --out folder of that")
+        raise DataError.at(options.model, came=came, expected=expected, fix="give the --out folder of that")
     level, first = cascade.levels[0], replace(cascade, levels=())
     learnt, held_out = CascadeAnswers.of(first, task.train), CascadeAnswers.of(first, task.validation)
 

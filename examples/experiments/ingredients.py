@@ -15,18 +15,20 @@ from typing import Any
 import numpy as np
 
 import nnscratch as nn
-from nnscratch.keypoints import recipes
 from nnscratch.keypoints.faces import to_points
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
 from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.keypoints.recipes import Recipe
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
+from nnscratch.keypoints.scripts.task import start_task, usable_rows
 from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.model import Sequential
 from nnscratch.training.side_by_side import Job, train_together
 
-NETWORKS = runpy.run_path(str(Path(__file__).parents[1] / "train_cnn.py"))["NETWORKS"]
+TRAIN_CNN = runpy.run_path(str(Path(__file__).parents[1] / "train_cnn.py"))
+NETWORKS, RECIPES = TRAIN_CNN["NETWORKS"], TRAIN_CNN["RECIPES"]
 
 
 @dataclass(frozen=True)
@@ -63,23 +65,23 @@ def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
         "no dropout": replace(other(), network=without(other().network, nn.Dropout)),
         "no weight decay": other(weight_decay=0.0),
         'recipe and network "plain"': Variant(
-            replace(recipes.CNN["plain"], epochs=recipe.epochs), NETWORKS["small"](np.random.default_rng(seed))
+            replace(RECIPES["plain"], epochs=recipe.epochs), NETWORKS["small"](np.random.default_rng(seed))
         ),
     }
 
 
 def main() -> None:
-    parser = command_line.training_parser(__doc__, out="runs", recipes=["best"], networks=["deep"])
-    task = command_line.start(parser)
-    recipe = task.adjusted(recipes.CNN["best"]).for_faces(task.train)
-    chosen = variants(recipe, task.arguments.seed)
-    rows = {rows: command_line.usable_rows(task.train, rows, "the training faces") for rows in ("all", "complete")}
+    options = TrainingParser(__doc__, out="runs", recipes=["best"], networks=["deep"]).read(TrainingOptions)
+    task = start_task(options)
+    recipe = options.adjusted(RECIPES["best"], NETWORKS).for_faces(task.train)
+    chosen = variants(recipe, options.seed)
+    rows = {rows: usable_rows(task.train, rows, "the training faces") for rows in ("all", "complete")}
     learnt = {name: (faces.x, faces.y) for name, faces in rows.items()}
     x, y = task.validation.x, task.validation.y
     jobs: dict[str, Job] = {}
     for name, variant in chosen.items():
         start_from_mean_face(variant.network, task.train.points)
-        trainer = variant.recipe.trainer(variant.network, seed=task.arguments.seed, metric=RMSE_PX, progress=False)
+        trainer = variant.recipe.trainer(variant.network, seed=options.seed, metric=RMSE_PX, progress=False)
         jobs[name] = trainer, *learnt[variant.rows], (x, y)
     train_together(jobs, epochs=recipe.epochs, seconds=task.seconds_left(), title="ingredients")
 

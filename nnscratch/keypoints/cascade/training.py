@@ -14,7 +14,6 @@ section 3, who draw shifts from a range chosen by hand.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +31,6 @@ from nnscratch.keypoints.start import start_from_mean
 from nnscratch.model import Sequential
 from nnscratch.training.side_by_side import Job, train_together
 
-MakeNetwork = Callable[[np.random.Generator, Region], Sequential]
 _ROWS_TO_START_FROM = 512
 
 
@@ -68,27 +66,25 @@ def train_level(
     cascade: Cascade,
     recipe: LevelRecipe,
     data: LevelData,
-    make_network: MakeNetwork,
     *,
     seed: int = 0,
     seconds: float | None = None,
 ) -> TrainedLevel:
     """Trains a network for each region, side by side, and adds them to the cascade as a level.
 
-    cascade      : the levels before
-    recipe       : the regions, and how their networks are trained. A region without labels in the
-        training or in the held-out faces, or whose network diverges, is left out
-    data         : the faces
-    make_network : (rng, region) -> a new network from (N, side, side, 1) to (N, 2 G)
-    seed         : the same seed gives the same level
-    seconds      : for all of it; None: as long as the recipe's epochs take
+    cascade : the levels before
+    recipe  : the regions, and how their networks are made and trained. A region without labels in
+        the training or in the held-out faces, or whose network diverges, is left out
+    data    : the faces
+    seed    : the same seed gives the same level
+    seconds : for all of it; None: as long as the recipe's epochs take
     """
     deadline = None if seconds is None else time.perf_counter() + seconds
     number = len(cascade.levels) + 2
     title = f"level {number}"
     lesson = _Lesson.of(cascade, recipe, data, seed)
     networks = {
-        region: make_network(np.random.default_rng([seed, number, k]), region)
+        region: recipe.training.network(np.random.default_rng([seed, number, k]), region)
         for k, region in enumerate(recipe.regions)
         if lesson.has_labels(region)
     }

@@ -37,6 +37,26 @@ _MOST = {"flip": 1, "rotation": 180, "scale": 1, "shift": SIDE, "stretch": 1, "b
 
 
 @dataclass(frozen=True)
+class Changes:
+    """One random change for each of N faces, as the kernel `warp` takes them.
+
+    affine  : (N, 2, 3) float32 maps from new to old pixels
+    flipped : (N,) bool; which faces are mirrored by their map
+    bend    : (N, 5, 5, 2) float32 px, the nodes of each bend
+    tone    : (N, 3) float32: gain, offset, amplitude of the noise
+    seeds   : (N,) uint32, of the noise
+    blank   : (N, 4) int64: first and last row, first and last column of the blank patch
+    """
+
+    affine: np.ndarray
+    flipped: np.ndarray
+    bend: np.ndarray
+    tone: np.ndarray
+    seeds: np.ndarray
+    blank: np.ndarray
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """Random changes of training faces, a new one for every face and epoch; call it on a batch.
 
@@ -86,28 +106,36 @@ class Augmentation:
 
         x : (N, 96, 96, 1) float32; y : (N, 30) float32, NaN where a label is missing
         """
-        count = len(x)
-        affine, flipped = self._affine(count, rng)
-        bend = (self.bend * rng.standard_normal((count, _NODES, _NODES, 2))).astype(np.float32)
-        tone = self._tone(count, rng)
-        seeds = rng.integers(0, 2**32, count, dtype=np.uint32)
-        blank = self._blank(count, rng)
+        changes = self.draw(len(x), rng)
+        arrays = changes.affine, changes.bend, changes.tone, changes.seeds, changes.blank
         new_x = empty(x.shape, x.dtype)
 
         def work(start: int, stop: int) -> None:
             rows = slice(start, stop)
-            warp(x[rows], affine[rows], bend[rows], tone[rows], seeds[rows], blank[rows], new_x[rows])
+            warp(x[rows], *(array[rows] for array in arrays), new_x[rows])
 
-        in_blocks(work, count, _BLOCK)
+        in_blocks(work, len(x), _BLOCK)
+        return new_x, self.move_labels(y, changes)
+
+    def draw(self, count: int, rng: np.random.Generator) -> Changes:
+        """Random changes for `count` faces, of the sizes that the fields allow."""
+        affine, flipped = self._affine(count, rng)
+        bend = (self.bend * rng.standard_normal((count, _NODES, _NODES, 2))).astype(np.float32)
+        tone = self._tone(count, rng)
+        seeds = rng.integers(0, 2**32, count, dtype=np.uint32)
+        return Changes(affine, flipped, bend, tone, seeds, self._blank(count, rng))
+
+    def move_labels(self, y: np.ndarray, changes: Changes) -> np.ndarray:
+        """(N, 30) float32: the labels y (N, 30) after the changes; NaN for a point that is outside the picture."""
         points = to_points(y)
-        beside = np.zeros((count, 1, 2), np.float32)
+        beside = np.zeros((len(y), 1, 2), np.float32)
         if self.offsets is not None:
             beside[:, 0, 0] = self.offsets(points)
-        points = move_points(points - beside, affine, bend)
-        points[flipped] = points[flipped][:, MIRRORED]
+        points = move_points(points - beside, changes.affine, changes.bend)
+        points[changes.flipped] = points[changes.flipped][:, MIRRORED]
         outside = ((points < 0) | (points > SIDE - 1)).any(axis=2)
         points[outside] = np.nan
-        return new_x, to_targets(points + beside)
+        return to_targets(points + beside)
 
     def _affine(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(N, 2, 3) float32 maps from new to old pixels, about the middle of the picture; (N,) which are mirrored."""

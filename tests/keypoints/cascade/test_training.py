@@ -31,13 +31,15 @@ REGIONS = (
     Region("nose", ("nose_tip",), 12, 30.0),
     Region("mouth", ("mouth_left_corner", "mouth_center_bottom_lip"), 12, 50.0),
 )
-RECIPE = LevelRecipe(Recipe("tiny", epochs=2, lr=0.01, batch_size=16), REGIONS)
 
 
 def tiny(rng: np.random.Generator, region: Region) -> nn.Sequential:
     return nn.Sequential(
         nn.Flatten(), nn.Dense(144, 8, rng=rng), nn.ReLU(), nn.Dense(8, 2 * len(region.points), rng=rng)
     )
+
+
+RECIPE = LevelRecipe(Recipe(tiny, epochs=2, lr=0.01, batch_size=16), REGIONS)
 
 
 def mean_cascade(train: Faces) -> Cascade:
@@ -48,7 +50,7 @@ def mean_cascade(train: Faces) -> Cascade:
 
 def trained(train: Faces, held_out: Faces, recipe: LevelRecipe = RECIPE, **settings: Any) -> TrainedLevel:
     cascade = mean_cascade(train)
-    return train_level(cascade, recipe, LevelData(train, CascadeAnswers.of(cascade, held_out)), tiny, **settings)
+    return train_level(cascade, recipe, LevelData(train, CascadeAnswers.of(cascade, held_out)), **settings)
 
 
 TRAIN, HELD_OUT = FACES.select(slice(0, 35)), FACES.select(slice(35, 60))
@@ -132,7 +134,7 @@ def test_time_for_the_blends_is_kept_back(monkeypatch: pytest.MonkeyPatch, secon
 def test_a_third_level_learns_from_the_second_ones_errors(level_2: TrainedLevel) -> None:
     region = Region("nose_near", ("nose_tip",), 12, 16.0)
     recipe = replace(RECIPE, regions=(region,), passes=1)
-    level_3 = train_level(level_2.cascade, recipe, LevelData(TRAIN, level_2.held_out), tiny)
+    level_3 = train_level(level_2.cascade, recipe, LevelData(TRAIN, level_2.held_out))
     assert [len(level.regions) for level in level_3.cascade.levels] == [2, 1]
     assert len(level_3.held_out.answers) == 3
     assert [len(level.blends) for level in level_3.cascade.levels] == [2, 1]

@@ -45,6 +45,16 @@ def brightest(x: np.ndarray) -> np.ndarray:
     return np.stack([weight.sum(axis=1) @ np.arange(SIDE) / total, weight.sum(axis=2) @ np.arange(SIDE) / total], 1)
 
 
+def test_a_call_draws_changes_and_moves_pictures_and_labels_by_them() -> None:
+    augmentation = Augmentation(**ALL, offsets=LabelOffsets({}, other=1.5))
+    faces = draw_faces(7, seed=0)
+    changes = augmentation.draw(7, np.random.default_rng(3))
+    assert 0 < changes.flipped.sum() < 7
+    np.testing.assert_array_equal(np.linalg.det(changes.affine[:, :, :2]) < 0, changes.flipped)
+    _, y = augmentation(faces.x, faces.y, np.random.default_rng(3))
+    np.testing.assert_array_equal(augmentation.move_labels(faces.y, changes), y)
+
+
 @pytest.mark.parametrize("settings", [*EACH, ALL])
 def test_points_go_where_the_picture_shows_them(settings: dict[str, Any]) -> None:
     x, points = dots(60)

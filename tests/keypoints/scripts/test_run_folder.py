@@ -1,9 +1,11 @@
+"""A run's folder: what is in it, and what becomes of an earlier run, after a failure too."""
+
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,17 +17,22 @@ from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.submission import read_lookup, write_coordinates, write_submission
-from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
-from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
-from nnscratch.keypoints.scripts import run_folder
-from nnscratch.keypoints.scripts.command_line import Task
+from nnscratch.keypoints.metrics import RMSE_PX, Score, mean_face, rmse_px
+from nnscratch.keypoints.networks import kfkd, report_mlp
+from nnscratch.keypoints.predictors import Predictor, SingleNetwork, load_predictor
+from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.scripts.options import TrainingOptions
+from nnscratch.keypoints.scripts.run_folder import save_run
+from nnscratch.keypoints.scripts.task import TrainingTask
+
+RECIPE = Recipe(report_mlp, epochs=2, lr=0.25, batch_size=128)
 
 
 @pytest.fixture
-def task(tmp_path: Path) -> Task:
+def task(tmp_path: Path) -> TrainingTask:
     faces = draw_faces(30, seed=0)
-    arguments = argparse.Namespace(out=tmp_path / "a" / "run", seed=0, data=None, epochs=2)
-    return Task(arguments, faces.select(slice(0, 20)), faces.select(slice(20, 30)), None)
+    options = TrainingOptions(tmp_path / "a" / "run")
+    return TrainingTask(options, faces.select(slice(0, 20)), faces.select(slice(20, 30)))
 
 
 @pytest.fixture
@@ -33,17 +40,24 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Dense(9216, 30, weight_init="normal(0.0001)", rng=0))
 
 
-def train(network: nn.Sequential, task: Task) -> nn.History:
+def save(task: TrainingTask, predictor: Predictor, history: nn.History, **given: Any) -> Score:
+    network = predictor.network if isinstance(predictor, SingleNetwork) else predictor.level_1
+    return save_run(task, predictor, RECIPE, nn.Adam(network), history, **given)
+
+
+def train(network: nn.Sequential, task: TrainingTask) -> nn.History:
     trainer = nn.Trainer(network, nn.MSELoss(), nn.Adam(network), metric=RMSE_PX)
     validation = task.validation.x, task.validation.y
-    return trainer.fit(task.train.x, task.train.y, validation=validation, epochs=task.arguments.epochs)
+    return trainer.fit(task.train.x, task.train.y, validation=validation, epochs=RECIPE.epochs)
 
 
-def test_what_a_run_leaves_behind(task: Task, network: nn.Sequential, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_run_leaves_behind(
+    task: TrainingTask, network: nn.Sequential, capsys: pytest.CaptureFixture[str]
+) -> None:
     history = train(network, task)
     optimizer = nn.SGD(network, lr=0.1, momentum=0.8, weight_decay=0.25)
-    result = run_folder.finish(task, SingleNetwork(network), {"": history}, optimizer)
-    out = task.arguments.out
+    result = save_run(task, SingleNetwork(network), RECIPE, optimizer, history)
+    out = task.options.out
     assert sorted(path.name for path in out.iterdir()) == [
         "faces.png", "history.csv", "learning_curve.png", "metrics.json", "model.npz", "network.json", "per_point.png",
     ]  # fmt: skip
@@ -57,7 +71,6 @@ def test_what_a_run_leaves_behind(task: Task, network: nn.Sequential, capsys: py
     assert metrics["epochs"] == 2
     assert metrics["seconds"] >= history.columns["seconds"][-1] > 0
     assert metrics["images_per_second"] == pytest.approx(40 / metrics["seconds"])
-    assert metrics["config"]["epochs"] == 2
     assert "Dense(9216, 30" in metrics["config"]["model"]
     settings = {"optimizer": "sgd", "momentum": 0.8, "nesterov": False, "weight_decay": 0.25}
     assert settings.items() <= metrics["config"].items()
@@ -67,18 +80,35 @@ def test_what_a_run_leaves_behind(task: Task, network: nn.Sequential, capsys: py
     assert str(out) in printed
 
 
-def test_a_later_run_takes_an_earlier_ones_files_away_and_no_others(task: Task, network: nn.Sequential) -> None:
-    history, out = train(network, task), task.arguments.out
+def test_the_config_says_what_was_used(task: TrainingTask, network: nn.Sequential) -> None:
+    """Also where the command line left it open; a network is named as it was asked for."""
+    history = train(network, task)
+    save(task, SingleNetwork(network), history)
+    config = json.loads((task.options.out / "metrics.json").read_text())["config"]
+    used = {"network": "report_mlp", "epochs": 2, "batch_size": 128, "lr": 0.25, "rows": "all", "seed": 0, "data": None}
+    assert used.items() <= config.items()
+    assert (config["training_faces"], config["validation_faces"], config["threads"]) == (20, 10, nn.get_threads())
+    asked = replace(task, options=replace(task.options, network="report"))
+    second = replace(RECIPE, epochs=7, network=kfkd)
+    save(asked, SingleNetwork(network), history, level_2_recipe=second)
+    config = json.loads((task.options.out / "metrics.json").read_text())["config"]
+    assert (config["network"], config["epochs"]) == ("report", 2)
+    assert (config["level_2_network"], config["level_2_epochs"]) == ("kfkd", 7)
+
+
+def test_a_later_run_takes_an_earlier_ones_files_away_and_no_others(task: TrainingTask, network: nn.Sequential) -> None:
+    history, out = train(network, task), task.options.out
     crop_network = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, rng=0))
     level = Level((Region("nose", ("nose_tip",), 8, 20.0),), (crop_network,), (Blend.none(),))
     cascade = Cascade(network, mean_face(task.train.points), (level,))
     with_test = replace(task, test=task.validation)
-    run_folder.finish(with_test, cascade, {"": history, "nose_": history})
+    save(with_test, cascade, history, level_2_recipe=RECIPE, level_2_histories={"nose": train(network, task)})
     left = {"cascade.json", "cascade.npz", "level_2_nose.npz", "nose_history.csv", "test.csv"}
     assert left < {path.name for path in out.iterdir()}
     assert isinstance(load_predictor(out), Cascade)
+    assert set(json.loads((out / "metrics.json").read_text())["stopped"]) == {"all", "nose"}
     (out / "notes.txt").write_text("mine")
-    run_folder.finish(task, SingleNetwork(network), {"": history})
+    save(task, SingleNetwork(network), history)
     assert {path.name for path in out.iterdir()} == {
         "faces.png", "history.csv", "learning_curve.png", "metrics.json", "model.npz", "network.json", "notes.txt",
         "per_point.png",
@@ -87,10 +117,10 @@ def test_a_later_run_takes_an_earlier_ones_files_away_and_no_others(task: Task, 
 
 
 def test_a_failure_leaves_an_earlier_run_as_it_was(
-    task: Task, network: nn.Sequential, monkeypatch: pytest.MonkeyPatch
+    task: TrainingTask, network: nn.Sequential, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history, out = train(network, task), task.arguments.out
-    run_folder.finish(task, SingleNetwork(network), {"": history})
+    history, out = train(network, task), task.options.out
+    save(task, SingleNetwork(network), history)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
 
     def full_disk(*arguments: object, **options: object) -> None:
@@ -99,46 +129,46 @@ def test_a_failure_leaves_an_earlier_run_as_it_was(
     monkeypatch.setattr("nnscratch.keypoints.plots.face_grid", full_disk)
     network.layers[1].params["weight"] += 1
     with pytest.raises(OSError, match="No space left"):
-        run_folder.finish(task, SingleNetwork(network), {"": history})
+        save(task, SingleNetwork(network), history)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_points_without_a_label_are_null(task: Task, network: nn.Sequential) -> None:
+def test_points_without_a_label_are_null(task: TrainingTask, network: nn.Sequential) -> None:
     faces = task.validation
     faces.points[:, 3] = np.nan
-    run_folder.finish(replace(task, validation=faces), SingleNetwork(network), {"": train(network, task)})
-    metrics = json.loads((task.arguments.out / "metrics.json").read_text())
+    save(replace(task, validation=faces), SingleNetwork(network), train(network, task))
+    metrics = json.loads((task.options.out / "metrics.json").read_text())
     assert metrics["per_point"]["left_eye_outer_corner"] is None
 
 
-def test_a_training_stopped_before_its_first_epoch_is_written_too(task: Task, network: nn.Sequential) -> None:
+def test_a_training_stopped_before_its_first_epoch_is_written_too(task: TrainingTask, network: nn.Sequential) -> None:
     history = nn.History(["epoch", "loss", "validation_loss", "rmse_px", "seconds", "images"], score="rmse_px")
     history.end(Outcome.INTERRUPTED, "interrupted by the user")
-    run_folder.finish(task, SingleNetwork(network), {"": history})
-    metrics = json.loads((task.arguments.out / "metrics.json").read_text())
+    save(task, SingleNetwork(network), history)
+    metrics = json.loads((task.options.out / "metrics.json").read_text())
     assert (metrics["epochs"], metrics["images_per_second"]) == (0, 0.0)
-    assert not (task.arguments.out / "learning_curve.png").exists()
+    assert not (task.options.out / "learning_curve.png").exists()
 
 
-def test_what_is_scored_may_be_given(task: Task, network: nn.Sequential) -> None:
-    """A cascade has seen the validation faces: its cross-validated answers are scored, and the cascade is saved."""
+def test_what_is_scored_may_be_given(task: TrainingTask, network: nn.Sequential) -> None:
+    """A cascade has seen the validation faces: other answers are scored, the cascade is saved."""
     given = task.validation.points + np.float32(0.5)
     given = np.where(np.isnan(given), 48, given)
-    result = run_folder.finish(task, SingleNetwork(network), {"": train(network, task)}, predicted=given)
+    result = save(task, SingleNetwork(network), train(network, task), predicted=given)
     assert result.rmse_px == pytest.approx(0.5)
-    metrics = json.loads((task.arguments.out / "metrics.json").read_text())
+    metrics = json.loads((task.options.out / "metrics.json").read_text())
     assert metrics["rmse_px"] == result.rmse_px
     assert metrics["ratio"] == result.rmse_px / metrics["mean_face_rmse_px"]
-    own = load_predictor(task.arguments.out).predict_points(task.validation.images)
+    own = load_predictor(task.options.out).predict_points(task.validation.images)
     assert rmse_px(own, task.validation.points) > 2
 
 
-def test_the_points_of_test_faces_are_written(task: Task, network: nn.Sequential, tmp_path: Path) -> None:
-    """All of them, or those that a lookup table asks for: the same files as from what the run has saved."""
-    faces, out = task.validation, task.arguments.out
+def test_the_points_of_test_faces_are_written(task: TrainingTask, network: nn.Sequential, tmp_path: Path) -> None:
+    """All, or those of a lookup table: the same files as by the predictor that the run saved."""
+    faces, out = task.validation, task.options.out
     task = replace(task, test=faces)
     history = train(network, task)
-    run_folder.finish(task, SingleNetwork(network, both_ways=True), {"": history})
+    save(task, SingleNetwork(network, both_ways=True), history)
     assert "test.csv" in json.loads((out / "metrics.json").read_text())["files"]
     points = load_predictor(out).predict_points(faces.images)
     write_coordinates(tmp_path / "expected.csv", points, faces.image_ids)
@@ -147,7 +177,7 @@ def test_the_points_of_test_faces_are_written(task: Task, network: nn.Sequential
     image = faces.image_ids[3]
     (tmp_path / "lookup.csv").write_text(f"RowId,ImageId,FeatureName,Location\n9,{image},nose_tip_y,\n")
     lookup = read_lookup(tmp_path / "lookup.csv")
-    run_folder.finish(replace(task, lookup=lookup), SingleNetwork(network, both_ways=True), {"": history})
+    save(replace(task, lookup=lookup), SingleNetwork(network, both_ways=True), history)
     write_submission(tmp_path / "expected.csv", lookup, points, faces.image_ids)
     assert (out / "submission.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
     assert not (out / "test.csv").exists()

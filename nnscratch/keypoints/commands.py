@@ -1,0 +1,14 @@
+"""What the face task adds to `python -m nnscratch`."""
+
+from __future__ import annotations
+
+from nnscratch.commands import Command
+
+
+def _diagnose(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import diagnose
+
+    diagnose.main(arguments)
+
+
+COMMANDS = {"diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose)}

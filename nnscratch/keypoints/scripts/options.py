@@ -1,0 +1,106 @@
+"""The options of all training scripts: the parser, and what it reads, in typed fields."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from nnscratch.keypoints.recipes import Network, Recipe
+from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes, seed, whole_number
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What the command line of a training script says. A subclass adds more options.
+
+    out        : folder for the results
+    data       : file with the faces; None: they are drawn
+    rows       : "all", or "complete" for those with 15 points
+    recipe     : name of a recipe
+    network    : name of a network, in place of the recipe's; None: the recipe's
+    epochs     : in place of the recipe's; None: the recipe's
+    batch_size : in place of the recipe's; None: the recipe's
+    time_limit : minutes, reading data included; None: no limit
+    seed       : of everything random
+    threads    : None: all cores
+    test       : file with faces whose points are wanted; None: no such file
+    lookup     : file that says which of their values are wanted; None: all
+    """
+
+    out: Path
+    data: str | None = None
+    rows: str = "all"
+    recipe: str = "plain"
+    network: str | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    time_limit: float | None = None
+    seed: int = 0
+    threads: int | None = None
+    test: str | None = None
+    lookup: str | None = None
+
+    def adjusted(self, recipe: Recipe, networks: Mapping[str, Network]) -> Recipe:
+        """The recipe, with network, epochs and batch size of the command line where it has them.
+
+        networks : name -> the function that makes the network
+        """
+        return replace(
+            recipe,
+            network=recipe.network if self.network is None else networks[self.network],
+            epochs=self.epochs or recipe.epochs,
+            batch_size=self.batch_size or recipe.batch_size,
+        )
+
+
+Options = TypeVar("Options", bound=TrainingOptions)
+
+
+class TrainingParser(Parser):
+    """Knows the options of every training script.
+
+    description : for --help
+    out         : the default of --out
+    recipes     : names; the first one is the default
+    networks    : names
+    """
+
+    def __init__(self, description: str | None, *, out: str, recipes: Iterable[str], networks: Iterable[str]) -> None:
+        super().__init__(description)
+        add, names = self.add_argument, list(recipes)
+        add("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz; without it, faces are drawn")
+        rows = "rows to use: all (default), or those with 15 points"
+        add("--rows", choices=["all", "complete"], default="all", help=rows)
+        add("--recipe", choices=names, default=names[0], help="how to train (default: %(default)s)")
+        add("--network", choices=list(networks), help="(default: the recipe's)")
+        add_number(self, "--epochs", help="times to go through the data")
+        add_number(self, "--batch-size", help="faces per step")
+        add("--time-limit", type=minutes, metavar="MINUTES", help="stop training after so long, reading data included")
+        add("--seed", type=seed, default=0, help="the same seed gives the same result (default: %(default)s)")
+        add("--threads", type=whole_number, metavar="N", help="threads to use (default: all cores)")
+        add("--test", metavar="FILE", help="Kaggle's test.csv, .zip or .gz: write its points to DIR/test.csv")
+        add("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv: write DIR/submission.csv instead")
+        add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")
+
+    def read(self, kind: type[Options]) -> Options:
+        """The command line, in the fields of `kind`: TrainingOptions, or a subclass of it.
+
+        Raises
+            SystemExit : status 2, after one line, for a wrong argument
+        """
+        options = kind(**vars(self.parse_args()))
+        self._check_folder(options.out)
+        if options.lookup and not options.test:
+            self.error("argument --lookup: got it without --test, expected both: it asks for points of those faces")
+        return options
+
+    def _check_folder(self, out: Path) -> None:
+        """Stops before the work if results could not be written after it; makes no folder yet."""
+        existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+        if not existing.is_dir():
+            self.error(f"argument --out: got {out}, where {existing} is a file, expected a folder or a new name")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            self.error(f"argument --out: got {out}, but {existing} cannot be written; choose another folder")

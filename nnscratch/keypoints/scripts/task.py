@@ -1,0 +1,90 @@
+"""What a training script works on: faces to learn from, faces that judge, and the time it has."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from nnscratch.kernels.threads import set_threads
+from nnscratch.keypoints.drawn.faces import draw_faces
+from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
+from nnscratch.keypoints.kaggle.training_file import load_faces
+from nnscratch.keypoints.scripts.options import TrainingOptions
+from nnscratch.keypoints.splits import split_apart, split_random
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What a training script works on.
+
+    options    : what the command line says
+    train      : the faces to learn from
+    validation : held-out faces, which judge the result; in a file, no face of `train` looks like
+        one of them
+    deadline   : time.perf_counter() at which training should be over; None: no limit
+    test       : faces whose points are wanted; None: there are none
+    lookup     : which of their values are wanted, for Kaggle's submission; None: all
+    began      : time.perf_counter() when the program began
+    """
+
+    options: TrainingOptions
+    train: Faces
+    validation: Faces
+    deadline: float | None = None
+    test: Faces | None = None
+    lookup: Lookup | None = None
+    began: float = field(default_factory=time.perf_counter)
+
+    def seconds_left(self, share: float = 1.0) -> float | None:
+        """`share` of the time that is left, at least a second; None if there is no limit."""
+        return None if self.deadline is None else max(1.0, share * (self.deadline - time.perf_counter()))
+
+
+def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:
+    """Sets the threads, reads or draws the faces, splits them, and prints how many there are.
+
+    drawn : how many faces are drawn if the options name no file
+
+    Raises
+        DataError : a file cannot be used, or no row is left
+    """
+    began = time.perf_counter()
+    set_threads(options.threads)
+    lookup = read_lookup(options.lookup) if options.lookup else None
+    test = load_faces(options.test) if options.test else None
+    if lookup is not None and test is not None:
+        check_images(lookup, test.image_ids)
+    name = options.data or "drawn faces"
+    if sys.stderr.isatty():
+        print(f"reading {name} ..." if options.data else f"drawing {drawn:,} faces ...", file=sys.stderr)
+    faces = load_faces(options.data) if options.data else draw_faces(drawn, seed=options.seed)
+    faces = usable_rows(faces, options.rows, name)
+    split = split_apart if options.data else split_random  # no face is drawn twice, so none looks like another
+    train, validation = split(faces, 0.15, seed=options.seed)
+    source = f"{Path(name).name}, {options.rows} rows"
+    print(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({source})", flush=True)
+    deadline = None if options.time_limit is None else began + 60 * options.time_limit
+    return TrainingTask(options, train, validation, deadline, test, lookup, began)
+
+
+def usable_rows(faces: Faces, rows: str, name: str) -> Faces:
+    """The faces with a label, or with all 15 points if `rows` is "complete".
+
+    name : the file, for the message
+
+    Raises
+        DataError : fewer than two such rows
+    """
+    labelled = ~np.isnan(faces.points).all(axis=(1, 2))
+    wanted = faces.complete if rows == "complete" else labelled
+    if wanted.sum() < 2:
+        what = "with all 15 points" if rows == "complete" else "with a label"
+        fix = "use --rows all" if rows == "complete" and labelled.any() else "is it the training file?"
+        raise DataError.at(name, came=f"{wanted.sum()} of {len(faces)} rows {what}", expected="at least two", fix=fix)
+    return faces.select(wanted)

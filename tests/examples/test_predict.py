@@ -1,0 +1,69 @@
+"""predict.py: all coordinates, or Kaggle's submission, from a run's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnscratch.keypoints import networks
+from nnscratch.keypoints.faces import COLUMNS
+from nnscratch.keypoints.predictors import SingleNetwork
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """The folder of a network that has not been trained."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    SingleNetwork(networks.report_mlp(rng=0), both_ways=True).save(folder)
+    return folder
+
+
+def test_all_coordinates_and_a_submission(run: Any, model: Path, folder: Path, tmp_path: Path) -> None:
+    given = "--model", model, "--data", folder / "test.zip"
+    done = run("predict.py", *given, "--out", tmp_path / "points.csv")
+    assert done.stderr == ""
+    assert "12 faces, 30 coordinates each" in done.stdout
+    lines = (tmp_path / "points.csv").read_text().splitlines()
+    assert lines[0] == ",".join(("ImageId", *COLUMNS))
+    assert [line.split(",")[0] for line in lines[1:]] == [str(i) for i in range(1, 13)]
+    points = np.array([[float(value) for value in line.split(",")[1:]] for line in lines[1:]])
+    assert points.shape == (12, 30)
+
+    lookup = "--lookup", folder / "lookup.csv"
+    done = run("predict.py", *given, *lookup, "--out", tmp_path / "submission.csv")
+    assert "60 values for 12 faces" in done.stdout
+    lines = (tmp_path / "submission.csv").read_text().splitlines()
+    assert lines[0] == "RowId,Location"
+    values = np.array([float(line.split(",")[1]) for line in lines[1:]])
+    np.testing.assert_allclose(values, np.clip(points[[0, 11]].ravel(), 0, 95), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("1,1,third_eye_x,", ["line 2", "FeatureName", "'third_eye_x'"]),
+        ("1,99,nose_tip_x,", ["line 2", "image 99", "test file"]),
+    ],
+    ids=["unknown point", "unknown image"],
+)
+def test_a_lookup_table_that_asks_for_too_much(
+    run_here: Any, row: str, expected: list[str], model: Path, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "lookup.csv").write_text(f"RowId,ImageId,FeatureName,Location\n{row}\n")
+    given = "--model", model, "--data", folder / "test.zip", "--lookup", tmp_path / "lookup.csv"
+    done = run_here("predict.py", *given, "--out", tmp_path / "submission.csv", expect=2)
+    assert done.stderr.count("\n") == 1
+    for part in ("lookup.csv", *expected):
+        assert part in done.stderr
+    assert not (tmp_path / "submission.csv").exists()
+
+
+def test_a_folder_that_is_no_run(run_here: Any, folder: Path, tmp_path: Path) -> None:
+    given = "--model", tmp_path, "--data", folder / "test.zip", "--out", tmp_path / "points.csv"
+    done = run_here("predict.py", *given, expect=2)
+    assert done.stderr.count("\n") == 1
+    assert "a folder without model.npz" in done.stderr
