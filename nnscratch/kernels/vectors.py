@@ -42,7 +42,7 @@ stores ends after `count` numbers.
 
 Bounds are not checked: that is the callers' work.
 
-To see the instructions: `print(kernel.inspect_asm(kernel.signatures[0]))`, after a call.
+To see the instructions of a kernel: assembly.py.
 """
 
 from __future__ import annotations
