@@ -1,14 +1,14 @@
 """Makes Numba's disk cache notice changes in the files that a kernel imports.
 
-Numba compiles a kernel again when its own file has changed. But the compiled code also holds what the
-file imports: intrinsics, other kernels, constants. Without this module, a change there would have no
-effect until the caller's file is touched or its cache is deleted.
+Numba compiles a kernel again when its own file has changed. But the compiled code also holds what
+the file imports: intrinsics, other kernels, constants. Without this module, a change there would
+have no effect until the caller's file is touched or its cache is deleted.
 
-Numba asks a "locator" for the place of a function's cache, and for a stamp: if the stamp differs from
-the one in the cache, it compiles. Here the stamp of a file in nnscratch/kernels also covers the files
-of nnscratch/kernels that it imports, directly or not. Everything else is left to Numba's own locators:
-other packages' functions, and where the cache lies (NUMBA_CACHE_DIR, __pycache__, or the user's cache
-directory if the installation cannot be written to).
+Numba asks a "locator" for the place of a function's cache, and for a stamp: if the stamp differs
+from the one in the cache, it compiles. Here the stamp of a file in nnscratch/kernels also covers
+the files of nnscratch/kernels that it imports, directly or not. Everything else is left to Numba's
+own locators: other packages' functions, and where the cache lies (NUMBA_CACHE_DIR, __pycache__, or
+the user's cache directory if the installation cannot be written to).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _stamp(file: Path) -> bytes:
 
 
 class _LocatorThatFollowsImports:
-    """Numba's own locator for a function of nnscratch/kernels, with another stamp; None for other functions."""
+    """For a function of nnscratch/kernels, Numba's own locator with another stamp; None for others."""
 
     @classmethod
     def from_function(cls, function: Any, source: str) -> Any:
@@ -79,7 +79,7 @@ class _LocatorThatFollowsImports:
 
 
 def follow_imports() -> None:
-    """From now on, a compiled function of nnscratch/kernels is cached with the stamp of all files behind it."""
+    """From now on, the cache of a function of nnscratch/kernels has the stamp of all files behind it."""
     # Not a public name of Numba: without it, the cache works as it always did.
     locators = getattr(CacheImpl, "_locator_classes", None)
     if isinstance(locators, list) and _LocatorThatFollowsImports not in locators:

@@ -1,7 +1,7 @@
-"""ReLU and 2x2 max pooling of whole vectors, forward and backward. The notation is that of vectors.py.
+"""ReLU and 2x2 max pooling of whole vectors, forward and backward. The notation: vectors.py.
 
-The four places of a window are counted in reading order, 0 1 / 2 3. SHUT stands for none of them: the ReLU let nothing
-through, and no gradient goes back.
+The four places of a window are counted in reading order, 0 1 / 2 3. SHUT stands for none of them:
+the ReLU let nothing through, and no gradient goes back.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from nnscratch.kernels.values import Array, Index, Vector
 from nnscratch.kernels.vectors import writes_vectors
 from nnscratch.kernels.writer import Sum, Vectors
 
-_SHUT = 4
+SHUT = 4
 
 
 def largest_of_four(v: Vectors, four: list[Vector]) -> tuple[Vector, Vector]:
-    """max(0, the largest of four vectors), and as bytes which it was: the first on a tie, SHUT if it is 0. NaN wins."""
+    """max(0, the largest of four vectors), and as bytes, which one that was.
+
+    The first wins on a tie, and NaN wins over numbers. It is SHUT where the maximum is the 0.
+    """
 
     def larger(a: tuple[Vector, Vector], b: tuple[Vector, Vector]) -> tuple[Vector, Vector]:
         # A comparison with NaN is false, so that a NaN in b would lose: it is looked for by itself.
@@ -25,12 +28,12 @@ def largest_of_four(v: Vectors, four: list[Vector]) -> tuple[Vector, Vector]:
     a, b, c, d = ((value, v.splat(v.byte(place))) for place, value in enumerate(four))
     value, place = larger(larger(a, b), larger(c, d))
     alive = (value > 0) | value.is_nan()
-    return v.choose(alive, value, 0), v.choose(alive, place, _SHUT)
+    return v.choose(alive, value, 0), v.choose(alive, place, SHUT)
 
 
 def add_gradient(v: Vectors, dy: Array, argmax: Array, at: Index, total: Sum) -> None:
     """total += dy[at] where argmax[at] is a place, and not SHUT"""
-    won = v.load(argmax + at) < _SHUT
+    won = v.load(argmax + at) < SHUT
     total.add(v.choose(won, v.load(dy + at), 0))
 
 
@@ -39,11 +42,11 @@ def pool_vector(
     v: Vectors, rows: Array, at: Index, row_step: Index, right: Index | None, y: Array, argmax: Array, to: Index,
     count: Index | None,
 ) -> None:  # fmt: skip
-    """y[to + k] = max(0, the largest of four);  argmax[to + k] = which (the first largest), or 4 if none is above 0
+    """y[to + k] = max(0, the largest of four);  argmax[to + k] = which one, 4 if none is above 0
 
-    the four: rows[at + k], rows[at + right + k], and both again at + row_step;
-    with right = None, rows[at + 2*k], rows[at + 2*k + 1] and both again
-    for k in 0..count, or a whole vector if count is None. Reads whole vectors, whatever the count.
+    The four are rows[at + k], rows[at + right + k], and both again at + row_step;
+    with right = None they are rows[at + 2*k], rows[at + 2*k + 1], and both again at + row_step.
+    k in 0..count, or in 0..lanes if count is None. It reads whole vectors, whatever the count.
     """
 
     def two(place: Array) -> tuple[Vector, Vector]:
@@ -64,9 +67,10 @@ def unpool_vector(
     v: Vectors, dy: Array, argmax: Array, at: Index, rows: Array, to: Index, row_step: Index, right: Index | None,
     count: Index | None,
 ) -> None:  # fmt: skip
-    """pool_vector backward: of the four places that winner number k was chosen from, its own gets dy[at + k], others 0.
+    """pool_vector backward: the place argmax[at + k] gets dy[at + k], the other three get 0.
 
-    The places begin at rows[to]. With right = None, writes whole vectors, whatever the count: zeros after the last.
+    The four places lie in rows as in pool_vector, from `to` on. With right = None it writes whole
+    vectors, whatever the count: zeros after the last.
     """
     existing = v if count is None else v.first(count)
     gradient, winner = existing.load(dy + at), existing.load(argmax + at)
@@ -83,7 +87,7 @@ def unpool_vector(
 
 @writes_vectors
 def add_winners(v: Vectors, dy: Array, argmax: Array, at: Index, length: Index, total: Array, total_at: Index) -> None:
-    """total[total_at + k % lanes] += dy[at + k] where argmax[at + k] is a place (0..3), for k in 0..length"""
+    """total[total_at + k % lanes] += dy[at + k] where argmax[at + k] is a place, k in 0..length"""
     total = total + total_at
     (totals,) = v.sums([v.load(total)])
     v.each_vector(length, lambda v, k: add_gradient(v, dy, argmax, at + k, totals))

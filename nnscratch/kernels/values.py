@@ -1,9 +1,10 @@
-"""What a tile file calculates with: numbers, vectors and places in memory of the program that is being written.
+"""What a tile file calculates with: numbers, vectors and arrays of the program that it writes.
 
-A `Value` stands for a number that the compiled program will have. To add two of them writes an addition into the
-program and gives its result, so that Python's notation is the program's: `a * b + 1` writes a multiplication and an
-addition. Numbers of Python become constants. The dtype decides the instruction: whole numbers (64 bits, signed), bytes
-(not signed), floats, vectors of each, and conditions, which are single bits.
+A `Value` stands for a number that the compiled program will have. To add two of them writes an
+addition into the program and returns its result: `a * b + 1` writes a multiplication and an
+addition. Python's numbers become constants. The type decides the instruction. There are whole
+numbers (64 bits, signed), bytes (unsigned), floats, vectors of each, and conditions, which are
+single bits.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Value:
         return Value(self.builder, self.builder.bitcast(self.llvm, ir.IntType(self.llvm.type.count)))
 
 
-# What a Value is meant to hold. Python's type checker takes them for one; they are there for the reader.
+# What a Value is meant to hold: for the reader. To Python's type checker they are all the same.
 Index: TypeAlias = Value  # a whole number: a place, a step, a size, a count
 Number: TypeAlias = Value  # one float or byte
 Vector: TypeAlias = Value  # as many numbers as a register holds
@@ -118,7 +119,8 @@ Condition: TypeAlias = Value  # a bit, or a bit per lane
 class Array:
     """An array from some number on: `x + i` begins i numbers later, `x[i]` is its number i.
 
-    Numbers are counted as they lie in memory, whatever the shape. length : of the first axis of the whole array
+    Numbers are counted as they lie in memory, whatever the shape.
+    length : of the first axis of the whole array
     """
 
     def __init__(self, builder: ir.IRBuilder, address: ir.Value, length: Index) -> None:

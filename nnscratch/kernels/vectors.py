@@ -1,8 +1,8 @@
 """Whole vector registers in Numba: the notation in which the files named *_tiles.py are written.
 
-Numba leaves it to LLVM to find vectors in a loop. LLVM then uses half of an AVX-512 register, and keeps
-running sums in memory. An intrinsic says itself which register holds what. Compiled code calls it like
-a function:
+Numba leaves it to LLVM to find vectors in a loop. LLVM then uses half of an AVX-512 register, and
+keeps running sums in memory. An intrinsic says itself which register holds what. Compiled code
+calls it like a function:
 
 >>> import numba
 >>> import numpy as np
@@ -23,25 +23,26 @@ a function:
 >>> y
 array([1., 3., 5., 7., 9.])
 
-The body runs once per compilation, and writes instructions. So there are two times, and two kinds of
-everything:
+The body runs once per compilation, and writes instructions. So there are two times, and two kinds
+of everything:
 
-- `for` repeats at compile time: it writes its body several times over. `with v.loop(...)` writes a loop
-  of the program.
-- `if` decides at compile time. `with v.when(condition)` writes a branch, `v.choose` a choice without one.
-- A Python int is a constant. A Value (Index, Number, Vector) is known when the program runs. An argument
-  annotated `int` must be a literal in the call; one that is None in the call is None.
-- An array begins at its first number, whatever its shape (it must be contiguous). All places and steps
-  count numbers from there: `x + i` is the array from number i on, `x[i]` the number there,
+- `for` repeats at compile time: it writes its body several times over. `with v.loop(...)` writes a
+  loop of the program.
+- `if` decides at compile time. `with v.when(condition)` writes a branch, `v.choose` a choice
+  without one.
+- A Python int is a constant. A Value (Index, Number, Vector) is known when the program runs. An
+  argument annotated `int` must be a literal in the call; one that is None in the call is None.
+- An array begins at its first number, whatever its shape (it must be contiguous). All places and
+  steps count numbers from there: `x + i` is the array from number i on, `x[i]` the number there,
   `v.load(x + i)` the vector that begins there.
 
-A vector has `v.lanes` numbers of the dtype of the first argument: 16 float32 or 8 float64 with AVX-512,
-half as many with AVX. `v.first(count)` is the same with fewer lanes: what it loads and stores ends
-after `count` numbers.
+A vector has `v.lanes` numbers of the dtype of the first argument: 16 float32 or 8 float64 with
+AVX-512, half as many with AVX. `v.first(count)` is the same with fewer lanes: what it loads and
+stores ends after `count` numbers.
 
 Bounds are not checked: that is the callers' work.
 
-To see the instructions: `print(kernel.inspect_asm(kernel.signatures[0]))`, after a call.
+To see the instructions of a kernel: assembly.py.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ VECTOR_BYTES = 64 if AVX512 else 32
 
 
 def writes_vectors(write: Callable[..., None]) -> Any:
-    """Makes an intrinsic of a function that writes it: write(v, *arguments), as at the top of this file.
+    """Makes an intrinsic of a function that writes it, as in the example at the top of this file.
 
     The first argument is an array of floats: v's vectors are of its dtype.
     """
@@ -80,8 +81,8 @@ def writes_vectors(write: Callable[..., None]) -> Any:
     names = list(parameters.parameters)[1:]
     literal = [parameters.parameters[name].annotation in (int, "int") for name in names]
 
-    # Numba takes the names of the arguments from the signature of `write`, which `wraps` hands on. It leaves
-    # out the first one, which is the typing context for it, and v for us.
+    # Numba takes the names of the arguments from the signature of `write`, which `wraps` hands on.
+    # It leaves out the first one, which is the typing context for it, and v for us.
     @intrinsic(prefer_literal=True)
     @functools.wraps(write)
     def typed(typing_context: object, *given: types.Type, **named: types.Type) -> tuple[types.Type, Callable[..., Any]]:

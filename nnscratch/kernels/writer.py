@@ -1,4 +1,4 @@
-"""What writes instructions on whole vectors: `v` in every intrinsic. How to read an intrinsic: vectors.py."""
+"""What writes instructions on whole vectors: `v` in every intrinsic. How to read one: vectors.py."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LETTERS = {ir.FloatType(): "f32", ir.DoubleType(): "f64", BYTE: "i8"}
 
 
 class Sum:
-    """A vector that is added to: a variable that LLVM keeps in a register, as nothing else ever touches it."""
+    """A vector that is added to. LLVM keeps it in a register: nothing ever asks for its address."""
 
     def __init__(self, v: Vectors, begin: Vector) -> None:
         self._v, self._variable = v, cgutils.alloca_once_value(v.builder, begin.llvm)
@@ -33,7 +33,10 @@ class Sum:
 
 
 class Vectors:
-    """Writes instructions on vectors: `v` in every intrinsic. `mask` says which lanes exist; None: all of them."""
+    """Writes instructions on vectors: `v` in every intrinsic.
+
+    mask : which lanes exist; None for all of them
+    """
 
     def __init__(self, context: BaseContext, builder: ir.IRBuilder, number: ir.Type, lanes: int) -> None:
         self.context, self.builder, self.number, self.lanes = context, builder, number, lanes
@@ -53,7 +56,7 @@ class Vectors:
         return self.masked(Value(self.builder, lane) < self.splat(count))
 
     def mask_of_first(self, count: Index) -> Condition:
-        """The mask of `first`, made of a number's bits: LLVM repeats a comparison in every round of a loop."""
+        """The mask of `first`, from a number's bits: LLVM would repeat a comparison in each round."""
         builder, bits = self.builder, ir.IntType(2 * self.lanes)
         number = builder.trunc(self.smaller(count, self.lanes).llvm, bits)
         ones = builder.trunc(builder.sub(builder.shl(bits(1), number), bits(1)), ir.IntType(self.lanes))
@@ -103,7 +106,10 @@ class Vectors:
             self._call_masked("store", value.type, ir.VoidType(), arguments)
 
     def prefetch(self, place: Array) -> None:
-        """Calls the cache line of a place into the second-level cache. Any place will do; nothing waits for it."""
+        """Calls the cache line of a place into the second-level cache; nothing waits for it.
+
+        The place may be anywhere, even outside the array.
+        """
         address = self.builder.bitcast(place.address, BYTE.as_pointer())
         self._call("llvm.prefetch.p0", ir.VoidType(), [address, _INT32(0), _INT32(2), _INT32(1)])
 
@@ -115,7 +121,7 @@ class Vectors:
         function = cgutils.get_or_insert_function(self.builder.module, function_type, name)
         return Value(self.builder, self.builder.call(function, arguments))
 
-    # Arithmetic that has no sign in Python.
+    # Arithmetic that Python has no operator for.
 
     def add_product(self, a: Vector, b: Vector, total: Vector) -> Vector:
         """total + a * b in one instruction, rounded once."""
@@ -141,13 +147,13 @@ class Vectors:
         return Value(self.builder, self.builder.shuffle_vector(a.llvm, b.llvm, places))
 
     def interleave(self, a: Vector, b: Vector, half: int, unit: int = 1) -> Vector:
-        """The first (0) or second (1) half of a0 b0 a1 b1 ..., where each stands for `unit` numbers."""
+        """The first (0) or second (1) half of a0 b0 a1 b1 ..., each of which is `unit` numbers."""
         n, u = self.lanes, unit
         places = ((k // u // 2, k // u % 2, k % u) for k in range(half * n, half * n + n))
         return self.shuffle(a, b, (place * u + n * second + i for place, second, i in places))
 
     def add_lanes(self, vectors: list[Vector]) -> Vector:
-        """The sums of `lanes` vectors, as one vector. A round adds neighbours: it makes one vector of two."""
+        """The sums of `lanes` vectors, as one vector. A round adds neighbours of two vectors."""
         even, odd = range(0, 2 * self.lanes, 2), range(1, 2 * self.lanes, 2)
         while len(vectors) > 1:
             pairs = zip(vectors[::2], vectors[1::2], strict=True)
@@ -171,7 +177,7 @@ class Vectors:
 
     @contextmanager
     def loop(self, start: Index | int, stop: Index | int | None = None, step: int = 1) -> Iterator[Index]:
-        """A loop over start..stop, or over 0..start if stop is None, as in `range`; step is above 0."""
+        """A loop over start..stop, or over 0..start if stop is None, as `range` does; step > 0."""
         if stop is None:
             with cgutils.for_range(self.builder, self._index(start), intp=INTP) as loop:
                 yield Value(self.builder, loop.index)
@@ -190,9 +196,9 @@ class Vectors:
         return number.llvm if isinstance(number, Value) else INTP(number)
 
     def each_tile(self, sizes: Iterable[int], end: Index, write: Callable[[int, Index], None]) -> Index:
-        """Loops over 0..end in tiles of the first size while they fit, then of the next; where the last one ended.
+        """Loops over 0..end in tiles of the first size while they fit, then of the next.
 
-        write(size, at) writes a tile that begins at `at`.
+        write(size, at) writes a tile that begins at `at`. Returns where the last tile ends.
         """
         done = self.index(0)
         for size in sizes:
@@ -205,9 +211,10 @@ class Vectors:
     def each_tile_of_vectors(
         self, sizes: Iterable[int], length: Index, write: Callable[[Vectors, int, Index], None]
     ) -> None:
-        """Loops over 0..length in tiles of so many vectors, down to the last one, which may lack lanes.
+        """Loops over 0..length in tiles of so many vectors; the very last one may lack lanes.
 
-        write(v, vectors, at) writes a tile that begins at `at`; for the last one, v is v.first(what is left).
+        write(v, vectors, at) writes a tile that begins at `at`; for the last one, v is
+        v.first(rest).
         """
         numbers = [vectors * self.lanes for vectors in sizes]
         done = self.each_tile(numbers, length, lambda size, at: write(self, size // self.lanes, at))
@@ -216,5 +223,5 @@ class Vectors:
             write(self.first(rest), 1, done)
 
     def each_vector(self, length: Index, write: Callable[[Vectors, Index], None]) -> None:
-        """Loops over 0..length a vector at a time: write(v, at), with v.first(what is left) for the last one."""
+        """Loops over 0..length by vectors: write(v, at), with v.first(rest) for the last one."""
         self.each_tile_of_vectors([1], length, lambda v, _, at: write(v, at))

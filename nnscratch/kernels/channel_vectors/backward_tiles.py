@@ -1,8 +1,8 @@
-"""Sums of runs of memory, each times a number: what backward.py does for every gradient that exists.
+"""Sums of runs of memory, each times a number: the work of backward.py for each gradient that exists.
 
-The sums of a tile, some rows of vectors, stay in registers for all the runs; what a run costs is one multiply-add for
-each vector, which it reads itself. Where runs are short, add_row_gradient takes vectors of output channels instead. The
-notation is that of vectors.py.
+A tile of sums is a few rows of vectors. It stays in registers while all the runs are added; a run
+costs one multiply-add per vector, which also reads the vector. Where runs are short,
+add_row_gradient takes vectors of output channels instead. The notation is that of vectors.py.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from nnscratch.kernels.values import Array, Index, Number, Value, Vector
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
 
-# By the rows of sums in a tile: the vectors of a row in it, the most first. The tile must fit the registers; and the
-# more of a run is in it, the fewer times all the runs are gone through: a 3x3 kernel of 16 channels is one tile of 3x3.
+# For each number of rows in a tile: the vectors per row, the most first. The tile must fit the
+# registers. The larger it is, the fewer times all the runs are read: a 3x3 kernel of 16 channels is
+# one tile of 3x3.
 _VECTORS_PER_TILE = (
     {3: (8, 6, 4, 3, 2, 1), 2: (8, 4, 2, 1), 1: (8, 4, 2, 1)} if AVX512 else {3: (4, 2, 1), 2: (4, 2, 1), 1: (8, 1)}
 )
-# In add_row_gradient: rows of the kernel, and numbers of such a row. It has a sum for each and vector, and 8 gradients.
+# In add_row_gradient: rows of the kernel per tile, and numbers per row. Each number takes a sum per
+# vector of channels; four gradients per vector need registers too.
 _ROWS_PER_TILE, _NUMBERS_PER_TILE = ((3, 2, 1), (3, 1)) if AVX512 else ((1,), (3, 1))
 RUNS_PER_MASK = 64  # the bits of a number that says which runs are added
 PLACES_PER_RUN = 8  # that a run may begin at, a power of 2
@@ -37,7 +39,7 @@ _EachRun = Callable[[], AbstractContextManager[tuple[Array, Number]]]
 
 @contextmanager
 def _each_bit(v: Vectors, bits: Index) -> Iterator[Index]:
-    """A loop over the places of the bits that are 1: it counts to the lowest one, and then clears it."""
+    """A loop over the bits that are 1: it yields the lowest one's place, and then clears it."""
     builder = v.builder
     left = cgutils.alloca_once_value(builder, bits.llvm)
     test, body, end = (builder.append_basic_block(f"bits.{name}") for name in ("test", "body", "end"))
@@ -62,8 +64,9 @@ def _add_runs(
     rest: Vectors,
     each_run: _EachRun,
 ) -> None:
-    """target[i*target_row + k] += sum over runs of factor * run[i*source_row + k], i in 0..rows, k in 0..length
+    """target[i*target_row + k] += sum over runs of factor * run[i*source_row + k]
 
+    for i in 0..rows; k in 0..length
     rest : for the last length % lanes numbers of a row
     """
 
@@ -130,8 +133,8 @@ def add_chosen(
 ) -> None:  # fmt: skip
     """target[to + i*target_row + k] += sum over m of factors[at + m] * source[((first + m)*rows + i)*source_row + k]
 
-    for those m in 0..RUNS_PER_MASK with choices[m] == choice (bytes), all of which are read; i in 0..rows;
-    k in 0..length
+    for those m in 0..RUNS_PER_MASK with choices[m] == choice; i in 0..rows; k in 0..length
+    choices : RUNS_PER_MASK bytes, all of which are read
     """
     rest = v.first(length % v.lanes)
     size = rows * source_row
@@ -151,13 +154,14 @@ def add_chosen_to_patch(
     v: Vectors, target: Array, to: Index, row_step: Index, source: Array, first: Index, pixel_step: Index,
     choices: Array, factors: Array, at: Index,
 ) -> None:  # fmt: skip
-    """add_chosen for each choice of 2x2 places, 3 rows and a length of 3 pixels, all at one go:
+    """add_chosen for all four places of a window at once, with 3 rows and a length of 3 pixels:
 
     target[to + (a + i)*row_step + (b + j)*pixel_step + c] += sum over m of
         factors[at + m] * source[((first + m)*9 + 3*i + j)*pixel_step + c]
 
-    for those m in 0..RUNS_PER_MASK with choices[m] == 2*a + b;  a, b in 0..2; i, j in 0..3; c in 0..pixel_step. The 4x4
-    pixels that the four places reach stay in registers, a vector of channels at a time.
+    for those m in 0..RUNS_PER_MASK with choices[m] == 2*a + b; a, b in 0..2; i, j in 0..3;
+    c in 0..pixel_step. The 4x4 pixels that the four places reach stay in registers, a vector of
+    channels at a time.
     """
     target, factors, size = target + to, factors + at, pixel_step * 9
     source = source + first * size
@@ -188,9 +192,9 @@ def add_row_gradient(
     """total[total_at + (i*run + r)*channels + o] += sum over w of
         dy[at + w*channels + o] * x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r]
 
-    for w in 0..windows, (a,b) being the winner's place, argmax[at + w*channels + o] = 2*a + b, no term if it is 4;
-    i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2. The three places that lost are multiplied
-    too, by zero.
+    for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2
+    (a,b) : the place that won, argmax[at + w*channels + o] = 2*a + b; no term if it is 4
+    The three places that lost are multiplied too, by zero.
     """
     x, total, dy, argmax = x + x_at, total + total_at, dy + at, argmax + at
     next_row, next_pixel, window_step = v.opaque(row_step), v.opaque(pixel_step), pixel_step * 2
@@ -236,9 +240,9 @@ def add_winners_of_channels(
     v: Vectors, dy: Array, argmax: Array, at: Index, channels: Index, places: Index, total: Array, total_at: Index,
     count: Index,
 ) -> None:  # fmt: skip
-    """total[total_at + o] += sum over p in 0..places of dy[at + p*channels + o] where argmax there is a place (0..3)
+    """total[total_at + o] += sum over p of dy[at + p*channels + o] where argmax there is a place (0..3)
 
-    for o in 0..count, at most lanes
+    for p in 0..places; o in 0..count, at most lanes
     """
     part = v.first(count)
     total = total + total_at

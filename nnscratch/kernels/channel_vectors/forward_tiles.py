@@ -1,11 +1,12 @@
-"""Convolution, ReLU and 2x2 max pooling of a row of windows, without columns: a GEMM whose sums never leave registers.
+"""Convolution, ReLU and 2x2 max pooling of a row of windows, in sums that stay in registers.
 
-A tile of sums is some pooled windows, four places each, times vectors of output channels. Every term of the kernel
-takes a few weights (vectors) and one number of x for each place (a broadcast), and all of their products. When the sums
-are done the four places of a window are four registers: their maximum is all that is ever written. The notation is that
-of vectors.py.
+A tile of sums is a few pooled windows, four places each, times vectors of output channels. Each
+number of the kernel adds a term to all of them: a vector of weights times the number of x at each
+place, which is broadcast. When the sums are done, the four places of a window are four registers:
+only their maximum is written. The notation is that of vectors.py.
 
-Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), for the tile of sums.
+Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), for the
+tile of sums.
 """
 
 from __future__ import annotations
@@ -30,18 +31,20 @@ def conv_pool_row(
     w_at: Index, w_step: Index, b_at: Index, vectors: Index, windows: Index, y: Array, argmax: Array, to: Index,
     channels: Index, count: Index,
 ) -> None:  # fmt: skip
-    """y[to + w*channels + o] = max(0, the four sums of window w);  argmax = which is the first largest, 4 if none > 0
+    """y[to + w*channels + o] = max(0, the four sums of window w)
+    argmax[to + w*channels + o] = which of them, the first on a tie; 4 if none is above 0
 
     sum of place (a,b) = weight[b_at + o] + sum over i, r of
-        x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r] * weight[w_at + (i*run + r)*w_step + o]
+        x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r] * weight[w_at + (i*run + r)*w_step +
+        o]
 
-    for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2. Of the last vector
-    only `count` numbers are written; weight has all of it.
+    for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2
+    Only the first `count` numbers of the last vector are written; weight has all of it.
     """
     last = v.first(count)
     x, weight, bias, y, argmax = x + x_at, weight + w_at, weight + b_at, y + to, argmax + to
-    # As if they had nothing to do with each other: LLVM would make each address from the one before, by an addition
-    # per place that takes a multiply-add's turn.
+    # Opaque, or LLVM would make each address from the one before: an addition per place, which
+    # takes the time of a multiply-add.
     columns = [v.index(0), *(v.opaque(pixel_step * c) for c in range(1, 2 * _WINDOWS_PER_TILE[0]))]
     next_row = v.opaque(row_step)
 

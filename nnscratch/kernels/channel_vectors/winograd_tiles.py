@@ -1,6 +1,7 @@
 """The three steps of winograd.py on whole vectors. The notation is that of vectors.py.
 
-Positions within a transformed patch: 0 to 15, row by row. A chunk is as many input channels as a vector has lanes.
+Positions within a transformed patch are 0 to 15, row by row. A chunk is as many input channels as a
+vector has lanes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
 
 PATCH = 16  # positions
-# Windows in a tile, the most first: a sum for each and vector of output channels must fit the registers.
+# Windows in a tile, the most first. Each has a sum per vector of output channels in the registers.
 WINDOWS_PER_TILE = (12, 6, 3, 1) if AVX512 else (6, 3, 1)
 
 
@@ -23,10 +24,11 @@ def transform_patches(
     v: Vectors, x: Array, x_at: Index, row_step: Index, pixel_step: Index, patches: Array, to: Index, step: Index,
     windows: Index,
 ) -> None:  # fmt: skip
-    """patches[to + chunk*step + (w*16 + p)*lanes + c] = position p of B^T d B, d being the 4x4 pixels of window w
+    """patches[to + chunk*step + (w*16 + p)*lanes + c] = position p of B^T d B
 
-    d[i,j] = x[x_at + i*row_step + (2*w + j)*pixel_step + chunk*lanes + c];  w in 0..windows;  x has pixel_step
-    channels, as many chunks as they fill; zeros for the last one's missing channels.
+    d : the 4x4 pixels of window w,
+    d[i,j] = x[x_at + i*row_step + (2*w + j)*pixel_step + chunk*lanes + c]    for w in 0..windows
+    x has pixel_step channels. Where the last chunk has more, they are 0.
     """
     x, patches = x + x_at, patches + to
 
@@ -56,7 +58,8 @@ def multiply_patches(
     windows: Index,
 ) -> None:  # fmt: skip
     """products[(w*16 + p)*K + o] = sum over chunk, c of
-        patches[at + chunk*step + (w*16 + p)*lanes + c] * weight[w_at + ((p*chunks + chunk)*lanes + c)*K + o]
+        patches[at + chunk*step + (w*16 + p)*lanes + c]
+        * weight[w_at + ((p*chunks + chunk)*lanes + c)*K + o]
 
     for w in 0..windows, at most WINDOWS_PER_TILE[0]; p in 0..16; o in 0..K = CHANNEL_VECTORS*lanes
     """
@@ -89,10 +92,12 @@ def pool_patches(
     v: Vectors, products: Array, bias: Array, b_at: Index, y: Array, argmax: Array, to: Index, channels: Index,
     vectors: Index, windows: Index, count: Index,
 ) -> None:  # fmt: skip
-    """y[to + w*channels + o] = max(0, the four numbers of bias[b_at + o] + A^T m A);  argmax = which, 4 if none > 0
+    """y[to + w*channels + o] = max(0, the four numbers of bias[b_at + o] + A^T m A)
+    argmax[to + w*channels + o] = which of them, the first on a tie; 4 if none is above 0
 
-    m = products[(w*16 + p)*K + o], p in 0..16, as multiply_patches made them;  w in 0..windows; o in 0..vectors*lanes,
-    `vectors` being 1 or 2. Of the last vector only `count` numbers are written.
+    m = products[(w*16 + p)*K + o], p in 0..16, as multiply_patches made them
+    for w in 0..windows; o in 0..vectors*lanes, `vectors` being 1 or 2
+    Only the first `count` numbers of the last vector are written.
     """
     n, last = v.lanes, v.first(count)
     bias, y, argmax = bias + b_at, y + to, argmax + to

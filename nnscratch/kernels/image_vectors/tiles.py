@@ -17,8 +17,9 @@ from nnscratch.kernels.values import Array, Index
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
 
-# A tile of sums, with what it multiplies, must fit the registers: 32 of AVX-512, 16 of AVX. So for 4, 2 or 1 outputs:
-# the vectors per row of a tile in multiply_rows (the most first, then for the rest), and the taps in add_products.
+# A tile of sums, and what is multiplied for it, must fit the registers: 32 with AVX-512, 16 with
+# AVX. For 4, 2 or 1 outputs: the vectors per output in multiply_rows, and the taps in add_products
+# (the most first, then those for the rest).
 _VECTORS_PER_TILE = {4: (6, 2, 1), 2: (8, 1), 1: (8, 1)} if AVX512 else {4: (2, 1), 2: (4, 1), 1: (4, 1)}
 _TAPS_PER_TILE = {4: (4, 1), 2: (5, 1), 1: (5, 1)} if AVX512 else {4: (2, 1), 2: (4, 1), 1: (8, 1)}
 # The windows in pool_products, of 4 vectors per output. Without AVX-512 4 outputs would not fit.
@@ -62,15 +63,16 @@ def pool_products(
     v: Vectors, x: Array, x_at: Index, row_step: Index, offsets: Array, weight: Array, w_step: Index, bias: Array,
     o: Index, outputs: Index, y: Array, y_at: Index, y_step: Index, argmax: Array, windows: Index,
 ) -> None:  # fmt: skip
-    """multiply_rows at the four places of a pooling window, and the largest of them: they never leave the registers.
+    """multiply_rows at the four places of pooling windows, and their maximum: all in registers.
 
-    y[y_at + q*y_step + w*lanes + k] = max(0, the four sums of window w),  argmax there: which, as in pool_vector
+    y[y_at + q*y_step + w*lanes + k] = max(0, the four sums of window w);  argmax likewise: which one,
+    as in pool_vector
 
     sum of place (a,b) = bias[o + q] + sum over t of weight[t*w_step + o + q] *
         x[x_at + a*row_step + (2*w + b)*lanes + offsets[t] + k]
 
-    for q in 0..outputs, which is 4, 2 or 1, at most POOLED_OUTPUTS; w in 0..windows; k in 0..lanes: a place is one
-    vector, of as many images; t over all offsets.
+    for q in 0..outputs, which is 4, 2 or 1 and at most POOLED_OUTPUTS; w in 0..windows; k in
+    0..lanes; t over all offsets. A place is one vector: that many images.
     """
     x, y, argmax, weight, bias = x + x_at, y + y_at, argmax + y_at, weight + o, bias + o
 
@@ -81,7 +83,8 @@ def pool_products(
         at = w * v.lanes
         corner = x + (at + at)
         with v.loop(offsets.length) as t:
-            # Two places in memory and constant distances: one per vector would be more than there are registers.
+            # Two addresses and constant distances: an address per vector would need too many
+            # registers.
             upper = corner + offsets[t]
             rows, tap = [upper, upper + row_step], weight + t * w_step
             ws = [v.splat(tap[q]) for q in range(outputs)]
@@ -107,8 +110,9 @@ def add_products(
 ) -> None:  # fmt: skip
     """total[t,q] += sum over r, k of x[x_at + offsets[t] + r*x_row + k] * g[g_at + q*g_step + r*g_row + k]
 
-    for t in 0..taps; q in 0..outputs, which is 4, 2 or 1; r in 0..rows; k in 0..length. A total is a vector whose lanes
-    are added up at the very end: total[t,q] stands for the `lanes` numbers from total_at + (t*total_step + q) * lanes.
+    for t in 0..taps; q in 0..outputs, which is 4, 2 or 1; r in 0..rows; k in 0..length
+    total[t,q] : the `lanes` numbers from total_at + (t*total_step + q)*lanes on, whose sum is the
+    total; sum_lanes adds them up at the very end
     """
     x, g, total = x + x_at, g + g_at, total + total_at
     whole = length // v.lanes * v.lanes
@@ -146,7 +150,10 @@ def add_products(
 
 @writes_vectors
 def sum_lanes(v: Vectors, total: Array, at: Index, sums: Array, to: Index, count: Index) -> None:
-    """sums[to + k] = sum of total[at + k*lanes:][:lanes] for k in 0..count, at most lanes; reads lanes vectors."""
+    """sums[to + k] = sum of total[at + k*lanes:][:lanes]    for k in 0..count, at most lanes
+
+    It reads `lanes` vectors, whatever the count.
+    """
     vectors = [v.load(total + (at + k * v.lanes)) for k in range(v.lanes)]
     v.first(count).store(v.add_lanes(vectors), sums + to)
 
@@ -157,8 +164,9 @@ def transpose_square(
 ) -> None:
     """target[target_at + target_rows[c] + r] = source[source_at + source_rows[r] + c] for r, c in 0..lanes
 
-    A round of interleaving the first half of the rows with the second turns the bits of a number's (row, column) by
-    one place: after log2(lanes) rounds row and column have changed places, and no number went through memory.
+    A round interleaves the first half of the rows with the second. That rotates the bits of a
+    number's (row, column) by one: after log2(lanes) rounds row and column have changed places,
+    without memory.
     """
     n = v.lanes
     square = [v.load(source + (source_at + source_rows[r])) for r in range(n)]
@@ -170,5 +178,8 @@ def transpose_square(
 
 @writes_vectors
 def copy_number(v: Vectors, source: Array, source_at: Index, target: Array, target_at: Index) -> None:
-    """target[target_at] = source[source_at], in arrays of any shape. Numba's own takes a tenth more instructions."""
+    """target[target_at] = source[source_at], in arrays of any shape
+
+    Numba's own indexing of flat views makes the loops of layout.py a tenth longer, in instructions.
+    """
     target[target_at] = source[source_at]

@@ -1,6 +1,7 @@
-"""The innermost loop of a matrix product, and how its factors are laid out for it. The notation is that of vectors.py.
+"""The innermost loop of a matrix product, and how its factors are laid out for it.
 
-A tile of the result stays in registers over all terms of its sums. Each term reads a column of a and a row of b:
+The notation is that of vectors.py. A tile of the result stays in registers over all terms of its
+sums. Each term reads a column of a and a row of b:
 
     c[r, l] += a[r, k] * b[k, l]        r in 0..8 rows, l in 0..3 vectors: 24 multiply-adds for 11 loads
 
@@ -22,7 +23,7 @@ from nnscratch.kernels.writer import Vectors
 STRIP = 4  # rows
 STRIPS_PER_TILE = 2 if AVX512 else 1
 PANEL = 3  # vectors
-TERMS_PER_LINE = 4  # for each line of memory that is called into the cache
+TERMS_PER_LINE = 4  # per line of memory that is called into the cache
 
 
 @writes_vectors
@@ -33,11 +34,11 @@ def multiply_tile(
 ) -> None:  # fmt: skip
     """c[c_at + r*c_row + l] = sum over k in 0..terms of a[r, k] * b[k, l]; added to what is there if `add`
 
-    r in 0..rows, l in 0..columns, where more than a tile is taken as a tile: STRIPS_PER_TILE*STRIP rows, PANEL vectors
-    a : packed, strip s starts at a_at + s*a_step; what it holds for rows that do not exist is read, but goes nowhere
-    b : row k starts at b_at + k*b_row
-    Meanwhile the lines at ahead[ahead_at + g*ahead_step] are called into the second-level cache, one for each group g
-    of TERMS_PER_LINE terms.
+    r in 0..rows, l in 0..columns, but at most a tile: STRIPS_PER_TILE*STRIP rows, PANEL vectors
+    a : packed, strip s begins at a_at + s*a_step; rows that do not exist are read, but not used
+    b : row k begins at b_at + k*b_row
+    Meanwhile the lines at ahead[ahead_at + g*ahead_step] are called into the second-level cache,
+    one per group g of TERMS_PER_LINE terms.
     """
     a, b, c, ahead = a + a_at, b + b_at, c + c_at, ahead + ahead_at
 
@@ -46,7 +47,8 @@ def multiply_tile(
         # Only the last vector may have columns that do not exist, only the last strip such rows.
         exist = v.mask_of_first(columns - (vectors - 1) * v.lanes)
         new = [v] * (vectors - 1) + [v.masked(exist)]
-        # What is in c is read if it counts; otherwise the mask is empty, and a vector of zeros is added.
+        # What is in c is read if it counts; otherwise the mask is empty, and a vector of zeros is
+        # added.
         count = v.mask_of_first(v.choose(add, v.lanes, 0))
         old = [v.masked(count)] * (vectors - 1) + [v.masked(exist & count)]
         starts = [a + s * a_step for s in range(strips)]
@@ -84,7 +86,7 @@ def multiply_tile(
 
 
 def _ends_in_part(length: Index, part: int, size: int, parts: int) -> Condition:
-    """Whether `length` ends in this part, counted from 1, of its size; the last part takes all that is longer."""
+    """Whether `length` ends in this part of that size, from 1 on; the last one has no end."""
     begun = length > (part - 1) * size
     return begun & (length <= part * size) if part < parts else begun
 
@@ -94,14 +96,16 @@ def interleave_rows(
     v: Vectors, source: Array, at: Index, row: Index, rows: Index, count: Index, target: Array, to: Index, step: Index,
     size: int, unit: int,
 ) -> None:  # fmt: skip
-    """The numbers source[at + r*row + u*unit + i], which lie in the order (r, u, i), in the order (u, r, i)
+    """Writes source[at + r*row + u*unit + i], which lie in the order (r, u, i), in the order (u, r, i).
 
-    r in 0..size, i in 0..unit (both literals; size 0: as many as a vector has lanes), u as far as a vector goes: with
-    unit 1 a transpose. Pieces of size*unit numbers, or of a vector if that is more, go to target[to + piece*step].
-    Only `rows` rows and `count` columns exist: instead of the others come the last row again, and zeros.
+    r in 0..size, i in 0..unit, both literals; size 0 means `lanes`. u as far as a vector goes; with
+    unit 1 it is a transpose. The result goes in pieces of size*unit numbers, or of a vector if that
+    is more, to target[to + piece*step]. Only `rows` rows and `count` columns exist: the last row
+    stands in for other rows, and zeros for other columns.
 
-    A round of interleaving the first half of the rows with the second moves a number's unit up by one place and the
-    first bit of its row down to the front of it; after log2(size) rounds the bits of the row stand behind the unit.
+    A round interleaves the first half of the rows with the second. In the bits of a number's place,
+    the first bit of the row moves behind those of the unit; after log2(size) rounds the whole row
+    is there.
     """
     source, target = source + at, target + to
     n, last = size or v.lanes, rows - 1

@@ -1,6 +1,6 @@
-"""The innermost loops of a product with one row, in which each weight is used once. The notation is that of vectors.py.
+"""The innermost loops of a product with one row, in which each weight is used once.
 
-`add_rows` is the shortest of all intrinsics: the one to read first.
+The notation is that of vectors.py. `add_rows` is the shortest of all intrinsics: read it first.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ def add_rows(
     v: Vectors, x: Array, x_at: Index, w: Array, w_at: Index, w_row: Index, y: Array, y_at: Index, length: Index,
     rows: int,
 ) -> None:  # fmt: skip
-    """y[y_at + k] += sum over r of x[x_at + r] * w[w_at + r*w_row + k]    r in 0..rows, a literal; k in 0..length"""
+    """y[y_at + k] += sum over r of x[x_at + r] * w[w_at + r*w_row + k]
+
+    for r in 0..rows, a literal; k in 0..length
+    """
     x, w, y = x + x_at, w + w_at, y + y_at
     xs = [v.splat(x[r]) for r in range(rows)]
     ws = [w + r * w_row for r in range(rows)]
@@ -33,7 +36,10 @@ def add_rows(
 def multiply_by_rows(
     v: Vectors, x: Array, w: Array, w_at: Index, w_row: Index, length: Index, y: Array, y_at: Index, rows: Index
 ) -> None:
-    """y[y_at + r] = sum over k in 0..length of x[k] * w[w_at + r*w_row + k]    for r in 0..rows, at most a vector"""
+    """y[y_at + r] = sum over k of x[k] * w[w_at + r*w_row + k]
+
+    for k in 0..length; r in 0..rows, at most lanes
+    """
     w, last = w + w_at, rows - 1
     # The last row stands in for rows that do not exist.
     numbers = [v.smaller(v.index(r), last) for r in range(v.lanes)]
