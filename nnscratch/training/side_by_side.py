@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import numpy as np
 
@@ -74,12 +74,12 @@ def train_together(
             lists = share_out({name: _cost(job) for name, job in jobs.items()}, threads)
             futures = [pool.submit(train_all, names) for names in lists]
             try:
-                done = [future.result() for future in futures]
-            except BaseException as error:
-                stop.set()
-                if not isinstance(error, KeyboardInterrupt):
-                    raise
-                done = [future.result() for future in futures]
+                wait(futures, return_when=FIRST_EXCEPTION)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                stop.set()  # after an error or Ctrl-C, the others need not go on
+            done = [future.result() for future in futures]  # raises what one of them has raised
         return {name: next(histories[name] for histories in done if name in histories) for name in jobs}
     finally:
         set_threads(threads)
