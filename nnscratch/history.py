@@ -1,4 +1,4 @@
-"""History: what a training did, one line per epoch, and how it ended; Metric: a score for people."""
+"""History: what a training did, per epoch, and how it ended. Metric: a score for people."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class History:
 
     Arguments
         names : the columns, in order; the first is "epoch", counted from 1
-        score : the column that decides which epoch is the best: the lowest finite value, the first of
-            equal ones
+        score : the column that decides which epoch is the best: the lowest finite value, the first
+            of equal ones
 
     Attributes
         outcome : how the training ended, for programs; None while it goes on
-        stopped : the same for people, a sentence such as "all 60 epochs done"; empty while it goes on
+        stopped : the same for people, such as "all 60 epochs done"; empty while it goes on
 
     Raises
         ValueError : `names` does not begin with "epoch", or `score` is not one of them
@@ -119,7 +119,7 @@ class History:
         return dict(self._best or {})
 
     def save_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table with a heading, whole or not at all; every number can be read back exactly.
+        """Writes the table with a heading, whole or not at all, with all digits of every number.
 
         Raises
             OSError : the folder is missing or cannot be written

@@ -26,16 +26,18 @@ class WeightAverage:
     optimizer, changes it to
         d    <- min(decay, (1 + n) / (10 + n))
         mean <- d * mean + (1 - d) * w             computed as mean + (1 - d) * (w - mean)
-    While n is small, d is small too, and the initial weights are soon forgotten: after 20 updates they
-    count for less than a millionth.
+    While n is small, d is small too, and the initial weights are soon forgotten: after 20 updates
+    they count for less than a millionth.
 
-    Why: unless the learning rate is tiny, the noise of the batches makes the weights wander around the
-    minimum. Their mean lies nearer to it than they do, and takes less time than a smaller learning rate.
+    Why: unless the learning rate is tiny, the noise of the batches makes the weights wander around
+    the minimum. Their mean lies nearer to it than they do, and takes less time than a smaller
+    learning rate.
 
     Effective length
-        A step's weights have the share 1 - d, which every later update multiplies by d. So the mean is
-        over about 1 / (1 - decay) steps, 500 with 0.998. That should be a tenth of a training or less.
-        In float32 a mean stops following a w that differs from it by less than 6e-8 / (1 - decay) of
+        A step's weights have the share 1 - d, which every later update multiplies by d. So the mean
+        is over about 1 / (1 - decay) steps, 500 with 0.998. That should be a tenth of a training or
+        less.
+        In float32 a mean stops following a w once they differ by less than 6e-8 / (1 - decay) of
         its size.
 
     Cost per update: the parameters read twice and written once. Memory: one more copy of them, and
@@ -52,9 +54,10 @@ class WeightAverage:
     Raises
         ValueError : a decay out of its range
 
-    Sources: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging" (1992), for the
-    plain mean; Tarvainen & Valpola, "Mean teachers are better role models" (2017), for the exponential
-    one; Abadi et al., "TensorFlow" (2016), whose ExponentialMovingAverage(num_updates=n) is the d above.
+    Sources: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging" (1992), for
+    the plain mean; Tarvainen & Valpola, "Mean teachers are better role models" (2017), for the
+    exponential one; Abadi et al., "TensorFlow" (2016), whose
+    ExponentialMovingAverage(num_updates=n) is the d above.
 
     >>> import nnscratch as nn
     >>> model = nn.Sequential(nn.Dense(1, 1, weight_init="constant(1)", bias=False, rng=0))

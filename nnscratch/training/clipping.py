@@ -22,15 +22,16 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
         norm = sqrt(sum of g^2)                    over every number of every parameter's gradient
         g    <- g * max_norm / norm                if norm > max_norm
 
-    The direction stays; clipping each array by itself would turn it. Weight decay is not part of g: the
-    optimizer adds it later.
+    The direction stays; clipping each array by itself would turn it. Weight decay is not part of g:
+    the optimizer adds it later.
 
     model : a Sequential after its `backward`; the arrays in its `grads` are changed in place
-    max_norm : > 0, in the units of the gradient. This function returns the norm of a batch: try the norm
-        of ordinary batches first
+    max_norm : > 0, in the units of the gradient. This function returns the norm of a batch: try the
+        norm of ordinary batches first
 
-    Returns the norm before clipping, summed in float64, with the same bits on any number of threads. If
-    it is not finite, the gradients stay as they are: the training must see that it diverges.
+    Returns the norm before clipping, summed in float64, with the same bits on any number of
+    threads. If it is not finite, the gradients stay as they are: the training must see that it
+    diverges.
 
     Raises
         ValueError : max_norm out of its range, or a gradient is missing
@@ -38,13 +39,13 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
     >>> import nnscratch as nn
     >>> layer = nn.Dense(1, 1, rng=0)
     >>> layer.grads = {"weight": np.float32([[30]]), "bias": np.float32([40])}
-    >>> clip_gradients(nn.Sequential(layer), max_norm=5)  # the sides 30, 40 of a right triangle: 50 is ten times 5
+    >>> clip_gradients(nn.Sequential(layer), max_norm=5)  # sqrt(30^2 + 40^2), ten times 5
     50.0
     >>> layer.grads["weight"], layer.grads["bias"]
     (array([[3.]], dtype=float32), array([4.], dtype=float32))
 
-    Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks" (2013),
-    algorithm 1.
+    Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks"
+    (2013), algorithm 1.
     """
     max_norm = norm_in_range("max_norm", max_norm)
     gradients = _gradients(model)

@@ -1,4 +1,4 @@
-"""Networks trained side by side: as if one after another, ended together, and the machine left as it was."""
+"""Networks trained side by side: as if one after another, and ended together."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_no_rows_are_told_as_fit_tells_them() -> None:
 
 
 def test_the_time_limit_is_divided_by_rows_and_by_what_the_first_leave(clock: Any) -> None:
-    """One thread, batches of 1 s: 70 rows get 5/6 of the time, 14 rows 1/6, which a third network with 14 halves."""
+    """One thread, batches of 1 s: 70, 14 and 14 rows get 5/7, 1/7 and 1/7 of the time."""
     set_threads(1)
 
     def pass_a_second() -> None:
@@ -247,7 +247,7 @@ def test_an_error_in_one_is_raised_and_ends_the_others(place: int) -> None:
 
 
 def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
-    """Networks 0 and 1 begin. Once both have learnt, the main thread gets the signal that Ctrl-C sends."""
+    """Networks 0 and 1 begin. Once both have learnt, the main thread gets Ctrl-C's signal."""
     main, batches, other_has_learnt = threading.main_thread().ident, iter(range(1, 1_000_000)), threading.Event()
     assert main is not None
 

@@ -1,8 +1,8 @@
 """Augmentation: training faces mirrored, turned, scaled, shifted, bent and lit anew in every epoch.
 
 What changes a picture changes its labels too. The kernel maps backwards, from a pixel p of the new
-picture to its source s(p) = A p + t + bend(p) in the old one. So a point that was at q is now at the p
-with s(p) = q, which is found by repeating
+picture to its source s(p) = A p + t + bend(p) in the old one. So a point that was at q is now at
+the p with s(p) = q, which is found by repeating
 
     p <- A^-1 (q - t - bend(p))
 
@@ -10,9 +10,9 @@ Each round shrinks the error, because a bend is weak: its slope times A^-1 is be
 leaves the picture loses its label. A point under a blank patch keeps it: the rest of the face shows
 where it is.
 
-Sources: Simard, Steinkraus & Platt, "Best practices for convolutional neural networks" (2003), for bent
-pictures; DeVries & Taylor, "Improved regularization of convolutional neural networks with cutout"
-(2017), for blank patches.
+Sources: Simard, Steinkraus & Platt, "Best practices for convolutional neural networks" (2003), for
+bent pictures; DeVries & Taylor, "Improved regularization of convolutional neural networks with
+cutout" (2017), for blank patches.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Augmentation:
     brightness : the largest change of brightness; 1 is the whole range from black to white
     noise      : amplitude of uniform noise in the pixels; 1 is that range
     blank      : pixels; side of a square that is blank in half of the faces
-    offsets    : the label offset of each face (label_offset.py). Without them, mirrored faces may teach
-        another position than the others. None: all 0
+    offsets    : the label offset of each face (label_offset.py). Without them, mirrored faces may
+        teach another position than the others. None: all 0
 
     Raises
         ValueError : a number out of its range
@@ -114,7 +114,7 @@ class Augmentation:
         return new_x, to_targets(points + beside)
 
     def _affine(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 2, 3) float32 maps from new to old pixels, about the centre; (N,) which are mirrored."""
+        """(N, 2, 3) float32 maps from new to old pixels; (N,) which faces are mirrored."""
         flipped = rng.random(count) < self.flip
         angle = math.radians(self.rotation) * rng.uniform(-1, 1, count)
         size = np.exp(math.log1p(self.scale) * rng.uniform(-1, 1, count))

@@ -24,7 +24,7 @@ ALL = {"flip": 0.5, "rotation": 15.0, "scale": 0.15, "shift": 5.0, "stretch": 0.
 
 
 def dots(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Dark pictures with one bright dot each, at the one point that they have: (N, 96, 96, 1) and (N, 15, 2)."""
+    """(N, 96, 96, 1) dark pictures with a bright dot at the one point they have, (N, 15, 2)."""
     rng = np.random.default_rng(1)
     points = np.full((count, len(POINTS), 2), np.nan, np.float32)
     which, place = rng.integers(0, len(POINTS), count), rng.uniform(25, 70, (count, 2))
@@ -127,7 +127,8 @@ def test_a_trainer_sees_the_new_faces_and_leaves_the_old_ones() -> None:
         model = nn.Sequential(nn.Flatten(), nn.Dense(9216, 30, weight_init="normal(0.001)", rng=0))
         trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=1e-4), batch_size=10, augment=augment)
         losses.append(trainer.fit(x, y, epochs=1).columns["loss"][0])
-    # What is drawn for the augmentation is drawn from the generator that shuffles: other batches, the same faces.
+    # What is drawn for the augmentation is drawn from the generator that shuffles: other batches,
+    # the same faces.
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
     assert losses[2] != losses[1]
     np.testing.assert_array_equal(x, kept[0])
@@ -135,7 +136,7 @@ def test_a_trainer_sees_the_new_faces_and_leaves_the_old_ones() -> None:
 
 
 class Picture(nn.Layer):
-    """y = x. Before it looks at a training batch, it waits for the other training to have its own."""
+    """y = x. Before it looks at a batch, it waits for the other training to have its own."""
 
     def __init__(self, meeting: threading.Barrier) -> None:
         super().__init__()
@@ -168,7 +169,7 @@ class Label(nn.MSELoss):
 
 
 def dark_and_bright(augment: Any) -> list[tuple[nn.Trainer, np.ndarray, np.ndarray]]:
-    """Two trainings with one `augment`: pictures of 1 with labels about 0, pictures of 2 with labels about 0.5."""
+    """Two trainings with one `augment`: pictures of 1 and labels about 0, of 2 and about 0.5."""
     meeting, trainings = threading.Barrier(2), []
     for value, label in ((1, 0.0), (2, 0.5)):
         picture = Picture(meeting)
