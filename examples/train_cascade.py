@@ -15,10 +15,10 @@ from train_cnn import NETWORKS, deep, stage
 
 import nnscratch as nn
 from nnscratch.keypoints import recipes
-from nnscratch.keypoints.cascade import training
-from nnscratch.keypoints.cascade.answers import Answered
+from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.regions import Region
+from nnscratch.keypoints.cascade.training import LevelData, train_level
 from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face
 from nnscratch.keypoints.scripts import command_line, run_folder
@@ -70,9 +70,9 @@ def main() -> None:
     recipe = recipes.CASCADE[arguments.recipe]
     first = task.adjusted(recipe.level_1).for_faces(task.train)
     second = replace(
-        recipe.level_2,
-        epochs=arguments.level_2_epochs or recipe.level_2.epochs,
-        batch_size=arguments.batch_size or recipe.level_2.batch_size,
+        recipe.level_2.training,
+        epochs=arguments.level_2_epochs or recipe.level_2.training.epochs,
+        batch_size=arguments.batch_size or recipe.level_2.training.batch_size,
     )
 
     network = NETWORKS[first.network](rng=np.random.default_rng(arguments.seed))
@@ -86,25 +86,20 @@ def main() -> None:
         time_limit=task.seconds_left(share=recipe.share),
     )
     cascade = Cascade(network, symmetrical(mean_face(task.train.points)))
-    held_out = Answered.of(cascade, task.validation)
+    held_out = CascadeAnswers.of(cascade, task.validation)
     histories = {"": history}
     if history.outcome is not nn.Outcome.INTERRUPTED:
-        level_2 = training.train_level(
+        level_2 = train_level(
             cascade,
-            recipe.regions,
+            replace(recipe.level_2, training=second),
+            LevelData(task.train, held_out),
             LEVEL_2[second.network],
-            second,
-            task.train,
-            held_out,
-            rotation=recipe.rotation,
-            scale=recipe.scale,
-            looks=recipe.looks,
             seed=arguments.seed,
             seconds=task.seconds_left(),
         )
         cascade, held_out = level_2.cascade, level_2.held_out
         histories |= {f"{region}_": each for region, each in level_2.histories.items()}
-        print(held_out.gains(), flush=True)
+        print(held_out.error_table(), flush=True)
     run_folder.finish(task, cascade, histories, trainer.optimizer, predicted=held_out.answers[-1])
 
 

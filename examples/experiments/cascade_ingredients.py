@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nnscratch.keypoints.cascade.answers import Answered
-from nnscratch.keypoints.cascade.blending import Combination
+from nnscratch.keypoints.cascade.answers import CascadeAnswers
+from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
-from nnscratch.keypoints.cascade.fit_blends import weighed
+from nnscratch.keypoints.cascade.fit_blends import fit_blends
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.metrics import rmse_px
@@ -46,9 +46,9 @@ def with_some(level: Level, without: tuple[str, ...]) -> Level:
     return Level(tuple(region for region, _ in pairs), tuple(network for _, network in pairs), ())
 
 
-def unweighed(level: Level, cascade: Cascade, held_out: Answered) -> np.ndarray:
+def unweighed(level: Level, cascade: Cascade, held_out: CascadeAnswers) -> np.ndarray:
     """What the networks find at their first look, averaged and no more."""
-    plain = replace(level, combinations=(Combination.none(),))
+    plain = replace(level, blends=(Blend.none(),))
     return plain(held_out.faces.x, held_out.answers[-1], held_out.offset, cascade.reference)
 
 
@@ -61,7 +61,7 @@ def main() -> None:
         came, expected = "a network without a level 2", "what train_cascade.py wrote"
         raise DataError.at(task.arguments.model, came=came, expected=expected, fix="give the --out folder of that")
     level, first = cascade.levels[0], replace(cascade, levels=())
-    learnt, held_out = Answered.of(first, task.train), Answered.of(first, task.validation)
+    learnt, held_out = CascadeAnswers.of(first, task.train), CascadeAnswers.of(first, task.validation)
 
     def show(name: str, answer: np.ndarray) -> None:
         print(f"| {name} | {rmse_px(answer, task.validation.points):.3f} px |", flush=True)
@@ -75,7 +75,7 @@ def main() -> None:
         if not some.regions or (some.regions, variant.looks) in shown:
             continue  # this cascade has no such networks to be without
         shown.add((some.regions, variant.looks))
-        show(name, weighed(some, cascade.reference, learnt, held_out, looks=variant.looks, title=name)[1])
+        show(name, fit_blends(some, cascade.reference, learnt, held_out, passes=variant.looks, title=name)[1])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ A network that has learnt one frame knows the next. With frames on either side o
 partly a score of training.
 
 How look-alikes are found
-    1. Alignment. The similarity that brings the points of the mean face nearest to those of a face (alignment.py) says
+    1. Alignment. The similarity that brings the points of the mean face nearest to those of a face (AffineMaps) says
        where its brows, eyes, nose and upper lip are; of those, 32 x 32 samples are taken.
     2. Signature. Each sample less the mean of the 9 x 9 around it, which takes away light and shade, then all over
        their norm; less the mean signature, which takes away what all faces have in common, and over the norm again.
@@ -25,7 +25,8 @@ import numpy as np
 
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.keypoints.faces import Faces, to_network_input
-from nnscratch.keypoints.geometry.alignment import crops, similarity
+from nnscratch.keypoints.geometry.affine_maps import AffineMaps
+from nnscratch.keypoints.geometry.crops import crops
 from nnscratch.keypoints.metrics import mean_face
 
 _LINKED = 0.66  # correlation above which two faces are look-alikes
@@ -114,9 +115,7 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return unit
 
 
-def _places(points: np.ndarray) -> np.ndarray:
-    """(N, 2, 3) maps from the samples of a signature to the pixels of the picture, from points (N, 15, 2) px."""
-    affine = similarity(points, mean_face(points))
-    affine[:, :, 2] += affine[:, :, :2] @ [_LEFT, _TOP]
-    affine[:, :, :2] *= [_WIDTH / (_SIDE - 1), _HEIGHT / (_SIDE - 1)]
-    return affine
+def _places(points: np.ndarray) -> AffineMaps:
+    """Maps from the samples of a signature to the pixels of the pictures, from points (N, 15, 2) px."""
+    maps = AffineMaps.fit(points, mean_face(points)).shifted([_LEFT, _TOP])
+    return maps.resized([_WIDTH / (_SIDE - 1), _HEIGHT / (_SIDE - 1)])

@@ -1,4 +1,4 @@
-"""What finds points in pictures: one network, or a cascade; both are saved to a run's folder and loaded from it."""
+"""Predictors find points in pictures: a network or a cascade, saved to and loaded from a folder."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ class Predictor(Protocol):
         ...
 
     def save(self, folder: Path) -> list[str]:
-        """Writes what `load_predictor` needs into `folder`, which exists; returns the names of the files."""
+        """Writes what `load_predictor` needs into `folder`, which exists; gives their names."""
         ...
 
 
 @dataclass(frozen=True)
 class SingleNetwork:
-    """One network from a whole picture, (N, 96, 96, 1), to all points, (N, 30).
+    """One network, from whole pictures (N, 96, 96, 1) to all points (N, 30).
 
-    both_ways : average what it finds in the picture and in its mirror image (mirror.py)
+    both_ways : whether its answers for the picture and for the mirror image are averaged
+        (mirror_pass.py)
 
-    >>> from nnscratch.keypoints import networks
-    >>> SingleNetwork(networks.report_mlp(rng=0)).predict_points(np.zeros((2, 96, 96), np.uint8)).shape
+    >>> from nnscratch.keypoints.networks import report_mlp
+    >>> SingleNetwork(report_mlp(rng=0)).predict_points(np.zeros((2, 96, 96), np.uint8)).shape
     (2, 15, 2)
     """
 
@@ -59,7 +60,7 @@ class SingleNetwork:
 
     @classmethod
     def load(cls, folder: Path) -> SingleNetwork:
-        """What `save` wrote to `folder`, or a network alone.
+        """The network that `save` wrote to `folder`; without network.json, both_ways is False.
 
         Raises
             OSError, ValueError : a file is missing or damaged
@@ -77,7 +78,7 @@ def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
     """The network or cascade that a training script wrote to `folder`.
 
     Raises
-        DataError : the folder is no run's, or a model in it is damaged
+        DataError : the folder is not that of a run, or a model in it is damaged
     """
     folder = Path(folder)
     try:
@@ -98,7 +99,7 @@ def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
 
 
 def _check_network(folder: Path, network: Sequential) -> None:
-    """Stops a model that was trained for something else before it meets a picture."""
+    """Raises DataError for a model that was trained for something else."""
     shape: tuple[int, ...] = (SIDE, SIDE, 1)
     try:
         for layer in network.layers:

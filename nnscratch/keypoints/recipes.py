@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from nnscratch.history import Metric
-from nnscratch.keypoints.cascade.regions import Region, one_a_point
+from nnscratch.keypoints.cascade.regions import Region, one_per_point
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
@@ -75,24 +75,35 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class CascadeRecipe:
-    """How a cascade is trained.
+class LevelRecipe:
+    """How a level of a cascade after the first is trained (cascade/training.py).
 
-    level_1  : of its first network
-    level_2  : of each network of its second level
-    share    : of a time limit, that goes into level 1
-    regions  : what the networks of level 2 look at
-    rotation : degrees, and scale : a share; how much crops are turned and resized beyond what level 1's errors do
-    looks    : of level 2, each around what it said before
+    training : of each of its networks
+    regions  : what each of them sees
+    rotation : degrees; the largest turn of training crops beyond what errors of the level before bring
+    scale    : the largest change of their size beyond that, as a share
+    passes   : how often the level runs, each time around its last answers
     """
 
-    level_1: Recipe
-    level_2: Recipe
-    share: float
+    training: Recipe
     regions: tuple[Region, ...]
     rotation: float = 8.0
     scale: float = 0.08
-    looks: int = 2
+    passes: int = 2
+
+
+@dataclass(frozen=True)
+class CascadeRecipe:
+    """How a cascade of two levels is trained.
+
+    level_1 : how its first network is trained
+    level_2 : how the networks of its second level are
+    share   : of a time limit, for level 1
+    """
+
+    level_1: Recipe
+    level_2: LevelRecipe
+    share: float
 
 
 _WARP = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
@@ -105,10 +116,10 @@ _EYE = (
 )
 _MOUTH = ("nose_tip", "mouth_left_corner", "mouth_right_corner", "mouth_center_top_lip", "mouth_center_bottom_lip")
 _HALF = (*_EYE, "nose_tip", "mouth_left_corner")
-# A network for each point, and some that know how the points of an eye, of the mouth, of half of the face and of all of
-# it hang together. Held-out error: 1.388 px with the points, an eye and the mouth; about 1.36 with these.
+# A network for each point, and one each for an eye, the mouth, half of the face and all of it, which learn how their
+# points lie together. Held-out error: 1.388 px with the points, an eye and the mouth; about 1.36 px with these.
 _POINTS_AND_PARTS = (
-    *one_a_point(side=48, width=40),
+    *one_per_point(side=48, width=40),
     Region("eye", _EYE, side=48, width=40),
     Region("mouth", _MOUTH, side=48, width=40),
     Region("half_face", _HALF, side=64, width=64),
@@ -126,16 +137,16 @@ CNN = {
 CASCADE = {
     "plain": CascadeRecipe(
         level_1=Recipe("small", epochs=20),
-        level_2=Recipe("small", epochs=6),
+        level_2=LevelRecipe(Recipe("small", epochs=6), regions=one_per_point(side=32, width=32)),
         share=0.4,
-        regions=one_a_point(side=32, width=32),
     ),
     "best": CascadeRecipe(
-        # Level 1 has to place crops, no more: from 1.58, 1.65, 1.67 and 1.89 px, a level 2 of one look came to 1.40,
-        # 1.40, 1.41 and 1.42. So it is short, whatever the machine; the time goes to level 2.
+        # Level 1 only has to place the crops: whether it ended at 1.58, 1.65, 1.67 or 1.89 px, level 2 (one pass) ended
+        # at 1.40, 1.40, 1.41 or 1.42 px. So it is short, whatever the machine; the time goes to level 2.
         level_1=replace(CNN["best"], epochs=10),
-        level_2=Recipe("deep", epochs=40, warmup=0.1, weight_decay=0.001, average=0.998),
+        level_2=LevelRecipe(
+            Recipe("deep", epochs=40, warmup=0.1, weight_decay=0.001, average=0.998), regions=_POINTS_AND_PARTS
+        ),
         share=0.1,
-        regions=_POINTS_AND_PARTS,
     ),
 }

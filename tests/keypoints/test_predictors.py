@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints.cascade.blending import Combination
+from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import to_network_input, to_points
@@ -65,7 +65,7 @@ def test_points_are_in_pixels() -> None:
 
 def test_a_cascade_comes_back(tmp_path: Path) -> None:
     crop_network = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, rng=2))
-    level = Level((Region("nose", ("nose_tip",), 8, 20.0),), (crop_network,), (Combination.none(),))
+    level = Level((Region("nose", ("nose_tip",), 8, 20.0),), (crop_network,), (Blend.none(),))
     saved = Cascade(network(1), np.random.default_rng(0).uniform(20, 76, (15, 2)), (level,))
     saved.save(tmp_path)
     loaded = load_predictor(tmp_path)

@@ -76,17 +76,18 @@ def test_the_cascade_script_has_the_networks_of_its_recipes(script: Any) -> None
     example = script("train_cascade.py")
     for recipe in recipes.CASCADE.values():
         assert recipe.level_1.network in example["NETWORKS"]
-        assert len({region.name for region in recipe.regions}) == len(recipe.regions)
-        for region in recipe.regions:
-            network = example["LEVEL_2"][recipe.level_2.network](np.random.default_rng(0), region)
+        regions = recipe.level_2.regions
+        assert len({region.name for region in regions}) == len(regions)
+        for region in regions:
+            network = example["LEVEL_2"][recipe.level_2.training.network](np.random.default_rng(0), region)
             outputs = network.predict(np.zeros((1, region.side, region.side, 1), np.float32))
             assert outputs.shape == (1, 2 * len(region.points))
 
 
 @pytest.mark.parametrize("recipe", recipes.CASCADE.values(), ids=recipes.CASCADE)
-def test_a_cascade_looks_at_every_point(recipe: CascadeRecipe) -> None:
-    served = np.concatenate([region.served for region in recipe.regions])
-    assert set(served.tolist()) == set(range(15))
+def test_a_cascade_has_a_region_for_every_point(recipe: CascadeRecipe) -> None:
+    found = np.concatenate([region.indices_both_sides for region in recipe.level_2.regions])
+    assert set(found.tolist()) == set(range(15))
     assert 0 < recipe.share < 1
 
 

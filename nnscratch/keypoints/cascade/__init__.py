@@ -1,0 +1,13 @@
+"""A cascade: from a first guess to points, level by level.
+
+regions.py       Region: the part of a face that one network sees, and its crops
+blending.py      Blend, Sighting: what a level's networks found, corrected by what was known
+cascade.py       Cascade, Level: level 1 -> crops -> level 2 -> blend -> ...; saving, loading
+answers.py       CascadeAnswers: the answers of each level for labelled faces, and their errors
+region_crops.py  RegionCrops: training crops, displaced as the level before would displace them
+fit_blends.py    fit_blends: the blends of a level, once its networks are trained
+training.py      train_level: all of it for one more level
+
+What is trained when: level 1 on whole pictures; then the networks of level 2, side by side, on
+crops; then its blends.
+"""

@@ -1,6 +1,6 @@
-"""What a cascade's levels say of faces whose points are known: how far off they are, and what each level brought.
+"""What the levels of a cascade answer for labelled faces: their errors, and a table of them.
 
-Of faces that no level was trained on, that is, or it says little: of its own faces a network knows too much.
+Use held-out faces only. On its own training faces, a network's errors are misleadingly small.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import numpy as np
 from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS, Faces
-from nnscratch.keypoints.geometry.alignment import similarity
+from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.mirror import MIRRORED
 from nnscratch.keypoints.metrics import rmse_per_point, rmse_px
 
 
 @dataclass(frozen=True)
-class Answered:
-    """Faces, and what the levels of a cascade say of them.
+class CascadeAnswers:
+    """Labelled faces, and the answers of a cascade's levels for them.
 
-    faces   : with labels
-    answers : (N, 15, 2) px, each level's, the first level first; the last one is the best that there is
-    offset  : (N,) px, the label offset that the first network's answers have
+    faces   : N faces
+    answers : (N, 15, 2) px of each level, level 1 first
+    offset  : (N,) px, the label offset in the answers of level 1 (mirror.py)
     """
 
     faces: Faces
@@ -32,17 +32,22 @@ class Answered:
     offset: np.ndarray
 
     @classmethod
-    def of(cls, cascade: Cascade, faces: Faces) -> Answered:
-        """By the cascade as it is."""
-        answers, offset = cascade.answers(faces.x)
+    def of(cls, cascade: Cascade, faces: Faces) -> CascadeAnswers:
+        """The answers of `cascade` for `faces`."""
+        answers, offset = cascade.answers(faces.images)
         return cls(faces, answers, offset)
 
     def errors(self, region: Region, reference: np.ndarray) -> np.ndarray:
-        """(M, 15, 2) px of an upright face of average size: the last level's, of faces that have the region's points.
+        """(M, 15, 2): the last level's errors, in px of an upright face of average size.
 
-        The errors of mirror images, left for right, are among them too. A face's other points, if they have no label,
-        get the mean error of its labelled ones. (For the region's own points that would not do: a mean of errors is
-        smaller than they are, and the network would learn to trust the middle of its crop.)
+        They come from the faces that have all of the region's points, and from the mirror images,
+        left for right, of those that have all of their counterparts. A face's other points, if they
+        have no label, get the mean error of its labelled points. (For the region's own points this
+        would not do: a mean of errors is smaller than the errors, and the network would learn to
+        trust the middle of its crop.)
+
+        region    : whose points a face must have
+        reference : (15, 2) px, a symmetrical mean face
         """
         error = self.answers[-1] - self.faces.points
         both = [self._upright(error, points, reference) for points in (region.indices, MIRRORED[region.indices])]
@@ -50,17 +55,23 @@ class Answered:
         return np.concatenate(both)
 
     def _upright(self, error: np.ndarray, points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """Errors (N, 15, 2) px in pictures as (M, 15, 2) px of an upright face, of the M faces that have the points."""
+        """(M, 15, 2) px of an upright face: errors (N, 15, 2) px in pictures, turned and resized.
+
+        M of the N faces have a label for all `points`.
+        """
         labelled = np.isfinite(error[:, points]).all(axis=(1, 2))
         error, answers = error[labelled], self.answers[-1][labelled]
         known = np.isfinite(error)
         mean = np.where(known, error, 0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        upright = np.linalg.inv(similarity(answers, reference)[:, :, :2])
-        turned: np.ndarray = np.einsum("nij,nkj->nki", upright, np.where(known, error, mean[:, np.newaxis]))
-        return turned
+        error = np.where(known, error, mean[:, np.newaxis])
+        return AffineMaps.fit(answers, reference).differences_back(error)
 
-    def gains(self) -> str:
-        """A table for print(): the error of each point at each level, and what the last level brought."""
+    def error_table(self) -> str:
+        """A table for print(): the RMSE of each point at each level, and the last level's change.
+
+        One line per point and one for all together. "off" stands where the last level kept the
+        answer of before.
+        """
         levels = [rmse_per_point(answer, self.faces.points) for answer in self.answers]
         totals = [rmse_px(answer, self.faces.points) for answer in self.answers]
         heading = "".join(f"{f'level {number}':>9s}" for number in range(1, len(levels) + 1))

@@ -1,22 +1,24 @@
-"""What a level's networks have found, weighed against what was known before: a linear regression, point by point.
+"""Blends: what a level's networks found, corrected by what was known before: a ridge regression.
 
-The networks of a level see one part of a face each, and not where in the picture it is. What they cannot know, the
-other points do: a mouth found 2 px beside where everything else says it is, is probably not there; nor is a face far
-from where faces usually are. For each coordinate c, with q the points found now (30 numbers), p those before and d the
-label offset (mirror.py), all less their means and over their deviations,
+Each network of a level sees one part of a face, and not where in the picture it is. What it cannot
+know, the other points tell: a mouth that was found 2 px beside where everything else says it is, is
+probably not there; nor is a face far from where faces usually are. For each coordinate c, let q be
+the points found now (30 numbers), p the points known before and d the label offset (mirror.py),
+each less its mean and over its standard deviation. Then
 
     answer_c = q_c + b_c + sum over j of (W_cj q_j + V_cj (p_j - q_j)) + u_c d
 
-(the second part of the sum lets the regression doubt a level: with V_cc such that p_c is all that is left.) W, V and u
+The V terms let the regression ignore a level: with one choice of V_cc, answer_c = p_c. W, V and u
 minimise
 
     sum over faces of (answer_c - true_c)^2 + strength * (|W_c|^2 + |V_c|^2 + u_c^2)
 
-on the faces that the networks have learnt from. On those they are better than on others, and one would rather ask
-others; but held-out faces are few. On real ones, where networks that get 1.50 px of faces that they do not know get
-1.32 px of their own, a regression on 993 held-out faces took other faces from 1.50 to 1.42 px, one on the networks' own
-4,647 to 1.40 px. So held-out faces judge: they choose the strength, and a point whose answers are no better for them
-than before keeps what it had: for it, the look is off. That done, they join the others in a last regression.
+on the faces that the networks were trained on. The networks do better on these (1.32 px on real
+faces) than on new ones (1.50 px), so held-out faces would be fairer teachers. But there are few: a
+regression fitted on 993 held-out faces took new faces to 1.42 px, one fitted on the 4,647 training
+faces to 1.40 px. So held-out faces only judge: they choose the strength, and they switch a blend
+off for each point that it does not improve, which then keeps its answer of before. After that, a
+last regression is fitted on training and held-out faces together.
 
 Source: Hoerl & Kennard, "Ridge regression: biased estimation for nonorthogonal problems" (1970).
 """
@@ -32,18 +34,18 @@ from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.metrics import rmse_px
 
 _STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
-_LEAST_JUDGES = 20  # held-out labels of a point; by fewer, nothing is said about it
+_LEAST_JUDGES = 20  # held-out labels of a point; fewer do not decide whether a blend improves it
 _VALUES = 2 * len(POINTS)
 _INPUTS = 2 * _VALUES + 1
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is weighed.
+class Sighting:
+    """What one pass of a level saw: the inputs of a blend.
 
     before : (N, 15, 2) px, where the points were thought to be
-    found  : (N, 15, 2) px, where networks found them
-    offset : (N,) px, of the faces' labels
+    found  : (N, 15, 2) px, where the networks found them
+    offset : (N,) px, the faces' label offset
     """
 
     before: np.ndarray
@@ -56,22 +58,22 @@ class Look:
         return np.concatenate([q, p - q, self.offset[:, np.newaxis]], axis=1)
 
     @classmethod
-    def of_all(cls, looks: Sequence[Look]) -> Look:
-        """One at the faces of all."""
-        return cls(*(np.concatenate(parts) for parts in zip(*(vars(look).values() for look in looks), strict=True)))
+    def joined(cls, sightings: Sequence[Sighting]) -> Sighting:
+        """One sighting with the faces of all."""
+        return cls(*(np.concatenate(parts) for parts in zip(*(vars(one).values() for one in sightings), strict=True)))
 
 
 @dataclass(frozen=True)
-class Combination:
-    """Linear maps from a look to answers.
+class Blend:
+    """A linear map from a sighting to answers. Its fields are names in cascade.npz.
 
-    weight   : (61, 30) float64, for [q, p - q, d] as they are: deviations are in it
-    bias     : (30,) float64 px, means are in it
-    is_off   : (15,) bool: points that keep what they had
-    strength : of the regression
+    weight   : (61, 30) float64, for the inputs [q, p - q, d] in px
+    bias     : (30,) float64 px; means and standard deviations are part of weight and bias
+    is_off   : (15,) bool: points that keep their answer of before
+    strength : of the ridge regression
 
-    >>> look = Look(before=np.zeros((1, 15, 2)), found=np.ones((1, 15, 2)), offset=np.zeros(1))
-    >>> Combination.none()(look)[0, 0]
+    >>> before, found = np.zeros((1, 15, 2)), np.ones((1, 15, 2))
+    >>> Blend.none()(Sighting(before, found, offset=np.zeros(1)))[0, 0]
     array([1., 1.])
     """
 
@@ -81,42 +83,45 @@ class Combination:
     strength: float
 
     @classmethod
-    def none(cls) -> Combination:
-        """Takes what was found as it is."""
+    def none(cls) -> Blend:
+        """Answers what was found, unchanged."""
         return cls(np.zeros((_INPUTS, _VALUES)), np.zeros(_VALUES), np.zeros(len(POINTS), bool), np.inf)
 
-    def __call__(self, look: Look) -> np.ndarray:
-        """(N, 15, 2) px."""
-        change = look.inputs() @ self.weight + self.bias
-        answer: np.ndarray = look.found + change.reshape(look.found.shape)
-        answer[:, self.is_off] = look.before[:, self.is_off]
+    def __call__(self, sighting: Sighting) -> np.ndarray:
+        """(N, 15, 2) float64 px, the answers."""
+        change = sighting.inputs() @ self.weight + self.bias
+        answer = sighting.found + change.reshape(sighting.found.shape)
+        answer[:, self.is_off] = sighting.before[:, self.is_off]
         return answer
 
     @classmethod
     def fit(
-        cls, learnt: Look, true: np.ndarray, held_out: Look, held_out_true: np.ndarray
-    ) -> tuple[Combination, Combination]:
-        """Two regressions: one that the held-out faces judge, and one that they are part of, as good or better.
+        cls, train: Sighting, train_true: np.ndarray, held_out: Sighting, held_out_true: np.ndarray
+    ) -> tuple[Blend, Blend]:
+        """Two blends: one fitted on the training faces, one on these and the held-out faces.
 
-        learnt, true            : of the faces that the networks have learnt from; (N, 15, 2) px, NaN: no label
-        held_out, held_out_true : of others
+        train, held_out           : sightings of the faces that the networks were trained on, and of
+            others
+        train_true, held_out_true : (N, 15, 2) px, their labels, NaN where one is missing
 
-        What the first answers for held-out faces is what the second may be expected to do for new ones. Of several
-        strengths, the one with the smallest held-out error is taken. A point that fewer than 20 of the held-out faces
-        have a label for is off.
+        The first blend's answers for held-out faces show what to expect of the second for new
+        faces. Both have the strength with which the first has the smallest held-out error. Both are
+        off for each point that the first does not improve on the held-out faces, or that fewer than
+        20 of them have a label for.
         """
-        tried = [_ridge(learnt, true, strength) for strength in _STRENGTHS]
-        best = min(tried, key=lambda each: rmse_px(each(held_out), held_out_true))
+        tried = [_ridge(train, train_true, strength) for strength in _STRENGTHS]
+        best = min(tried, key=lambda blend: rmse_px(blend(held_out), held_out_true))
         answer, before = best(held_out), held_out.before
-        is_off = [not _is_better(answer[:, k], before[:, k], held_out_true[:, k]) for k in range(len(POINTS))]
-        final = _ridge(Look.of_all([learnt, held_out]), np.concatenate([true, held_out_true]), best.strength)
-        judged, final = (cls(each.weight, each.bias, np.array(is_off), each.strength) for each in (best, final))
+        is_off = np.array([not _is_better(answer[:, k], before[:, k], held_out_true[:, k]) for k in range(len(POINTS))])
+        both, both_true = Sighting.joined([train, held_out]), np.concatenate([train_true, held_out_true])
+        final = _ridge(both, both_true, best.strength)
+        judged, final = (cls(each.weight, each.bias, is_off, each.strength) for each in (best, final))
         return judged, final
 
 
-def _ridge(look: Look, true: np.ndarray, strength: float) -> Combination:
-    """The regression, each coordinate's from the faces that have its label; none for one that fewer than two have."""
-    inputs, change = look.inputs(), (true - look.found).reshape(len(true), _VALUES)
+def _ridge(sighting: Sighting, true: np.ndarray, strength: float) -> Blend:
+    """A ridge regression per coordinate, from the faces with its label; none for fewer than two."""
+    inputs, change = sighting.inputs(), (true - sighting.found).reshape(len(true), _VALUES)
     weight, bias = np.zeros((_INPUTS, _VALUES)), np.zeros(_VALUES)
     for c in range(_VALUES):
         rows = np.isfinite(change[:, c])
@@ -127,11 +132,11 @@ def _ridge(look: Look, true: np.ndarray, strength: float) -> Combination:
         x = (x - mean) / deviation
         w = np.linalg.solve(x.T @ x + strength * np.eye(_INPUTS), x.T @ (y - y.mean())) / deviation
         weight[:, c], bias[c] = w, y.mean() - mean @ w
-    return Combination(weight, bias, np.zeros(len(POINTS), bool), strength)
+    return Blend(weight, bias, np.zeros(len(POINTS), bool), strength)
 
 
 def _is_better(answer: np.ndarray, before: np.ndarray, true: np.ndarray) -> bool:
-    """Whether answers (N, 2) for one point are nearer to the truth than those before; False with few labels."""
+    """Whether answers (N, 2) for a point are better than those before; False with few labels."""
     labelled = np.isfinite(true).all(axis=1)
     errors = [np.square(points[labelled] - true[labelled]).sum() for points in (answer, before)]
     return bool(labelled.sum() >= _LEAST_JUDGES and errors[0] < errors[1])

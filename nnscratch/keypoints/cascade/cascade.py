@@ -1,14 +1,16 @@
-"""A cascade: one network finds all points in the picture, then others look at parts of the face from close by.
+"""A cascade: one network finds all points in the picture, then others find them again in crops.
 
     level 1   p1 = all points, from the picture and its mirror image
-    level 2   for each region: crop it from the picture around p1, upright, and find its points in the crop
-              p = what the regions' networks found, weighed against p1 (combination.py)
-              p2 = the same networks' second look, around p, weighed against p
-    level 3   the same with other networks around p2, and so on
+    level 2   pass 1: for each region, crop it from the picture, upright, around p1, and find its
+                      points in the crop;
+                      p = what the regions' networks found, blended with p1 (blending.py)
+              pass 2: the same networks on crops around p; p2 = what they found, blended with p
+    level 3   the same with other networks, around p2, and so on
 
-A network that sees only a mouth, always upright and of one size, has fewer ways to be wrong about it than one that sees
-a whole picture. What it cannot see, where the mouth is in the face and the picture, the weighing brings in again. And
-the nearer to the middle of the crop a point is, the better it is found: hence the second look.
+A network that sees only a mouth, always upright and of one size, can be wrong in fewer ways than
+one that sees a whole picture. What it cannot see, where the mouth is in the face and in the
+picture, the blend adds. And a point is found more accurately the nearer it is to the middle of its
+crop: hence the second pass.
 
 Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection" (2013).
 """
@@ -24,71 +26,68 @@ from zipfile import BadZipFile
 import numpy as np
 
 from nnscratch import atomic, checkpoints
-from nnscratch.keypoints.cascade.blending import Combination, Look
+from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
-from nnscratch.keypoints.geometry.alignment import crops
-from nnscratch.keypoints.geometry.mirror import in_mirror_image, mirrored
+from nnscratch.keypoints.geometry.mirror import mirrored
 from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.model import Sequential
 
 MODEL_FILE = "model.npz"
 _ARRAYS_FILE = "cascade.npz"
+_PASSES = "looks"  # the name, in cascade.json, of how often a level runs
 PICTURES = 512  # at a time, so that memory stays bounded
 
 
 @dataclass(frozen=True)
 class Level:
-    """The networks of one level, each with its region, and how their answers are weighed against what was known.
+    """The networks of one level, each with its region, and the blends of what they find.
 
-    regions      : what each network looks at
-    networks     : from (N, side, side, 1) to (N, 2 G), G being the region's number of points
-    combinations : of what they find with what was known, one for each look; every look is around the last one's answer
+    regions  : what each network sees
+    networks : from (N, side, side, 1) to (N, 2 G), G being the region's number of points
+    blends   : one per pass; the crops of a pass are centred on the answers of the pass before
     """
 
     regions: tuple[Region, ...]
     networks: tuple[Sequential, ...]
-    combinations: tuple[Combination, ...]
+    blends: tuple[Blend, ...]
 
     def __call__(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """(N, 15, 2) px, after all looks, from those of the level before; the arguments are those of `look`."""
-        for combination in self.combinations:
-            points = combination(self.look(x, points, offset, reference))
+        """(N, 15, 2) float64 px: the answers after all passes. Arguments as of `sight`."""
+        for blend in self.blends:
+            points = blend(self.sight(x, points, offset, reference))
         return points
 
-    def look(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> Look:
-        """Found is the mean of what the networks find in pictures and mirror images; `points` where none looks.
+    def sight(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> Sighting:
+        """One pass of the networks over pictures and their mirror images.
 
-        x         : (N, 96, 96, 1) float32 pictures
-        points    : (N, 15, 2) px, where the points are thought to be;  offset : (N,) px, of their labels (mirror.py)
+        x         : (N, 96, 96, 1) float32
+        points    : (N, 15, 2) px, where the points are thought to be
+        offset    : (N,) px, the label offset of these points (mirror.py)
         reference : (15, 2) px, a symmetrical mean face
+
+        `found` of the result is, for each point, the mean of all answers for it: of each network
+        that finds it, in the picture or in the mirror image. Points that no region covers keep
+        their place in `points`.
         """
         total, count = np.zeros(points.shape), np.zeros(len(POINTS))
         for region, network in zip(self.regions, self.networks, strict=True):
-            affine, mirror_affine = both_places(region, points, offset, reference)
-            size = (region.side, region.side)
-            found = region.found(network.predict(crops(x, affine, size)), affine)
-            in_mirror = region.found(network.predict(crops(x, in_mirror_image(mirror_affine), size)), mirror_affine)
-            for answer in (found, mirrored(in_mirror, offset)):
+            (crop, maps), (mirror_crop, mirror_maps) = region.crop_both_sides(x, points, offset, reference)
+            found = region.decode(network.predict(crop), maps)
+            found_in_mirror = mirrored(region.decode(network.predict(mirror_crop), mirror_maps), offset)
+            for answer in (found, found_in_mirror):
                 total += np.nan_to_num(answer)
                 count += np.isfinite(answer[:1]).all(axis=(0, 2))
-        found = np.where(count[:, np.newaxis] > 0, total / np.maximum(count, 1)[:, np.newaxis], points)
-        return Look(points, found, offset)
-
-
-def both_places(
-    region: Region, points: np.ndarray, offset: np.ndarray, reference: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 2, 3) maps, each: where the region lies in the pictures, and in their mirror images."""
-    return region.place(points, reference), region.place(mirrored(points, offset), reference)
+        mean = np.where(count[:, np.newaxis] > 0, total / np.maximum(count, 1)[:, np.newaxis], points)
+        return Sighting(points, mean, offset)
 
 
 @dataclass(frozen=True)
 class Cascade:
-    """Level 1 and the levels after it; without any, it is its first network.
+    """Level 1 and the levels after it. Without any, its answers are those of its first network.
 
     level_1   : network from (N, 96, 96, 1) to (N, 30)
-    reference : (15, 2) px, a symmetrical mean face, which says what upright is and how large a face is
+    reference : (15, 2) px, a symmetrical mean face: it defines upright and average size
     levels    : level 2, level 3, ...
     """
 
@@ -103,26 +102,29 @@ class Cascade:
         return self.predict_levels(images)[-1].astype(np.float32)
 
     def predict_levels(self, images: np.ndarray) -> list[np.ndarray]:
-        """What each level answers, the first level first: (N, 15, 2) float64 px from (N, 96, 96) uint8."""
-        starts = range(0, max(1, len(images)), PICTURES)
-        parts = [self.answers(to_network_input(images[start : start + PICTURES]))[0] for start in starts]
-        return [np.concatenate(level) for level in zip(*parts, strict=True)]
+        """The answers of each level: (N, 15, 2) float64 px from (N, 96, 96) uint8."""
+        return self.answers(images)[0]
 
-    def answers(self, x: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-        """Each level's (N, 15, 2) px, and (N,) px label offsets, from pictures x (N, 96, 96, 1) float32."""
-        levels, offsets = [], []
-        for start in range(0, max(1, len(x)), PICTURES):
-            some = x[start : start + PICTURES]
-            y, offset = both_ways(self.level_1, some)
-            answers = [to_points(y).astype(np.float64)]
-            for level in self.levels:
-                answers.append(level(some, answers[-1], offset, self.reference))
-            levels.append(answers)
-            offsets.append(offset)
-        return [np.concatenate(parts) for parts in zip(*levels, strict=True)], np.concatenate(offsets)
+    def answers(self, images: np.ndarray, *, at_once: int = PICTURES) -> tuple[list[np.ndarray], np.ndarray]:
+        """Each level's answers, (N, 15, 2) float64 px, and each face's label offset, (N,) px.
+
+        images  : (N, 96, 96) uint8
+        at_once : so many pictures at a time
+        """
+        parts = [self._answers(to_network_input(images[rows])) for rows in row_blocks(len(images), at_once)]
+        levels, offsets = zip(*parts, strict=True)
+        return [np.concatenate(answers) for answers in zip(*levels, strict=True)], np.concatenate(offsets)
+
+    def _answers(self, x: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """As `answers`, from x (N, 96, 96, 1) float32, all at once."""
+        y, offset = both_ways(self.level_1, x)
+        levels = [to_points(y).astype(np.float64)]
+        for level in self.levels:
+            levels.append(level(x, levels[-1], offset, self.reference))
+        return levels, offset
 
     def save(self, folder: Path) -> list[str]:
-        """Writes every network and the two files that hold the rest into `folder`, which exists; returns the names."""
+        """Writes the cascade's files into `folder`, which exists; returns their names."""
         files = [MODEL_FILE]
         checkpoints.save(self.level_1, folder / MODEL_FILE)
         arrays: dict[str, Any] = {"reference": self.reference}
@@ -130,13 +132,13 @@ class Cascade:
             for region, network in zip(level.regions, level.networks, strict=True):
                 files.append(_network_file(number, region))
                 checkpoints.save(network, folder / files[-1])
-            for look, combination in enumerate(level.combinations):
-                arrays |= {f"{number}.{look}.{name}": value for name, value in vars(combination).items()}
+            for number_of_pass, blend in enumerate(level.blends):
+                arrays |= {f"{number}.{number_of_pass}.{name}": value for name, value in vars(blend).items()}
         with atomic.write(folder / _ARRAYS_FILE) as temporary, temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
         description = {
             "levels": [
-                {"looks": len(level.combinations), "regions": [asdict(region) for region in level.regions]}
+                {_PASSES: len(level.blends), "regions": [asdict(region) for region in level.regions]}
                 for level in self.levels
             ]
         }
@@ -146,7 +148,7 @@ class Cascade:
 
     @classmethod
     def load(cls, folder: Path) -> Cascade:
-        """What `save` wrote to `folder`.
+        """The cascade that `save` wrote to `folder`.
 
         Raises
             OSError, ValueError : a file is missing or damaged
@@ -167,14 +169,23 @@ class Cascade:
 def _load_level(folder: Path, number: int, description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Level:
     regions = tuple(Region(**each | {"points": tuple(each["points"])}) for each in description["regions"])
     networks = tuple(checkpoints.load(folder / _network_file(number, region)) for region in regions)
-    combinations = []
-    for look in range(description["looks"]):
+    blends = []
+    for number_of_pass in range(description[_PASSES]):
         weight, bias, is_off, strength = (
-            arrays[f"{number}.{look}.{name}"] for name in ("weight", "bias", "is_off", "strength")
+            arrays[f"{number}.{number_of_pass}.{name}"] for name in ("weight", "bias", "is_off", "strength")
         )
-        combinations.append(Combination(weight, bias, is_off, float(strength)))
-    return Level(regions, networks, tuple(combinations))
+        blends.append(Blend(weight, bias, is_off, float(strength)))
+    return Level(regions, networks, tuple(blends))
 
 
 def _network_file(number: int, region: Region) -> str:
     return f"level_{number}_{region.name}.npz"
+
+
+def row_blocks(count: int, size: int = PICTURES) -> list[slice]:
+    """Slices of `size` rows that cover `count` rows; one empty slice if there are none.
+
+    >>> row_blocks(5, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 6, None)]
+    """
+    return [slice(start, start + size) for start in range(0, max(1, count), size)]

@@ -1,10 +1,11 @@
-"""A level's last lesson, once its networks have learnt: how to weigh what they find, look by look (combination.py).
+"""The last step in the training of a level, after its networks: a blend for each pass.
 
-    look 1   around what the level before says   -> a combination, and its answers
-    look 2   around these                        -> another one, and its answers; and so on
+    pass 1   crops around the answers of the level before -> points found -> blend 1 -> answers
+    pass 2   crops around these answers                   -> points found -> blend 2 -> answers
 
-Every combination is fitted twice: on the faces that the networks have learnt from, to be judged by held-out faces, and
-on both together, to be used. The next look is around the first one's answers, for it knows no held-out face either.
+Each blend is fitted twice: on the training faces alone, to be judged on held-out faces, and on both
+together, to be kept. The next pass is centred on the answers of the first fit, which has not seen
+the held-out faces.
 """
 
 from __future__ import annotations
@@ -16,61 +17,71 @@ from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
-from nnscratch.keypoints.cascade.answers import Answered
-from nnscratch.keypoints.cascade.blending import Combination, Look
-from nnscratch.keypoints.cascade.cascade import PICTURES, Level
+from nnscratch.keypoints.cascade.answers import CascadeAnswers
+from nnscratch.keypoints.cascade.blending import Blend, Sighting
+from nnscratch.keypoints.cascade.cascade import PICTURES, Level, row_blocks
 from nnscratch.keypoints.faces import to_network_input
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 
-def weighed(
-    level: Level, reference: np.ndarray, learnt: Answered, held_out: Answered, *, looks: int, title: str
+def fit_blends(
+    level: Level,
+    reference: np.ndarray,
+    train: CascadeAnswers,
+    held_out: CascadeAnswers,
+    *,
+    passes: int,
+    title: str,
+    at_once: int = PICTURES,
 ) -> tuple[Level, np.ndarray]:
-    """The level with a combination for each look; its answers for held-out faces, by combinations without them.
+    """The level with a blend for each pass; and (N, 15, 2) px, its answers for held-out faces.
 
-    level     : its combinations, if any, are forgotten
+    The answers come from blends that were fitted without these faces (Blend.fit).
+
+    level     : trained networks; its blends, if any, are replaced
     reference : (15, 2) px, a symmetrical mean face
-    learnt, held_out : faces that the level's networks have been trained on, and others; with the answers before it
-    title     : begins the line of progress, which is there if stderr is a terminal
+    train     : the faces that the networks were trained on, with the answers of the levels before
+    held_out  : other faces, the same
+    passes    : how often the level runs
+    title     : begins the line of progress, which is shown if stderr is a terminal
+    at_once   : so many pictures at a time
     """
     from tqdm import tqdm
 
-    combinations = []
-    own, other = learnt.answers[-1], held_out.answers[-1]
+    blends = []
+    answers, held_out_answers = train.answers[-1], held_out.answers[-1]
     bar: tqdm[NoReturn]
     with tqdm(
-        total=looks * (len(own) + len(other)),
+        total=passes * (len(answers) + len(held_out_answers)),
         disable=None,
         ncols=min(80, get_terminal_size().columns) - 1,
         bar_format="|{bar}| {desc}, {n} of {total} faces, {remaining} left",
         desc=title,
     ) as bar:
-        for _ in range(looks):
-            own_look = _look(level, learnt, own, reference, bar)
-            other_look = _look(level, held_out, other, reference, bar)
-            judged, final = Combination.fit(own_look, learnt.faces.points, other_look, held_out.faces.points)
-            own, other = judged(own_look), judged(other_look)
-            combinations.append(final)
-    return replace(level, combinations=tuple(combinations)), other
+
+        def sight(faces: CascadeAnswers, points: np.ndarray) -> Sighting:
+            """One pass over all faces, centred on `points`."""
+            sightings = []
+            for rows in row_blocks(len(points), at_once):
+                x = to_network_input(faces.faces.images[rows])
+                sightings.append(level.sight(x, points[rows], faces.offset[rows], reference))
+                bar.update(len(x))
+            return Sighting.joined(sightings)
+
+        for _ in range(passes):
+            seen, held_out_seen = sight(train, answers), sight(held_out, held_out_answers)
+            judged, final = Blend.fit(seen, train.faces.points, held_out_seen, held_out.faces.points)
+            answers, held_out_answers = judged(seen), judged(held_out_seen)
+            blends.append(final)
+    return replace(level, blends=tuple(blends)), held_out_answers
 
 
-def seconds_a_face(level: Level, learnt: Answered, reference: np.ndarray) -> float:
-    """How long a look at one of many faces takes."""
-    for count in (1, 256):  # the first may compile
+def seconds_per_face(level: Level, reference: np.ndarray, faces: CascadeAnswers) -> float:
+    """How long one pass takes per face, measured on up to 256 of `faces`."""
+    for count in (1, 256):  # the first call may compile
         began = time.perf_counter()
-        x = to_network_input(learnt.faces.images[:count])
-        level.look(x, learnt.answers[-1][:count], learnt.offset[:count], reference)
+        x = to_network_input(faces.faces.images[:count])
+        level.sight(x, faces.answers[-1][:count], faces.offset[:count], reference)
     return (time.perf_counter() - began) / len(x)
-
-
-def _look(level: Level, faces: Answered, points: np.ndarray, reference: np.ndarray, bar: tqdm[NoReturn]) -> Look:
-    """A look at all faces, around `points`, some at a time."""
-    looks = []
-    for start in range(0, len(points), PICTURES):
-        some = slice(start, start + PICTURES)
-        x = to_network_input(faces.faces.images[some])
-        looks.append(level.look(x, points[some], faces.offset[some], reference))
-        bar.update(len(x))
-    return Look.of_all(looks)

@@ -1,4 +1,14 @@
-"""Training crops of a region, which miss their points as the level before will miss them."""
+"""Crops of a region to train and to validate its network on.
+
+A training crop is displaced from its points as the level before would displace it: it is centred on
+truth + error, where the error, of all 15 points at once, is drawn anew for each face and epoch from
+the level's errors on held-out faces.
+
+A Trainer hands `augment` the rows of its x and y. RegionCrops needs two kinds of points of each
+face, so y has them both, on an axis of its own: y (N, 2, 30), made by `with_filled` and taken apart
+by `split_filled`. (RegionCrops cannot keep the points itself and look a row's up: it is given the
+rows of a batch, and not their numbers.)
+"""
 
 from __future__ import annotations
 
@@ -6,27 +16,46 @@ import math
 
 import numpy as np
 
-from nnscratch.kernels.memory import empty
+from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.faces import to_points
-from nnscratch.keypoints.geometry.alignment import crops, similarity
+from nnscratch.keypoints.faces import SIDE, to_points, to_targets
+from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
-from nnscratch.keypoints.geometry.mirror import in_mirror_image, mirrored
+from nnscratch.keypoints.geometry.mirror import mirrored
+
+
+def with_filled(points: np.ndarray, answers: np.ndarray) -> np.ndarray:
+    """(N, 2, 30) float32, the y of RegionCrops: y[:, 0] targets, y[:, 1] the same without gaps.
+
+    points  : (N, 15, 2) px, NaN where a label is missing: NaN in y[:, 0]
+    answers : (N, 15, 2) px, the level before's: in y[:, 1] they stand in for missing labels
+
+    >>> with_filled(np.full((1, 15, 2), np.nan), np.full((1, 15, 2), 72.0))[0, :, 0]
+    array([nan, 0.5], dtype=float32)
+    """
+    filled = np.where(np.isnan(points), answers, points)
+    return np.stack([to_targets(points), to_targets(filled)], axis=1)
+
+
+def split_filled(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points with gaps and those without, (N, 15, 2) float64 px each: `with_filled` undone."""
+    return to_points(y[:, 0]).astype(np.float64), to_points(y[:, 1]).astype(np.float64)
 
 
 class RegionCrops:
-    """Makes crops of a region from pictures, missing their points by held-out errors: `augment` of a Trainer.
+    """Makes displaced crops of a region from pictures: the `augment` of a Trainer.
 
     Arguments
         region    : what to crop
         reference : (15, 2) px, a symmetrical mean face
-        errors    : (M, 15, 2) px, of the level before, as `Answered.errors` gives them
-        offsets   : of the labels
-        rotation, scale : largest turn in degrees, and change of size as a share, of a crop beyond what errors bring
+        errors    : (M, 15, 2) px, of the level before, as `CascadeAnswers.errors` gives them
+        offsets   : the label offsets of the training faces
+        rotation  : degrees; the largest turn of a crop beyond what the errors bring
+        scale     : the largest change of its size beyond that, as a share
 
-    Called with x (N, 96, 96, 1), y (N, 60) and a generator: y are the targets of all points, NaN where a label is
-    missing, then those of all points again with the level's answers in place of missing ones. Half of the pictures are
-    mirrored. Gives (N, side, side, 1) and (N, 2 G), new arrays. A point that is not in its crop has no label.
+    Called with x (N, 96, 96, 1) float32, y (N, 2, 30) float32 from `with_filled`, and an rng. Gives
+    new arrays: crops (N, side, side, 1) and targets (N, 2 G), both float32. Half of the pictures
+    are mirrored. A point outside its crop has no label.
     """
 
     def __init__(
@@ -44,36 +73,52 @@ class RegionCrops:
         self.rotation, self.scale = math.radians(rotation), math.log1p(scale)
 
     def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        count, values = len(x), y.shape[1] // 2
-        true, filled = (to_points(part).astype(np.float64) for part in (y[:, :values], y[:, values:]))
+        region, count = self.region, len(x)
+        true, filled = split_filled(y)
         is_mirrored = rng.random(count) < 0.5
         offset = self.offsets(true)[is_mirrored]
         for points in (true, filled):
             points[is_mirrored] = mirrored(points[is_mirrored], offset)
         error = self.errors[rng.integers(0, len(self.errors), count)]
-        pose = similarity(filled, self.reference)[:, :, :2]
-        affine = self.region.place(filled + np.einsum("nij,nkj->nki", pose, error), self.reference)
-        affine = self._turned(affine, rng)
-        target = self.region.targets(true, affine).reshape(count, -1, 2)
-        _hide_outside(target)
-        places = np.where(is_mirrored[:, np.newaxis, np.newaxis], in_mirror_image(affine), affine)
-        size = (self.region.side, self.region.side)
-        crop = empty((count, *size, 1), np.float32)
-        return crops(x, places, size, out=crop), target.reshape(count, -1)
+        in_picture = AffineMaps.fit(filled, self.reference).differences_to(error)  # as tilted and large as the face
+        maps = self._turned(region.crop_maps(filled + in_picture, self.reference), rng)
+        target = region.encode(true, maps)
+        hide_outside(target)
+        return region.crop(x, maps.mirrored(SIDE, where=is_mirrored)), target
 
-    def _turned(self, affine: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _turned(self, maps: AffineMaps, rng: np.random.Generator) -> AffineMaps:
         """The maps with a random turn and change of size about the middle of the crop."""
-        angle = self.rotation * rng.uniform(-1, 1, len(affine))
-        size = np.exp(self.scale * rng.uniform(-1, 1, len(affine)))
-        s, middle = size * np.exp(1j * angle), (self.region.side - 1) / 2
-        turn = np.moveaxis(np.array([[s.real, -s.imag], [s.imag, s.real]]), 2, 0)
-        turned = np.empty_like(affine)
-        turned[:, :, :2] = affine[:, :, :2] @ turn
-        centre = affine[:, :, :2] @ [middle, middle] + affine[:, :, 2]
-        turned[:, :, 2] = centre - turned[:, :, :2] @ [middle, middle]
-        return turned
+        angle = self.rotation * rng.uniform(-1, 1, len(maps))
+        size = np.exp(self.scale * rng.uniform(-1, 1, len(maps)))
+        middle = (self.region.side - 1) / 2
+        return maps.turned(angle, size, about=[middle, middle])
 
 
-def _hide_outside(target: np.ndarray) -> None:
-    """Takes the label from each point, (N, G, 2), that is not in its crop."""
-    target[(np.abs(target) > 1).any(axis=2)] = np.nan
+def validation_crops(
+    region: Region, reference: np.ndarray, held_out: CascadeAnswers, offsets: LabelOffsets
+) -> tuple[np.ndarray, np.ndarray]:
+    """Crops of held-out faces and of their mirror images, and their targets.
+
+    region    : what to crop
+    reference : (15, 2) px, a symmetrical mean face
+    held_out  : the faces; the crops lie around the last level's answers
+    offsets   : the label offsets of the training faces
+
+    Gives (M, side, side, 1) float32 and (M, 2 G) float32 for the crops that have a labelled point
+    in them.
+    """
+    true = held_out.faces.points.astype(np.float64)
+    (crop, maps), (mirror_crop, mirror_maps) = region.crop_both_sides(
+        held_out.faces.x, held_out.answers[-1], held_out.offset, reference
+    )
+    crop = np.concatenate([crop, mirror_crop])
+    target = np.concatenate([region.encode(true, maps), region.encode(mirrored(true, offsets(true)), mirror_maps)])
+    hide_outside(target)
+    labelled = np.isfinite(target).any(axis=1)
+    return crop[labelled], target[labelled]
+
+
+def hide_outside(target: np.ndarray) -> None:
+    """Takes the label, in place, from each point that is not in its crop; target (N, 2 G)."""
+    by_point = target.reshape(len(target), -1, 2)
+    by_point[(np.abs(by_point) > 1).any(axis=2)] = np.nan

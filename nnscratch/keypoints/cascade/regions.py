@@ -1,12 +1,14 @@
-"""Regions: the parts of a face that the networks of a cascade look at, upright and of one size whatever the pose.
+"""Regions: the parts of a face that the networks of a cascade see, whatever its pose.
 
-What is known of a face so far, its 15 points, says how it is turned and how large it is (alignment.py). A crop undoes
-both, around the region's points, so that its network meets eyes that are all upright and of the same size:
+The 15 points that are known so far tell how a face is turned and how large it is (affine_maps.py).
+A crop undoes both, around the region's points, so that its network sees only eyes that are upright
+and of the same size:
 
-    picture place = A (crop pixel - middle) + centre,     A = (turn and size of the face) * width / side
+    picture pixel = A (crop pixel - middle) + centre
+    A = (turn and size of the face) * width / side
 
-A network that finds the points of a left eye finds those of a right eye as well, in the mirror image of the picture:
-one network serves both, and learns from both.
+A network that finds the points of a left eye also finds those of a right eye, in the mirror image
+of the picture: one network serves both sides, and learns from both.
 """
 
 from __future__ import annotations
@@ -15,27 +17,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.keypoints.faces import POINTS
-from nnscratch.keypoints.geometry.alignment import similarity
-from nnscratch.keypoints.geometry.mirror import MIRRORED
+from nnscratch.keypoints.faces import POINTS, SIDE
+from nnscratch.keypoints.geometry.affine_maps import AffineMaps
+from nnscratch.keypoints.geometry.crops import crops
+from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored
 
 
 @dataclass(frozen=True)
 class Region:
-    """The points that one network finds in one crop.
+    """The points that one network finds in one crop. Its fields are names in cascade.json.
 
     name   : for files and tables, such as "mouth"
-    points : names from `POINTS`; in the mirror image of a picture the network finds their counterparts
-    side   : of the crop, in its own pixels
-    width  : how many pixels of an average face the crop is wide
+    points : G names from `POINTS`; in the mirror image of a picture the network finds their
+        counterparts
+    side   : pixels per side of the crop
+    width  : width of the crop in pixels of an average face
 
     Raises
         ValueError : no or unknown points, a side below 2, no width
 
     >>> region = Region("nose", ("nose_tip",), side=24, width=20)
     >>> points = np.random.default_rng(0).uniform(20, 76, (1, 15, 2))
-    >>> affine = region.place(points, reference=points[0])
-    >>> region.targets(points, affine).round(6) + 0  # a crop around the point has it in the middle
+    >>> maps = region.crop_maps(points, reference=points[0])
+    >>> region.encode(points, maps).round(6) + 0  # a crop around a point has it in the middle
     array([[0., 0.]], dtype=float32)
     """
 
@@ -60,49 +64,64 @@ class Region:
         return np.array([POINTS.index(point) for point in self.points])
 
     @property
-    def served(self) -> np.ndarray:
+    def indices_both_sides(self) -> np.ndarray:
         """The numbers of all points that its network finds, in pictures and in mirror images."""
         return np.union1d(self.indices, MIRRORED[self.indices])
 
-    def place(self, points: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """(N, 2, 3) float64 maps from the crop's pixels to the picture's, around where the points are thought to be.
+    def crop_maps(self, points: np.ndarray, reference: np.ndarray) -> AffineMaps:
+        """N maps from the crop's pixels to the picture's.
 
-        points    : (N, 15, 2) px, none missing
+        points    : (N, 15, 2) px, where the points are thought to be, none missing
         reference : (15, 2) px, a symmetrical mean face
         """
-        affine = similarity(points, reference)
-        affine[:, :, :2] *= self.width / self.side
-        middle = np.full(2, (self.side - 1) / 2)
-        affine[:, :, 2] = points[:, self.indices].mean(axis=1) - affine[:, :, :2] @ middle
-        return affine
-
-    def targets(self, points: np.ndarray, affine: np.ndarray) -> np.ndarray:
-        """(N, 2 G) float32: where the points (N, 15, 2) px are in the crops; 0 in the middle, 1 at the right and below.
-
-        NaN where a point is missing.
-        """
-        beside = points[:, self.indices] - affine[:, None, :, 2]
-        places = np.einsum("nij,ngj->ngi", np.linalg.inv(affine[:, :, :2]), beside)
         middle = (self.side - 1) / 2
-        target: np.ndarray = ((places - middle) / middle).reshape(len(points), -1).astype(np.float32)
-        return target
+        upright = AffineMaps.fit(points, reference).resized(self.width / self.side)
+        return upright.centred([middle, middle], at=points[:, self.indices].mean(axis=1))
 
-    def found(self, y: np.ndarray, affine: np.ndarray) -> np.ndarray:
-        """(N, 15, 2) float64 px in the pictures from a network's answers (N, 2 G): what `targets` did, undone.
+    def crop(self, x: np.ndarray, maps: AffineMaps) -> np.ndarray:
+        """(N, side, side, 1) float32: the crops along `maps` of pictures (N, 96, 96, 1) float32."""
+        return crops(x, maps, (self.side, self.side))
+
+    def crop_both_sides(
+        self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray
+    ) -> tuple[tuple[np.ndarray, AffineMaps], tuple[np.ndarray, AffineMaps]]:
+        """Crops of pictures and of their mirror images, each with the maps to its own pictures.
+
+        x         : (N, 96, 96, 1) float32
+        points    : (N, 15, 2) px, where the points are thought to be, none missing
+        offset    : (N,) px, the label offset of these points (mirror.py)
+        reference : (15, 2) px, a symmetrical mean face
+        """
+        maps = self.crop_maps(points, reference)
+        mirror_maps = self.crop_maps(mirrored(points, offset), reference)
+        return (self.crop(x, maps), maps), (self.crop(x, mirror_maps.mirrored(SIDE)), mirror_maps)
+
+    def encode(self, points: np.ndarray, maps: AffineMaps) -> np.ndarray:
+        """(N, 2 G) float32 targets: where in the crops the points (N, 15, 2) px are.
+
+        0 is the middle, 1 the right or lower edge, -1 the left or upper one; NaN where a point is
+        missing.
+        """
+        middle = (self.side - 1) / 2
+        places = maps.back(points[:, self.indices])
+        return ((places - middle) / middle).reshape(len(points), -1).astype(np.float32)
+
+    def decode(self, y: np.ndarray, maps: AffineMaps) -> np.ndarray:
+        """(N, 15, 2) float64 px in the pictures, from answers y (N, 2 G): `encode` undone.
 
         NaN for the points that are not the region's.
         """
         middle = (self.side - 1) / 2
         places = y.reshape(len(y), len(self.points), 2).astype(np.float64) * middle + middle
         points = np.full((len(y), len(POINTS), 2), np.nan)
-        points[:, self.indices] = np.einsum("nij,ngj->ngi", affine[:, :, :2], places) + affine[:, None, :, 2]
+        points[:, self.indices] = maps.to(places)
         return points
 
 
-def one_a_point(side: int, width: float) -> tuple[Region, ...]:
-    """A region for each point; a left point and its counterpart on the right share one.
+def one_per_point(side: int, width: float) -> tuple[Region, ...]:
+    """One region for each point; a left point and its counterpart on the right share one.
 
-    >>> [region.name for region in one_a_point(24, 20)][-2:]
+    >>> [region.name for region in one_per_point(24, 20)][-2:]
     ['mouth_center_top_lip_20', 'mouth_center_bottom_lip_20']
     """
     own = [k for k in range(len(POINTS)) if k <= MIRRORED[k]]

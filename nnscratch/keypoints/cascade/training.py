@@ -1,12 +1,14 @@
-"""Training of a cascade's levels: each learns from crops that miss their points as the levels before will miss them.
+"""The training of one more level of a cascade.
 
-On the faces that it was trained on, a level looks better than it is. So the next one does not learn from crops around
-its answers there, but around the truth plus an error: one that the level has made on a face that it was not trained on,
-all 15 points of it at once, drawn anew for every face and epoch. Errors are kept in an upright face's pixels, so that
-those of a tilted face fit another one. How its networks' answers are weighed is learnt after them (combination.py).
+    1. networks   one per region, side by side on the cores, on displaced crops (region_crops.py)
+    2. blends     of what they find with what was known before (fit_blends.py)
 
-Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection" (2013), section 3, who draw
-shifts from a range chosen by hand.
+Why displaced by held-out errors: a level's errors on its own training faces are too small. So the
+next level trains on crops centred on truth + error, and the error is one that the level made on a
+held-out face, in px of an upright face: thus the error of a tilted face fits any other.
+
+Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection" (2013),
+section 3, who draw shifts from a range chosen by hand.
 """
 
 from __future__ import annotations
@@ -18,21 +20,33 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nnscratch.history import History, Metric, Outcome
-from nnscratch.keypoints.cascade.answers import Answered
-from nnscratch.keypoints.cascade.cascade import Cascade, Level, both_places
-from nnscratch.keypoints.cascade.fit_blends import seconds_a_face, weighed
-from nnscratch.keypoints.cascade.region_crops import RegionCrops, _hide_outside
+from nnscratch.keypoints.cascade.answers import CascadeAnswers
+from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.fit_blends import fit_blends, seconds_per_face
+from nnscratch.keypoints.cascade.region_crops import RegionCrops, validation_crops, with_filled
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.faces import Faces, to_targets
-from nnscratch.keypoints.geometry.alignment import crops
+from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
-from nnscratch.keypoints.geometry.mirror import in_mirror_image, mirrored
-from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.recipes import LevelRecipe
 from nnscratch.keypoints.start import start_from_mean
 from nnscratch.model import Sequential
-from nnscratch.training.side_by_side import train_together
+from nnscratch.training.side_by_side import Job, train_together
 
 MakeNetwork = Callable[[np.random.Generator, Region], Sequential]
+_ROWS_TO_START_FROM = 512
+
+
+@dataclass(frozen=True)
+class LevelData:
+    """What a level is trained on.
+
+    train    : the faces that the levels before were trained on
+    held_out : other faces with the answers of the cascade so far: their errors displace the crops,
+        and they judge
+    """
+
+    train: Faces
+    held_out: CascadeAnswers
 
 
 @dataclass(frozen=True)
@@ -40,76 +54,124 @@ class TrainedLevel:
     """A cascade with one more level, and what came of its training.
 
     cascade   : with the new level
-    held_out  : with the new level's answers, by combinations that they had no part in
+    held_out  : the held-out faces with the new level's answers, by blends that were fitted without
+        these faces
     histories : region's name -> history
     """
 
     cascade: Cascade
-    held_out: Answered
+    held_out: CascadeAnswers
     histories: dict[str, History]
 
 
 def train_level(
     cascade: Cascade,
-    regions: tuple[Region, ...],
+    recipe: LevelRecipe,
+    data: LevelData,
     make_network: MakeNetwork,
-    recipe: Recipe,
-    train: Faces,
-    held_out: Answered,
     *,
-    rotation: float = 8.0,
-    scale: float = 0.08,
-    looks: int = 2,
     seed: int = 0,
     seconds: float | None = None,
 ) -> TrainedLevel:
-    """Trains a network for each region, side by side on the cores, and adds them to the cascade as a level.
+    """Trains a network for each region, side by side, and adds them to the cascade as a level.
 
-    regions      : what they look at; one without labels in `train` or `held_out`, or that diverges, is left out
-    make_network : (generator, region) -> a new network from (N, side, side, 1) to (N, 2 G)
-    recipe       : how each is trained
-    train        : the faces that the levels before were trained on
-    held_out     : answers of the cascade so far for other faces; they make the errors, and judge
-    looks        : how often the level looks, each time around what it said before
-    seconds      : for all of the training; None: as long as the recipe's epochs take
+    cascade      : the levels before
+    recipe       : the regions, and how their networks are trained. A region without labels in the
+        training or in the held-out faces, or whose network diverges, is left out
+    data         : the faces
+    make_network : (rng, region) -> a new network from (N, side, side, 1) to (N, 2 G)
+    seed         : the same seed gives the same level
+    seconds      : for all of it; None: as long as the recipe's epochs take
     """
-    began = time.perf_counter()
+    deadline = None if seconds is None else time.perf_counter() + seconds
     number = len(cascade.levels) + 2
-    learnt, x = Answered.of(cascade, train), train.x
-    filled = np.where(np.isnan(train.points), learnt.answers[-1], train.points)
-    y = np.concatenate([train.y, to_targets(filled)], axis=1)
-    offsets = LabelOffsets.of(train)
-    jobs, networks = {}, {}
-    for k, region in enumerate(regions):
-        rows = np.isfinite(train.points[:, region.served]).all(axis=2).any(axis=1)
-        errors = held_out.errors(region, cascade.reference)
-        if not rows.any() or not len(errors):
-            continue  # nobody to learn from, or to be judged by
-        network = networks[region] = make_network(np.random.default_rng([seed, number, k]), region)
-        augment = RegionCrops(region, cascade.reference, errors, offsets, rotation=rotation, scale=scale)
-        start_from_mean(network, augment(x[rows][:512], y[rows][:512], np.random.default_rng(seed))[1])
-        trainer = replace(recipe, augment=augment).trainer(network, seed=seed, metric=_rmse_px(region), progress=False)
-        # All pictures are one array for all networks; some of them are a copy, which only pays if they are few.
-        x_and_y = (x, y) if rows.mean() > 0.9 else (x[rows], y[rows])
-        jobs[region.name] = trainer, *x_and_y, _validation(region, cascade.reference, held_out, offsets)
-    if seconds is not None:
-        seconds -= time.perf_counter() - began
-        faces = looks * (len(train) + len(held_out.faces))
-        seconds = max(seconds / 2, seconds - faces * seconds_a_face(_level(networks), learnt, cascade.reference))
-    histories = train_together(jobs, epochs=recipe.epochs, seconds=seconds, title=f"level {number}")
-    for region in [each for each in networks if histories[each.name].outcome is Outcome.DIVERGED]:
-        del networks[region]  # its answers would be no numbers
-    level, judged = weighed(
-        _level(networks), cascade.reference, learnt, held_out, looks=looks, title=f"level {number}: weighing"
+    title = f"level {number}"
+    lesson = _Lesson.of(cascade, recipe, data, seed)
+    networks = {
+        region: make_network(np.random.default_rng([seed, number, k]), region)
+        for k, region in enumerate(recipe.regions)
+        if lesson.has_labels(region)
+    }
+    jobs = {region.name: lesson.job(region, network) for region, network in networks.items()}
+    time_limit = None if deadline is None else lesson.seconds_for_networks(deadline, networks)
+    histories = train_together(jobs, epochs=recipe.training.epochs, seconds=time_limit, title=title)
+    usable = {  # the answers of a network that diverged may be NaN
+        region: network
+        for region, network in networks.items()
+        if histories[region.name].outcome is not Outcome.DIVERGED
+    }
+    level, answers = fit_blends(
+        _level(usable), cascade.reference, lesson.train, data.held_out, passes=recipe.passes, title=f"{title}, blends"
     )
     return TrainedLevel(
         replace(cascade, levels=(*cascade.levels, level)),
-        replace(held_out, answers=[*held_out.answers, judged]),
+        replace(data.held_out, answers=[*data.held_out.answers, answers]),
         histories,
     )
 
 
+@dataclass(frozen=True)
+class _Lesson:
+    """What the networks of a level share while they are trained.
+
+    reference : (15, 2) px, the cascade's
+    train     : the training faces with the answers of the levels before
+    x, y      : the same faces for RegionCrops: (N, 96, 96, 1) and (N, 2, 30) float32
+    held_out  : other faces with these answers
+    offsets   : the label offsets of the training faces
+    """
+
+    reference: np.ndarray
+    recipe: LevelRecipe
+    train: CascadeAnswers
+    x: np.ndarray
+    y: np.ndarray
+    held_out: CascadeAnswers
+    offsets: LabelOffsets
+    seed: int
+
+    @classmethod
+    def of(cls, cascade: Cascade, recipe: LevelRecipe, data: LevelData, seed: int) -> _Lesson:
+        train = CascadeAnswers.of(cascade, data.train)
+        y = with_filled(data.train.points, train.answers[-1])
+        offsets = LabelOffsets.of(data.train)
+        return cls(cascade.reference, recipe, train, data.train.x, y, data.held_out, offsets, seed)
+
+    def has_labels(self, region: Region) -> bool:
+        """Whether there are faces to learn the region from, and held-out faces to judge it."""
+        return bool(self._labelled(region).any() and len(self.held_out.errors(region, self.reference)))
+
+    def job(self, region: Region, network: Sequential) -> Job:
+        """The training of a region's network, which starts from the mean answer."""
+        recipe, labelled = self.recipe, self._labelled(region)
+        errors = self.held_out.errors(region, self.reference)
+        augment = RegionCrops(
+            region, self.reference, errors, self.offsets, rotation=recipe.rotation, scale=recipe.scale
+        )
+        few = np.flatnonzero(labelled)[:_ROWS_TO_START_FROM]
+        start_from_mean(network, augment(self.x[few], self.y[few], np.random.default_rng(self.seed))[1])
+        trainer = replace(recipe.training, augment=augment).trainer(
+            network, seed=self.seed, metric=_rmse_px(region), progress=False
+        )
+        # All networks share one array of pictures. Selected rows are a copy, which only pays if
+        # they are few.
+        x, y = (self.x, self.y) if labelled.mean() > 0.9 else (self.x[labelled], self.y[labelled])
+        return trainer, x, y, validation_crops(region, self.reference, self.held_out, self.offsets)
+
+    def seconds_for_networks(self, deadline: float, networks: dict[Region, Sequential]) -> float:
+        """Seconds to train the networks: the time left less the blends'; at least half of it."""
+        left = deadline - time.perf_counter()
+        faces = self.recipe.passes * (len(self.train.faces) + len(self.held_out.faces))
+        return max(left / 2, left - faces * seconds_per_face(_level(networks), self.reference, self.train))
+
+    def _labelled(self, region: Region) -> np.ndarray:
+        """(N,) bool: training faces with a label for a point that the region's network finds."""
+        points = self.train.faces.points[:, region.indices_both_sides]
+        return np.isfinite(points).all(axis=2).any(axis=1)
+
+
 def _level(networks: dict[Region, Sequential]) -> Level:
+    """A level without blends."""
     return Level(tuple(networks), tuple(networks.values()), ())
 
 
@@ -117,20 +179,3 @@ def _rmse_px(region: Region) -> Metric:
     """The error of a region's network in pixels of a face of average size."""
     half = (region.side - 1) / 2 * region.width / region.side
     return Metric("rmse_px", "px", lambda y, target: half * float(np.sqrt(np.nanmean(np.square(y - target)))))
-
-
-def _validation(
-    region: Region, reference: np.ndarray, held_out: Answered, offsets: LabelOffsets
-) -> tuple[np.ndarray, np.ndarray]:
-    """Crops of the held-out faces and of their mirror images, and where the points are in them."""
-    faces, points = held_out.faces, held_out.answers[-1]
-    x, size = faces.x, (region.side, region.side)
-    affine, mirror_affine = both_places(region, points, held_out.offset, reference)
-    true = faces.points.astype(np.float64)
-    crop = np.concatenate([crops(x, affine, size), crops(x, in_mirror_image(mirror_affine), size)])
-    target = np.concatenate(
-        [region.targets(true, affine), region.targets(mirrored(true, offsets(true)), mirror_affine)]
-    )
-    _hide_outside(target.reshape(len(target), -1, 2))
-    labelled = np.isfinite(target).any(axis=1)
-    return crop[labelled], target[labelled]

@@ -1,12 +1,13 @@
 """What must be beaten: predictors without a network, as the report cites them.
 
-Mean face: every face gets the mean of the training faces' points (`metrics.mean_face`).
-Mean patch search, for the two eye centres: the mean of the training faces' patches around the point is a picture of "an
-eye"; in a new face, the place near the mean position whose patch looks most like it is the answer. Before that, each
-face is stretched to full contrast and redrawn from a few eigenfaces, which takes noise away.
+Mean face: predicts the mean of the training faces' points for every face (`metrics.mean_face`).
+Mean patch search, for the two eye centres: averages the training faces' patches around the point,
+which gives a picture of "an eye", and looks near the mean position for the place of a new face that
+is most like it. Before that, each face is stretched to full contrast and redrawn from a few
+eigenfaces, which removes noise.
 
-Source: Wang & Song, "Facial keypoints detection" (Stanford CS229 project, 2014), as the report of He & Yang (2015)
-describes it; the sizes of the patch, and the number of eigenfaces, are ours.
+Source: Wang & Song, "Facial keypoints detection" (Stanford CS229 project, 2014), as the report of
+He & Yang (2015) describes it; the sizes of the patch, and the number of eigenfaces, are ours.
 """
 
 from __future__ import annotations
@@ -27,23 +28,24 @@ _REACHES = range(2, 13)  # px that a point may lie from its mean position; `find
 
 
 def stretch(images: np.ndarray) -> np.ndarray:
-    """(N, 96, 96) float32 in 0..255: each picture's darkest pixel becomes 0 and its brightest 255; a flat one, 0.
+    """(N, 96, 96) float32 in 0..255: each picture's darkest pixel becomes 0 and its brightest 255;
+    a flat one, 0.
 
     >>> stretch(np.array([[[50, 100]], [[7, 7]]], np.uint8)).tolist()
     [[[0.0, 255.0]], [[0.0, 0.0]]]
     """
     low = images.min(axis=(1, 2), keepdims=True).astype(np.float32)
     width = images.max(axis=(1, 2), keepdims=True) - low
-    stretched: np.ndarray = (images - low) * np.float32(255) / np.maximum(width, 1)
-    return stretched
+    return (images - low) * np.float32(255) / np.maximum(width, 1)
 
 
 @dataclass(frozen=True)
 class Eigenfaces:
     """The directions in which faces differ most, a basis of few numbers for a picture of many.
 
-    Pictures as rows of X (N, 9216), minus their mean m, have the covariance XᵀX / N; its eigenvectors with the largest
-    eigenvalues are the directions of most variance. XᵀX is 9216 x 9216. XXᵀ, only N x N, has the same eigenvalues:
+    Pictures as rows of X (N, 9216), minus their mean m, have the covariance XᵀX / N; its
+    eigenvectors with the largest eigenvalues are the directions of most variance. XᵀX is 9216 x
+    9216. XXᵀ, only N x N, has the same eigenvalues:
         XXᵀ u = s u   =>   XᵀX (Xᵀu) = s (Xᵀu)        so Xᵀu / sqrt(s) is a unit eigenvector of XᵀX
 
     mean  : (9216,)
@@ -57,7 +59,9 @@ class Eigenfaces:
 
     @classmethod
     def of(cls, images: np.ndarray, components: int = _EIGENFACES) -> Eigenfaces:
-        """Those of (N, 96, 96) pictures; as many as the pictures allow, if that is less than `components`."""
+        """The eigenfaces of (N, 96, 96) pictures: `components` of them, or fewer if the pictures do
+        not span so many.
+        """
         rows = images.reshape(len(images), -1).astype(np.float32)
         mean = rows.mean(axis=0)
         rows = rows - mean
@@ -67,19 +71,21 @@ class Eigenfaces:
         return cls(mean, (rows.T @ vectors / np.sqrt(values)).T)
 
     def redraw(self, images: np.ndarray) -> np.ndarray:
-        """The pictures as far as the eigenfaces can draw them: m + (x - m) Bᵀ B, in the pictures' shape."""
+        """The pictures as far as the eigenfaces can draw them: m + (x - m) Bᵀ B, in the pictures'
+        shape.
+        """
         rows = images.reshape(len(images), -1) - self.mean
-        redrawn: np.ndarray = (self.mean + rows @ self.basis.T @ self.basis).reshape(images.shape)
-        return redrawn
+        return (self.mean + rows @ self.basis.T @ self.basis).reshape(images.shape)
 
 
 def find_eyes(train: Faces, images: np.ndarray) -> np.ndarray:
-    """(N, 2, 2) px: the left and the right eye's centre in (N, 96, 96) `images`, by mean patch search.
+    """(N, 2, 2) px: the left and the right eye's centre in (N, 96, 96) `images`, by mean patch
+    search.
 
-    train : faces of which at least one has both eye centres
+    train : faces; at least one has both eye centres
 
-    How far from the mean position to look is chosen on the last fifth of the training faces, by a search that knows
-    only the others: too near, and eyes lie outside; too far, and brows and hair are taken for eyes.
+    The reach of the search is chosen on the last fifth of the training faces, with the mean patch
+    of the others. A short reach misses eyes; a long one takes brows and hair for eyes.
     """
     reach = _REACHES[0]
     fifth = len(train) // 5
@@ -92,7 +98,9 @@ def find_eyes(train: Faces, images: np.ndarray) -> np.ndarray:
 
 
 def _search_eyes(train: Faces, images: np.ndarray, reaches: Sequence[int]) -> list[np.ndarray]:
-    """For each reach (N, 2, 2) px: where near the mean position each image looks most like the mean patch."""
+    """For each reach, (N, 2, 2) px: the place near the mean position where each image is most like
+    the mean patch.
+    """
     eigenfaces = Eigenfaces.of(stretch(train.images))
     known, new = (eigenfaces.redraw(stretch(pictures)) for pictures in (train.images, images))
     steps = np.arange(-max(reaches), max(reaches) + 1)
@@ -102,8 +110,8 @@ def _search_eyes(train: Faces, images: np.ndarray, reaches: Sequence[int]) -> li
         points, start = train.points[:, eye], _whole(mean_face(train.points)[eye])
         labelled = np.isfinite(points).all(axis=1)
         template = _unit(_patches(known[labelled], _whole(points[labelled])).mean(axis=0))
-        # The mean of products of two patches with mean 0 and length 1 is their correlation: brightness and contrast of
-        # the place do not count. A bright wall would otherwise be the best eye.
+        # The product of two patches with mean 0 and length 1 is their correlation, in which
+        # brightness and contrast do not count. A bright wall would otherwise be the best eye.
         scores = np.stack([_unit(_patches(new, start + offset)) @ template for offset in offsets], axis=1)
         near = [np.abs(offsets).max(axis=1) <= reach for reach in reaches]
         best = [offsets[of_reach][scores[:, of_reach].argmax(axis=1)] for of_reach in near]
@@ -112,22 +120,21 @@ def _search_eyes(train: Faces, images: np.ndarray, reaches: Sequence[int]) -> li
 
 
 def _patches(images: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """(N, 441): the patch of each image around its centre, or around one for all; beyond the picture, its border."""
+    """(N, 441): the patch of each image around its centre, or around one for all; beyond the
+    picture, its border.
+    """
     reach = np.arange(-_HALF, _HALF + 1)
     x, y = (np.clip(centres[..., axis, None] + reach, 0, SIDE - 1) for axis in (0, 1))
     if centres.ndim == 1:  # the same place in all
         x, y = x[None], y[None]
-    patches: np.ndarray = images[np.arange(len(images))[:, None, None], y[:, :, None], x[:, None, :]]
-    return patches.reshape(len(images), -1)
+    return (images[np.arange(len(images))[:, None, None], y[:, :, None], x[:, None, :]]).reshape(len(images), -1)
 
 
 def _unit(patches: np.ndarray) -> np.ndarray:
     """Patches (..., 441) with mean 0 and length 1; a flat one stays 0."""
     centred = patches - patches.mean(axis=-1, keepdims=True)
-    unit: np.ndarray = centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-6)
-    return unit
+    return centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-6)
 
 
 def _whole(points: np.ndarray) -> np.ndarray:
-    whole: np.ndarray = np.rint(points).astype(np.int64)
-    return whole
+    return np.rint(points).astype(np.int64)

@@ -1,4 +1,6 @@
-"""Crops of whole pixels around a point, as the report and Sun, Wang & Tang made them for their cascades."""
+"""Crops of whole pixels around a point, as the report and Sun, Wang & Tang made them for their
+cascades.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,12 @@ from nnscratch.keypoints.faces import POINTS, SIDE, Faces, to_network_input
 
 
 def crop(images: np.ndarray, centres: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Squares of `side` pixels around `centres`; beyond the picture its border goes on.
+    """Cuts squares of `side` pixels around `centres`; beyond the picture, its border is repeated.
 
     images  : (N, 96, 96) uint8
     centres : (N, 2) px, x and y; centres outside the picture are moved to its border
-    Returns the crops, (N, side, side) uint8, and the corners, (N, 2) int64: the x and y of their top left pixels.
+    Returns the crops, (N, side, side) uint8, and the corners, (N, 2) int64: the x and y of their
+    top left pixels.
 
     >>> image = np.arange(96 * 96).reshape(1, 96, 96).astype(np.uint8)
     >>> crops, corners = crop(image, np.array([[10.0, 20.0]]), 4)
@@ -27,15 +30,15 @@ def crop(images: np.ndarray, centres: np.ndarray, side: int) -> tuple[np.ndarray
 
 
 def to_crop_targets(points: np.ndarray, corners: np.ndarray, side: int) -> np.ndarray:
-    """(N, 2) float32 targets from points (N, 2) px: -1 at a crop's left or upper edge, 0 in its middle, 1 opposite."""
-    targets: np.ndarray = (points - corners) / (side / 2) - 1
-    return targets.astype(np.float32)
+    """(N, 2) float32 targets from points (N, 2) px: -1 at a crop's left or upper edge, 0 in its
+    middle, 1 opposite.
+    """
+    return ((points - corners) / (side / 2) - 1).astype(np.float32)
 
 
 def from_crop_targets(y: np.ndarray, corners: np.ndarray, side: int) -> np.ndarray:
-    """(N, 2) float32 px: what `to_crop_targets` made, undone."""
-    points: np.ndarray = (y + 1) * (side / 2) + corners
-    return points.astype(np.float32)
+    """(N, 2) float32 px: the inverse of `to_crop_targets`."""
+    return ((y + 1) * (side / 2) + corners).astype(np.float32)
 
 
 def crops_of_point(faces: Faces, point: str, centres: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,18 @@
-"""Finding a point by classification: which of the 96 x 96 pixels is it? Two ways to learn that, one of which fails.
+"""Finding a point by classification: which of the 96 x 96 pixels is it? Two ways to learn that, one
+of which fails.
 
-The report's way, which "goes very bad": the target is a map with a 1 at the pixel nearest the point and 0 at the other
-9,215, and the loss is the mean of squared errors over the map. A map of zeros has the loss 1/9216 = 0.00011. The best
-map for a network that does not know the face, each pixel's share of the faces whose point lies there, is hardly better.
-So zeros are nearly optimal, and the gradient towards anything else, divided by 9,216, is nearly none.
+The report's way "goes very bad": its target is a map with a 1 at the pixel nearest the point and 0
+at the other 9,215, its loss the mean of squared errors over the map. A map of zeros has the loss
+1/9216 = 0.00011. The best
+map for a network that does not know the face, each pixel's share of the faces whose point lies
+there, is hardly better. So zeros are nearly optimal, and the gradient towards anything else,
+divided by 9,216, is nearly none.
 
-The way that works: the pixels are 9,216 classes of which exactly one is right. Softmax makes the outputs a distribution
-over the map, which cannot be all zeros, and cross-entropy asks for the probability at the point. Two more steps:
-    soft targets : a small bump in place of a single 1; the pixel beside the right one is better than one far away
+The way that works: the pixels are 9,216 classes of which exactly one is right. Softmax makes the
+outputs a distribution over the map, which cannot be all zeros, and cross-entropy asks for the
+probability at the point. Two more steps:
+    soft targets : a small bump in place of a single 1; the pixel beside the right one is better
+        than one far away
     expectation  : the point is the mean place under the distribution, finer than the grid of pixels
 """
 
@@ -22,7 +27,8 @@ PLACES = SIDE * SIDE
 
 
 def pixel_map(points: np.ndarray) -> np.ndarray:
-    """(N, 9216) float32 maps, row by row: 1 at the pixel nearest each of (N, 2) px points, 0 elsewhere.
+    """(N, 9216) float32 maps, row by row: 1 at the pixel nearest each of (N, 2) px points, 0
+    elsewhere.
 
     A point outside the picture counts as at its border.
 
@@ -40,7 +46,8 @@ def pixel_map(points: np.ndarray) -> np.ndarray:
 
 
 def soft_map(points: np.ndarray, sigma: float) -> np.ndarray:
-    """(N, 9216) float32 maps that sum to 1: exp(-d^2 / (2 sigma^2)) at distance d from each of (N, 2) px points.
+    """(N, 9216) float32 maps that sum to 1: exp(-d^2 / (2 sigma^2)) at distance d from each of
+    (N, 2) px points.
 
     Raises
         ValueError : a point is NaN, the shape is another, or sigma is not above 0
@@ -51,21 +58,20 @@ def soft_map(points: np.ndarray, sigma: float) -> np.ndarray:
     squares = np.square(np.arange(SIDE) - np.clip(points, 0, SIDE - 1)[:, :, None])  # (N, 2, 96)
     bumps = np.exp(-squares / (2 * sigma**2))
     bumps /= bumps.sum(axis=2, keepdims=True)  # a product of two distributions is a distribution
-    maps: np.ndarray = (bumps[:, 1, :, None] * bumps[:, 0, None, :]).reshape(-1, PLACES)
-    return maps.astype(np.float32)
+    return ((bumps[:, 1, :, None] * bumps[:, 0, None, :]).reshape(-1, PLACES)).astype(np.float32)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     """p[n,i] = exp(logits[n,i]) / sum over j of exp(logits[n,j]), (N, C) as the logits.
 
-    Taking the row's largest logit away first changes nothing (it cancels) and keeps exp from overflowing.
+    Taking the row's largest logit away first changes nothing (it cancels) and keeps exp from
+    overflowing.
 
     >>> softmax(np.array([[1000.0, 1000.0]]))
     array([[0.5, 0.5]])
     """
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
+    return powers / powers.sum(axis=1, keepdims=True)
 
 
 class MapCrossEntropy:
@@ -82,9 +88,10 @@ class MapCrossEntropy:
         log p[n,i] = logits[n,i] - log(sum over j of exp(logits[n,j])), so a logit k moves it by
             d log p[n,i] / d logits[n,k] = [i = k] - p[n,k]
         and with the targets' sum of 1 the chain rule gives
-            dlogits[n,k] = -1/N * (target[n,k] - p[n,k] * sum over i of target[n,i]) = (p[n,k] - target[n,k]) / N
-        The right pixel is pulled with a force of about 1/N, however many other pixels there are. Under mean squared
-        error, that force is 2/(N*C): 9,216 times less.
+            dlogits[n,k] = -1/N * (target[n,k] - p[n,k] * sum over i of target[n,i]) = (p[n,k] -
+            target[n,k]) / N
+        The right pixel is pulled with a force of about 1/N, however many other pixels there are.
+        Under mean squared error, that force is 2/(N*C): 9,216 times less.
 
     Raises
         ValueError : logits and target differ in shape or dtype, or are not finite
@@ -96,7 +103,8 @@ class MapCrossEntropy:
     >>> loss.backward()
     array([[ 0.25, -0.75,  0.25,  0.25]])
 
-    Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs" (1990).
+    Source: Bridle, "Probabilistic interpretation of feedforward classification network outputs"
+        (1990).
     """
 
     _dlogits: np.ndarray | None = None
@@ -125,13 +133,16 @@ class MapCrossEntropy:
 
 
 def highest_pixel(maps: np.ndarray) -> np.ndarray:
-    """(N, 2) float32 px: the pixel with the largest value of each map (N, 9216); the first of equal ones."""
+    """(N, 2) float32 px: the pixel with the largest value of each map (N, 9216); the first of equal
+    ones.
+    """
     y, x = np.divmod(maps.argmax(axis=1), SIDE)
     return np.stack([x, y], axis=1).astype(np.float32)
 
 
 def expected_point(probabilities: np.ndarray) -> np.ndarray:
-    """(N, 2) float32 px: the mean place under each distribution (N, 9216); for a bump, finer than a pixel.
+    """(N, 2) float32 px: the mean place under each distribution (N, 9216); for a bump, finer than a
+    pixel.
 
     >>> expected_point(soft_map(np.array([[30.25, 60.5]]), 2.0)).round(2)
     array([[30.25, 60.5 ]], dtype=float32)

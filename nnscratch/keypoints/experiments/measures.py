@@ -1,21 +1,21 @@
-"""What an experiment's result says of a network: errors beside the mean face's, the outputs' spread, active units."""
+"""What is measured of a network: errors beside the mean face's, the spread of its outputs, active
+units.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from nnscratch.keypoints.experiments import heatmap
+from nnscratch.keypoints.experiments.results import Result
 from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.faces import POINTS, Faces, to_points
 from nnscratch.keypoints.metrics import mean_face, rmse_per_point, rmse_px
 from nnscratch.layers import Conv2D, Dense, ReLU
 from nnscratch.model import Sequential
-
-Result = dict[str, Any]
 
 MAP_POINT = POINTS.index("nose_tip")  # the point that the map experiments look for
 
@@ -30,15 +30,17 @@ def points_of(experiment: Experiment, outputs: np.ndarray) -> np.ndarray:
 
 
 def rmse_of_points(experiment: Experiment, points: np.ndarray, faces: Faces) -> float:
-    """The error of what `points_of` gave, px."""
+    """RMSE, px, of what `points_of` gave, over the labelled points or the one point of a map."""
     if experiment.kind != "map":
         return rmse_px(points, faces.points)
     errors = points[:, 0] - faces.points[:, MAP_POINT]
     return math.sqrt(np.mean(np.square(errors, dtype=np.float64)))
 
 
-def scores(predicted: np.ndarray, split: Split, points: Any) -> Result:
-    """The error of `predicted` (N, 15, 2) on some of the points, beside the mean face's on the same, and its spread."""
+def scores(predicted: np.ndarray, split: Split, points: Iterable[int]) -> Result:
+    """The error of `predicted` (N, 15, 2) on some of the points, beside the mean face's on the
+    same, and its spread.
+    """
     points, true = list(points), split.validation.points
     labels = np.full_like(true, np.nan)
     labels[:, points] = true[:, points]
@@ -56,7 +58,8 @@ def scores(predicted: np.ndarray, split: Split, points: Any) -> Result:
 
 
 def spread(values: np.ndarray) -> float:
-    """How much rows differ from each other: the root mean square of each column's deviation from its mean.
+    """How much rows differ from each other: the root mean square of each column's deviation from
+    its mean.
 
     values : (N, ...), such as points in px or the outputs of a layer
     0 means: the same whatever the picture. The faces' points have about the mean face's RMSE.

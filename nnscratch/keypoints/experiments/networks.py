@@ -13,11 +13,12 @@ from nnscratch.model import Sequential
 
 
 def report_level_2(*, rng: Random = None, dropout: float = 0.5, hidden_bias: float = 1.0) -> Sequential:
-    """F1 for crops of 50 x 50 pixels: (N, 50, 50, 1) to (N, 2). The report's level 2 has "the same structure" as F1.
+    """F1 for crops of 50 x 50 pixels: (N, 50, 50, 1) to (N, 2). The report's level 2 has "the same
+    structure" as F1.
 
-    It cannot quite: 50 -> 46 -> 23 -> 19 -> 9 -> 6 -> 3 leaves 3 x 3 numbers for the fourth convolution of 4 x 4. Here
-    that one is 2 x 2: 3 -> 2 -> 1, which leaves 16 numbers where F1 has 144. All else is as in F1 with its code's head.
-    """
+    It cannot quite: 50 -> 46 -> 23 -> 19 -> 9 -> 6 -> 3 leaves 3 x 3 numbers for the fourth
+    convolution of 4 x 4. Here that one is 2 x 2: 3 -> 2 -> 1, which leaves 16 numbers where F1 has
+    144. All else is as in F1 with its code's head."""
     rng = np.random.default_rng(rng)
     maps = [layer for sizes in (*F1_MAPS[:3], (8, 16, 2)) for layer in conv_pool(*sizes, rng)]
     hidden = f1_hidden("code", 16, dropout, rng, "glorot_uniform()", hidden_bias)
@@ -25,9 +26,11 @@ def report_level_2(*, rng: Random = None, dropout: float = 0.5, hidden_bias: flo
 
 
 def sun_level_1(*, rng: Random = None, outputs: int = 30) -> Sequential:
-    """The first network of Sun, Wang & Tang's cascade: (N, 39, 39, 1) to (N, outputs); ReLU for their |tanh|.
+    """The first network of Sun, Wang & Tang's cascade: (N, 39, 39, 1) to (N, outputs); ReLU for
+    their |tanh|.
 
-    Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection" (2013), table 1.
+    Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point Detection"
+        (2013), table 1.
     """
     rng = np.random.default_rng(rng)
     return Sequential(
@@ -44,7 +47,9 @@ def sun_level_1(*, rng: Random = None, outputs: int = 30) -> Sequential:
 
 
 def sun_level_2(*, rng: Random = None) -> Sequential:
-    """The networks of that cascade's levels 2 and 3: (N, 15, 15, 1) to (N, 2); ReLU for their |tanh|."""
+    """The networks of that cascade's levels 2 and 3: (N, 15, 15, 1) to (N, 2); ReLU for their
+    |tanh|.
+    """
     rng = np.random.default_rng(rng)
     return Sequential(
         *conv_pool(1, 20, 4, rng),  # 15 -> 12 -> 6
@@ -56,7 +61,8 @@ def sun_level_2(*, rng: Random = None) -> Sequential:
     )
 
 
-# Every configuration of the report, by name; "f1-cured" is F1's layers with the cause of its failure taken away.
+# Every configuration of the report, by name; "f1-cured" is F1's layers with the cause of its
+# failure taken away.
 REPORT: dict[str, Callable[..., Sequential]] = {
     "mlp": report_mlp,
     "mlp-dropout": partial(report_mlp, dropout=0.5),

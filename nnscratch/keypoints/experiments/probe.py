@@ -1,15 +1,5 @@
-"""What is inside a network at one moment of its training: signal, units, gradients.
-
-A `look` is a dict for a JSON file: {"layers": {"16 Dense": {...}, ...}, "noise_px": ...}. For each layer with weights
-    spread, mean   : of its outputs z on the validation pictures (`measures.spread`)
-    weight         : root mean square of its weights
-    decay_gradient : weight decay times that: what L2 adds to the gradient
-    gradient, gradient_noise : root mean squares, over the weights, of the data gradient's mean over the batches of an
-                     epoch, and of the batches' deviations from it; with dropout as in training
-    active, never, always : of the ReLU behind it: share of values above 0; of units above 0 for no picture, for every
-    constant       : after the ReLU of a dense layer, the share of the mean square that is the same for every picture
-and of the whole network
-    noise_px       : standard deviation of the outputs over dropout masks, for one and the same picture
+"""A probe: what is inside a network at one moment of its training. `results.Probe` says what each
+number is.
 """
 
 from __future__ import annotations
@@ -20,24 +10,25 @@ from typing import Any
 import numpy as np
 
 from nnscratch.keypoints.experiments.measures import spread
+from nnscratch.keypoints.experiments.results import Probe
 from nnscratch.keypoints.experiments.settings import Experiment
 from nnscratch.keypoints.faces import SIDE
 from nnscratch.layers import ReLU
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 
-_MASKS = 8  # dropout masks that the noise is taken from: known to about a tenth
+_MASKS = 8  # dropout masks that the noise is measured with: known to about a tenth
 
 
-def look(
-    network: Sequential, experiment: Experiment, x: np.ndarray, y: np.ndarray, x_validation: np.ndarray
-) -> dict[str, Any]:
-    """Looks into a copy, for measuring draws dropout masks; the training itself does not notice.
+def probe(network: Sequential, experiment: Experiment, x: np.ndarray, y: np.ndarray, x_validation: np.ndarray) -> Probe:
+    """Measures a copy of the network, because measuring draws dropout masks: the training itself is
+    not disturbed.
 
-    x, y : the training rows, as the network gets them; x_validation : the validation pictures
+    x, y         : the training rows as the network gets them
+    x_validation : the validation pictures as the network gets them
     """
     network = copy.deepcopy(network)
-    layers: dict[str, dict[str, float]] = {}
+    layers: dict[str, Any] = {}
     h = x_validation
     for i, layer in enumerate(network.layers):
         h = layer.forward(h)
@@ -65,7 +56,9 @@ def _activity(h: np.ndarray) -> dict[str, float]:
 def _gradients(
     network: Sequential, experiment: Experiment, x: np.ndarray, y: np.ndarray
 ) -> dict[int, tuple[float, float]]:
-    """Place of a layer -> (rms of the mean gradient of its weights over an epoch's batches, rms of the deviations)."""
+    """Place of a layer -> rms of its mean weight gradient over the batches of an epoch, rms of the
+    deviations.
+    """
     loss = MSELoss()
     sums: dict[int, np.ndarray] = {}
     squares: dict[int, float] = {}

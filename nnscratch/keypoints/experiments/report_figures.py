@@ -1,4 +1,5 @@
-"""The pictures of the report on the report's experiments: errors and spreads, learning curves, active units, maps.
+"""The pictures of the report on the report's experiments: errors and spreads, learning curves,
+active units, maps.
 
 Figures, colours and files are those of `nnscratch.pictures`; each line has a dash of its own.
 """
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnscratch.keypoints.experiments.results import Result
 from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment
 from nnscratch.keypoints.faces import SIDE
 from nnscratch.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, new_figure, save
@@ -18,7 +20,7 @@ from nnscratch.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILI
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Results = Mapping[str, Mapping[str, Any]]
+Results = Mapping[str, Result]
 
 _STYLES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (VERMILION, (0, (5, 1))), (PURPLE, ":"))
 _MAPS = ("map_squares", "map_softmax")
@@ -34,7 +36,9 @@ _PANELS = (
 
 
 def draw(results: Results, folder: Path) -> dict[str, str]:
-    """Draws every picture that there are results for into `folder`; returns file -> caption, in order."""
+    """Draws every picture that there are results for into `folder`; returns file -> caption, in
+    order.
+    """
     drawn = {}
     for file, caption, function, needed in (
         ("errors.png", "Error and spread of every experiment", _errors, [e.name for e in EXPERIMENTS]),
@@ -49,7 +53,9 @@ def draw(results: Results, folder: Path) -> dict[str, str]:
 
 
 def _errors(results: Results, path: Path) -> None:
-    """Left: RMSE over the mean face's, with the report's own. Right: the outputs' spread on a logarithmic axis."""
+    """Left: RMSE over the mean face's, with the report's own. Right: the outputs' spread on a
+    logarithmic axis.
+    """
     shown = [e for e in EXPERIMENTS if e.name in results and results[e.name]["ratio"] is not None][::-1]
     figure = new_figure(11, 1.6 + 0.34 * len(shown))
     ratios, spreads = figure.subplots(1, 2, sharey=True, width_ratios=(1.3, 1))
@@ -89,7 +95,9 @@ def _errors(results: Results, path: Path) -> None:
 
 
 def _curves(results: Results, path: Path) -> None:
-    """Validation RMSE of every epoch, panel by panel; the training's beside it where a panel has room."""
+    """Validation RMSE of every epoch, panel by panel; the training's beside it where a panel has
+    room.
+    """
     panels = [(title, names) for title, names in _PANELS if any(name in results for name in names)]
     rows = (len(panels) + 1) // 2
     figure = new_figure(11, 0.5 + 3.4 * rows)
@@ -112,9 +120,7 @@ def _curves(results: Results, path: Path) -> None:
     save(figure, path)
 
 
-def _curve(
-    axes: Axes, e: Experiment, result: Mapping[str, Any], colour: str, dash: Any, *, with_training: bool
-) -> None:
+def _curve(axes: Axes, e: Experiment, result: Result, colour: str, dash: Any, *, with_training: bool) -> None:
     history = result["history"]
     epochs = history["epoch"]
     marker = "o" if len(epochs) == 1 else ""

@@ -1,17 +1,20 @@
-"""The report that `examples/experiments/reproduce_report.py` writes: a table, what it shows in words, and pictures."""
+"""The report that `examples/experiments/reproduce_report.py` writes: a table, what it shows in
+words, and pictures.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from nnscratch import atomic
+from nnscratch.history import Outcome
 from nnscratch.keypoints.experiments import report_figures
+from nnscratch.keypoints.experiments.results import Result
 from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Experiment
 from nnscratch.keypoints.faces import POINTS
 
-Results = Mapping[str, Mapping[str, Any]]
+Results = Mapping[str, Result]
 
 COLLAPSED_PX = 0.1  # outputs that differ less than this from picture to picture are the same for every practical end
 
@@ -37,9 +40,9 @@ def reported(experiment: Experiment) -> str:
     return numbers or experiment.reported_note
 
 
-def row(experiment: Experiment, result: Mapping[str, Any]) -> tuple[str, ...]:
+def row(experiment: Experiment, result: Result) -> tuple[str, ...]:
     """The cells of an experiment's row, in the order of the heading."""
-    history = result.get("history") or {}
+    history = result.get("history")
     epochs = f"{len(history['epoch']):,}" if history else "-"
     spread = "-" if experiment.kind == "eyes" else number(result["spread_px"])
     scores = number(result["rmse_px"]), number(result["ratio"])
@@ -60,8 +63,10 @@ def number(value: float | None) -> str:
 TERMINAL_HEADING = f"{'experiment':<36}{'RMSE':>7}{'ratio':>7}{'spread':>9}{'active':>8}  report"
 
 
-def terminal_row(experiment: Experiment, result: Mapping[str, Any]) -> str:
-    """Title, RMSE, ratio, spread, activity of the last hidden layer and the report's own last number, in 80 columns."""
+def terminal_row(experiment: Experiment, result: Result) -> str:
+    """Title, RMSE, ratio, spread, activity of the last hidden layer and the report's own last
+    number, in 80 columns.
+    """
     title, _, error, ratio, spread, _, _ = row(experiment, result)
     last = list((result.get("active") or {}).values())[-1:]
     active = f"{last[0]:.0%}" if last else "-"
@@ -71,9 +76,10 @@ def terminal_row(experiment: Experiment, result: Mapping[str, Any]) -> str:
 
 
 def write(results: Results, folder: Path, *, heading: str) -> list[str]:
-    """Writes report.md and its pictures into `folder`, which exists; returns the names of the files.
+    """Writes report.md and its pictures into `folder`, which exists; returns the names of the
+    files.
 
-    results : experiment's name -> result, as `runs.run` gives it; those that are missing are left out
+    results : name of an experiment -> its result; experiments that are missing are left out
     heading : a paragraph on data, settings and time
 
     Raises
@@ -155,7 +161,7 @@ def _beside_the_report(results: Results) -> list[str]:
     return [f"Beside the report, at the same epoch: {'; '.join(pairs)}."] if pairs else []
 
 
-def _on_collapse(f1: Mapping[str, Any], faces: float) -> str:
+def _on_collapse(f1: Result, faces: float) -> str:
     spread, active = f1["spread_px"], _last_active(f1)
     if spread is None:
         return f"The F1 CNN {f1['stopped']}: its numbers say nothing."
@@ -168,7 +174,7 @@ def _on_collapse(f1: Mapping[str, Any], faces: float) -> str:
     )
 
 
-def _on_map(result: Mapping[str, Any]) -> str:
+def _on_map(result: Result) -> str:
     extra = result["extra"]
     return (
         f"Classification with squared error: a map of zeros has a loss of {extra['loss_of_zeros']:.3e}; the best map "
@@ -198,13 +204,13 @@ def _settings(results: Results) -> str:
         optimizer = "Adam" if e.optimizer == "adam" else f"SGD, momentum {e.momentum:g}"
         order = "shuffled" if e.shuffled else "fixed"
         count, seconds = f"{result['parameters']:,}", f"{result['seconds']:.0f}"
-        note = e.note if result["stopped"].startswith("all") else f"{result['stopped']}. {e.note}"
+        note = f"{result['stopped']}. {e.note}" if result["outcome"] == Outcome.DIVERGED.name else e.note
         rows.append((e.title, optimizer, f"{e.lr:g}", f"{e.weight_decay:.3g}", dropout, order, count, seconds, note))
     same = "The report's update v <- 0.9 v + 0.1 g; w <- w - 0.01 v is SGD with lr 0.001 and momentum 0.9."
     return f"{same}\n\n{markdown(heading, rows)}"
 
 
-def _cascade(result: Mapping[str, Any]) -> str:
+def _cascade(result: Result) -> str:
     levels = result["extra"]["levels"]
     heading = ("point", *(f"level {number}" for number in range(1, len(levels) + 1)))
     rows = [(point.replace("_", " "), *(number(level["per_point"][point]) for level in levels)) for point in POINTS]
@@ -217,7 +223,7 @@ def markdown(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, text_
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heading, sides, *rows))
 
 
-def _active(result: Mapping[str, Any]) -> str:
+def _active(result: Result) -> str:
     """ "56 48 31 / 2 1": percent above 0, convolutions / dense layers."""
     groups: dict[str, list[str]] = {"conv": [], "dense": []}
     for name, share in (result.get("active") or {}).items():
@@ -225,12 +231,14 @@ def _active(result: Mapping[str, Any]) -> str:
     return " / ".join(" ".join(shares) or "-" for shares in groups.values()) if any(groups.values()) else "-"
 
 
-def _last_active(result: Mapping[str, Any]) -> float:
+def _last_active(result: Result) -> float:
     return float(list(result["active"].values())[-1])
 
 
 def _faces_spread(results: Results) -> float:
-    """The validation faces' own deviation from the mean face, px: every result on all points has it."""
+    """The validation faces' own deviation from the mean face, px: every result on all points has
+    it.
+    """
     errors = [
         r["mean_face_rmse_px"] for name, r in results.items() if name not in ("eyes", "map_squares", "map_softmax")
     ]

@@ -1,10 +1,12 @@
-"""The report's experiments: one table of settings, and how one of them is run, as the report ran it.
+"""The report's experiments as data: what is trained, how, and what the report got.
 
-Source of every number: He & Yang, "Facial Keypoints Detection Using Convolutional Neural Network" (2015), its text, its
-figures and its published code. "Ours" marks what is not theirs.
+Source of every number: He & Yang, "Facial Keypoints Detection Using Convolutional Neural Network"
+(2015), its text, its figures and its published code. "Ours" marks what is not theirs.
 
-    data    : rows with all 15 points; the last 400 are validation; x = pixel / 256, y = (coordinate - 48) / 48
-    batches : 100 rows, 17 an epoch, in the file's order, always the same; the last 40 training rows are never used
+    data    : rows with all 15 points; the last 400 are validation; x = pixel / 256, y = (coordinate
+        - 48) / 48
+    batches : 100 rows, 17 an epoch, in the file's order, always the same; the last 40 training rows
+        are never used
     update  : v <- 0.9 v + 0.1 g; w <- w - 0.01 v, which is SGD(lr=0.001, momentum=0.9)
     L2      : + 0.0005 * sum of w^2 over the weights, without 1/2, which is weight_decay=0.001
 """
@@ -12,7 +14,7 @@ figures and its published code. "Ours" marks what is not theirs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,15 +27,16 @@ from nnscratch.model import Sequential
 
 
 @dataclass(frozen=True)
-class Level:
-    """A later level of a cascade: for each point one network a side, on crops; the mean of their answers counts.
+class ReportLevel:
+    """A later level of a cascade: for each point one network per side, on crops; their answers are
+    averaged.
 
     network    : makes one, from (N, seen, seen, 1) to (N, 2)
-    sides      : of the crops in pixels; a network each
+    sides      : of the crops, in pixels; one network for each
     seen       : side to which a crop is shrunk before the network sees it; 0: as it is
     epochs, quick_epochs : as in `Experiment`
-    shift      : while training, crops lie around the true point, up to so many pixels off (uniform, in x and in y);
-                 None: around the answers of the level before
+    shift      : training crops are centred on the true point, moved by up to so many pixels
+                 (uniform, in x and in y); None: centred on the answers of the level before
     """
 
     network: Callable[..., Sequential]
@@ -43,7 +46,7 @@ class Level:
     seen: int = 0
     shift: float | None = None
 
-    def limited(self, *, quick: bool, most_epochs: int) -> Level:
+    def limited(self, *, quick: bool, most_epochs: int) -> ReportLevel:
         return replace(self, epochs=min(self.quick_epochs if quick else self.epochs, most_epochs))
 
     def settings(self) -> dict[str, object]:
@@ -57,20 +60,22 @@ class Experiment:
 
     name          : short, of the files
     title         : for people
-    kind          : how it is run: "constant", "eyes", "points", "map", "crops" (see `experiments.runs`)
+    kind          : how it is run: "constant", "eyes", "points", "map" or "crops" (`kinds.py`)
     network       : makes the network; None for a baseline without one
     epochs        : the report's own (or near them, where it does not say)
     quick_epochs  : enough to see the same with --quick
     dropout       : after each hidden dense layer; None for a network that has none to set
     shuffled      : a new order of the rows in every epoch
     loss          : "squared error" or, for a map, "cross-entropy"
-    reported      : (epoch, RMSE px) as the report has them, on its validation rows or Kaggle's test set
+    reported      : (epoch, RMSE px) as the report has them, on its validation rows or Kaggle's test
+        set
     reported_note : what the report says about it, where that is no such number
-    optimizer     : "sgd" or "adam"; under Adam, L2 is a part of the gradient too, as it is of the report's loss
+    optimizer     : "sgd" or "adam"; under Adam, L2 is a part of the gradient too, as it is of the
+        report's loss
     centred       : whether the mean training picture is taken away from every picture
     levels        : what follows the first network in a cascade
     input_side    : side of the picture that the network sees
-    looks         : epochs after which the layers are looked into (`experiments.inside`)
+    probe_epochs  : epochs after which the network is probed (`probe.py`)
     """
 
     name: str
@@ -90,9 +95,9 @@ class Experiment:
     reported_note: str = ""
     optimizer: str = "sgd"
     centred: bool = False
-    levels: tuple[Level, ...] = ()
+    levels: tuple[ReportLevel, ...] = ()
     input_side: int = 96
-    looks: tuple[int, ...] = ()
+    probe_epochs: tuple[int, ...] = ()
     note: str = ""
 
     def make(self, seed: int) -> Sequential:
@@ -102,38 +107,43 @@ class Experiment:
         return self.network(rng=np.random.default_rng(seed), **settings)
 
     def batches(self, count: int, rng: np.random.Generator | None = None) -> Iterator[np.ndarray]:
-        """The rows of each batch of an epoch over `count` rows: whole batches only; in a new order drawn from `rng`."""
+        """The rows of each batch of an epoch over `count` rows; whole batches only. `rng` draws a
+        new order.
+        """
         size = min(self.batch_size, count)
         order = np.arange(count) if rng is None else rng.permutation(count)
         return (order[start : start + size] for start in range(0, count - size + 1, size))
 
-    def changed(self, **changes: Any) -> Experiment:
-        """The same with other settings; what is no setting of an experiment is an argument of its network."""
-        own = {field.name for field in fields(self)}
-        of_network = {name: value for name, value in changes.items() if name not in own}
-        if of_network:
-            assert self.network is not None
-            changes["network"] = partial(changes.get("network", self.network), **of_network)
-        return replace(self, **{name: value for name, value in changes.items() if name in own})
+    def changed(self, **settings: Any) -> Experiment:
+        """The same experiment with other settings."""
+        return replace(self, **settings)
+
+    def with_network(self, **arguments: Any) -> Experiment:
+        """The same experiment with other arguments of its network."""
+        assert self.network is not None
+        return replace(self, network=partial(self.network, **arguments))
 
     def limited(self, *, quick: bool, most_epochs: int) -> Experiment:
-        """The same, with the epochs of a quick run if `quick`, and never more than `most_epochs`."""
+        """The same experiment for fewer epochs: those of a quick run if `quick`, and at most
+        `most_epochs`.
+        """
         epochs = self.quick_epochs if quick else self.epochs
         levels = tuple(level.limited(quick=quick, most_epochs=most_epochs) for level in self.levels)
         return replace(self, epochs=min(epochs, most_epochs), levels=levels)
 
     def settings(self) -> dict[str, object]:
-        """Everything that decides the result, in words and numbers: a result with other settings is another result."""
+        """Everything that decides the result, in words and numbers."""
         return {
             "network": repr(self.make(0)) if self.network else "",
             "levels": [level.settings() for level in self.levels],
             **{name: getattr(self, name) for name in _NUMBERS},
+            "looks": self.probe_epochs,  # the name that files have had from the start
         }
 
 
 _NUMBERS = (
     "kind", "epochs", "lr", "momentum", "weight_decay", "shuffled", "batch_size", "loss", "optimizer", "centred",
-    "input_side", "looks",
+    "input_side",
 )  # fmt: skip
 
 
@@ -142,9 +152,9 @@ class Split:
     """The report's split of a training file.
 
     train      : complete rows, without the last 400
-    validation : the last 400 complete rows; a fifth of them if there are fewer than 800, which the report had not
-    all_train  : every row but the validation ones, with what labels it has: level 2 learns from these
-    """
+    validation : the last 400 complete rows; of a file with fewer than 800, the last fifth
+    all_train  : all rows except the validation rows, with the labels that they have: level 2 learns
+    from these"""
 
     train: Faces
     validation: Faces
@@ -227,7 +237,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     Experiment(
         "cascade", "cascade: F1, then 15 networks on 50x50 crops", "crops", network=networks.REPORT["f1-code"],
         epochs=1_000, quick_epochs=100, dropout=0.5,
-        levels=(Level(networks.report_level_2, sides=(50,), epochs=300, quick_epochs=20),),
+        levels=(ReportLevel(networks.report_level_2, sides=(50,), epochs=300, quick_epochs=20),),
         reported_note="2.3 for the first points, above 3.5 for later ones",
         note="F1's structure does not fit 50 x 50: the fourth convolution is 2 x 2 here, which leaves 16 numbers.",
     ),
@@ -235,8 +245,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
         "sun", "Sun et al.'s cascade, three levels", "crops", network=networks.sun_level_1, epochs=300,
         quick_epochs=60, input_side=39, dropout=None, reported_note="(cited, other data)",
         levels=(
-            Level(networks.sun_level_2, sides=(31, 35), epochs=60, quick_epochs=5, seen=15, shift=4.8),
-            Level(networks.sun_level_2, sides=(21, 23), epochs=60, quick_epochs=5, seen=15, shift=1.9),
+            ReportLevel(networks.sun_level_2, sides=(31, 35), epochs=60, quick_epochs=5, seen=15, shift=4.8),
+            ReportLevel(networks.sun_level_2, sides=(21, 23), epochs=60, quick_epochs=5, seen=15, shift=1.9),
         ),
         note="Its layers with ReLU, trained as the cured network is, on pictures shrunk to 39 x 39; then, twice, for "
         "each point the mean of two networks on crops shrunk to 15 x 15. Theirs begins with three networks.",

@@ -1,4 +1,4 @@
-"""How a network of an experiment is trained: its data, its loss, its optimiser, epoch by epoch as in the report."""
+"""How an experiment trains its network: data, loss, optimizer, epoch by epoch as in the report."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from nnscratch.checks import NotFiniteError
+from nnscratch.history import Outcome
 from nnscratch.keypoints.experiments import heatmap
-from nnscratch.keypoints.experiments.measures import MAP_POINT, Result, points_of, rmse_of_points, spread
-from nnscratch.keypoints.experiments.probe import look
+from nnscratch.keypoints.experiments.measures import MAP_POINT, points_of, rmse_of_points, spread
+from nnscratch.keypoints.experiments.probe import probe
+from nnscratch.keypoints.experiments.results import Curve, Result
 from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.faces import SIDE, Faces, to_network_input
 from nnscratch.losses import MSELoss
@@ -30,7 +32,9 @@ def train_epoch(
     experiment: Experiment, network: Sequential, optimizer: Optimizer, loss: Any, x: np.ndarray, y: np.ndarray,
     rng: np.random.Generator,
 ) -> float:  # fmt: skip
-    """One epoch as the report's: whole batches only, in the rows' order unless shuffled; returns the mean loss."""
+    """One epoch of the report: whole batches only, in the order of the rows unless shuffled;
+    returns the mean loss.
+    """
     losses = []
     for rows in experiment.batches(len(x), rng if experiment.shuffled else None):
         losses.append(loss.forward(network.forward(x[rows], training=True), y[rows]))
@@ -42,16 +46,17 @@ def train_epoch(
 
 
 def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tuple[Sequential, Result]:
-    """The network after its epochs (of its first level), its history, and why it stopped."""
+    """The network after its epochs (the first network of a cascade); its curve, its probes and how
+    it ended.
+    """
     network = experiment.make(seed)
     optimizer, loss, rng = make_optimizer(experiment, network), make_loss(experiment), np.random.default_rng(seed)
     x, x_validation = (network_input(experiment, f.images, split) for f in (split.train, split.validation))
     y, y_validation = (targets(experiment, f) for f in (split.train, split.validation))
-    names = ("epoch", "loss", "validation_loss", "rmse_px", "spread_px")
-    history: dict[str, list[float]] = {name: [] for name in names}
-    looks = {0: look(network, experiment, x, y, x_validation)} if experiment.looks else {}
+    curve: Curve = {"epoch": [], "loss": [], "validation_loss": [], "rmse_px": [], "spread_px": []}
+    probes = {0: probe(network, experiment, x, y, x_validation)} if experiment.probe_epochs else {}
     epochs = experiment.epochs
-    stopped = f"all {epochs} epochs done"
+    outcome, stopped = Outcome.ALL_EPOCHS, f"all {epochs} epochs done"
     for epoch in range(1, epochs + 1):
         before = copy_parameters(network)
         try:
@@ -62,39 +67,51 @@ def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tupl
         except NotFiniteError:
             mean_loss = validation_loss = math.nan
         if not math.isfinite(mean_loss + validation_loss):
-            stopped = f"diverged in epoch {epoch}, and is scored as it was before"
+            outcome, stopped = Outcome.DIVERGED, f"diverged in epoch {epoch}, and is scored as it was before"
             put_back(network, before)
             break
         points = points_of(experiment, outputs)
         rmse = rmse_of_points(experiment, points, split.validation)
-        for name, value in zip(history, (epoch, mean_loss, validation_loss, rmse, spread(points)), strict=True):
-            history[name].append(float(f"{value:.6g}"))
-        if epoch in experiment.looks:
-            looks[epoch] = look(network, experiment, x, y, x_validation)
+        curve["epoch"].append(epoch)
+        curve["loss"].append(_six_digits(mean_loss))
+        curve["validation_loss"].append(_six_digits(validation_loss))
+        curve["rmse_px"].append(_six_digits(rmse))
+        curve["spread_px"].append(_six_digits(spread(points)))
+        if epoch in experiment.probe_epochs:
+            probes[epoch] = probe(network, experiment, x, y, x_validation)
         tell(f"{experiment.name}: epoch {epoch} of {epochs}, {rmse:.2f} px")
     parameters = sum(w.size for layer in network.layers for w in layer.params.values())
-    result = {"history": history, "stopped": stopped, "parameters": parameters}
-    return network, result | ({"inside": looks} if looks else {})
+    result: Result = {"history": curve, "outcome": outcome.name, "stopped": stopped, "parameters": parameters}
+    if probes:
+        result["probes"] = probes
+    return network, result
+
+
+def _six_digits(value: float) -> float:
+    return float(f"{value:.6g}")
 
 
 def make_optimizer(experiment: Experiment, network: Sequential) -> Optimizer:
+    """A new optimizer with the experiment's numbers."""
     if experiment.optimizer == "adam":
-        return Adam(network, lr=experiment.lr)  # without its own decay, which would be another one: see _add_l2
+        return Adam(network, lr=experiment.lr)  # its own decay would be decoupled; the report's L2 is not: see _add_l2
     return SGD(network, lr=experiment.lr, momentum=experiment.momentum, weight_decay=experiment.weight_decay)
 
 
 def _add_l2(network: Sequential, weight_decay: float) -> None:
-    """The report's L2 as a part of the gradient, as it is of its loss."""
+    """Adds the gradient of the report's L2 to that of the data: L2 is a part of its loss."""
     for layer in network.layers:
         if weight_decay and "weight" in layer.params:
             layer.grads["weight"] += layer.params["weight"].dtype.type(weight_decay) * layer.params["weight"]
 
 
 def make_loss(experiment: Experiment) -> MSELoss | heatmap.MapCrossEntropy:
+    """A new loss of the experiment's kind."""
     return heatmap.MapCrossEntropy() if experiment.loss == "cross-entropy" else MSELoss()
 
 
 def targets(experiment: Experiment, faces: Faces) -> np.ndarray:
+    """What the network should answer: (N, 30) coordinates, or (N, 9216) maps of one point."""
     if experiment.kind != "map":
         return faces.y
     points = faces.points[:, MAP_POINT]
@@ -102,14 +119,15 @@ def targets(experiment: Experiment, faces: Faces) -> np.ndarray:
 
 
 def network_input(experiment: Experiment, images: np.ndarray, split: Split) -> np.ndarray:
-    """What the experiment's network sees of (N, 96, 96) pictures: (N, side, side, 1) float32, centred if it is."""
+    """What the network sees of (N, 96, 96) pictures: (N, side, side, 1) float32, less the mean
+    picture if centred.
+    """
     x = to_network_input(images)
     x = x if experiment.input_side == SIDE else shrink(x, experiment.input_side)
     if not experiment.centred:
         return x
     mean = network_input(replace(experiment, centred=False), split.train.images, split).mean(axis=0)
-    centred: np.ndarray = x - mean
-    return centred
+    return x - mean
 
 
 def shrink(x: np.ndarray, side: int) -> np.ndarray:
@@ -123,5 +141,4 @@ def shrink(x: np.ndarray, side: int) -> np.ndarray:
     old = np.arange(x.shape[1])
     overlap = np.minimum(edges[1:, None], old + 1) - np.maximum(edges[:-1, None], old)
     means = (np.maximum(overlap, 0) * side / x.shape[1]).astype(x.dtype)  # (side, S), each row sums to 1
-    shrunk: np.ndarray = means @ x[..., 0] @ means.T
-    return shrunk[..., np.newaxis]
+    return (means @ x[..., 0] @ means.T)[..., np.newaxis]

@@ -26,6 +26,7 @@ from nnscratch.kernels.memory import empty
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.warp import warp
 from nnscratch.keypoints.faces import SIDE, to_points, to_targets
+from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.geometry.mirror import MIRRORED
 
@@ -120,12 +121,12 @@ class Augmentation:
         size = np.exp(math.log1p(self.scale) * rng.uniform(-1, 1, count))
         ratio = np.exp(math.log1p(self.stretch) * rng.uniform(-0.5, 0.5, count))
         shift = self.shift * rng.uniform(-1, 1, (count, 2))
-        affine = np.empty((count, 2, 3))
+        affine = np.zeros((count, 2, 3))
         affine[:, 0, 0], affine[:, 0, 1] = np.cos(angle) * size * ratio, -np.sin(angle) * size
         affine[:, 1, 0], affine[:, 1, 1] = np.sin(angle) * size, np.cos(angle) * size / ratio
         affine[flipped, :, 0] *= -1
-        affine[:, :, 2] = _CENTRE + shift - affine[:, :, :2] @ np.array([_CENTRE, _CENTRE])
-        return affine.astype(np.float32), flipped
+        maps = AffineMaps(affine).centred([_CENTRE, _CENTRE], at=_CENTRE + shift)
+        return maps.matrices.astype(np.float32), flipped
 
     def _tone(self, count: int, rng: np.random.Generator) -> np.ndarray:
         gain = np.exp(math.log1p(self.contrast) * rng.uniform(-1, 1, count))
@@ -140,12 +141,12 @@ class Augmentation:
 
 def move_points(points: np.ndarray, affine: np.ndarray, bend: np.ndarray) -> np.ndarray:
     """(N, K, 2) px: where points (N, K, 2) px of the old pictures are in the new; NaN stays NaN."""
-    inverse = np.linalg.inv(affine[:, :, :2].astype(np.float64))
-    straight = points - affine[:, None, :, 2]
-    moved = np.einsum("nij,nkj->nki", inverse, straight)
+    maps = AffineMaps(affine)
+    straight = points - maps.shift[:, np.newaxis]
+    moved = maps.differences_back(straight)
     if bend.any():
         for _ in range(_ROUNDS):
-            moved = np.einsum("nij,nkj->nki", inverse, straight - bend_at(bend, moved))
+            moved = maps.differences_back(straight - bend_at(bend, moved))
     return moved.astype(points.dtype)
 
 

@@ -1,4 +1,9 @@
-"""How far labels lie beside what they name, told from the symmetry of the mean face."""
+"""The label offset: how far to the right of what they name all labels of a source lie.
+
+mirror.py says where it comes from and what it spoils. It is estimated from the data. Align all
+faces by their labels and average them: the mean picture is symmetrical about one axis, the mean
+labels are about another. The offset is the distance from the first axis to the second.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnscratch.keypoints.faces import POINTS, SIDE, Faces
-from nnscratch.keypoints.geometry.alignment import crops, similarity
-from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored
+from nnscratch.keypoints.geometry.affine_maps import AffineMaps
+from nnscratch.keypoints.geometry.crops import crops
+from nnscratch.keypoints.geometry.mirror import MIRRORED, symmetrical
 from nnscratch.keypoints.metrics import mean_face
 
-# The mean of fewer faces is not symmetrical enough: 200 of one kind come within 0.1 to 0.2 px of what all of it say.
+# The mean of fewer faces is not symmetrical enough: offsets from 200 faces of one source are within
+# 0.1 to 0.2 px of the offset from all of its faces.
 _LEAST_FACES = 200
-
-
-_CROP = 65  # pixels a side, an odd number: the middle column is the labels' axis
-
-
-_INNER = slice(10, 55)  # rows and columns of it that are compared: not hair and background
-
-
+_CROP = 65  # pixels per side, an odd number: the middle column is the labels' axis
+_INNER = slice(10, 55)  # the rows and columns of a crop that are compared: without hair and background
 _FARTHEST, _STEP = 6.0, 0.05  # px, of the search for the axis
 
 
 def label_offset(faces: Faces) -> float:
-    """How far labels lie to the right of what they name, px, told from the symmetry of the mean face.
+    """How far to the right of what they name the labels lie, px, from the mean face's symmetry.
 
-    By the points that most of the faces have, and the faces that have all of these. Accurate to 0.1 px for a thousand
-    faces that look ahead, or to either side as often as to the other. 0 if no two of the points mirror each other.
+    It uses the points that at least half of the faces have, and the faces that have all of these
+    points. Accurate to 0.1 px for a thousand faces that look ahead, or to either side equally
+    often. 0 if no two points mirror each other.
 
     >>> from nnscratch.keypoints.drawn.faces import generate_faces
     >>> faces = generate_faces(200, seed=0)
@@ -41,19 +43,18 @@ def label_offset(faces: Faces) -> float:
     labelled = np.isfinite(faces.points[:, used]).all(axis=(1, 2))
     if not (used & (np.arange(len(POINTS)) != MIRRORED)).any() or not labelled.any():
         return 0.0
-    mean = np.where(used[:, np.newaxis], mean_face(faces.points[labelled]), np.nan)
-    reference = (mean + mirrored(mean[np.newaxis])[0]) / 2
+    reference = symmetrical(np.where(used[:, np.newaxis], mean_face(faces.points[labelled]), np.nan))
     reference = reference - [(SIDE - 1) / 2, reference[used, 1].mean()]
-    affine = similarity(faces.points[labelled], reference)
-    affine[:, :, 2] -= affine[:, :, :2] @ np.full(2, (_CROP - 1) / 2)  # the middle of a crop is the middle of the face
+    maps = AffineMaps.fit(faces.points[labelled], reference)
+    maps = maps.centred([(_CROP - 1) / 2, (_CROP - 1) / 2], at=maps.shift)  # a crop's middle is the face's middle
     x = faces.select(labelled).x
     x -= x.mean(axis=(1, 2, 3), keepdims=True)
-    x /= x.std(axis=(1, 2, 3), keepdims=True) + 0.05  # no face counts more for its contrast
-    return -_axis(crops(x, affine, (_CROP, _CROP)).mean(axis=0)[:, :, 0])
+    x /= x.std(axis=(1, 2, 3), keepdims=True) + 0.05  # equal contrast: each face counts the same
+    return -_axis(crops(x, maps, (_CROP, _CROP)).mean(axis=0)[:, :, 0])
 
 
 def _axis(picture: np.ndarray) -> float:
-    """px: how far to the right of its middle column an odd-sized picture has its axis of symmetry."""
+    """px: how far to the right of the middle column an odd-sized picture's axis of symmetry is."""
     columns = np.arange(_CROP, dtype=np.float64)
     shifts = np.arange(-_FARTHEST, _FARTHEST + _STEP / 2, _STEP)
     inner = picture[_INNER, _INNER]
@@ -68,7 +69,7 @@ def _axis(picture: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class LabelOffsets:
-    """The label offset of each source of a data set, sources being told apart by the points that they have labels for.
+    """The label offset of each source of a data set; a face's set of labels tells its source.
 
     offsets : set of labelled points, as bits (point k is 2^k) -> px
     other   : px, for every other set
@@ -85,23 +86,26 @@ class LabelOffsets:
 
     @classmethod
     def of(cls, faces: Faces) -> LabelOffsets:
-        """What the faces say, for each set of points that enough of them have, and for all of the rest together."""
-        kinds = _kinds(faces.points)
-        values, counts = np.unique(kinds, return_counts=True)
-        large = [int(kind) for kind in values[counts >= _LEAST_FACES]]
-        offsets = {kind: label_offset(faces.select(kinds == kind)) for kind in large}
-        small = ~np.isin(kinds, large)
+        """The offsets of the sources of `faces`: one for each set of labels that 200 of them have.
+
+        All smaller sources together get one offset too; if they have fewer than 200 faces, the mean
+        of the others.
+        """
+        sources = _sources(faces.points)
+        values, counts = np.unique(sources, return_counts=True)
+        large = [int(source) for source in values[counts >= _LEAST_FACES]]
+        offsets = {source: label_offset(faces.select(sources == source)) for source in large}
+        small = ~np.isin(sources, large)
         if small.sum() >= _LEAST_FACES:
             return cls(offsets, label_offset(faces.select(small)))
-        weights = [int((kinds == kind).sum()) for kind in large]
+        weights = [int((sources == source).sum()) for source in large]
         return cls(offsets, float(np.average(list(offsets.values()), weights=weights)) if large else 0.0)
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """(N,) float64 px, for points (N, 15, 2), NaN where a label is missing."""
-        offset: np.ndarray = np.array([self.offsets.get(int(kind), self.other) for kind in _kinds(points)], np.float64)
-        return offset
+        return np.array([self.offsets.get(int(source), self.other) for source in _sources(points)], np.float64)
 
 
-def _kinds(points: np.ndarray) -> np.ndarray:
-    kinds: np.ndarray = np.isfinite(points).all(axis=2) @ (1 << np.arange(len(POINTS)))
-    return kinds
+def _sources(points: np.ndarray) -> np.ndarray:
+    """(N,) int64: the set of labelled points of each face, as bits."""
+    return np.isfinite(points).all(axis=2) @ (1 << np.arange(len(POINTS)))

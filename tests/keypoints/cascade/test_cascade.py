@@ -1,3 +1,5 @@
+"""Cascades: levels in turn, their crops and passes; saved and loaded."""
+
 from __future__ import annotations
 
 import json
@@ -9,8 +11,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.keypoints.cascade import cascade
-from nnscratch.keypoints.cascade.blending import Combination
+from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import generate_faces
@@ -25,7 +26,9 @@ NOSE, LIP = POINTS.index("nose_tip"), POINTS.index("mouth_center_top_lip")
 
 
 class Constant(nn.Layer):
-    """A level-1 network that always says the same face, but for an offset of the labels; it notes its batches."""
+    """A level-1 network that always says the same face, but for an offset of the labels; it notes
+    its batches.
+    """
 
     def __init__(self, offset: float = 0.0) -> None:
         super().__init__()
@@ -38,7 +41,9 @@ class Constant(nn.Layer):
 
 
 class Perfect(nn.Layer):
-    """A level-2 network that finds the dot of a crop: the centre of mass of what is brighter than half of it."""
+    """A level-2 network that finds the dot of a crop: the centre of mass of what is brighter than
+    half of it.
+    """
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         weight = np.maximum(x[..., 0] - x.max(axis=(1, 2, 3))[:, None, None] / 2, 0)
@@ -61,7 +66,7 @@ def near_the_reference(count: int) -> np.ndarray:
 
 
 def perfect(*regions: Region) -> Level:
-    return Level(regions, tuple(nn.Sequential(Perfect()) for _ in regions), (Combination.none(),))
+    return Level(regions, tuple(nn.Sequential(Perfect()) for _ in regions), (Blend.none(),))
 
 
 def test_a_perfect_level_2_finds_its_point_and_leaves_the_rest() -> None:
@@ -84,16 +89,18 @@ def test_one_network_finds_a_point_and_its_counterpart() -> None:
 
 
 def test_several_regions_of_a_point_are_averaged() -> None:
-    """One network sees the dot, the other one answers the middle of its crop, where level 1 thinks that the nose is."""
+    """One network sees the dot, the other one answers the middle of its crop, where level 1 thinks
+    that the nose is.
+    """
     true = near_the_reference(20)
     regions = Region("near", ("nose_tip",), side=40, width=32.0), Region("wide", ("nose_tip",), side=8, width=60.0)
     middle = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, weight_init="constant(0)", rng=0))
-    level = Level(regions, (nn.Sequential(Perfect()), middle), (Combination.none(),))
+    level = Level(regions, (nn.Sequential(Perfect()), middle), (Blend.none(),))
     found = Cascade(nn.Sequential(Constant()), REFERENCE, (level,)).predict_points(with_dots(true[:, [NOSE]]))
     np.testing.assert_allclose(found[:, NOSE], (true[:, NOSE] + REFERENCE[NOSE]) / 2, atol=0.1)
 
 
-def test_a_level_looks_where_the_level_before_found_the_points() -> None:
+def test_a_level_crops_where_the_level_before_found_the_points() -> None:
     """Level 3's small crop holds the dot only around what level 2 found."""
     true = near_the_reference(20)
     levels = perfect(Region("wide", ("nose_tip",), 40, 32.0)), perfect(Region("near", ("nose_tip",), 24, 8.0))
@@ -107,46 +114,49 @@ def test_a_level_looks_where_the_level_before_found_the_points() -> None:
     assert np.linalg.norm(short_sighted[:, NOSE] - true[:, NOSE], axis=1).max() > 1
 
 
-def test_a_second_look_is_around_what_the_first_one_answered() -> None:
-    """The network answers the middle of its crop: where the crop is, a combination that adds 3 px has steered it."""
+def test_a_second_pass_is_centred_on_the_answers_of_the_first() -> None:
+    """The network answers the middle of its crop: where the crop is, a blend that adds 3 px has
+    steered it.
+    """
     step = np.array([3.0, 0])
     region = Region("nose", ("nose_tip",), side=24, width=8.0)
     network = nn.Sequential(nn.Flatten(), nn.Dense(576, 2, weight_init="constant(0)", rng=0))  # the middle of its crop
-    steered = replace(Combination.none(), bias=np.tile(step, 15))
+    steered = replace(Blend.none(), bias=np.tile(step, 15))
     images = with_dots(near_the_reference(10)[:, [NOSE]])
     once, twice = (np.tile(REFERENCE + times * step, (10, 1, 1)) for times in (1, 2))
 
-    def answer(*combinations: Combination) -> np.ndarray:
-        level = Level((region,), (network,), combinations)
+    def answer(*blends: Blend) -> np.ndarray:
+        level = Level((region,), (network,), blends)
         return Cascade(nn.Sequential(Constant()), REFERENCE, (level,)).predict_points(images)
 
     np.testing.assert_allclose(answer(steered), once, atol=1e-4)
-    np.testing.assert_allclose(answer(steered, Combination.none()), once, atol=1e-4)
+    np.testing.assert_allclose(answer(steered, Blend.none()), once, atol=1e-4)
     np.testing.assert_allclose(answer(steered, steered), twice, atol=1e-4)
 
 
 def test_an_offset_of_the_labels_stays_in_the_answers() -> None:
-    """Level 1 puts points 2 px beside what it sees; a level 2 that sees dots does not bring the mirror image into it.
+    """Level 1 puts points 2 px beside what it sees; a level 2 that sees dots does not bring the
+    mirror image into it.
 
-    Its crops lie 2 px beside in both pictures; the dots, found in both, lie 4 px apart when one is mirrored about the
-    labels' axis, and their mean is where the label is: 2 px beside the dot.
+    Its crops lie 2 px beside in both pictures; the dots, found in both, lie 4 px apart when one is
+    mirrored about the labels' axis, and their mean is where the label is: 2 px beside the dot.
     """
     true = near_the_reference(10)
     level = perfect(Region("lip", ("mouth_center_top_lip",), side=40, width=32.0))
     network = nn.Sequential(Constant(offset=2.0))
-    answers, offset = Cascade(network, REFERENCE, (level,)).answers(to_network_input(with_dots(true[:, [LIP]])))
+    answers, offset = Cascade(network, REFERENCE, (level,)).answers(with_dots(true[:, [LIP]]))
     np.testing.assert_allclose(offset, 2.0, atol=1e-5)
     np.testing.assert_allclose(answers[0], np.tile(REFERENCE + np.array([2, 0]), (10, 1, 1)), atol=1e-4)
     np.testing.assert_allclose(answers[1][:, LIP], true[:, LIP] + [2, 0], atol=0.1)
 
 
-def test_the_combination_has_the_last_word() -> None:
+def test_the_blend_has_the_last_word() -> None:
     true = near_the_reference(5)
     region = Region("nose", ("nose_tip",), side=40, width=32.0)
     bias = np.arange(30.0)
     is_off = np.arange(15) == 3
-    combination = Combination(np.zeros((61, 30)), bias, is_off, 10.0)
-    level = Level((region,), (nn.Sequential(Perfect()),), (combination,))
+    blend = Blend(np.zeros((61, 30)), bias, is_off, 10.0)
+    level = Level((region,), (nn.Sequential(Perfect()),), (blend,))
     images = with_dots(true[:, [NOSE]])
     found = Cascade(nn.Sequential(Constant()), REFERENCE, (level,)).predict_points(images)
     plain = Cascade(nn.Sequential(Constant()), REFERENCE, (perfect(region),)).predict_points(images)
@@ -173,11 +183,11 @@ def some_cascade() -> Cascade:
     networks = dense(64, 4, seed=2), dense(36, 2, seed=3)
     rng = np.random.default_rng(4)
     first, second = (
-        Combination(rng.normal(0, 0.01, (61, 30)), rng.normal(0, 1, 30), np.arange(15) == off, 30.0) for off in (5, 6)
+        Blend(rng.normal(0, 0.01, (61, 30)), rng.normal(0, 1, 30), np.arange(15) == off, 30.0) for off in (5, 6)
     )
     levels = (
         Level(regions, networks, (first, second)),
-        Level(regions[1:], (dense(36, 2, seed=5),), (Combination.none(),)),
+        Level(regions[1:], (dense(36, 2, seed=5),), (Blend.none(),)),
     )
     return Cascade(dense(9216, 30, seed=1), REFERENCE, levels)
 
@@ -194,17 +204,21 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_few_pictures_at_a_time_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_pictures_at_a_time_give_the_same() -> None:
     images = generate_faces(11, seed=1).images
     noting = Constant()
     whole = Cascade(nn.Sequential(noting), REFERENCE, some_cascade().levels)
-    at_once = whole.predict_points(images)
-    monkeypatch.setattr(cascade, "PICTURES", 4)
+    at_once, offset = whole.answers(images)
     noting.batches.clear()
-    np.testing.assert_allclose(whole.predict_points(images), at_once, atol=1e-4)
+    some_at_once, some_offset = whole.answers(images, at_once=4)
+    np.testing.assert_allclose(some_at_once, at_once, atol=1e-4)
+    np.testing.assert_allclose(some_offset, offset, atol=1e-4)
     assert max(noting.batches) == 4
-    assert sum(noting.batches) == 2 * 11  # both ways
-    assert whole.predict_points(images[:0]).shape == (0, 15, 2)
+    assert sum(noting.batches) == 2 * 11  # pictures and mirror images
+
+
+def test_no_pictures_are_no_answers() -> None:
+    assert some_cascade().predict_points(np.zeros((0, 96, 96), np.uint8)).shape == (0, 15, 2)
 
 
 REGION = {"name": "nose", "points": ["nose_tip"], "side": 6, "width": 20.5}
@@ -229,7 +243,7 @@ def description(*regions: dict[str, Any], looks: Any = 1) -> str:
             {"points": ["chin"]}, {"points": None}, {"side": 0}, {"side": "x"}, {"width": None}, {"colour": 3},
         )),
         description({"name": "nose"}),
-        description(REGION, looks=3),  # there are no numbers for a third look
+        description(REGION, looks=3),  # there are no numbers for a third pass
         description(REGION, looks=None),
         json.dumps({"levels": [{"looks": 1, "regions": []}] * 3}),  # nor for a fourth level
     ],

@@ -1,4 +1,4 @@
-"""Regions: what a network answers in a crop is found again in the picture, and in its mirror image."""
+"""Regions: an answer in a crop is found again in the picture, and in its mirror image."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch.keypoints.cascade.regions import Region, one_a_point
+from nnscratch.keypoints.cascade.regions import Region, one_per_point
 from nnscratch.keypoints.faces import POINTS
-from nnscratch.keypoints.geometry.alignment import crops
-from nnscratch.keypoints.geometry.mirror import MIRRORED, in_mirror_image, mirrored, symmetrical
+from nnscratch.keypoints.geometry.affine_maps import AffineMaps
+from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored, symmetrical
 
 LEFT_EYE = Region(
     "left_eye", ("left_eye_center", "left_eye_inner_corner", "left_eye_outer_corner"), side=24, width=36.0
@@ -22,7 +22,9 @@ REFERENCE = symmetrical(np.random.default_rng(9).uniform(20, 76, (15, 2)))
 
 
 def poses(count: int, seed: int = 0) -> np.ndarray:
-    """(N, 15, 2) px: the reference, tilted by up to 40 degrees, from 0.7 to 1.4 times as large, and distorted."""
+    """(N, 15, 2) px: the reference, tilted by up to 40 degrees, from 0.7 to 1.4 times as large, and
+    distorted.
+    """
     rng = np.random.default_rng(seed)
     angle, size = rng.uniform(-0.7, 0.7, count), np.exp2(rng.uniform(-0.5, 0.5, count))
     turn = (size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])).transpose(2, 0, 1)
@@ -35,8 +37,8 @@ def test_a_perfect_answer_is_the_points(region: Region) -> None:
     """Whatever was thought before, and however wrong."""
     true = poses(50)
     thought = true + np.random.default_rng(1).normal(0, 4, true.shape)
-    affine = region.place(thought, REFERENCE)
-    found = region.found(region.targets(true, affine), affine)
+    maps = region.crop_maps(thought, REFERENCE)
+    found = region.decode(region.encode(true, maps), maps)
     np.testing.assert_allclose(found[:, region.indices], true[:, region.indices], atol=1e-4)
     others = np.setdiff1d(np.arange(15), region.indices)
     assert np.isnan(found[:, others]).all()
@@ -44,27 +46,31 @@ def test_a_perfect_answer_is_the_points(region: Region) -> None:
 
 
 def test_where_the_crop_lies() -> None:
-    """Its middle is the middle of the region's points; an average face gives its width; it turns with the face."""
+    """Its middle is the middle of the region's points; an average face gives its width; it turns
+    with the face.
+    """
     upright = REFERENCE[np.newaxis]
-    affine = LEFT_EYE.place(upright, REFERENCE)
+    maps = LEFT_EYE.crop_maps(upright, REFERENCE)
     middle = upright[0, LEFT_EYE.indices].mean(axis=0)
-    np.testing.assert_allclose(affine[0, :, :2] @ [11.5, 11.5] + affine[0, :, 2], middle, atol=1e-9)
-    np.testing.assert_allclose(affine[0, :, :2], np.eye(2) * 36 / 24, atol=1e-9)
+    np.testing.assert_allclose(maps.to(np.full((1, 1, 2), 11.5))[0, 0], middle, atol=1e-9)
+    np.testing.assert_allclose(maps.linear[0], np.eye(2) * 36 / 24, atol=1e-9)
     turned = (upright - 48) @ np.array([[0, 2.0], [-2.0, 0]]) + 48  # x to 2 y: a quarter turn, twice as large
-    np.testing.assert_allclose(LEFT_EYE.place(turned, REFERENCE)[0, :, :2], [[0, -3], [3, 0]], atol=1e-9)
+    np.testing.assert_allclose(LEFT_EYE.crop_maps(turned, REFERENCE).linear[0], [[0, -3], [3, 0]], atol=1e-9)
 
 
-def test_targets_are_1_at_the_edges_and_missing_points_stay_missing() -> None:
-    affine = np.array([[[1.0, 0, 10], [0, 1, 20]]])
+def test_encoded_points_are_1_at_the_edges_and_missing_ones_stay_missing() -> None:
+    maps = AffineMaps(np.array([[[1.0, 0, 10], [0, 1, 20]]]))
     points = np.full((1, 15, 2), np.nan)
     points[0, 10] = [10 + 31, 20]
-    np.testing.assert_allclose(NOSE.targets(points, affine), [[1, -1]])
-    assert NOSE.targets(points, affine).dtype == np.float32
-    assert np.isnan(LEFT_EYE.targets(points, affine)).all()
+    np.testing.assert_allclose(NOSE.encode(points, maps), [[1, -1]])
+    assert NOSE.encode(points, maps).dtype == np.float32
+    assert np.isnan(LEFT_EYE.encode(points, maps)).all()
 
 
 def brightest(x: np.ndarray) -> np.ndarray:
-    """(N, 2) px: column and row of the centre of mass of what is brighter than half of the brightest."""
+    """(N, 2) px: column and row of the centre of mass of what is brighter than half of the
+    brightest.
+    """
     picture = x[..., 0].astype(np.float64)
     weight = np.maximum(picture - picture.max(axis=(1, 2), keepdims=True) / 2, 0)
     row, column = np.mgrid[: x.shape[1], : x.shape[2]]
@@ -83,48 +89,43 @@ def test_a_dot_is_seen_where_its_target_says(region: Region) -> None:
     k = region.indices[0]
     true = poses(30)
     thought = true + np.random.default_rng(1).normal(0, 1.5, true.shape)
-    affine = region.place(thought, REFERENCE)
-    seen = brightest(crops(dots(true[:, k]), affine, (region.side, region.side)))
+    maps = region.crop_maps(thought, REFERENCE)
+    seen = brightest(region.crop(dots(true[:, k]), maps))
     middle = (region.side - 1) / 2
-    expected = region.targets(true, affine) * middle + middle
+    expected = region.encode(true, maps) * middle + middle
     pixel = region.width / region.side  # of the crop, in px of an average face
     assert np.abs(seen - expected).max() * pixel < 0.25
-    found = region.found(((seen - middle) / middle).astype(np.float32), affine)
+    found = region.decode(((seen - middle) / middle).astype(np.float32), maps)
     assert np.linalg.norm(found[:, k] - true[:, k], axis=1).max() < 0.25
 
 
 @pytest.mark.parametrize("offset", [0.0, 2.5])
 def test_the_counterpart_is_found_in_the_mirror_image(offset: float) -> None:
-    """A dot beside which the label lies by the offset: found in the mirror image, it is beside it by the same."""
+    """A dot beside which the label lies by the offset: found in the mirror image, it is beside it
+    by the same.
+    """
     region, true = EYE, poses(30)
     other = MIRRORED[region.indices[0]]
     assert POINTS[other] == "right_eye_center"
     x = dots(true[:, other] - [offset, 0])
     offsets = np.full(len(true), offset)
-    affine = region.place(mirrored(true, offsets), REFERENCE)
-    size = (region.side, region.side)
-    crop = crops(x, in_mirror_image(affine), size)
-    np.testing.assert_allclose(crop, crops(np.ascontiguousarray(x[:, :, ::-1]), affine, size), atol=1e-4)
+    _, (crop, maps) = region.crop_both_sides(x, true, offsets, REFERENCE)
+    np.testing.assert_allclose(crop, region.crop(np.ascontiguousarray(x[:, :, ::-1]), maps), atol=1e-4)
     middle = (region.side - 1) / 2
     # The label lies to the right of the dot in both pictures, in crop pixels along the turned axis.
-    beside = np.einsum("nij,j->ni", np.linalg.inv(affine[:, :, :2]), [offset, 0])
+    beside = maps.differences_back(np.tile([offset, 0], (len(true), 1, 1)))[:, 0]
     seen = brightest(crop) + beside
-    found = mirrored(region.found(((seen - middle) / middle).astype(np.float32), affine), offsets)
+    found = mirrored(region.decode(((seen - middle) / middle).astype(np.float32), maps), offsets)
     assert np.linalg.norm(found[:, other] - true[:, other], axis=1).max() < 0.25
 
 
-def test_one_a_point_serves_every_point_once() -> None:
-    regions = one_a_point(side=32, width=30)
+def test_one_region_per_point_finds_every_point_once() -> None:
+    regions = one_per_point(side=32, width=30)
     assert len(regions) == 9
-    served = np.concatenate([region.served for region in regions])
-    np.testing.assert_array_equal(np.sort(served), np.arange(15))
+    found = np.concatenate([region.indices_both_sides for region in regions])
+    np.testing.assert_array_equal(np.sort(found), np.arange(15))
     assert {(region.side, region.width) for region in regions} == {(32, 30)}
-    assert len({region.name for region in regions + one_a_point(side=32, width=60)}) == 18
-
-
-def test_a_symmetrical_face_is_its_own_mirror_image() -> None:
-    np.testing.assert_allclose(mirrored(REFERENCE[np.newaxis])[0], REFERENCE)
-    np.testing.assert_allclose(symmetrical(REFERENCE), REFERENCE)
+    assert len({region.name for region in regions + one_per_point(side=32, width=60)}) == 18
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ import nnscratch as nn
 from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.drawn.faces import generate_faces
 from nnscratch.keypoints.faces import POINTS, SIDE, to_points, to_targets
-from nnscratch.keypoints.geometry.augmentation import MIRRORED, Augmentation
+from nnscratch.keypoints.geometry.augmentation import Augmentation
+from nnscratch.keypoints.geometry.label_offset import LabelOffsets
+from nnscratch.keypoints.geometry.mirror import MIRRORED
 from nnscratch.training.side_by_side import train_together
 
 EACH: list[dict[str, Any]] = [
@@ -24,7 +26,7 @@ ALL = {"flip": 0.5, "rotation": 15.0, "scale": 0.15, "shift": 5.0, "stretch": 0.
 
 
 def dots(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """(N, 96, 96, 1) dark pictures with a bright dot at the one point they have, (N, 15, 2)."""
+    """Dark pictures with one bright dot each, at the one point that they have: (N, 96, 96, 1) and (N, 15, 2)."""
     rng = np.random.default_rng(1)
     points = np.full((count, len(POINTS), 2), np.nan, np.float32)
     which, place = rng.integers(0, len(POINTS), count), rng.uniform(25, 70, (count, 2))
@@ -58,14 +60,6 @@ def test_points_go_where_the_picture_shows_them(settings: dict[str, Any]) -> Non
     assert (flipped | as_before).any(axis=1).all()
     if settings.get("flip") == 1:
         assert flipped.any(axis=1).all()
-
-
-def test_left_and_right_change_places() -> None:
-    np.testing.assert_array_equal(MIRRORED[MIRRORED], np.arange(15))
-    for k, point in enumerate(POINTS):
-        other = POINTS[MIRRORED[k]]
-        assert point.replace("left", "X").replace("right", "X") == other.replace("left", "X").replace("right", "X")
-        assert (point == other) == ("left" not in point and "right" not in point)
 
 
 def test_a_mirrored_face_is_a_face() -> None:
@@ -127,8 +121,7 @@ def test_a_trainer_sees_the_new_faces_and_leaves_the_old_ones() -> None:
         model = nn.Sequential(nn.Flatten(), nn.Dense(9216, 30, weight_init="normal(0.001)", rng=0))
         trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=1e-4), batch_size=10, augment=augment)
         losses.append(trainer.fit(x, y, epochs=1).columns["loss"][0])
-    # What is drawn for the augmentation is drawn from the generator that shuffles: other batches,
-    # the same faces.
+    # What is drawn for the augmentation is drawn from the generator that shuffles: other batches, the same faces.
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
     assert losses[2] != losses[1]
     np.testing.assert_array_equal(x, kept[0])
@@ -221,3 +214,16 @@ def test_a_batch_is_the_callers_own() -> None:
     first, second = augmentation(x, y, rng), augmentation(2 * x, y, rng)
     assert not np.shares_memory(first[0], second[0])
     assert (first[0] == 1).all()
+
+
+def test_augmentation_flips_about_the_axis_of_the_labels() -> None:
+    """Labels 2 px beside the dots that they name lie 2 px beside them, to the same side, in the mirror image too."""
+    x = np.zeros((1, 96, 96, 1), np.float32)
+    points = np.full((1, len(POINTS), 2), np.nan, np.float32)
+    eye, other = POINTS.index("left_eye_center"), POINTS.index("right_eye_center")
+    x[0, 40, 60, 0] = 1
+    points[0, eye] = [62, 40]
+    augmentation = Augmentation(flip=1, offsets=LabelOffsets({}, other=2.0))
+    new_x, new_y = augmentation(x, to_targets(points), np.random.default_rng(0))
+    row, column = np.unravel_index(new_x[0, :, :, 0].argmax(), (96, 96))
+    np.testing.assert_allclose(to_points(new_y)[0, other], [column + 2, row], atol=1e-4)

@@ -10,7 +10,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.history import Outcome
-from nnscratch.keypoints.cascade.blending import Combination
+from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import generate_faces
@@ -70,7 +70,7 @@ def test_what_a_run_leaves_behind(task: Task, network: nn.Sequential, capsys: py
 def test_a_later_run_takes_an_earlier_ones_files_away_and_no_others(task: Task, network: nn.Sequential) -> None:
     history, out = train(network, task), task.arguments.out
     crop_network = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, rng=0))
-    level = Level((Region("nose", ("nose_tip",), 8, 20.0),), (crop_network,), (Combination.none(),))
+    level = Level((Region("nose", ("nose_tip",), 8, 20.0),), (crop_network,), (Blend.none(),))
     cascade = Cascade(network, mean_face(task.train.points), (level,))
     with_test = replace(task, test=task.validation)
     run_folder.finish(with_test, cascade, {"": history, "nose_": history})

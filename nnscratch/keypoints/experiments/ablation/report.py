@@ -1,22 +1,24 @@
-"""What an ablation found: a table of all runs, a picture of them, and the race between the cure and the MLP."""
+"""What an ablation found: a table of all runs, a picture of them, and the race between the cure and
+the MLP.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from nnscratch import atomic
 from nnscratch.keypoints.experiments.ablation.settings import Names
-from nnscratch.keypoints.experiments.measures import Result
 from nnscratch.keypoints.experiments.report_text import markdown
+from nnscratch.keypoints.experiments.results import LayerProbe, Probe, Result
 from nnscratch.pictures import BLACK, BLUE, ORANGE, new_figure, save
 
-Runs = Mapping[Names, Sequence[Result]]  # what was changed -> one result a seed
+Runs = Mapping[Names, Sequence[Result]]  # what was changed -> one result per seed
 
-LEARNT = 0.9  # of the mean face's error: below, every seed has left the mean face behind
+LEARNT = 0.9  # share of the mean face's error, below which a run has left the mean face behind
 
 _HEADING = (
     "run", "seeds", "epochs", "RMSE, px", "ratio", "spread, px", "last hidden: active", "never", "always",
@@ -37,7 +39,7 @@ def write(runs: Runs, folder: Path) -> list[str]:
         "# What keeps the report's CNN from learning",
         f"Validation RMSE of the mean face: {faces:.3f} px. Each cell: mean over the seeds; ± is half their range. A "
         f"run learns if every seed ends below {LEARNT} of the mean face's error; \"some\" if only some do. Shares of "
-        "units are of the last hidden layer; spread and noise as the library's documentation has them.",
+        "units are of the last hidden layer; `experiments/results.py` says what spread and noise are.",
         markdown(_HEADING, [_row(names, results) for names, results in runs.items()], text_last=False),
         *_race(runs),
     ]  # fmt: skip
@@ -55,24 +57,29 @@ def learns(results: Sequence[Result]) -> str:
 def _row(names: Names, results: Sequence[Result]) -> tuple[str, ...]:
     error = [result["rmse_px"] for result in results]
     hidden = [_last_hidden(result) for result in results]
-    shares = (f"{np.mean([layer[name] for layer in hidden]):.0%}" for name in ("active", "never", "always"))
-    noise = np.mean([_last_look(result)["noise_px"] for result in results])
+    active, never, always = zip(*((layer["active"], layer["never"], layer["always"]) for layer in hidden), strict=True)
+    shares = (f"{np.mean(share):.0%}" for share in (active, never, always))
+    noise = np.mean([_last_probe(result)["noise_px"] for result in results])
     epochs = f"{len(results[0]['history']['epoch'])}"
-    ratio, spread = (np.mean([result[name] for result in results]) for name in ("ratio", "spread_px"))
+    ratio, spread = np.mean([result["ratio"] for result in results]), np.mean([spread_of(result) for result in results])
     return (
         ": ".join(names), f"{len(results)}", epochs, f"{np.mean(error):.2f} ± {np.ptp(error) / 2:.2f}", f"{ratio:.2f}",
         f"{spread:.3f}", *shares, f"{noise:.2f}", learns(results),
     )  # fmt: skip
 
 
-def _last_look(result: Result) -> dict[str, Any]:
-    look: dict[str, Any] = list(result["inside"].values())[-1]
-    return look
+def _last_probe(result: Result) -> Probe:
+    return list(result["probes"].values())[-1]
 
 
-def _last_hidden(result: Result) -> dict[str, float]:
-    hidden: dict[str, float] = [of for of in _last_look(result)["layers"].values() if "active" in of][-1]
-    return hidden
+def _last_hidden(result: Result) -> LayerProbe:
+    return [layer for layer in _last_probe(result)["layers"].values() if "active" in layer][-1]
+
+
+def spread_of(result: Result) -> float:
+    """The spread of a network's outputs, px; a run of the ablation always has one."""
+    spread = result["spread_px"]
+    return math.nan if spread is None else spread
 
 
 def _race(runs: Runs) -> list[str]:
@@ -80,7 +87,7 @@ def _race(runs: Runs) -> list[str]:
     mlp, cure = runs.get(("race", "the report's MLP")), runs.get(("race", "the cure"))
     if not mlp or not cure:
         return []
-    curves = [np.mean([r["history"]["rmse_px"] for r in results], axis=0) for results in (mlp, cure)]
+    curves = [np.mean([np.array(r["history"]["rmse_px"], float) for r in results], axis=0) for results in (mlp, cure)]
     rows = []
     for epoch in (epoch for epoch in _RACE_EPOCHS if epoch <= len(curves[0])):
         of_mlp, of_cure = (curve[epoch - 1] for curve in curves)
@@ -90,14 +97,14 @@ def _race(runs: Runs) -> list[str]:
 
 
 def _draw(runs: Runs, path: Path) -> None:
-    """Left the error, right the outputs' spread: a dot a seed, a line a run."""
+    """Left the error, right the spread of the outputs: one dot per seed, one line per run."""
     names = list(runs)[::-1]
     figure = new_figure(11, 1.6 + 0.22 * len(names))
     errors, spreads = figure.subplots(1, 2, sharey=True)
     for place, key in enumerate(names):
         colour, marker = (BLUE, "o") if learns(runs[key]) == "yes" else (ORANGE, "s")
-        for axes, value in ((errors, "rmse_px"), (spreads, "spread_px")):
-            values = [max(result[value], 1e-4) for result in runs[key]]
+        for axes, of_result in ((errors, lambda result: result["rmse_px"]), (spreads, spread_of)):
+            values = [max(of_result(result), 1e-4) for result in runs[key]]
             axes.plot(values, [place] * len(values), marker, color=colour, markersize=5)
     face = next(iter(runs.values()))[0]["mean_face_rmse_px"]
     errors.axvline(face, color=BLACK, linestyle=":", label=f"mean face: {face:.2f} px; the faces' own spread")
@@ -106,7 +113,7 @@ def _draw(runs: Runs, path: Path) -> None:
     spreads.axvline(face, color=BLACK, linestyle=":")
     errors.set_ylim(-1, len(names))
     errors.set_yticks(range(len(names)), [": ".join(key) for key in names], fontsize=7)
-    errors.set(xlabel="validation RMSE (px)", xscale="log", title="Error after the last epoch, a mark a seed")
+    errors.set(xlabel="validation RMSE (px)", xscale="log", title="Error after the last epoch, one mark per seed")
     spreads.set(xlabel="spread of the outputs (px; the leftmost: 0.0001 or less)", xscale="log")
     spreads.set_title("Does it see the picture?")
     ticks = [2, 3, 4, 6, 10, 20]
