@@ -1,4 +1,4 @@
-"""History: what a training did, one line per epoch, and how it ended; Metric: a number in it for people."""
+"""History: what a training did, per epoch, and how it ended. Metric: a score for people."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ class Metric:
         unit : shown after the number; "" if there is none
         function : (prediction, target), two arrays of N rows -> float
 
-    >>> error = Metric("mean_error", "px", lambda prediction, target: float(np.nanmean(np.abs(prediction - target))))
+    >>> def mean_error(prediction, target):
+    ...     return float(np.nanmean(np.abs(prediction - target)))
+    >>> error = Metric("mean_error", "px", mean_error)
     >>> error.function(np.array([1.0, 5.0]), np.array([2.0, np.nan]))
     1.0
     """
@@ -51,11 +53,12 @@ class History:
 
     Arguments
         names : the columns, in order; the first is "epoch", counted from 1
-        score : the column that decides which epoch is the best: the lowest finite value, the first of equal ones
+        score : the column that decides which epoch is the best: the lowest finite value, the first
+            of equal ones
 
     Attributes
         outcome : how the training ended, for programs; None while it goes on
-        stopped : the same for people, a sentence such as "all 60 epochs done"; empty while it goes on
+        stopped : the same for people, such as "all 60 epochs done"; empty while it goes on
 
     Raises
         ValueError : `names` does not begin with "epoch", or `score` is not one of them
@@ -71,9 +74,9 @@ class History:
 
     def __init__(self, names: Sequence[str], *, score: str) -> None:
         if "epoch" not in names[:1]:
-            raise ValueError(f"got the columns {list(names)}, expected 'epoch' first; put it there")
+            raise ValueError(f"History: got the columns {list(names)}, expected 'epoch' first; put it there")
         if score not in names:
-            raise ValueError(f"got score={score!r}, expected one of {list(names)}; choose a column")
+            raise ValueError(f"History: got score={score!r}, expected one of {list(names)}; choose a column")
         self.names = list(names)
         self.score = score
         self.outcome: Outcome | None = None
@@ -88,7 +91,9 @@ class History:
             ValueError : the line's columns are not the table's
         """
         if list(line) != self.names:
-            raise ValueError(f"got a line with {list(line)}, expected {self.names}; give every column, in order")
+            raise ValueError(
+                f"History: got a line with {list(line)}, expected {self.names}; give every column, in order"
+            )
         score = line[self.score]
         if math.isfinite(score) and (self._best is None or score < self._best[self.score]):
             self._best = line
@@ -114,7 +119,7 @@ class History:
         return dict(self._best or {})
 
     def save_csv(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table, with a heading, whole or not at all; float(text) gives back every number exactly.
+        """Writes the table with a heading, whole or not at all, with all digits of every number.
 
         Raises
             OSError : the folder is missing or cannot be written
@@ -126,7 +131,7 @@ class History:
 
     @classmethod
     def load_csv(cls, path: str | os.PathLike[str]) -> History:
-        """The table that `save_csv` wrote; the file does not say why the training stopped, nor what decided its best.
+        """The table that `save_csv` wrote. Its outcome is unknown, and its score is the loss.
 
         Raises
             OSError : there is no such file

@@ -1,4 +1,4 @@
-"""Averaging: the mean of the last steps' weights, which is often better than the weights of any one step."""
+"""Averaging: the mean of the last steps' weights, often better than the weights of any one step."""
 
 from __future__ import annotations
 
@@ -24,25 +24,29 @@ DECAY_FIX = "0.998 is a mean of about 500 steps"
 class WeightAverage:
     """The exponential moving average of all parameters of a model.
 
-    Update number n = 1, 2, ..., after a step of the optimizer, of a parameter w with its mean
+    The mean of a parameter w begins as w itself. Update number n = 1, 2, ..., after a step of the
+    optimizer, changes it to
         d    <- min(decay, (1 + n) / (10 + n))
-        mean <- d * mean + (1 - d) * w                 computed as mean + (1 - d) * (w - mean)
-    from mean = w, the weights at the beginning. While n is small, d is small too, and the beginning is soon forgotten:
-    after 20 updates it counts for less than a millionth.
+        mean <- d * mean + (1 - d) * w             computed as mean + (1 - d) * (w - mean)
+    While n is small, d is small too, and the initial weights are soon forgotten: after 20 updates
+    they count for less than a millionth.
 
-    Why: with a learning rate that is not tiny, the weights go around the minimum, thrown about by the noise of the
-    batches. Their mean lies nearer to it than they do, without the time that a smaller learning rate would take.
+    Why: unless the learning rate is tiny, the noise of the batches makes the weights wander around
+    the minimum. Their mean lies nearer to it than they do, and takes less time than a smaller
+    learning rate.
 
     Effective length
-        A step's weights count 1 - d, then d times less with every further update: the mean is one of about
-        1 / (1 - decay) steps, 500 with 0.998. That should be a small part of a training: a tenth of it, or less.
-        In float32 a mean no longer follows a w that differs from it by less than 6e-8 / (1 - decay) of its size.
+        A step's weights have the share 1 - d, which every later update multiplies by d. So the mean
+        is over about 1 / (1 - decay) steps, 500 with 0.998. That should be a tenth of a training or
+        less.
+        In float32 a mean stops following a w once they differ by less than 6e-8 / (1 - decay) of
+        its size.
 
-    Cost: the parameters read twice and written once an update; one more copy of them in memory, and another one
-    inside `in_place`.
+    Cost per update: the parameters read twice and written once. Memory: one more copy of them, and
+    another one inside `in_place`.
 
     Arguments
-        model : a Sequential; its parameters, float32 or float64, are read, and changed only inside `in_place`
+        model : a Sequential; its parameters, float32 or float64, are changed only inside `in_place`
         decay : > 0 and < 1
 
     Attributes
@@ -52,9 +56,10 @@ class WeightAverage:
     Raises
         ValueError : a decay out of its range
 
-    Sources: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging" (1992), for the plain mean;
-    Tarvainen & Valpola, "Mean teachers are better role models" (2017), for the exponential one; Abadi et al.,
-    "TensorFlow" (2016), whose ExponentialMovingAverage(num_updates=n) is the d above.
+    Sources: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging" (1992), for
+    the plain mean; Tarvainen & Valpola, "Mean teachers are better role models" (2017), for the
+    exponential one; Abadi et al., "TensorFlow" (2016), whose
+    ExponentialMovingAverage(num_updates=n) is the d above.
 
     >>> import nnscratch as nn
     >>> model = nn.Sequential(nn.Dense(1, 1, weight_init="constant(1)", bias=False, rng=0))
@@ -75,7 +80,7 @@ class WeightAverage:
         self.parameters = model.copy_parameters()
 
     def update(self) -> None:
-        """Takes the model's weights as they are now into the mean; to be called after each step of the optimizer."""
+        """Adds the model's present weights to the mean; to be called after each step."""
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for mean, w in zip(self.parameters, self.model.parameters(), strict=True):
@@ -84,7 +89,7 @@ class WeightAverage:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Inside the block the model has the averaged weights; after it, also after an error, its own ones again."""
+        """Gives the model the averaged weights inside the block, and its own again after it."""
         live = self.model.copy_parameters()
         try:
             self.model.put_back(self.parameters)

@@ -1,4 +1,4 @@
-"""Batches: the rows of a data set, some at a time, in a new order every epoch, as they are or augmented."""
+"""Batches: the rows of a data set, some at a time, in a new order every epoch; also augmented."""
 
 from __future__ import annotations
 
@@ -30,19 +30,21 @@ class Batches:
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> None:
-        # np.take copies all of a strided array for each batch. This copies it once, and a contiguous array never.
+        # np.take copies all of a strided array for each batch. This copies it once, and a
+        # contiguous array never.
         self.x, self.y = np.ascontiguousarray(x), np.ascontiguousarray(y)
         self.batch_size = min(batch_size, len(x))
         self.batch_x = np.empty((self.batch_size, *x.shape[1:]), x.dtype)
         self.batch_y = np.empty((self.batch_size, *y.shape[1:]), y.dtype)
 
     def shuffled(self, rng: np.random.Generator) -> Generator[_Pair, None, None]:
-        """All rows in batches, once; the last batch may be smaller. Each batch overwrites the one before."""
+        """All rows once, in batches. Each overwrites the one before; the last may be smaller."""
         order = rng.permutation(len(self.x))
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
             x, y = self.batch_x[: len(rows)], self.batch_y[: len(rows)]
-            # mode="clip": with the default, np.take gathers into a buffer of its own first. No row is out of range.
+            # mode="clip": with the default, np.take gathers into a buffer of its own first. No row
+            # is out of range.
             np.take(self.x, rows, axis=0, out=x, mode="clip")
             np.take(self.y, rows, axis=0, out=y, mode="clip")
             yield x, y
@@ -54,24 +56,29 @@ class AugmentedBatches:
         background   prepare 1   prepare 2   prepare 3   ...
         training                 train on 1  train on 2  ...
 
-    Two pairs of arrays take turns: one is filled while the model uses the other. They stay from epoch to epoch.
+    Two pairs of arrays take turns: one is filled while the model uses the other. They stay from
+    epoch to epoch.
 
-    The numbers are the same with and without a background thread. The generator draws the permutation, then what
-    `augment` draws for the first batch, for the second, and so on: one batch at a time, in their order.
+    The numbers are the same with and without a background thread. The generator draws the
+    permutation, then what `augment` draws for the first batch, for the second, and so on: one batch
+    at a time, in their order.
 
-    BLAS is held to one thread meanwhile: its number of threads must not depend on which of the two sides is busy.
+    BLAS is held to one thread meanwhile: its number of threads must not depend on which of the two
+    sides is busy.
 
     Arguments
         batches : Batches of the rows
-        augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any other shape. It may
-            return new arrays, or the ones that it was given, changed in place. It runs beside the training, so it must
-            not use the model. Arrays that it keeps and overwrites in its next call are safe in one training only.
-        overlap : False prepares each batch only when it is requested, which is also what happens when kernels use one
-            thread
+        augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any
+            other shape. It may return new arrays, or the ones that it was given, changed in place.
+            It runs beside the training, so it must not use the model. Arrays that it keeps and
+            overwrites in its next call are safe in one training only.
+        overlap : False prepares each batch only when it is requested, which is also what happens
+            when kernels use one thread
 
-    >>> batches = AugmentedBatches(Batches(np.arange(4.0), np.arange(4.0), 2), lambda x, y, rng: (x + 10, y))
-    >>> sorted(float(value) for x, y in batches.shuffled(np.random.default_rng(0)) for value in x - y)
-    [10.0, 10.0, 10.0, 10.0]
+    >>> plain, rng = Batches(np.arange(4.0), np.arange(4.0), 2), np.random.default_rng(0)
+    >>> batches = AugmentedBatches(plain, lambda x, y, rng: (x + 10, y))
+    >>> [(x - y).tolist() for x, y in batches.shuffled(rng)]
+    [[10.0, 10.0], [10.0, 10.0]]
     """
 
     def __init__(self, batches: Batches, augment: Augment, *, overlap: bool = True) -> None:
@@ -81,10 +88,10 @@ class AugmentedBatches:
         self._pairs = Buffers(), Buffers()
 
     def shuffled(self, rng: np.random.Generator) -> Generator[_Pair, None, None]:
-        """All rows in augmented batches; a batch may be overwritten as soon as the next one is requested.
+        """All rows in augmented batches; requesting the next one may overwrite a batch.
 
-        A caller that stops in the middle must close the generator (`contextlib.closing`), which ends the thread. By
-        then `rng` may have drawn for a batch that was never used.
+        A caller that stops in the middle must close the generator (`contextlib.closing`), which
+        ends the thread. By then `rng` may have drawn for a batch that was never used.
 
         Raises
             ValueError : augment returned no arrays, another number of rows, or another dtype
@@ -141,7 +148,8 @@ def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any]) -
     dtype : of the model's parameters
 
     Raises
-        ValueError : no arrays, no rows, lengths that differ, another dtype, NaN or inf in x, inf or only NaN in y
+        ValueError : no arrays, no rows, lengths that differ, another dtype, NaN or inf in x, inf or
+            only NaN in y
     """
     if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
         raise ValueError(f"fit: got {which}x, y = {type(x)}, {type(y)}, expected NumPy arrays; use np.asarray")

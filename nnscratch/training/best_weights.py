@@ -12,16 +12,17 @@ if TYPE_CHECKING:
 class BestWeights:
     """The weights of the best epoch so far, and what is put into the model at the end.
 
-        keep_best                         the training diverged          it did not
-        True, an epoch was kept           those of the best epoch        those of the best epoch
-        True, none was kept               those before the training      the average, without one the last ones
-        False                             the last ones                  the average, without one the last ones
+        keep_best                  the training diverged        it did not
+        True, an epoch was kept    those of the best epoch      those of the best epoch
+        True, none was kept        those before the training    the average, or the last ones
+        False                      the last ones                the average, or the last ones
 
-    An average that is infinite, or has not begun, is none.
+    The last ones stay if there is no average, or if it is infinite or has not begun.
 
     Arguments
         model : what is trained; its parameters are copied now if `keep_best`
-        average : of the model's weights; with it, an epoch's weights are the averaged ones. None: the live ones
+        average : of the model's weights; with it, an epoch's weights are the averaged ones. None:
+            the live ones
         keep_best : as given to `fit`
 
     >>> import nnscratch as nn
@@ -41,13 +42,13 @@ class BestWeights:
         self._has_epoch = False
 
     def keep(self) -> None:
-        """Takes the weights as they are now as the best; to be called after each epoch that is the best so far."""
+        """Takes the present weights as the best; to be called after each epoch that is."""
         if self._best is not None:
             self._best = self.model.copy_parameters() if self.average is None else self.average.copy()
             self._has_epoch = True
 
     def put_back(self, *, diverged: bool) -> None:
-        """Writes the weights of the table above into the model; to be called once, at the end of the training."""
+        """Writes the weights of the table above into the model, at the end of the training."""
         if self._best is not None and (diverged or self._has_epoch):
             self.model.put_back(self._best)
         elif not diverged and self.average is not None and self.average.is_usable:

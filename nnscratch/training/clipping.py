@@ -1,4 +1,4 @@
-"""Gradient clipping: a single steep batch must not throw the weights far away."""
+"""Gradient clipping: keeps a single steep batch from throwing the weights far away."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 
 
 def clip_gradients(model: Sequential, max_norm: float) -> float:
-    """Shortens the gradient of a model, all of its arrays taken as one vector g, to a length of at most `max_norm`.
+    """Shortens the gradient of a model to a length of at most `max_norm`.
 
-        norm = sqrt(sum of g^2)                        over every number of every parameter's gradient
-        g    <- g * max_norm / norm                    if norm > max_norm
+    All gradient arrays together are one vector g:
+        norm = sqrt(sum of g^2)                    over every number of every parameter's gradient
+        g    <- g * max_norm / norm                if norm > max_norm
 
-    The direction stays. Clipping each array by itself would turn it. Weight decay is no part of g: the optimizer adds
-    it later.
+    The direction stays; clipping each array by itself would turn it. Weight decay is not part of g:
+    the optimizer adds it later.
 
     model : a Sequential after its `backward`; the arrays in its `grads` are changed in place
-    max_norm : > 0, in the units of the gradient; a start is the norm of ordinary batches, which this function returns
+    max_norm : > 0, in the units of the gradient. This function returns the norm of a batch: try the
+        norm of ordinary batches first
 
-    Returns the norm before, summed in float64. If it is not finite, the gradients stay as they are: a training must
-    see that it diverges. The same bits on any number of threads.
+    Returns the norm before clipping, summed in float64, with the same bits on any number of
+    threads. If it is not finite, the gradients stay as they are: the training must see that it
+    diverges.
 
     Raises
         ValueError : max_norm out of its range, or a gradient is missing
@@ -36,12 +39,13 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
     >>> import nnscratch as nn
     >>> layer = nn.Dense(1, 1, rng=0)
     >>> layer.grads = {"weight": np.float32([[30]]), "bias": np.float32([40])}
-    >>> clip_gradients(nn.Sequential(layer), max_norm=5)  # the sides 30, 40 of a right triangle: 50 is ten times 5
+    >>> clip_gradients(nn.Sequential(layer), max_norm=5)  # sqrt(30^2 + 40^2), ten times 5
     50.0
     >>> layer.grads["weight"], layer.grads["bias"]
     (array([[3.]], dtype=float32), array([4.], dtype=float32))
 
-    Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks" (2013), algorithm 1.
+    Source: Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks"
+    (2013), algorithm 1.
     """
     max_norm = positive("clip_gradients", "max_norm", max_norm, fix="leave it out for gradients as they are")
     gradients = _gradients(model)

@@ -22,8 +22,8 @@ class Clock:
     Raises
         ValueError : time_limit is not a finite number above 0
 
-    The first batch compiles kernels. Compile time counts towards the time limit but not towards progress; otherwise a
-    warm-up of the learning rate would be over before the second step.
+    The first batch compiles kernels. Compile time counts towards the time limit but not towards
+    progress; otherwise a warm-up of the learning rate would be over before the second step.
     """
 
     def __init__(self, total_images: int, time_limit: float | None) -> None:
@@ -63,7 +63,7 @@ class Clock:
 
 
 def progress_line(total: float, title: str = "", *, unit: str = "", show: bool | None = None) -> tqdm[NoReturn]:
-    """One line on stderr, at most 80 columns wide: "|bar| title", and with a unit ", 3 of 8 epochs, 00:05 left".
+    """One line on stderr, under 80 columns: "|bar| title", then ", 3 of 8 faces, 00:05 left".
 
     total : the bar is full when so much is done; `.update(n)` adds n
     title : the words beside the bar; `.set_description_str` changes them
@@ -101,7 +101,8 @@ class ProgressBar:
         self.epochs = epochs
         self.metric = metric
         self.scores: dict[str, float] = {}
-        # The bar counts progress, not images: with a time limit, the time may run out before the images do.
+        # The bar counts progress, not images: with a time limit, the time may run out before the
+        # images do.
         self.bar = progress_line(1.0, show=progress)
 
     def show(self, epoch: int, loss: float, images_per_second: float, clock: Clock) -> None:

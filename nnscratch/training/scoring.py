@@ -1,4 +1,4 @@
-"""Scoring: the numbers that judge each epoch of a training, and the columns that they are written into."""
+"""Scoring: the numbers that judge each epoch of a training, and the columns of a history."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Scoring:
 
     Attributes
         names : the columns of the scores, in order; the last one decides which epoch is the best
-        shown : the scores to display for the last epoch: the averaged weights' if there are any, under the plain names
+        shown : the scores to display for the last epoch: the averaged weights' if there are any,
+            under the plain names
 
     >>> import nnscratch as nn
     >>> from nnscratch.training.averaging import WeightAverage
@@ -61,7 +62,7 @@ class Scoring:
         self.shown: dict[str, float] = {}
 
     def new_history(self) -> History:
-        """An empty table; its best epoch has the lowest score or, without validation, the lowest training loss."""
+        """An empty table, judged by the last score or, without validation, by the training loss."""
         score = self.names[-1] if self.names else "loss"
         return History(["epoch", "loss", *self.names, "lr", "seconds", "images", "images_per_second"], score=score)
 

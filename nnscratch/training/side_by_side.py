@@ -1,7 +1,7 @@
-"""Side by side: several small networks trained at a time, one per core, with one line of progress for all of them.
+"""Side by side: several small networks trained at a time, one per core, with one line of progress.
 
-A small network leaves the second core little to do: its steps are short, and each ends with a wait for both cores. Two
-networks with a core each do not wait for one another.
+A small network leaves the second core little to do: its steps are short, and each ends with a wait
+for both cores. Two networks with a core each do not wait for one another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 import numpy as np
 
@@ -28,22 +28,25 @@ def train_together(
 ) -> dict[str, History]:
     """Trains each network on one core, as many at a time as kernels may use threads.
 
-    The most expensive networks (rows times input values) go first, so that no core is left alone with a long training
-    at the end. Each core has its own list, and divides its time among the list's networks in proportion to their cost.
+    The most expensive networks (rows times input values) go first, so that no core is left alone
+    with a long training at the end. Each core has its own list, and divides its time among the
+    list's networks in proportion to their cost.
 
     Arguments
-        jobs : name -> (trainer, x, y, validation). What a step writes into must be each job's own: trainer, optimizer,
-            model, loss, generators. An `augment` may be shared if it keeps nothing from one call to the next
+        jobs : name -> (trainer, x, y, validation). What a step writes into must be each job's own:
+            trainer, optimizer, model, loss, generators. An `augment` may be shared if it keeps
+            nothing from one call to the next
         epochs : of each network
         seconds : for all of them together; None: no limit
         title : begins the line of progress, which is shown if stderr is a terminal
 
     Returns
-        The histories, by name, in the order of the jobs. Each network ends with its last weights, as with
-        `fit(keep_best=False)`: the same bits as if they were trained one after another.
+        The histories, by name, in the order of the jobs. Each network ends with its last weights,
+        as with `fit(keep_best=False)`: the same bits as if they were trained one after another.
 
-    Until it returns, kernels use one thread, in the whole process. Ctrl-C ends all trainings; what they have learnt so
-    far stays in the networks and in the histories. An error in one ends the others, too, and is raised.
+    Until it returns, kernels use one thread, in the whole process. Ctrl-C ends all trainings; what
+    they have learnt so far stays in the networks and in the histories. An error in one ends the
+    others, too, and is raised.
 
     Raises
         ValueError : two jobs share an object that a step writes into, or `fit` raises it
@@ -74,12 +77,12 @@ def train_together(
             lists = share_out({name: _cost(job) for name, job in jobs.items()}, threads)
             futures = [pool.submit(train_all, names) for names in lists]
             try:
-                done = [future.result() for future in futures]
-            except BaseException as error:
-                stop.set()
-                if not isinstance(error, KeyboardInterrupt):
-                    raise
-                done = [future.result() for future in futures]
+                wait(futures, return_when=FIRST_EXCEPTION)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                stop.set()  # after an error or Ctrl-C, the others need not go on
+            done = [future.result() for future in futures]  # raises what one of them has raised
         return {name: next(histories[name] for histories in done if name in histories) for name in jobs}
     finally:
         set_threads(threads)
@@ -87,7 +90,7 @@ def train_together(
 
 
 def share_out(costs: Mapping[str, float], threads: int) -> list[list[str]]:
-    """The names that each thread trains, one after another: longest first, each goes to the least loaded thread.
+    """The names that each thread trains: longest first, each goes to the least loaded thread.
 
     >>> share_out({"a": 1, "b": 1, "c": 3, "d": 2}, threads=2)
     [['c', 'b'], ['d', 'a']]
@@ -119,7 +122,7 @@ def check_apart(jobs: Mapping[str, Job]) -> None:
 
 
 def _parts(trainer: Trainer) -> Iterator[tuple[str, object]]:
-    """What a step of this trainer writes into, the largest first; `check_apart` names the first that is shared."""
+    """What a step of this trainer writes into, the largest first: the first one shared is named."""
     yield "trainer", trainer
     yield "optimizer", trainer.optimizer
     yield "model", trainer.model
@@ -130,13 +133,13 @@ def _parts(trainer: Trainer) -> Iterator[tuple[str, object]]:
 
 
 def _cost(job: Job) -> int:
-    """Of an epoch, without a unit: the rows times the input values of one row (`augment` may crop x)."""
+    """The cost of an epoch, without a unit: rows times the input values per row (augmented)."""
     _, x, _, (seen, _) = job
     return max(1, len(x)) * math.prod(seen.shape[1:])  # without rows, fit() will say what is wrong
 
 
 class _Line:
-    """The line of progress of all jobs: networks and epochs done, of how many. Its threads take turns to write it."""
+    """The line of progress of all jobs: networks and epochs done; their threads take turns."""
 
     def __init__(self, title: str, networks: int, epochs: int) -> None:
         self.title, self.networks, self.done = title, networks, 0

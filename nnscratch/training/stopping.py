@@ -22,7 +22,8 @@ def end_if_over(
     """Ends the history if the training is over after this epoch.
 
     epochs, patience : as given to `fit`
-    reasons : to stop, from the callbacks and the doctor, None for no reason; the first reason counts
+    reasons : to stop, from the callbacks and the doctor, None for no reason; the first reason
+        counts
 
     >>> from nnscratch.history import History
     >>> from nnscratch.training.progress import Clock

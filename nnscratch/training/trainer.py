@@ -1,4 +1,4 @@
-"""Training: the loop over epochs and batches that turns gradients into a model that has learnt something."""
+"""Trainer: the loop over epochs and batches that turns gradients into a model that has learnt."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Trainer:
     In every epoch
         order <- a fresh permutation of the N rows
         for each batch of B rows of that order (the last batch may be smaller):
-            prediction  = model(x)                      model.forward(x, training=True): dropout is on
+            prediction  = model(x)                      model.forward(x, training=True)
             L           = loss(prediction, y)           one number; owns the 1/N
             dprediction = dL/dprediction                loss.backward()
             dw          = dL/dw, for every parameter w  model.backward(dprediction): the chain rule
@@ -45,36 +45,36 @@ class Trainer:
             the mean of the last steps' w moves along   WeightAverage(model, average).update()
         the validation rows are scored without dropout  model.predict(x)
 
-    Why batches: the mean of B gradients points almost where the mean of N does, for B/N of the work.
-    Why a fresh order: a fixed one repeats the same errors of those means in every epoch.
+    Why batches: the mean of B gradients points almost where the mean of N does, for B/N of the
+    work. Why a fresh order: a fixed one repeats the same errors of those means in every epoch.
 
     Arguments
         model : a Sequential
         loss : an MSELoss
         optimizer : an SGD or Adam, made for this model
         batch_size : rows per step, >= 1
-        lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before every
-            batch; None: it stays as it is
+        lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before
+            every batch; None: it stays as it is
         seed : int or Generator that the permutations are drawn from
         metric : a number for people, computed on the validation rows
         progress : True or False: with or without a progress bar on stderr; None: if stderr is a
             terminal
-        augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any other
-            shape. It runs in another thread while the model trains on the batch before, so it must not
-            use the model (AugmentedBatches). None: batches stay as they are
+        augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any
+            other shape. It runs in another thread while the model trains on the batch before, so it
+            must not use the model (AugmentedBatches). None: batches stay as they are
         average : decay of a WeightAverage, in (0, 1), such as 0.998. Then the averaged weights are
             scored, kept as the best, and left in the model at the end. None: the live weights
         clip_norm : largest norm of a gradient, > 0 (clip_gradients); None: any
-        diagnose_every : epochs between two diagnoses of the network as it is, with x and y as given. Two
-            in a row with a finding that more epochs do not cure (such as dead units) end the training,
-            and `history.stopped` says why. None: no diagnoses
+        diagnose_every : epochs between two diagnoses of the network as it is, with x and y as
+            given. Two in a row with a finding that more epochs do not cure (such as dead units) end
+            the training, and `history.stopped` says why. None: no diagnoses
 
     Attributes
         rng : the Generator of `seed`; `augment` draws from it too
 
     Raises
-        ValueError : a number out of its range, a schedule that is none, an optimizer of another model or
-            without a momentum
+        ValueError : a number out of its range, a schedule that is none, an optimizer of another
+            model or without a momentum
 
     >>> import nnscratch as nn
     >>> rng = np.random.default_rng(0)
@@ -158,40 +158,42 @@ class Trainer:
         The score of an epoch is its metric; without one its validation loss; without validation its
         training loss. With `average`, metric and validation loss are those of the averaged weights.
 
-        Same seed, data and model: same numbers, except for the times. A time_limit brings the times into
-        the numbers: schedules go by the share of the epochs or of the time, whichever is larger.
+        Same seed, data and model: same numbers, except for the times. A time_limit brings the times
+        into the numbers: schedules go by the share of the epochs or of the time, whichever is
+        larger.
 
-        A second fit continues: the optimizer keeps its running means and its last lr (after a divergence
-        it has lost the means), and the permutations go on. The history, the schedules, the best epoch and
-        the averaged weights begin anew.
+        A second fit continues: the optimizer keeps its running means and its last lr (after a
+        divergence it has lost the means), and the permutations go on. The history, the schedules,
+        the best epoch and the averaged weights begin anew.
 
         Arguments
             x : (N, ...), in the dtype of the model's parameters, finite
             y : (N, ...), in the same dtype, NaN where a label is missing
             epochs : at most so many, >= 1
             validation : (x, y) of rows to score after every epoch, as x and y; never trained on
-            time_limit : seconds; checked after every batch. An epoch that it cuts short is still recorded
+            time_limit : seconds; checked after every batch. An epoch that it cuts short is still
+                recorded
             patience : stop after so many epochs without a better score
-            keep_best : at the end, also after an error, put back the weights of the best epoch, or those
-                from before the fit if it diverged in its first epoch. False leaves the last ones, even if
-                they diverged. With `average`, the averaged weights of that epoch or, unless the training
-                diverged, the last averaged ones (BestWeights has the table)
-            callbacks : each is called after every epoch with (trainer, history), the model with its live
-                weights; a string that it returns is a reason to stop
-            stop : once another thread has set it, the training ends before its next batch, as by Ctrl-C,
-                which only the main thread gets
+            keep_best : at the end, also after an error, put back the weights of the best epoch, or
+                those from before the fit if it diverged in its first epoch. False leaves the last
+                ones, even if they diverged. With `average`, the averaged weights of that epoch or,
+                unless the training diverged, the last averaged ones (BestWeights has the table)
+            callbacks : each is called after every epoch with (trainer, history), the model with its
+                live weights; a string that it returns is a reason to stop
+            stop : once another thread has set it, the training ends before its next batch, as by
+                Ctrl-C, which only the main thread gets
 
         Returns
-            History with the columns epoch, loss (mean over the rows, measured while they are trained on),
-            lr (of the last batch), seconds (since the fit began), images (rows trained on),
-            images_per_second (of training); with validation also validation_loss, and the metric under
-            its name; with `average` these again with "average_" before the name. Its `outcome` and
-            `stopped` say how it ended: Ctrl-C and a loss that is not finite end a training too, with the
-            history so far.
+            History with the columns epoch, loss (mean over the rows, measured while they are
+            trained on), lr (of the last batch), seconds (since the fit began), images (rows trained
+            on), images_per_second (of training); with validation also validation_loss, and the
+            metric under its name; with `average` these again with "average_" before the name. Its
+            `outcome` and `stopped` say how it ended: Ctrl-C and a loss that is not finite end a
+            training too, with the history so far.
 
         Raises
-            ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or nothing but
-                NaN in y, a number out of its range
+            ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or
+                nothing but NaN in y, a number out of its range
         """
         epochs = whole_number("fit", "epochs", epochs)
         patience = None if patience is None else whole_number("fit", "patience", patience)
@@ -235,12 +237,13 @@ class Trainer:
         batches = Batches(x, y, self.batch_size)
         if self.augment is None:
             return batches
-        # If a Dropout draws from the trainer's own generator, the threads must not decide who draws first.
+        # If a Dropout draws from the trainer's own generator, the threads must not decide who draws
+        # first.
         shared = any(getattr(layer, "rng", None) is self.rng for layer in self.model.layers)
         return AugmentedBatches(batches, self.augment, overlap=not shared)
 
     def _epoch(self, epoch: int, fit: _Fit) -> dict[str, float]:
-        """Trains on every row once, or until the time is up; returns the epoch's part of its line in the history."""
+        """Trains on every row once, or until the time is up; returns its columns of the history."""
         clock, images, total = fit.clock, 0, 0.0
         began = clock.seconds
         with closing(fit.batches.shuffled(self.rng)) as shuffled:

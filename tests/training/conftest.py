@@ -1,4 +1,4 @@
-"""A small training for the tests: y = weight * x + bias, whose rows, batches and weights can be looked at."""
+"""A small training for the tests, y = weight * x + bias, that shows its batches and weights."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LineTrainer(nn.Trainer):
 
     @property
     def seen(self) -> list[tuple[list[float], bool]]:
-        """What went into the model so far: the values of each batch, and whether it was trained on."""
+        """What went into the model so far: each batch's values, and whether it was trained on."""
         recorder = self.model.layers[0]
         assert isinstance(recorder, Recorder)
         return recorder.seen
@@ -87,7 +87,7 @@ class Jitter:
 
 
 class FakeClock:
-    """Stands still until `now` is changed; with a `tick`, it goes on by that many seconds whenever it is read."""
+    """Stands still until `now` is changed; goes on by `tick` seconds whenever it is read."""
 
     def __init__(self) -> None:
         self.now = self.tick = 0.0
@@ -157,7 +157,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Terminal]:
-    """terminal(): stderr from now on, 80 columns wide. (pytest would replace what a fixture puts there itself.)"""
+    """terminal(): stderr from now on. (pytest would replace what the fixture itself puts there.)"""
 
     def install() -> Terminal:
         stderr = Terminal()

@@ -1,4 +1,4 @@
-"""The weight average against the formula, one number at a time, and how it takes the model's place."""
+"""The weight average against the formula, and how it takes the place of the model's weights."""
 
 from __future__ import annotations
 

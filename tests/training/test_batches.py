@@ -1,4 +1,4 @@
-"""Batches: every row once; augmented in the background: the bits of a plain loop, and no thread left behind."""
+"""Batches: every row once; augmented in the background, the bits of a plain loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BestWeights: its table, case by case; and which weights a training leaves in its model, however it ends."""
+"""BestWeights: its table, case by case, alone and in trainings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import nnscratch as nn
 from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.best_weights import BestWeights
 
-# What the model of `after` ends with: before the training, in the epoch that was kept, at the end, or the average.
+# What the model of `after` ends with: before the training, in the epoch that was kept, at the end,
+# or the average.
 BEFORE, KEPT, LAST = 1.0, 2.0, 9.0
 MEAN_KEPT = BEFORE * 2 / 11 + KEPT * 9 / 11  # after one update, d = 2/11
 MEAN_LAST = MEAN_KEPT * 3 / 12 + LAST * 9 / 12

@@ -68,7 +68,7 @@ def test_schedules_go_by_the_share_of_the_time_if_it_is_larger(trainer_of: Any, 
 
 
 def test_a_slow_first_batch_takes_nothing_from_the_schedule(trainer_of: Any, rows: Any, clock: Any) -> None:
-    """Otherwise, with a time limit, the learning rate would be at its highest before the second step."""
+    """Otherwise a warm-up of the learning rate would be over before the second step."""
     seen: list[float] = []
     trainer = trainer_of(batch_size=1, lr=lambda progress: seen.append(progress) or 0.001)
     step = trainer.optimizer.step

@@ -1,4 +1,4 @@
-"""Networks trained side by side: as if one after another, ended together, and the machine left as it was."""
+"""Networks trained side by side: as if one after another, and ended together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("two_threads")
 
 X = np.random.default_rng(0).normal(size=(70, 6)).astype(np.float32)
 Y = (X[:, :2] * X[:, 2:4]).astype(np.float32)
-HOURS = 100_000  # epochs that nobody waits for
+MANY = 20_000  # epochs: they take half a minute, and no test waits for them
 
 
 def noisy(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -116,7 +116,7 @@ def test_no_rows_are_told_as_fit_tells_them() -> None:
 
 
 def test_the_time_limit_is_divided_by_rows_and_by_what_the_first_leave(clock: Any) -> None:
-    """One thread, batches of 1 s: 70 rows get 5/6 of the time, 14 rows 1/6, which a third network with 14 halves."""
+    """One thread, batches of 1 s: 70, 14 and 14 rows get 5/7, 1/7 and 1/7 of the time."""
     set_threads(1)
 
     def pass_a_second() -> None:
@@ -124,7 +124,7 @@ def test_the_time_limit_is_divided_by_rows_and_by_what_the_first_leave(clock: An
 
     slow = does(pass_a_second)
     together = {"few": job(0, slow, rows=14), "many": job(1, slow), "also few": job(2, slow, rows=14)}
-    histories = train_together(together, epochs=HOURS, seconds=700)
+    histories = train_together(together, epochs=MANY, seconds=700)
     assert clock.now == pytest.approx(700, abs=3)
     assert {name: round(history.columns["seconds"][-1]) for name, history in histories.items()} == {
         "few": 100, "many": 500, "also few": 100,
@@ -156,7 +156,7 @@ def test_a_network_gets_a_second_even_if_there_is_none_left(clock: Any) -> None:
     def pass_a_second() -> None:
         clock.now += 1
 
-    histories = train_together({"late": job(0, does(pass_a_second))}, epochs=HOURS, seconds=1e-6)
+    histories = train_together({"late": job(0, does(pass_a_second))}, epochs=MANY, seconds=1e-6)
     assert histories["late"].columns["images"] == [16]
 
 
@@ -210,29 +210,43 @@ class Broken(Exception):
     pass
 
 
-class OneEpoch(nn.Trainer):
+class Quick(nn.Trainer):
     def fit(self, *data: Any, **settings: Any) -> nn.History:
         return super().fit(*data, **{**settings, "epochs": 1})
 
 
-@pytest.mark.parametrize("place", [0, 3])
+class Told(nn.Trainer):
+    history: nn.History
+
+    def fit(self, *data: Any, **settings: Any) -> nn.History:
+        self.history = super().fit(*data, **settings)
+        return self.history
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
 def test_an_error_in_one_is_raised_and_ends_the_others(place: int) -> None:
+    """Networks 0 and 2 share a thread, 1 and 3 the other."""
+
     def fail() -> None:
         raise Broken
 
-    together = jobs(4, None)
-    together[f"network {place}"] = job(place, does(fail))
-    if place == 3:  # has to wait for a thread, until network 1 is done
-        model = model_of(1)
-        together["network 1"] = job_of(OneEpoch(model, nn.MSELoss(), nn.SGD(model, lr=0.01), progress=False))
+    kinds = {0: Told, 1: Quick if place == 3 else Told, 2: Told, 3: Told}  # 3 begins when 1 is done
+    together = {}
+    for k, kind in kinds.items():
+        model, augment = model_of(k), does(fail) if k == place else None
+        trainer = kind(model, nn.MSELoss(), nn.SGD(model, lr=0.01), augment=augment, progress=False)
+        together[f"network {k}"] = job_of(trainer)
     with pytest.raises(Broken):
-        train_together(together, epochs=HOURS)
+        train_together(together, epochs=MANY)
+    other = together["network 1" if place == 0 else "network 0"][0]
+    assert isinstance(other, Told)
+    assert other.history.outcome is nn.Outcome.INTERRUPTED
     assert get_threads() == 2
     assert not any(thread.name.startswith("nnscratch-network") for thread in threading.enumerate())
 
 
 def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
-    """Networks 0 and 1 begin. Once both have learnt, the main thread gets the signal that Ctrl-C sends."""
+    """Networks 0 and 1 begin. Once both have learnt, the main thread gets Ctrl-C's signal."""
     main, batches, other_has_learnt = threading.main_thread().ident, iter(range(1, 1_000_000)), threading.Event()
     assert main is not None
 
@@ -249,7 +263,7 @@ def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
 
     together = jobs(4) | {"network 0": job(0, does(interrupt)), "network 1": job(1, does(tell))}
     before = {name: each[0].model.copy_parameters() for name, each in together.items()}
-    histories = train_together(together, epochs=HOURS)
+    histories = train_together(together, epochs=MANY)
     assert {histories[name].outcome for name in together} == {nn.Outcome.INTERRUPTED}
     assert len(histories["network 0"]) >= 2
     assert len(histories["network 3"]) == 0  # had not begun

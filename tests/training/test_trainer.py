@@ -1,7 +1,7 @@
-"""Trainer: the loop of its docstring, what it writes down, what it augments and clips, and what it refuses.
+"""Trainer: the loop of its docstring, what it writes down, augments and clips, what it refuses.
 
-How a training ends, what it is scored by, what it leaves in the model and what it shows is tested in the files named
-after the modules that decide that.
+How a training ends, what it is scored by, what it leaves in the model and what it shows is tested
+in the files named after the modules that decide that.
 """
 
 from __future__ import annotations

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from shutil import get_terminal_size
-from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -21,9 +19,7 @@ from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.cascade import PICTURES, Level, row_blocks
 from nnscratch.keypoints.faces import to_network_input
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
+from nnscratch.training.progress import progress_line
 
 
 def fit_blends(
@@ -48,18 +44,9 @@ def fit_blends(
     title     : begins the line of progress, which is shown if stderr is a terminal
     at_once   : so many pictures at a time
     """
-    from tqdm import tqdm
-
     blends = []
     answers, held_out_answers = train.answers[-1], held_out.answers[-1]
-    bar: tqdm[NoReturn]
-    with tqdm(
-        total=passes * (len(answers) + len(held_out_answers)),
-        disable=None,
-        ncols=min(80, get_terminal_size().columns) - 1,
-        bar_format="|{bar}| {desc}, {n} of {total} faces, {remaining} left",
-        desc=title,
-    ) as bar:
+    with progress_line(passes * (len(answers) + len(held_out_answers)), title, unit="faces") as line:
 
         def sight(faces: CascadeAnswers, points: np.ndarray) -> Sighting:
             """One pass over all faces, centred on `points`."""
@@ -67,7 +54,7 @@ def fit_blends(
             for rows in row_blocks(len(points), at_once):
                 x = to_network_input(faces.faces.images[rows])
                 sightings.append(level.sight(x, points[rows], faces.offset[rows], reference))
-                bar.update(len(x))
+                line.update(len(x))
             return Sighting.joined(sightings)
 
         for _ in range(passes):

@@ -1,15 +1,18 @@
-"""Augmentation: training faces that are flipped, turned, scaled, shifted, bent and lit anew in every epoch.
+"""Augmentation: training faces mirrored, turned, scaled, shifted, bent and lit anew in every epoch.
 
-A change of the picture is a change of the labels too. The kernel maps backwards, from a pixel p of the new picture to
-its source s(p) = A p + t + bend(p). A point that was at q is then at the p with s(p) = q, found by
+What changes a picture changes its labels too. The kernel maps backwards, from a pixel p of the new
+picture to its source s(p) = A p + t + bend(p) in the old one. So a point that was at q is now at
+the p with s(p) = q, which is found by repeating
 
     p <- A^-1 (q - t - bend(p))
 
-each round of which shrinks the error, for a bend is weak: its slope times A^-1 is below 1. A point that leaves the
-picture has no label any more. One under a blank patch keeps its label: the rest of the face says where it is.
+Each round shrinks the error, because a bend is weak: its slope times A^-1 is below 1. A point that
+leaves the picture loses its label. A point under a blank patch keeps it: the rest of the face shows
+where it is.
 
-Sources: Simard, Steinkraus & Platt, "Best practices for convolutional neural networks" (2003), for bent pictures;
-DeVries & Taylor, "Improved regularization of convolutional neural networks with cutout" (2017), for blank patches.
+Sources: Simard, Steinkraus & Platt, "Best practices for convolutional neural networks" (2003), for
+bent pictures; DeVries & Taylor, "Improved regularization of convolutional neural networks with
+cutout" (2017), for blank patches.
 """
 
 from __future__ import annotations
@@ -28,10 +31,10 @@ from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.geometry.mirror import MIRRORED
 
 _NODES = 5  # of a bend, in each direction
-_BLOCK = 16  # pictures a call of the kernel
-_ROUNDS = 5  # of the search for a point's new place: the error is below 0.01 px
+_BLOCK = 16  # pictures per call of the kernel
+_ROUNDS = 5  # of the search for a point's new position: the error is below 0.01 px
 _CENTRE = (SIDE - 1) / 2
-# Beyond these a face is no face any more; and a bend whose nodes lie much further off would fold the picture.
+# Larger values leave no face to see, and a bend whose nodes lie much further off folds the picture.
 _MOST = {"flip": 1, "rotation": 180, "scale": 1, "shift": SIDE, "stretch": 1, "bend": 3, "contrast": 1, "brightness": 1,
          "noise": 1, "blank": SIDE}  # fmt: skip
 
@@ -58,20 +61,22 @@ class Changes:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of training faces, a new one for every face and epoch; call it on a batch.
+    """Random changes of training faces, new ones for every face and epoch; call it on a batch.
 
-    flip       : how likely a face is mirrored, its left and right points swapped
+    It keeps nothing from one call to the next, so trainings side by side may share one.
+
+    flip       : probability that a face is mirrored, its left and right points swapped
     rotation   : degrees; the largest angle, to either side
     scale      : the largest change of size: 0.1 is a tenth larger or smaller
     shift      : pixels; the largest in x and in y
     stretch    : the largest change of width against height, as a share
-    bend       : pixels; standard deviation of the nodes that a smooth bend goes through, 5 x 5 of them
+    bend       : pixels; standard deviation of the 5 x 5 nodes that a smooth bend goes through
     contrast   : the largest change of contrast, as a share
-    brightness : the largest change of brightness; 1 is all of the range from black to white
-    noise      : amplitude of even noise in the pixels, 1 being that range
+    brightness : the largest change of brightness; 1 is the whole range from black to white
+    noise      : amplitude of uniform noise in the pixels; 1 is that range
     blank      : pixels; side of a square that is blank in half of the faces
-    offsets    : how far labels lie beside what they name (mirror.py): without them, mirrored faces may teach another
-        place than the others; None: not at all
+    offsets    : the label offset of each face (label_offset.py). Without them, mirrored faces may
+        teach another position than the others. None: all 0
 
     Raises
         ValueError : a number out of its range
@@ -102,7 +107,7 @@ class Augmentation:
                 raise ValueError(f"Augmentation: got {name}={value!r}, expected a number from 0 to {most}; 0 is none")
 
     def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """New arrays x and y for a batch; they are the caller's own, so trainings side by side may share the object.
+        """The changed x and y of a batch, in new arrays.
 
         x : (N, 96, 96, 1) float32; y : (N, 30) float32, NaN where a label is missing
         """
@@ -138,7 +143,7 @@ class Augmentation:
         return to_targets(points + beside)
 
     def _affine(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """(N, 2, 3) float32 maps from new to old pixels, about the middle of the picture; (N,) which are mirrored."""
+        """(N, 2, 3) float32 maps from new to old pixels; (N,) which faces are mirrored."""
         flipped = rng.random(count) < self.flip
         angle = math.radians(self.rotation) * rng.uniform(-1, 1, count)
         size = np.exp(math.log1p(self.scale) * rng.uniform(-1, 1, count))
@@ -163,7 +168,7 @@ class Augmentation:
 
 
 def move_points(points: np.ndarray, affine: np.ndarray, bend: np.ndarray) -> np.ndarray:
-    """(N, K, 2) px: where points (N, K, 2) px of the old pictures are in the new ones; NaN stays NaN."""
+    """(N, K, 2) px: where points (N, K, 2) px of the old pictures are in the new; NaN stays NaN."""
     maps = AffineMaps(affine)
     straight = points - maps.shift[:, np.newaxis]
     moved = maps.differences_back(straight)
@@ -182,5 +187,4 @@ def bend_at(bend: np.ndarray, points: np.ndarray) -> np.ndarray:
     rows, j, i = np.arange(len(bend))[:, None], corner[..., 0], corner[..., 1]
     upper = bend[rows, i, j] + u * (bend[rows, i, j + 1] - bend[rows, i, j])
     lower = bend[rows, i + 1, j] + u * (bend[rows, i + 1, j + 1] - bend[rows, i + 1, j])
-    moved: np.ndarray = upper + v * (lower - upper)
-    return moved
+    return upper + v * (lower - upper)

@@ -139,7 +139,7 @@ def test_a_trainer_sees_the_new_faces_and_leaves_the_old_ones() -> None:
 
 
 class Picture(nn.Layer):
-    """y = x. Before it looks at a training batch, it waits for the other training to have its own."""
+    """y = x. Before it looks at a batch, it waits for the other training to have its own."""
 
     def __init__(self, meeting: threading.Barrier) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class Label(nn.MSELoss):
 
 
 def dark_and_bright(augment: Any) -> list[tuple[nn.Trainer, np.ndarray, np.ndarray]]:
-    """Two trainings with one `augment`: pictures of 1 with labels about 0, pictures of 2 with labels about 0.5."""
+    """Two trainings with one `augment`: pictures of 1 and labels about 0, of 2 and about 0.5."""
     meeting, trainings = threading.Barrier(2), []
     for value, label in ((1, 0.0), (2, 0.5)):
         picture = Picture(meeting)
