@@ -14,14 +14,7 @@ import numpy as np
 
 from nnscratch.checks import check_finite
 from nnscratch.kernels.finite import all_finite
-from nnscratch.kernels.image_vectors.chain import (
-    GEOMETRY,
-    chain_backward,
-    chain_forward,
-    input_map,
-    output_map,
-    weight_and_bias,
-)
+from nnscratch.kernels.image_vectors.chain import COLUMNS, chain_backward, chain_forward, weight_and_bias
 from nnscratch.kernels.image_vectors.layout import pack, unpack
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks
@@ -55,8 +48,10 @@ class ImageVectorsStage(Stage):
         self.convs = [conv for conv, _, _ in triples]
         self.pools = [pool for _, _, pool in triples]
         self.scratch = Scratch()
-        self.block_shape: tuple[int, ...] = ()  # to which geometry and map_size belong
-        self.geometry, self.map_size = np.empty(0, GEOMETRY), 0  # see kernels/image_vectors/chain.py
+        self.block_shape: tuple[int, ...] = ()  # to which these four belong:
+        self.geometry, self.map_size = np.empty((0, COLUMNS), np.int64), 0  # see kernels/image_vectors/chain.py
+        self.y_shape: tuple[int, int, int] = (0, 0, 0)  # of the last map: H_p, W_p, O
+        self.y_at = 0  # where it begins
         self.gradient = np.empty(0)  # of all parameters, in one piece
         self.gradients: list[tuple[np.ndarray, np.ndarray]] = []  # its parts, one pair per convolution
 
@@ -64,9 +59,8 @@ class ImageVectorsStage(Stage):
         check_shape(self.convs[0], x, ndim=4, channels=self.convs[0].c_in)
         block = images_per_block(len(x), x.dtype)
         self._lay_out((block, *x.shape[1:]))
-        geometry, size = self.geometry, self.map_size
-        first, last = geometry[0], geometry[-1]
-        y = self.result("y", training, (len(x), *_pooled_shape(last)), x.dtype)
+        geometry, size, y_shape, y_at = self.geometry, self.map_size, self.y_shape, self.y_at
+        y = self.result("y", training, (len(x), *y_shape), x.dtype)
         parameters = self._parameters(x.dtype)
         if training:  # backward needs the maps of every block; inference only those of the blocks under way
             kept_maps, kept_argmax = self._kept_maps(-(-len(x) // block), x.dtype)
@@ -81,9 +75,9 @@ class ImageVectorsStage(Stage):
                 maps = self.scratch.get("maps", (size,), x.dtype)
                 argmax = self.scratch.get("argmax", (size,), np.uint8)
             images = stop - start
-            pack(pictures, images, input_map(maps, first, images))
+            pack(pictures, images, _map(maps, 0, x.shape[1:], images))
             chain_forward(images, geometry, parameters, maps, argmax)
-            unpack(output_map(maps, last, images), images, y[start:stop])
+            unpack(_map(maps, y_at, y_shape, images), images, y[start:stop])
 
         in_blocks(work, len(x), block)
         if training:
@@ -98,7 +92,6 @@ class ImageVectorsStage(Stage):
         n_blocks = -(-len(dy) // block)
         self._lay_out((block, *x_shape[1:]))
         geometry, size = self.geometry, self.map_size
-        first, last = geometry[0], geometry[-1]
         maps, argmax = self._kept_maps(n_blocks, dtype)
         parameters = self._parameters(dtype)
         partial_sums = self.buffers.get("partial sums", (n_blocks, len(parameters)), dtype)
@@ -107,10 +100,10 @@ class ImageVectorsStage(Stage):
         def work(start: int, stop: int) -> None:
             k, images = start // block, stop - start
             gradients = self.scratch.get("maps", (size,), dtype)
-            pack(np.ascontiguousarray(dy[start:stop]), images, output_map(gradients, last, images))
+            pack(np.ascontiguousarray(dy[start:stop]), images, _map(gradients, self.y_at, self.y_shape, images))
             chain_backward(images, geometry, parameters, maps[k], argmax[k], gradients, partial_sums[k], input_gradient)
             if dx is not None:
-                unpack(input_map(gradients, first, images), images, dx[start:stop])
+                unpack(_map(gradients, 0, x_shape[1:], images), images, dx[start:stop])
 
         in_blocks(work, len(dy), block)
         # The sum is taken in block order, whichever thread computed which block.
@@ -124,18 +117,19 @@ class ImageVectorsStage(Stage):
         return dx
 
     def _lay_out(self, block_shape: tuple[int, ...]) -> None:
-        """Sets `geometry` and `map_size` for blocks of (B, H, W, C)."""
+        """Sets geometry, map_size, y_shape and y_at for blocks of (B, H, W, C)."""
         if self.block_shape == block_shape:
             return
         images, shape = block_shape[0], block_shape[1:]
-        records, x_at, weight_at = [], 0, 0
+        rows, x_at, weight_at = [], 0, 0
         for conv, pool in zip(self.convs, self.pools, strict=True):
             pooled, kernel = pool.output_shape(conv.output_shape(shape)), conv.params["weight"].shape
             y_at = x_at + -(-math.prod(shape) * images // _ALIGNED) * _ALIGNED
             bias_at = weight_at + math.prod(kernel)
-            records.append((*shape, *kernel[:2], conv.c_out, *pooled[:2], x_at, y_at, weight_at, bias_at))
+            rows.append((*shape, *kernel[:2], conv.c_out, *pooled[:2], x_at, y_at, weight_at, bias_at))
             shape, x_at, weight_at = pooled, y_at, bias_at + conv.c_out
-        self.geometry, self.map_size = np.array(records, GEOMETRY), x_at + math.prod(shape) * images
+        self.geometry, self.map_size = np.array(rows, np.int64), x_at + math.prod(shape) * images
+        self.y_shape, self.y_at = (shape[0], shape[1], shape[2]), x_at
         self.block_shape = block_shape
 
     def _kept_maps(self, n_blocks: int, dtype: np.dtype[np.generic]) -> tuple[np.ndarray, np.ndarray]:
@@ -154,5 +148,8 @@ class ImageVectorsStage(Stage):
         return np.concatenate(arrays, out=self.buffers.get("parameters", (size,), dtype))
 
 
-def _pooled_shape(conv: np.void) -> tuple[int, int, int]:
-    return int(conv["h_pooled"]), int(conv["w_pooled"]), int(conv["c_out"])
+def _map(maps: np.ndarray, begin: int, shape: tuple[int, ...], images: int) -> np.ndarray:
+    """(C, H, W*B) as a view of maps, from where it begins; shape is (H, W, C)."""
+    height, width, channels = shape
+    row_step = width * images
+    return maps[begin : begin + channels * height * row_step].reshape(channels, height, row_step)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nnscratch.kernels.image_vectors import chain
 from nnscratch.kernels.image_vectors.chain import (
-    GEOMETRY,
     chain_backward,
     chain_forward,
     input_map,
@@ -28,7 +28,11 @@ SIZE = 928 + 4 * IMAGES  # 720 + 4*3*3*5 = 900, and a gap up to 928
 
 @pytest.fixture
 def geometry() -> np.ndarray:
-    return np.array([tuple(record[name] for name in GEOMETRY.names) for record in RECORDS], GEOMETRY)
+    geometry = np.empty((len(RECORDS), chain.COLUMNS), np.int64)
+    for row, record in zip(geometry, RECORDS, strict=True):
+        for name, value in record.items():
+            row[getattr(chain, name.upper())] = value
+    return geometry
 
 
 def test_views_of_the_long_arrays(geometry) -> None:
