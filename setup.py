@@ -1,4 +1,7 @@
-"""The package: `pip install -e .` for the library, `'.[test]'` for its tests, `'.[bench]'` for its benchmarks."""
+"""The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks.
+
+`.ci/minimum` runs the suite with the oldest version of everything that is named here.
+"""
 
 import re
 from pathlib import Path
@@ -17,7 +20,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["nnscratch", "nnscratch.*"]),
-    package_data={"nnscratch": ["py.typed"]},
+    package_data={"nnscratch": ["py.typed", "kernels/README.md"]},
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",

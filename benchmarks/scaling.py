@@ -59,7 +59,7 @@ def in_new_processes(cases: list[tuple[str, int, int, str]], repeats: int) -> li
 
 
 def batches(network: str, repeats: int) -> dict[str, object]:
-    """Cost = a + b * batch: the line of the least relative errors, and each point's distance to it."""
+    """Fits cost = a + b * batch by least relative errors; returns each point's distance, too."""
     figures = in_new_processes([(network, batch, nn.get_threads(), "nnscratch") for batch in BATCHES], repeats)
     times = np.array([row["milliseconds"] for row in figures])
     columns = np.stack([np.ones(len(BATCHES)), np.array(BATCHES)], axis=1)

@@ -46,7 +46,7 @@ from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.metrics import RMSE_PX
-from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.keypoints.splits import split_apart, split_random

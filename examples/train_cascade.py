@@ -19,12 +19,12 @@ from nnscratch.keypoints import networks
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.regions import Region, one_per_point
-from nnscratch.keypoints.cascade.training import LevelData, train_level
+from nnscratch.keypoints.cascade.training import CascadeRecipe, LevelData, LevelRecipe, train_level
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face
-from nnscratch.keypoints.recipes import CascadeRecipe, LevelRecipe, Recipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
 from nnscratch.keypoints.scripts.run_folder import save_run

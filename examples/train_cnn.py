@@ -12,7 +12,7 @@ from nnscratch.keypoints import networks
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.predictors import SingleNetwork
-from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
 from nnscratch.keypoints.scripts.run_folder import save_run

@@ -24,7 +24,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def run() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """run(script, *arguments, expect=0): an example as a program of its own, in a pipe; its warnings are errors.
+    """run(script, *arguments, expect=0): an example as a program of its own, in a pipe; its
+    warnings are errors.
 
     The package is found wherever it is installed, or here.
     """
@@ -41,7 +42,9 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def as_numpy_2_0() -> Callable[[Path], None]:
-    """as_numpy_2_0(path): makes of an .npz what NumPy 2.0 and 2.1 wrote for np.savez(path, allow_pickle=False, ...)."""
+    """as_numpy_2_0(path): makes of an .npz what NumPy 2.0 and 2.1 wrote for np.savez(path,
+    allow_pickle=False, ...).
+    """
 
     def add_stray_array(path: Path) -> None:
         member = io.BytesIO()

@@ -3,7 +3,7 @@
     python ablation.py --data training.zip --out runs/ablation
 
 alone:    He & Yang's failing network, and every change alone. What suffices?
-together: bias, dropout, L2 and the optimiser, in every combination.
+together: bias, dropout, L2 and the optimizer, in every combination.
 cure:     the cured network, with things taken back or added.
 race:     the cure beside the report's MLP, the same number of epochs.
 Every result is kept as soon as it is there, and not run again. What came out,

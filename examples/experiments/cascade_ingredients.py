@@ -1,8 +1,8 @@
-"""What each ingredient of a trained cascade's level 2 brings: its answers without.
+"""Measures what each part of a trained cascade's level 2 brings: its answers without.
 
-Nothing is trained but the weighing of what the networks find, so this takes a
-minute a line. Give the --data, --rows and --seed that the cascade was trained
-with: the split must be the same. Prints a table for the README.
+Only the blends are fitted anew, so this takes some 30 seconds per line. Give the
+--data, --rows and --seed that the cascade was trained with: the split must be the
+same. Prints the table of docs/results.md.
 
 python cascade_ingredients.py --model runs/best --data training.zip
 """
@@ -26,16 +26,16 @@ from nnscratch.keypoints.scripts.task import start_task
 
 @dataclass(frozen=True)
 class Variant:
-    """A level 2 without something: how often it looks, and the regions that it has no networks for."""
+    """A level 2 with less of it: its passes, and the regions that it has no networks for."""
 
-    looks: int = 2
+    passes: int = 2
     without: tuple[str, ...] = ()
 
 
 VARIANTS = {
     "everything": Variant(),
-    "one look": Variant(looks=1),
-    "three looks": Variant(looks=3),
+    "one pass": Variant(passes=1),
+    "three passes": Variant(passes=3),
     "no network for the whole face": Variant(without=("face",)),
     "nor for half of it": Variant(without=("face", "half_face")),
     "nor for an eye, for the mouth": Variant(without=("face", "half_face", "eye", "mouth")),
@@ -48,8 +48,8 @@ def with_some(level: Level, without: tuple[str, ...]) -> Level:
     return Level(tuple(region for region, _ in pairs), tuple(network for _, network in pairs), ())
 
 
-def unweighed(level: Level, cascade: Cascade, held_out: CascadeAnswers) -> np.ndarray:
-    """What the networks find at their first look, averaged and no more."""
+def averaged(level: Level, cascade: Cascade, held_out: CascadeAnswers) -> np.ndarray:
+    """What the networks find in their first pass, averaged and no more."""
     plain = replace(level, blends=(Blend.none(),))
     return plain(held_out.faces.x, held_out.answers[-1], held_out.offset, cascade.reference)
 
@@ -78,14 +78,14 @@ def main() -> None:
 
     print("| level 2, validation RMSE | |\n|---|---|")
     show("level 1", held_out.answers[-1])
-    show("networks' answers averaged, not weighed, one look", unweighed(level, cascade, held_out))
+    show("networks' answers averaged, no blend, one pass", averaged(level, cascade, held_out))
     shown: set[tuple[tuple[Region, ...], int]] = set()
     for name, variant in VARIANTS.items():
         some = with_some(level, variant.without)
-        if not some.regions or (some.regions, variant.looks) in shown:
+        if not some.regions or (some.regions, variant.passes) in shown:
             continue  # this cascade has no such networks to be without
-        shown.add((some.regions, variant.looks))
-        show(name, fit_blends(some, cascade.reference, learnt, held_out, passes=variant.looks, title=name)[1])
+        shown.add((some.regions, variant.passes))
+        show(name, fit_blends(some, cascade.reference, learnt, held_out, passes=variant.passes, title=name)[1])
 
 
 if __name__ == "__main__":

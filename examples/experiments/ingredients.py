@@ -1,7 +1,7 @@
-"""What each ingredient of the best CNN recipe brings: the recipe without it.
+"""Measures what each ingredient of the best CNN recipe brings: the recipe without it.
 
 Every training has the same epochs, seed, faces and split, with look-alike faces
-all on one side; two differ by an ingredient. Prints a table for the README.
+all on one side; two differ by an ingredient. Prints the table of docs/results.md.
 
 On faces that it draws:  python ingredients.py
 On Kaggle's:             python ingredients.py --data training.zip
@@ -19,7 +19,7 @@ from nnscratch.keypoints.faces import to_points
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
 from nnscratch.keypoints.mirror_pass import both_ways
-from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
 from nnscratch.keypoints.scripts.task import start_task, usable_rows
@@ -61,7 +61,7 @@ def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
         "no turns, sizes, shifts": other(augment=still),
         "no augmentation": other(augment=None),
         "no averaged weights": other(average=None),
-        "no contrast normalisation": replace(other(), network=without(other().network, nn.ContrastNormalization)),
+        "no contrast normalization": replace(other(), network=without(other().network, nn.ContrastNormalization)),
         "no dropout": replace(other(), network=without(other().network, nn.Dropout)),
         "no weight decay": other(weight_decay=0.0),
         'recipe and network "plain"': Variant(
@@ -87,11 +87,11 @@ def main() -> None:
 
     constant = np.broadcast_to(mean_face(task.train.points), task.validation.points.shape)
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
-    print(f"| {epochs}; validation RMSE | one look | and one at the mirror image |\n|---|---|---|")
+    print(f"| {epochs}; validation RMSE | one pass | with the mirror pass |\n|---|---|---|")
     print(f"| mean face | {rmse_px(constant, task.validation.points):.2f} px | |")
     for name, variant in chosen.items():
-        looks = variant.network.predict(x), both_ways(variant.network, x)[0]
-        scores = [rmse_px(to_points(look), task.validation.points) for look in looks]
+        answers = variant.network.predict(x), both_ways(variant.network, x)[0]
+        scores = [rmse_px(to_points(answer), task.validation.points) for answer in answers]
         print(f"| {name} | {scores[0]:.3f} px | {scores[1]:.3f} px |", flush=True)
 
 

@@ -16,7 +16,7 @@ Files, in reading order
     start.py        the bias of the last layer, set before and corrected after a training
     mirror_pass.py  a network's answer, averaged with its answer for the mirror image
     networks.py     published networks: the 2015 report's and Nouri's
-    recipes.py      the numbers of a training, by name
+    recipe.py       Recipe: how a network is trained, as data
     predictors.py   a trained network or cascade, loaded from its run folder
     plots.py        learning curve, grid of faces, error per point
 

@@ -93,7 +93,7 @@ class Faces:
         return to_targets(self.points)
 
     def to_frame(self) -> pandas.DataFrame:
-        """The points as a table, see `to_frame`: `faces.to_frame().describe()` says where they lie."""
+        """The points as a table (`to_frame`): `faces.to_frame().describe()` says where they lie."""
         return to_frame(self.points, self.image_ids)
 
 

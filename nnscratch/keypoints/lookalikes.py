@@ -132,6 +132,8 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 
 
 def _places(points: np.ndarray) -> AffineMaps:
-    """Maps from the samples of a signature to the pixels of the pictures, from points (N, 15, 2) px."""
+    """Maps from the samples of a signature to the pixels of the pictures, from points (N, 15, 2)
+    px.
+    """
     maps = AffineMaps.fit(points, mean_face(points)).shifted([_LEFT, _TOP])
     return maps.resized([_WIDTH / (_SIDE - 1), _HEIGHT / (_SIDE - 1)])

@@ -18,6 +18,13 @@ def test_rms_of_any_size(size: float) -> None:
     assert rms(x[:0]) == 0
 
 
+def test_equal_rows_have_no_spread() -> None:
+    points = np.full((5, 15, 2), 33.3, np.float32)
+    assert spread(points) == 0
+    points[0] += 5
+    assert spread(points) == pytest.approx(2)  # deviations 4, -1, -1, -1, -1: variance 20 / 5
+
+
 def test_spread_is_over_images_not_over_units() -> None:
     x = np.random.default_rng(0).standard_normal((50, 4, 3))
     assert spread(x) == pytest.approx(math.sqrt(x.var(axis=0).mean()))

@@ -34,7 +34,7 @@ class ConvReluPool:
 
     @staticmethod
     def small_integers(seed: int) -> Callable[[tuple[int, ...]], np.ndarray]:
-        """Draws -1, 0 and 1: sums of them tie often, and are exact, so that every bit must agree."""
+        """Draws -1, 0 and 1: their sums tie often and are exact, so that every bit must agree."""
         rng = np.random.default_rng(seed)
         return lambda shape: rng.integers(-1, 2, shape)
 

@@ -14,7 +14,8 @@ import nnscratch
 from nnscratch.kernels import cache
 from nnscratch.kernels.products import gemv
 
-# Multiplies a row of ones by a matrix of ones, and says whether the machine code came from the cache.
+# Multiplies a row of ones by a matrix of ones, and says whether the machine code came from the
+# cache.
 PROGRAM = """
 import numpy as np
 from nnscratch.kernels.products.gemv import row_by_matrix

@@ -1,4 +1,4 @@
-"""The compiled contrast normalisation against the textbook loops."""
+"""The compiled contrast normalization against the textbook loops."""
 
 from __future__ import annotations
 

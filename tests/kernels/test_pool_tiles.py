@@ -26,7 +26,9 @@ def add(dy, argmax, at, length, total, total_at):
 
 
 def places(lanes: int, right: int | None) -> np.ndarray:
-    """Where the four numbers of each lane lie, (lanes, 4), the second row being 70 numbers further on."""
+    """Where the four numbers of each lane lie, (lanes, 4), the second row being 70 numbers further
+    on.
+    """
     k = np.arange(lanes)[:, None]
     two = k + np.array([0, right]) if right is not None else 2 * k + np.array([0, 1])
     return np.hstack([two, two + 70])

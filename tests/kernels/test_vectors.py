@@ -85,7 +85,9 @@ def kernel_of(function: Any) -> Callable[..., None]:
 
 
 def instructions(kernel: Any) -> list[str]:
-    """The machine code for the only signature: the lines of its assembly, without the names of functions."""
+    """The machine code for the only signature: the lines of its assembly, without the names of
+    functions.
+    """
     assembly = kernel.inspect_asm(kernel.signatures[0])
     lines = re.sub(r"[\w.]*_ZN[\w.$]+|\.const\.[\w.$<>]+|pickledata[\w.]+", "name", assembly).splitlines()
     return [line for line in lines if re.match(r"\t[a-z]|\.L\w+:", line)]

@@ -15,7 +15,7 @@ def some_faces() -> Faces:
     return Faces(images, points, np.array([4, 8, 9]))
 
 
-def test_x_and_y_are_the_normalisation_of_the_report() -> None:
+def test_x_and_y_are_the_normalization_of_the_report() -> None:
     faces = some_faces()
     assert faces.x.shape == (3, 96, 96, 1)
     assert faces.x.dtype == np.float32

@@ -17,7 +17,7 @@ def model_of(dtype: type = np.float64) -> nn.Sequential:
 
 
 def averages(weights: list[list[np.ndarray]], decay: float) -> list[np.ndarray]:
-    """Of the parameters at the beginning and after each step, in float64."""
+    """The mean of the parameters at the beginning and after each step, in float64."""
     means = [w.astype(np.float64) for w in weights[0]]
     for n, step in enumerate(weights[1:], start=1):
         d = min(decay, (1 + n) / (10 + n))

@@ -10,7 +10,8 @@ from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.optimizers import Adam
 
-# Pull of the decay over pull of the data. In equilibrium both are equal; twice leaves room for noise.
+# Pull of the decay over pull of the data. In equilibrium both are equal; twice leaves room for
+# noise.
 DECAY = 2.0
 
 # What decay takes off the last weights over what the data add to them once the answer is the mean.

@@ -19,7 +19,8 @@ ADAM_STEP = 0.5
 # back; a hundred times is a divergence.
 LOSS_GREW = 100.0
 
-# First loss over that of always answering 0: from here on, the answers are a hundred times too large.
+# First loss over that of always answering 0: from here on, the answers are a hundred times too
+# large.
 ABSURD_START = EXPLODED**2
 
 # Loss over its lowest, and over that of the mean: noise does not triple it, too long steps do.

@@ -26,12 +26,45 @@ from nnscratch.keypoints.cascade.region_crops import RegionCrops, validation_cro
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
-from nnscratch.keypoints.recipes import LevelRecipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean
 from nnscratch.model import Sequential
 from nnscratch.training.side_by_side import Job, train_together
 
 _ROWS_TO_START_FROM = 512
+
+
+@dataclass(frozen=True)
+class LevelRecipe:
+    """How a level of a cascade after the first is trained (cascade/training.py).
+
+    training : how each of its networks is trained, and made: by network(rng, region), from
+        (N, side, side, 1) to (N, 2 G)
+    regions  : what each of them sees
+    rotation : degrees; the largest turn of training crops, beyond that of the errors before
+    scale    : the largest change of their size beyond that, as a share
+    passes   : how often the level runs, each time around its last answers
+    """
+
+    training: Recipe
+    regions: tuple[Region, ...]
+    rotation: float = 8.0
+    scale: float = 0.08
+    passes: int = 2
+
+
+@dataclass(frozen=True)
+class CascadeRecipe:
+    """How a cascade of two levels is trained.
+
+    level_1 : how its first network is trained
+    level_2 : how the networks of its second level are trained
+    share   : the share of a time limit that level 1 gets
+    """
+
+    level_1: Recipe
+    level_2: LevelRecipe
+    share: float
 
 
 @dataclass(frozen=True)

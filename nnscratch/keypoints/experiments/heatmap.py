@@ -98,7 +98,8 @@ class MapCrossEntropy:
         RuntimeError : backward without forward
 
     >>> loss = MapCrossEntropy()
-    >>> round(loss.forward(np.zeros((1, 4)), np.array([[0.0, 1.0, 0.0, 0.0]])), 4)      # log 4: no idea which of four
+    >>> logits, target = np.zeros((1, 4)), np.array([[0.0, 1.0, 0.0, 0.0]])
+    >>> round(loss.forward(logits, target), 4)  # log 4: no idea which of four
     1.3863
     >>> loss.backward()
     array([[ 0.25, -0.75,  0.25,  0.25]])

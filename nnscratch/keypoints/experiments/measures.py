@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from nnscratch.diagnosis.spread import spread
 from nnscratch.keypoints.experiments import heatmap
 from nnscratch.keypoints.experiments.results import Result
 from nnscratch.keypoints.experiments.settings import Experiment, Split
@@ -55,17 +56,6 @@ def scores(predicted: np.ndarray, split: Split, points: Iterable[int]) -> Result
         "spread_px": spread(predicted[:, points]),
         "per_point": {POINTS[k]: errors[POINTS[k]] for k in points},
     }
-
-
-def spread(values: np.ndarray) -> float:
-    """How much rows differ from each other: the root mean square of each column's deviation from
-    its mean.
-
-    values : (N, ...), such as points in px or the outputs of a layer
-    0 means: the same whatever the picture. The faces' points have about the mean face's RMSE.
-    """
-    # Seen from the first row, equal rows are exactly 0, and so is their variance.
-    return float(np.sqrt(np.mean(np.var(values - values[:1], axis=0, dtype=np.float64))))
 
 
 def activity(network: Sequential, x: np.ndarray) -> Result:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.keypoints.experiments.measures import spread
+from nnscratch.diagnosis.spread import spread
 from nnscratch.keypoints.experiments.results import Probe
 from nnscratch.keypoints.experiments.settings import Experiment
 from nnscratch.keypoints.faces import SIDE

@@ -30,7 +30,7 @@ _PANELS = (
     ("F1 CNN, two heads", ("f1", "f1_figure")),
     ("large CNN", ("large",)),
     ("F1 CNN, no bias in the last layer", ("f1_no_last_bias",)),
-    ("F1 CNN, initialisations", ("f1_early", "f1_glorot_normal", "f1_he_uniform", "f1_he_normal", "f1")),
+    ("F1 CNN, initializers", ("f1_early", "f1_glorot_normal", "f1_he_uniform", "f1_he_normal", "f1")),
     ("what learns", ("f1", "mlp", "sun", "f1_cured")),
 )
 

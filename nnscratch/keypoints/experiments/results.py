@@ -28,7 +28,7 @@ class Curve(TypedDict):
 class LayerProbe(TypedDict):
     """One layer with weights at one moment.
 
-    spread, mean   : of its outputs z on the validation pictures (`measures.spread`)
+    spread, mean   : of its outputs z on the validation pictures (`diagnosis/spread.py`)
     weight         : root mean square of its weights
     decay_gradient : weight decay times that: what L2 adds to the gradient
     gradient, gradient_noise : root mean squares over the weights: of the data gradient's mean over

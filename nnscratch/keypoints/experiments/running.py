@@ -1,4 +1,4 @@
-"""Running an experiment, keeping its result, finding it again, and telling how long it will take."""
+"""Runs an experiment, keeps its result, finds it again, and tells how long it will take."""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from nnscratch.checks import NotFiniteError
+from nnscratch.diagnosis.spread import spread
 from nnscratch.history import Outcome
 from nnscratch.keypoints.experiments import heatmap
-from nnscratch.keypoints.experiments.measures import MAP_POINT, points_of, rmse_of_points, spread
+from nnscratch.keypoints.experiments.measures import MAP_POINT, points_of, rmse_of_points
 from nnscratch.keypoints.experiments.probe import probe
 from nnscratch.keypoints.experiments.results import Curve, Result
 from nnscratch.keypoints.experiments.settings import Experiment, Split

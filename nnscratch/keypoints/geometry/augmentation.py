@@ -131,7 +131,9 @@ class Augmentation:
         return Changes(affine, flipped, bend, tone, seeds, self._blank(count, rng))
 
     def move_labels(self, y: np.ndarray, changes: Changes) -> np.ndarray:
-        """(N, 30) float32: the labels y (N, 30) after the changes; NaN for a point that is outside the picture."""
+        """(N, 30) float32: the labels y (N, 30) after the changes; NaN for a point that is outside
+        the picture.
+        """
         points = to_points(y)
         beside = np.zeros((len(y), 1, 2), np.float32)
         if self.offsets is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from nnscratch.keypoints.recipes import Network, Recipe
+from nnscratch.keypoints.recipe import Network, Recipe
 from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes, seed, whole_number
 
 

@@ -36,7 +36,7 @@ from nnscratch.keypoints import plots
 from nnscratch.keypoints.kaggle.submission import write_coordinates, write_submission
 from nnscratch.keypoints.metrics import Score, mean_face, score
 from nnscratch.keypoints.predictors import Predictor
-from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts.task import TrainingTask
 from nnscratch.optimizers.base import Optimizer
 

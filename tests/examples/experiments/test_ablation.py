@@ -1,4 +1,6 @@
-"""examples/experiments/ablation.py as a user runs it, on a few drawn faces; and the code of its lesson."""
+"""examples/experiments/ablation.py as a user runs it, on a few drawn faces; and the code of its
+lesson.
+"""
 
 from __future__ import annotations
 

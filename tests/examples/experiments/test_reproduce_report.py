@@ -1,4 +1,6 @@
-"""examples/experiments/reproduce_report.py as a user runs it: on a small file, in a pipe, stopped and started again."""
+"""examples/experiments/reproduce_report.py as a user runs it: on a small file, in a pipe, stopped
+and started again.
+"""
 
 from __future__ import annotations
 

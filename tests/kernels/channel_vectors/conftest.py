@@ -10,7 +10,7 @@ from nnscratch.kernels.memory import Scratch
 
 
 class ChannelVectors:
-    """Results are filled with NaN (argmax with 99) first: what the kernels forget to write shows."""
+    """Results are filled with NaN (argmax with 99) first, so that what is not written shows."""
 
     @staticmethod
     def forward(x, weight, bias, padding=(0, 0), scratch=None, winograd=False) -> tuple[np.ndarray, np.ndarray]:

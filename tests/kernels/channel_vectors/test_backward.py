@@ -1,4 +1,4 @@
-"""Convolution + bias + ReLU + max pooling in one pass: the gradients, against the textbook loops."""
+"""Convolution + bias + ReLU + max pooling in one pass: gradients against the textbook loops."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_a_useless_level_is_off_for_its_point() -> None:
 
 
 def test_faces_that_are_learnt_from_do_not_judge() -> None:
-    """Nothing can be learnt from noise, though 62 faces are few enough for 61 numbers to fit them."""
+    """Noise teaches nothing, though 62 faces are few enough for 61 numbers to fit them."""
 
     def noise(count: int, seed: int) -> Known:
         sighting, true = some_faces(count, seed)

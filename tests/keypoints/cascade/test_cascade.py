@@ -55,7 +55,7 @@ class Perfect(nn.Layer):
 
 
 def with_dots(points: np.ndarray) -> np.ndarray:
-    """(N, 96, 96) uint8: black pictures with a soft white dot at each of the points (N, K, 2) px."""
+    """(N, 96, 96) uint8: black pictures with a soft white dot at each of (N, K, 2) px."""
     row, column = np.mgrid[:96, :96]
     squares = (column - points[..., 0, None, None]) ** 2 + (row - points[..., 1, None, None]) ** 2
     return np.rint(255 * np.exp(-squares / (2 * 1.5**2)).max(axis=1)).astype(np.uint8)

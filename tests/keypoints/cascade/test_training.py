@@ -16,12 +16,12 @@ from nnscratch.keypoints.cascade import training
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.cascade.training import LevelData, TrainedLevel, train_level
+from nnscratch.keypoints.cascade.training import LevelData, LevelRecipe, TrainedLevel, train_level
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces
 from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_px
-from nnscratch.keypoints.recipes import LevelRecipe, Recipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.training.side_by_side import train_together
 

@@ -52,7 +52,8 @@ def test_a_shifted_mark_is_found_where_it_is() -> None:
     points[:, list(EYES)] = centres[:, None]
     faces = Faces(images, points, np.arange(40))
     found = find_eyes(faces.select(slice(0, 30)), images[30:])
-    # Half a pixel of the mark is lost in the eigenfaces: the mark stands at 81 places, and 30 pictures show 30 of them.
+    # Half a pixel of the mark is lost in the eigenfaces: the mark stands at 81 places, and 30
+    # pictures show 30 of them.
     np.testing.assert_allclose(found, points[30:][:, list(EYES)], atol=1)
 
 

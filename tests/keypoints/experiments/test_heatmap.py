@@ -1,4 +1,6 @@
-"""Maps: the loss's gradient against finite differences, and points that go into a map and come out again."""
+"""Maps: the loss's gradient against finite differences, and points that go into a map and come out
+again.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ def test_soft_map_needs_a_width() -> None:
 
 
 def test_zeros_are_nearly_optimal_under_squared_error_and_not_under_cross_entropy() -> None:
-    """The cause of the report's "goes very bad": what zeros lose, and how hard the right pixel pulls."""
+    """The cause of the report's "goes very bad": what zeros lose, and how hard the right pixel
+    pulls.
+    """
     target = pixel_map(np.array([[30.0, 40.0]]))
     squares, entropy = nn.MSELoss(), MapCrossEntropy()
     assert squares.forward(np.zeros_like(target), target) == pytest.approx(1 / 9216)

@@ -19,7 +19,9 @@ def split() -> Split:
 
 
 def test_l2_is_in_adams_gradient_and_centring_in_its_input(split: Split) -> None:
-    """Under Adam, a decay of 1e6 is all that a weight sees: each step goes against the weight's sign, by lr."""
+    """Under Adam, a decay of 1e6 is all that a weight sees: each step goes against the weight's
+    sign, by lr.
+    """
     first = EXPERIMENTS["alone", "+ Adam"].changed(epochs=1, probe_epochs=(1,), weight_decay=1e6)
     fresh = first.make(0).layers[0].params["weight"]
     shrunk = running.run(first, split, seed=0)["probes"][1]["layers"]["0 Conv2D"]["weight"]

@@ -14,7 +14,9 @@ BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 def some_faces(count: int, incomplete: int) -> Faces:
-    """`count` faces without pictures; every one of the first `incomplete` lacks a label, and x is its row's number."""
+    """`count` faces without pictures; every one of the first `incomplete` lacks a label, and x is
+    its row's number.
+    """
     points = np.repeat(np.arange(count, dtype=np.float32), 30).reshape(count, 15, 2)
     points[:incomplete, 3] = np.nan
     return Faces(np.zeros((count, 96, 96), np.uint8), points, np.arange(count))

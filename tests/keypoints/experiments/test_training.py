@@ -12,7 +12,9 @@ BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}
 
 
 def test_an_epoch_is_the_reports_formulas() -> None:
-    """v <- 0.9 v + 0.1 g; w <- w - 0.01 v, g with 2 * 0.0005 * w for weights; fixed order, the last rows never used."""
+    """v <- 0.9 v + 0.1 g; w <- w - 0.01 v, g with 2 * 0.0005 * w for weights; fixed order, the last
+    rows never used.
+    """
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(250, 3)), rng.normal(size=(250, 2))
     layer = nn.Dense(3, 2, rng=1, dtype=np.float64)

@@ -26,7 +26,9 @@ ALL = {"flip": 0.5, "rotation": 15.0, "scale": 0.15, "shift": 5.0, "stretch": 0.
 
 
 def dots(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Dark pictures with one bright dot each, at the one point that they have: (N, 96, 96, 1) and (N, 15, 2)."""
+    """Dark pictures with one bright dot each, at the one point that they have: (N, 96, 96, 1) and
+    (N, 15, 2).
+    """
     rng = np.random.default_rng(1)
     points = np.full((count, len(POINTS), 2), np.nan, np.float32)
     which, place = rng.integers(0, len(POINTS), count), rng.uniform(25, 70, (count, 2))
@@ -131,7 +133,8 @@ def test_a_trainer_sees_the_new_faces_and_leaves_the_old_ones() -> None:
         model = nn.Sequential(nn.Flatten(), nn.Dense(9216, 30, weight_init="normal(0.001)", rng=0))
         trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=1e-4), batch_size=10, augment=augment)
         losses.append(trainer.fit(x, y, epochs=1).columns["loss"][0])
-    # What is drawn for the augmentation is drawn from the generator that shuffles: other batches, the same faces.
+    # What is drawn for the augmentation is drawn from the generator that shuffles: other batches,
+    # the same faces.
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
     assert losses[2] != losses[1]
     np.testing.assert_array_equal(x, kept[0])
@@ -227,7 +230,9 @@ def test_a_batch_is_the_callers_own() -> None:
 
 
 def test_augmentation_flips_about_the_axis_of_the_labels() -> None:
-    """Labels 2 px beside the dots that they name lie 2 px beside them, to the same side, in the mirror image too."""
+    """Labels 2 px beside the dots that they name lie 2 px beside them, to the same side, in the
+    mirror image too.
+    """
     x = np.zeros((1, 96, 96, 1), np.float32)
     points = np.full((1, len(POINTS), 2), np.nan, np.float32)
     eye, other = POINTS.index("left_eye_center"), POINTS.index("right_eye_center")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nnscratch.keypoints.networks import kfkd, report_mlp
-from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts.command_line import add_number
 from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
 

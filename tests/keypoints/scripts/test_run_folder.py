@@ -20,7 +20,7 @@ from nnscratch.keypoints.kaggle.submission import read_lookup, write_coordinates
 from nnscratch.keypoints.metrics import RMSE_PX, Score, mean_face, rmse_px
 from nnscratch.keypoints.networks import kfkd, report_mlp
 from nnscratch.keypoints.predictors import Predictor, SingleNetwork, load_predictor
-from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.run_folder import save_run
 from nnscratch.keypoints.scripts.task import TrainingTask

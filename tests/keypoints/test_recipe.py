@@ -15,7 +15,7 @@ from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.networks import report_mlp
-from nnscratch.keypoints.recipes import Recipe
+from nnscratch.keypoints.recipe import Recipe
 
 RECIPE = Recipe(report_mlp, epochs=3, lr=0.01, warmup=0.25, batch_size=7, weight_decay=0.5, average=0.9)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 from nnscratch.history import Metric
-from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
@@ -82,36 +81,3 @@ class Recipe:
         values: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
         augment = None if self.augment is None else repr(self.augment)
         return values | {"network": getattr(self.network, "__name__", repr(self.network)), "augment": augment}
-
-
-@dataclass(frozen=True)
-class LevelRecipe:
-    """How a level of a cascade after the first is trained (cascade/training.py).
-
-    training : how each of its networks is trained, and made: by network(rng, region), from
-        (N, side, side, 1) to (N, 2 G)
-    regions  : what each of them sees
-    rotation : degrees; the largest turn of training crops, beyond that of the errors before
-    scale    : the largest change of their size beyond that, as a share
-    passes   : how often the level runs, each time around its last answers
-    """
-
-    training: Recipe
-    regions: tuple[Region, ...]
-    rotation: float = 8.0
-    scale: float = 0.08
-    passes: int = 2
-
-
-@dataclass(frozen=True)
-class CascadeRecipe:
-    """How a cascade of two levels is trained.
-
-    level_1 : how its first network is trained
-    level_2 : how the networks of its second level are trained
-    share   : the share of a time limit that level 1 gets
-    """
-
-    level_1: Recipe
-    level_2: LevelRecipe
-    share: float
