@@ -1,4 +1,7 @@
-"""What the README shows is true: commands and examples run, links and options exist."""
+"""What the README shows is true: commands and examples run, links and options exist.
+
+In all other documents, links lead somewhere, and named files, programs and options exist.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,12 @@ from nnscratch.keypoints.kaggle.training_file import save_faces
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [
+    path
+    for pattern in ("*.md", "docs/*.md", "examples/**/*.md", "nnscratch/**/*.md")
+    for path in sorted(ROOT.glob(pattern))
+    if path.name != "CHANGELOG.md"  # it speaks of files that are gone
+]
 MARKED = re.compile(r"<!-- (example|printed) -->\n```(?:python)?\n(.*?)```", re.DOTALL)
 
 # What is put behind a command of the README, so that it takes seconds: a small file, an epoch.
@@ -71,6 +80,7 @@ def _program(text: str) -> list[list[str]]:
 
 
 COMMANDS = commands(README)
+ALL_COMMANDS = [words for path in DOCUMENTS for words in commands(path.read_text(encoding="utf-8"))]
 
 
 def run_python(words: list[str], folder: Path) -> str:
@@ -147,9 +157,9 @@ def options_of(program: str) -> set[str]:
 
 
 # Benchmarks measure for minutes; that they run is tested in test_benchmarks.py.
-@pytest.mark.parametrize("program", sorted({words[0] for words in COMMANDS} - {"-m"}))
-def test_a_program_has_the_options_that_the_readme_gives_it(program: str) -> None:
-    given = {word for words in COMMANDS if words[0] == program for word in words if word.startswith("--")}
+@pytest.mark.parametrize("program", sorted({words[0] for words in ALL_COMMANDS} - {"-m"}))
+def test_a_program_has_the_options_that_documents_give_it(program: str) -> None:
+    given = {word for words in ALL_COMMANDS if words[0] == program for word in words if word.startswith("--")}
     if given:
         assert given <= options_of(program)
 
@@ -183,15 +193,17 @@ def test_the_first_example_learns_to_multiply(tmp_path: Path) -> None:
     assert float(product[1]) == pytest.approx(-0.25, abs=0.05)
 
 
-def test_links_lead_somewhere() -> None:
-    targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if not target.startswith("https://")]
-    assert len(targets) > 5
-    for target in targets:
-        assert (ROOT / target.partition("#")[0]).exists(), target
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")):
+        if not target.startswith(("https://", "#")):
+            assert (path.parent / target.partition("#")[0]).exists(), target
 
 
-def test_files_that_are_named_exist() -> None:
-    for name in re.findall(r"`((?:examples|benchmarks|nnscratch|keypoints|kernels)/[\w/]+\.\w+)", README):
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_files_that_are_named_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:examples|benchmarks|nnscratch|keypoints|kernels|tests|diagnosis)/[\w/]+\.\w+)", text):
         assert (ROOT / name).exists() or (ROOT / "nnscratch" / name).exists(), name
 
 

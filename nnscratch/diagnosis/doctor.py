@@ -17,7 +17,6 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.findings import find
 from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
@@ -133,4 +132,7 @@ def diagnose(
         )
     loss = copy.deepcopy(loss) if loss is not None else MSELoss()
     signals = measure(model, x, y, loss, optimizer)
+    # Late: the checks are fifteen files, which only a diagnosis needs.
+    from nnscratch.diagnosis.findings import find
+
     return Diagnosis(find(Case(model, signals, x, y, loss, optimizer, history)), signals)

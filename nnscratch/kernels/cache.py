@@ -57,9 +57,15 @@ def files_behind(file: Path) -> set[Path]:
     return found
 
 
+@functools.cache
 def _stamp(file: Path) -> bytes:
     """Changes when one of the files behind this one does."""
     return hashlib.sha256(b"".join(_read(each)[0] for each in sorted(files_behind(file)))).digest()
+
+
+@functools.cache
+def _resolved(source: str) -> Path:
+    return Path(source).resolve()
 
 
 class _LocatorThatFollowsImports:
@@ -67,7 +73,7 @@ class _LocatorThatFollowsImports:
 
     @classmethod
     def from_function(cls, function: Any, source: str) -> Any:
-        file = Path(source).resolve()
+        file = _resolved(source)
         if not file.is_relative_to(_KERNELS) or not file.is_file():
             return None
         for other in CacheImpl._locator_classes:
