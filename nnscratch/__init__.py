@@ -1,6 +1,6 @@
 """nnscratch: neural networks in NumPy, every gradient derived and written by hand.
 
-The packages and modules, in reading order; each depends on those above it, and on kernels:
+The packages and modules, in reading order (tests/test_layout.py says which may import which):
 
     layers/            what a layer is: formula, derivation, code. Begin with layers/dense.py
     losses.py          MSELoss: the first gradient of a backward pass
@@ -14,14 +14,21 @@ The packages and modules, in reading order; each depends on those above it, and 
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
 
-How it gets fast, behind the layers' backs:
+How the same numbers are computed faster:
 
     stages/            which layers are executed as one, in buffers that stay
     kernels/           compiled functions on arrays; kernels/loops.py is the textbook form of each
 
-What all of them use: checks.py (of arguments), array_files.py and atomic.py (files), pictures.py.
+What many of them use:
 
-On top of it: keypoints/, the face task. Nothing above imports it.
+    checks.py          checks of arguments, and the one style of error messages
+    array_files.py     named arrays in one file
+    atomic.py          files that appear whole or not at all
+    pictures.py        figures, colours, PNG files
+    commands.py        how a package offers a command of `python -m nnscratch`
+    __main__.py        finds and runs these commands
+
+On top of it all: keypoints/, the face task. Nothing above imports it.
 """
 
 from nnscratch import initializers

@@ -22,8 +22,8 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Non
 
     arrays : name -> array of numbers or of text, any shape
 
-    The file is the one that np.savez makes, but for the names that np.savez has for its own
-    arguments.
+    The file is what np.savez would make. The only difference: an array may have any name, also
+    `file` and `allow_pickle`, which np.savez takes for its own arguments.
 
     Raises
         ValueError : an array holds Python objects, which could only be stored as code
@@ -52,7 +52,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
     Raises
         OSError : there is no such file, or it cannot be opened
-        ValueError : it is damaged, or no file of arrays
+        ValueError : it is damaged, or it holds no arrays
     """
     with Path(path).open("rb") as file:
         try:

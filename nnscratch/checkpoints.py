@@ -21,8 +21,8 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Writes `model` to `path`, whole or not at all.
 
     The file holds one JSON text ("architecture": format, and for each layer its class and
-    arguments) and one array per parameter ("0.weight" is layer 0's weight), bit for bit. It does
-    not hold random generators, gradients or optimizers.
+    arguments) and one array per parameter ("0.weight" is layer 0's weight), bit for bit. It holds
+    no `rng`, no gradients and no optimizer.
 
     Raises
         ValueError : a layer did not keep an argument of its constructor
@@ -87,7 +87,7 @@ def _rebuild(description: Mapping[str, Any], known: Mapping[str, type[Layer]]) -
 
 
 def _put_parameters(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
-    """Makes each array a parameter, in place of the drawn one: so float64 stays float64."""
+    """Makes each array a parameter, in place of the freshly drawn one, so that float64 stays float64."""
     for i, layer in enumerate(model.layers):
         for name, value in layer.params.items():
             saved = arrays.pop(f"{i}.{name}")

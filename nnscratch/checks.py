@@ -1,4 +1,4 @@
-"""Checks of what callers give: one vocabulary for all of nnscratch, of words that compose.
+"""Checks of arguments: one vocabulary for all of nnscratch, of words that compose.
 
     whole_number, pair                 sizes and counts
     number                             finite, within limits: at_least, above, below, at_most
@@ -31,7 +31,7 @@ from nnscratch.kernels.finite import all_finite
 
 
 class NotFiniteError(ValueError):
-    """An array holds NaN or infinity where only numbers can be computed with."""
+    """An array holds NaN or infinity, and nothing can be computed with these."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,17 @@ def number(where: object, name: str, value: object, *limits: Limit, fix: str = "
 
 
 def positive(where: object, name: str, value: object, fix: str = "") -> float:
-    """`value` as a float, if 0 < value < infinity, else ValueError: see `number`."""
+    """`value` as a float, if 0 < value < infinity; otherwise ValueError: see `number`."""
     return number(where, name, value, _ABOVE_0, fix=fix)
 
 
 def not_negative(where: object, name: str, value: object, fix: str = "") -> float:
-    """`value` as a float, if 0 <= value < infinity, else ValueError: see `number`."""
+    """`value` as a float, if 0 <= value < infinity; otherwise ValueError: see `number`."""
     return number(where, name, value, _AT_LEAST_0, fix=fix)
 
 
 def fraction(where: object, name: str, value: object, fix: str = "") -> float:
-    """`value` as a float, if 0 <= value < 1, else ValueError: see `number`."""
+    """`value` as a float, if 0 <= value < 1; otherwise ValueError: see `number`."""
     return number(where, name, value, _AT_LEAST_0, _BELOW_1, fix=fix)
 
 
@@ -133,7 +133,7 @@ def floating(where: object, dtype: Any) -> np.dtype[Any]:
     """`dtype` as NumPy's float32 or float64.
 
     Raises
-        ValueError : it is another one
+        ValueError : it is another dtype
     """
     result = np.dtype(dtype)
     if result not in (np.float32, np.float64):

@@ -1,8 +1,8 @@
-"""What `python -m nnscratch` can do: how a package offers a command, and the library's own ones.
+"""The commands of `python -m nnscratch`: what a command is, and how a package offers some.
 
-A package that is directly in nnscratch offers commands by a module `commands` with a table
-`COMMANDS`, as this one has. `__main__.py` finds them all, so the library need not know who offers
-what.
+A package directly below nnscratch, such as keypoints, offers commands in a module `commands.py`
+with a table `COMMANDS`, like the one at the end of this file. `__main__.py` finds all tables, so
+the library need not know who offers what.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Command:
     """One command of `python -m nnscratch`.
 
     help : one line, for the list of commands
-    main : takes the arguments behind the command's name, and prints; a ValueError or OSError from
-        it is shown as one line. What it needs should be imported inside it: every command's table
-        is read whenever one is run
+    main : takes the arguments behind the command's name, and prints; a ValueError or OSError that
+        it raises is shown as one line. It should import what it needs inside the function, because
+        every table is read whenever any command runs
     """
 
     help: str
     main: Callable[[list[str]], None]
 
 
-COMMANDS: dict[str, Command] = {}  # of the library itself
+COMMANDS: dict[str, Command] = {}  # the library's own: none so far

@@ -43,14 +43,19 @@ def gradient_check(
 
     model  : a layer or a network; a copy in float64 is checked. Dropout keeps one mask.
     x      : (N, ...), any float dtype
-    loss, target : the loss to differentiate; without them L = sum(dy * y) with a random dy drawn
-        from `seed`
+    loss, target : the loss to differentiate, and (N, ...) what it compares y with; without either
+        of the two, L = sum(dy * y) with a random dy
+    seed   : of that dy
+
     Returns name -> |numerical - written| / (|numerical| + |written|), Euclidean norms over the
     array; the names are "x" and, for each parameter, "weight" or, in a network, "layer 2 weight".
     Below 1e-7 a gradient is right.
 
-    Kinks (ReLU at 0, two equal maxima) have no derivative: where two step sizes disagree, a kink
-    lies between, and smaller steps are tried until it does not.
+    Kinks (ReLU at 0, two equal maxima) have no derivative. If two step sizes disagree, a kink may
+    lie between them, so smaller steps are tried until two agree.
+
+    Raises
+        ValueError : x or target does not fit the model or the loss
 
     >>> import nnscratch as nn
     >>> errors = gradient_check(nn.Dense(3, 2, rng=0), np.random.default_rng(0).random((4, 3)))
@@ -124,7 +129,7 @@ def _central_difference(scalar: Callable[[], float], array: np.ndarray, index: t
 
 
 def _with_the_same_masks(network: Sequential) -> Sequential:
-    """A copy that shares the parameters, but not the random generators: it draws equal masks."""
+    """A copy that shares the parameters, but copies each layer's `rng`: it draws equal masks."""
     twin = copy.copy(network)
     twin.layers = [copy.copy(layer) for layer in network.layers]
     for layer in twin.layers:

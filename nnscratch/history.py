@@ -49,7 +49,7 @@ class Outcome(Enum):
 
 
 class History:
-    """A table with a line for each epoch, the number of the best one, and why the training stopped.
+    """A table with one line per epoch, the number of the best epoch, and why the training stopped.
 
     Arguments
         names : the columns, in order; the first is "epoch", counted from 1
@@ -86,6 +86,8 @@ class History:
 
     def append(self, line: dict[str, float]) -> None:
         """Adds an epoch.
+
+        line : column -> value, every column of `names`, in their order
 
         Raises
             ValueError : the line's columns are not the table's

@@ -1,20 +1,20 @@
 """Initializers: the first values of weights and biases.
 
-Their size decides whether a signal survives a deep network.
-A layer's output is a sum of `fan_in` products. With zero-mean, independent weights of variance v
-and inputs of mean square s, that sum has variance fan_in * v * s. With v = 1/fan_in a signal keeps
-its size from layer to layer; with a much smaller v it shrinks by the same factor in every layer,
-until only the biases are left.
+The size of the weights decides whether a signal survives a deep network. A layer's output is a sum
+of `fan_in` products. With zero-mean, independent weights of variance v and inputs of mean square s,
+that sum has variance fan_in * v * s. With v = 1/fan_in a signal keeps its size from layer to layer;
+with a much smaller v it shrinks by the same factor in every layer, until only the biases are left.
 
     fan_in  : number of inputs that one output reads:  n_in  for Dense, k_h*k_w*c_in  for Conv2D
     fan_out : number of outputs that one input feeds:  n_out for Dense, k_h*k_w*c_out for Conv2D
 
-Every layer takes an initializer or its name. The default is glorot_uniform: in networks whose input
-is not centred, such as pixels, it starts smaller than he_normal and is the safer of the two at a
-high learning rate.
+Dense and Conv2D take an initializer or its name. The default for weights is glorot_uniform: in
+networks whose input is not centred, such as pixels, it starts smaller than he_normal and is the
+safer of the two at a high learning rate.
 
-Their names are lower case because they read as functions, normal(0.01). Each is a frozen dataclass,
-so that it can be compared, and printed as the call that makes it; saved models hold that text.
+The classes have lower-case names because one reads them as functions: normal(0.01). Each is a
+frozen dataclass, so that it can be compared, and printed as the call that makes it; saved models
+hold that text.
 
 >>> import nnscratch as nn
 >>> layer = nn.Dense(4, 3, weight_init="he_normal", bias_init=nn.initializers.constant(1.0), rng=0)
@@ -41,6 +41,7 @@ class Initializer:
         """First values of `shape`, float64.
 
         shape : of a weight, (n_in, n_out) or (k_h, k_w, c_in, c_out), or of a bias, (n_out,)
+        rng : what the values are drawn from
 
         Raises
             ValueError : the formula needs fan_in, and `shape` is a bias's
@@ -169,7 +170,7 @@ def get(initializer: Initializer | str) -> Initializer:
     """The initializer itself, or the one that a name stands for.
 
     Raises
-        ValueError : no such name, or its numbers do not fit
+        ValueError : no such name, or not the numbers that it takes
 
     >>> get("he_normal"), get("normal(0.01)")
     (he_normal(), normal(0.01))
@@ -198,6 +199,12 @@ def draw(
     initializer: Initializer | str, shape: tuple[int, ...], rng: np.random.Generator, dtype: np.dtype[Any]
 ) -> np.ndarray:
     """First values of `shape` in `dtype`: how a layer makes a parameter.
+
+    initializer : an initializer, or its name
+    shape, rng : as an initializer takes them
+
+    Raises
+        ValueError : as `get`, and as an initializer does for a bias
 
     >>> draw("constant(2)", (3,), np.random.default_rng(0), np.dtype("float32"))
     array([2., 2., 2.], dtype=float32)

@@ -63,7 +63,7 @@ class MSELoss:
         return float(np.sum(np.square(error), dtype=np.float64) / count)
 
     def backward(self) -> np.ndarray:
-        """dL/dprediction of the last `forward`, (N, n_out)."""
+        """dL/dprediction of the last `forward`, (N, n_out), in the dtype of the prediction."""
         if self._dprediction is None:
             raise RuntimeError(
                 "MSELoss(): got backward without a forward before it, expected one forward per backward; call "
@@ -103,7 +103,7 @@ def labelled_mean(y: np.ndarray) -> np.ndarray:
         mean[o] = sum over labelled n of y[n,o] / number of labelled n;  0 where no row is labelled
 
     y : (N, n_out) or (N, ...), floats, NaN where a label is missing
-    Returns (n_out,) or (...), in the dtype of y for float64, and in float64 for float32.
+    Returns (n_out,) or (...), float64; float32 labels are summed in float32.
 
     >>> labelled_mean(np.array([[1.0, np.nan, np.nan], [2.0, 5.0, np.nan]]))
     array([1.5, 5. , 0. ])

@@ -96,7 +96,9 @@ class Sequential:
             return None if dx is None else self._runner.own(dx)
 
     def predict(self, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
-        """y for any number of x, `batch_size` at a time, to bound the memory; dropout is off.
+        """y for any number of rows, `batch_size` at a time to bound the memory; dropout is off.
+
+        x, y : (N, ...), as for `forward`
 
         Raises
             ValueError : batch_size below 1, or an x that does not fit
@@ -147,7 +149,7 @@ class Sequential:
             np.copyto(w, kept)
 
     def check_finite(self) -> None:
-        """Stops a network that has gone to infinity.
+        """Stops a network whose parameters have become NaN or infinite.
 
         A loss is measured before its step, so no loss has seen the last step of an epoch.
 

@@ -13,7 +13,9 @@ _LARGEST_SIDE = 1024
 
 
 def summary(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> str:
-    """The table as text, 80 columns; see `Sequential.summary`.
+    """The table as text of at most 80 columns; `Sequential.summary` describes its columns.
+
+    layers : from input to output;  input_shape : of one x, without N; None: worked out
 
     Receptive field: the side, in pixels of the image, of the square that one output depends on. A
     layer with a window of k pixels and a stride s widens it by k - 1 steps, where a step is the
@@ -21,6 +23,9 @@ def summary(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> str
         field <- field + (k - 1) * step;  step <- step * s
     Bytes kept: the arrays that stay in memory from forward to backward, per image. An array that
     two layers share counts once, for the first.
+
+    Raises
+        ValueError : the layers do not fit input_shape, or it cannot be worked out
 
     >>> import nnscratch as nn
     >>> layers = [nn.Conv2D(1, 2, 5), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(8, 3)]

@@ -9,8 +9,8 @@
     contrast_normalization.py  every picture in the same light
     base.py                    what all layers share: params, grads, and the checks of x and dy
 
-A layer computes with arrays and knows no optimizer, no other layer and no stage. How several layers
-are executed together, faster and with the same numbers, is the business of `nnscratch.stages`.
+A layer computes with arrays and knows no optimizer, no other layer and no stage. `nnscratch.stages`
+executes several layers together, faster and with the same numbers.
 """
 
 from nnscratch.checks import NotFiniteError

@@ -1,4 +1,4 @@
-"""What every layer has in common, and the checks that stop a wrong x or dy at the layer's door."""
+"""What every layer has in common, and the checks that stop a wrong x or dy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Layer:
         `forward(x, training=True)` keeps what `backward` needs, and `backward(dy)` takes it away
         again: each `backward` belongs to exactly one forward pass. `backward` overwrites `grads`
         and never adds to them. A layer computes in the dtype of its parameters. It never divides by
-        the number of examples N: that 1/N belongs to the loss.
+        the number of rows N: that 1/N belongs to the loss.
     """
 
     params: dict[str, np.ndarray]
@@ -58,8 +58,8 @@ class Layer:
         """
         return take(self, name, self)
 
-    # What serves speed (`backward_parameters`), the summary (`multiply_adds`, `window`), the
-    # gradient check (`astype`) and saving (`config`, `repr`). Nothing of the mathematics is here.
+    # No mathematics from here on: what serves speed (`backward_parameters`), the summary
+    # (`multiply_adds`, `window`), the gradient check (`astype`) and saving (`config`, `repr`).
 
     def backward_parameters(self, dy: np.ndarray) -> None:
         """Sets `grads` without computing dx, which nobody reads for a network's first layer."""
@@ -75,7 +75,11 @@ class Layer:
         return 1, 1
 
     def astype(self, dtype: Any) -> Self:
-        """A copy of the layer that computes in `dtype`: float32 to train, float64 to check."""
+        """A copy of the layer that computes in `dtype`: float32 to train, float64 to check.
+
+        Raises
+            ValueError : another dtype
+        """
         dtype = floating(type(self).__name__, dtype)
         layer = copy.deepcopy(self)
         layer.params = {name: value.astype(dtype) for name, value in layer.params.items()}
@@ -127,6 +131,8 @@ def take(owner: object, name: str, layer: Layer) -> Any:
 
 def check_input(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: int | None = None) -> None:
     """Stops an x that `layer` cannot compute with: `check_shape`, then `check_finite`.
+
+    ndim, channels : as `check_shape` takes them
 
     Raises
         ValueError     : not an array, or of a wrong dtype or shape
@@ -189,6 +195,8 @@ def check_window(
 
 def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dtype: Any) -> None:
     """Stops a dy that cannot be the gradient of the layer's last y.
+
+    y_shape, y_dtype : of that y
 
     Raises
         ValueError : not an array of y's shape and dtype

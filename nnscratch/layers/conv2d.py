@@ -19,7 +19,7 @@ from nnscratch.layers.base import Layer, check_gradient, check_input, check_wind
 
 
 class Conv2D(Layer):
-    """A Dense layer for every window of the image, all windows sharing the same weights.
+    """A Dense layer that reads every window of the image, with the same weights for all windows.
 
     Arguments
         c_in, c_out : channels in and out
@@ -41,9 +41,9 @@ class Conv2D(Layer):
         y[n,h,w,o] = bias[o] + sum over i,j,c of x[n,h',w',c] * weight[i,j,c,o]
 
     Backward, given dy = dL/dy
-        The forward sum is made of products x[n,h',w',c] * weight[i,j,c,o]. The chain rule, product
-        by product: each sends dy[n,h,w,o] * weight to its x, and dy[n,h,w,o] * x to its weight.
-        Gathered by receiver:
+        The forward sum is made of products x[n,h',w',c] * weight[i,j,c,o]. By the chain rule each
+        product sends dy[n,h,w,o] * weight to its x, and dy[n,h,w,o] * x to its weight. Each x and
+        each weight adds up what it receives:
             dweight[i,j,c,o] = sum over n,h,w of x[n,h',w',c] * dy[n,h,w,o]
             dx[n,h',w',c]    = sum over all i,j,h,w that meet at h',w', and over o,
                                of dy[n,h,w,o] * weight[i,j,c,o]

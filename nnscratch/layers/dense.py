@@ -14,17 +14,17 @@ from nnscratch.layers.base import Layer, check_gradient, check_input
 
 
 class Dense(Layer):
-    """y = x W + b, one row of x for each example.
+    """y = x weight + bias, for each row of x.
 
     Arguments
         n_in, n_out : how many numbers go in and come out
         weight_init, bias_init : an initializer or its name (`nnscratch.initializers`)
-        bias        : False leaves b out
+        bias        : False leaves the bias out
         rng         : NumPy Generator, or a seed, that the first weights are drawn from
         dtype       : of the parameters, and so of everything that the layer computes
 
     Shapes
-        N examples
+        N rows
         x, dx : (N, n_in)      y, dy : (N, n_out)
         weight, dweight : (n_in, n_out)      bias, dbias : (n_out,)
 
@@ -40,7 +40,7 @@ class Dense(Layer):
             dweight[i,o] = sum over n of x[n,i] * dy[n,o]            dweight = xᵀ dy
         bias[o] feeds y[n,o] of every row n, with slope 1:
             dbias[o] = sum over n of dy[n,o]
-        The shapes alone would tell: each formula is the one product of its two arrays that fits.
+        To remember them: each is the only product of its two arrays whose shapes fit.
 
     Cost: N * n_in * n_out multiply-adds forward, twice that backward; keeps x.
 

@@ -43,8 +43,8 @@ class Dropout(Layer):
     >>> layer.forward(np.ones((1, 6)))
     array([[1., 1., 1., 1., 1., 1.]])
 
-    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout" (2014), section 4
-    and 10.
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout" (2014), sections
+    4 and 10.
     """
 
     p: float

@@ -19,10 +19,10 @@ class ReLU(Layer):
     Backward, given dy = dL/dy
         Each x feeds exactly one y, so the chain rule has one term, dx = dy * (slope of y at x):
             x > 0: y = x, the slope is 1;    x < 0: y = 0, the slope is 0
-        At x = 0 there is a kink and no slope; any number from 0 to 1 would do; 0 is customary. So
-            dx = dy where y > 0, else 0
-        A unit whose x is negative for every example gets no gradient at all, and so never learns:
-        it is dead.
+        At x = 0 there is a kink: any slope from 0 to 1 would do, and 0 is customary. So
+            dx = dy where y > 0, otherwise 0
+        A unit whose x is negative for every row gets no gradient at all, and so never learns: it is
+        dead.
 
     Cost: one comparison per number; keeps y, which the next layer keeps as its x anyway.
 

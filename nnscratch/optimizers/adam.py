@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 class Adam(Optimizer):
     """Adam: each weight moves along the mean of its gradients, divided by their root mean square.
 
-    Update number t = 1, 2, ..., of a parameter w with gradient g
-        m <- beta1 * m + (1 - beta1) * g               mean of the gradients, from m = 0
-        v <- beta2 * v + (1 - beta2) * g^2             mean of their squares, from v = 0
+    Update number t = 1, 2, ..., of a parameter w with gradient dw
+        m <- beta1 * m + (1 - beta1) * dw              mean of the gradients, from m = 0
+        v <- beta2 * v + (1 - beta2) * dw^2            mean of their squares, from v = 0
         w <- w - lr * weight_decay * w                 (w under the key "weight" only)
         w <- w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
-    The divisions by 1 - beta^t undo the pull towards the zeros that m and v start from. Weight
+    The divisions by 1 - beta^t correct m and v for their start at 0, which makes them small. Weight
     decay is decoupled: it does not go through m and v, where a weight with large gradients would
     escape it. This is torch.optim.AdamW's update, to rounding.
 

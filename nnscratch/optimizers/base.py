@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
     from nnscratch.model import Sequential
 
-Rule = Callable[..., None]
+Rule = Callable[..., None]  # of flat arrays (w, dw, *means), changed in place
 
 
 class Optimizer:
@@ -99,7 +99,7 @@ class _Parameter:
     """One array of one layer, with the optimizer's memory of it.
 
     Each step looks the arrays up, because a backward may have put a new array under the key. Mostly
-    it is the same array with new content: then the flat view from the last step still stands.
+    it is the same array with new content: then the flat view of the last step is used again.
     """
 
     def __init__(self, layer: Layer, name: str, memory: int) -> None:

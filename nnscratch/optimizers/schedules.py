@@ -1,9 +1,9 @@
 """Schedules: a learning rate or a momentum that changes while the training goes on.
 
 A schedule is a function of progress, the share of the training that is done: 0 at the start, 1 at
-the end. It gives the value itself, not a factor. The names are lower case because they read as
-functions, linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be compared, and printed
-as the call that makes it.
+the end. It gives the value itself, not a factor. The classes have lower-case names because one reads
+them as functions: linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be compared, and
+printed as the call that makes it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ _SHARE = "it is a share of the training"
 
 @dataclass(frozen=True)
 class Schedule:
-    """What all schedules share: the call. A subclass writes `_at`, its formula.
-
-    Raises
-        ValueError : progress outside 0..1
-    """
+    """What all schedules share: the call. A subclass writes `_at`, its formula."""
 
     def __call__(self, progress: float) -> float:
+        """The value at `progress`, the share of the training that is done.
+
+        Raises
+            ValueError : progress outside 0..1
+        """
         if not 0 <= progress <= 1:
             raise ValueError(
                 f"{type(self).__name__}: got progress={progress}, expected 0 to 1; divide the epochs done by all epochs"
