@@ -97,10 +97,8 @@ class SGD(Optimizer):
         if self.momentum == 0:
             scalars = in_dtype(dtype, self.lr, weight_decay)
             return lambda w, dw, v: updates.sgd(w, dw, *scalars)
-        keep, ahead = 1.0, self.momentum if self.nesterov else 0.0
-        scalars = in_dtype(
-            dtype, self.lr, weight_decay, self.momentum, keep, ahead, self.nesterov, flush_threshold(dtype)
-        )
+        ahead = self.momentum if self.nesterov else 0.0
+        scalars = in_dtype(dtype, self.lr, weight_decay, self.momentum, ahead, self.nesterov, flush_threshold(dtype))
         return lambda w, dw, v: updates.sgd_momentum(w, dw, v, *scalars)
 
     def __repr__(self) -> str:
