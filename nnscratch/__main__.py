@@ -1,4 +1,4 @@
-"""python -m nnscratch COMMAND: finds and runs the commands that the packages offer (commands.py)."""
+"""python -m nnscratch COMMAND: finds and runs what the packages offer (commands.py)."""
 
 from __future__ import annotations
 

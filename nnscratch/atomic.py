@@ -29,7 +29,7 @@ def write(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> folder.cleanup()
     """
     path = Path(path)
-    # mkstemp gives the file the rights 0600. The final file gets the rights that a plain open() would
+    # mkstemp gives the file the rights 0600. The final file gets those that a plain open() would
     # give it: the process's umask decides them.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(descriptor)

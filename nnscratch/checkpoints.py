@@ -87,7 +87,7 @@ def _rebuild(description: Mapping[str, Any], known: Mapping[str, type[Layer]]) -
 
 
 def _put_parameters(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
-    """Makes each array a parameter, in place of the freshly drawn one, so that float64 stays float64."""
+    """Makes each array a parameter, in place of the drawn one, so that float64 stays float64."""
     for i, layer in enumerate(model.layers):
         for name, value in layer.params.items():
             saved = arrays.pop(f"{i}.{name}")

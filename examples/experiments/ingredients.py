@@ -1,7 +1,8 @@
 """Measures what each ingredient of the best CNN recipe brings: the recipe without it.
 
 Every training has the same epochs, seed, faces and split, with look-alike faces
-all on one side; two differ by an ingredient. Prints the table of docs/results.md.
+all on one side; two differ by an ingredient. Prints the table of
+docs/results.md.
 
 On faces that it draws:  python ingredients.py
 On Kaggle's:             python ingredients.py --data training.zip

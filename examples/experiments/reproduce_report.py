@@ -1,7 +1,7 @@
 """Rebuilds the experiments of the 2015 report, and says what became of them.
 
-In 15 minutes:  python reproduce_report.py --data training.zip --quick
-In hours:       the same without --quick: the report's own numbers of epochs
+In 3 to 15 min:  python reproduce_report.py --data training.zip --quick
+In hours:        the same without --quick: the report's own numbers of epochs
 
 Every result is kept as soon as it is there: started again with the same
 arguments, the program goes on where it was stopped.
@@ -22,7 +22,7 @@ SEED = 0
 def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--data", metavar="FILE", required=True, help="Kaggle's training.csv, .zip or .gz")
-    parser.add_argument("--quick", action="store_true", help="few epochs: 15 minutes on two cores")
+    parser.add_argument("--quick", action="store_true", help="few epochs: 3 to 15 minutes on two cores")
     names = [experiment.name for experiment in EXPERIMENTS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     command_line.add_number(parser, "--most-epochs", default=MOST_EPOCHS, help="end every training after so many")

@@ -216,11 +216,11 @@ def mean_squared_error(prediction: np.ndarray, target: np.ndarray) -> tuple[floa
 
 
 def sgd_update(
-    w: float, dw: float, v: float, lr: float, weight_decay: float, momentum: float, keep: float, nesterov: bool
+    w: float, dw: float, v: float, lr: float, weight_decay: float, momentum: float, nesterov: bool
 ) -> tuple[float, float]:
-    """One number's step of SGD with momentum: the new w and running mean v; see `nn.SGD`."""
+    """One number's step of SGD with momentum: the new w and velocity v; see `nn.SGD`."""
     g = dw + weight_decay * w
-    v = momentum * v + keep * g
+    v = momentum * v + g
     return w - lr * (g + momentum * v if nesterov else v), v
 
 

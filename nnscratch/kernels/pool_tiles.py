@@ -1,7 +1,7 @@
 """ReLU and 2x2 max pooling of whole vectors, forward and backward. The notation: vectors.py.
 
-The four places of a window are counted in reading order, 0 1 / 2 3. SHUT stands for none of them:
-the ReLU let nothing through, and no gradient goes back.
+argmax holds a byte per window: the place of its maximum, counted in reading order, 0 1 / 2 3; or
+NO_WINNER if no place is above 0. Then the ReLU lets nothing through, and no gradient goes back.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from nnscratch.kernels.values import Array, Index, Vector
 from nnscratch.kernels.vectors import writes_vectors
 from nnscratch.kernels.writer import Sum, Vectors
 
-SHUT = 4
+NO_WINNER = 4
 
 
 def largest_of_four(v: Vectors, four: list[Vector]) -> tuple[Vector, Vector]:
-    """max(0, the largest of four vectors), and as bytes, which one that was.
+    """max(0, the largest of four vectors), and its place as bytes: 0 to 3, or NO_WINNER.
 
-    The first wins on a tie, and NaN wins over numbers. It is SHUT where the maximum is the 0.
+    The first wins on a tie, and NaN wins over numbers.
     """
 
     def larger(a: tuple[Vector, Vector], b: tuple[Vector, Vector]) -> tuple[Vector, Vector]:
@@ -28,12 +28,12 @@ def largest_of_four(v: Vectors, four: list[Vector]) -> tuple[Vector, Vector]:
     a, b, c, d = ((value, v.splat(v.byte(place))) for place, value in enumerate(four))
     value, place = larger(larger(a, b), larger(c, d))
     alive = (value > 0) | value.is_nan()
-    return v.choose(alive, value, 0), v.choose(alive, place, SHUT)
+    return v.choose(alive, value, 0), v.choose(alive, place, NO_WINNER)
 
 
 def add_gradient(v: Vectors, dy: Array, argmax: Array, at: Index, total: Sum) -> None:
-    """total += dy[at] where argmax[at] is a place, and not SHUT"""
-    won = v.load(argmax + at) < SHUT
+    """total += dy[at] where argmax[at] is a place, and not NO_WINNER"""
+    won = v.load(argmax + at) < NO_WINNER
     total.add(v.choose(won, v.load(dy + at), 0))
 
 
@@ -42,7 +42,7 @@ def pool_vector(
     v: Vectors, rows: Array, at: Index, row_step: Index, right: Index | None, y: Array, argmax: Array, to: Index,
     count: Index | None,
 ) -> None:  # fmt: skip
-    """y[to + k] = max(0, the largest of four);  argmax[to + k] = which one, 4 if none is above 0
+    """y[to + k] = max(0, the largest of four);  argmax[to + k] = which one, NO_WINNER if none is above 0
 
     The four are rows[at + k], rows[at + right + k], and both again at + row_step;
     with right = None they are rows[at + 2*k], rows[at + 2*k + 1], and both again at + row_step.

@@ -1,14 +1,15 @@
-"""Optimizer updates in one pass: each weight, gradient and mean is read once and written once.
+"""Optimizer updates in one pass: weight, gradient and mean are each read once; the weight and the
+mean are written once.
 
-An update does a handful of operations per number, so its time is that of moving the arrays. Formula
-by formula in NumPy, each operation would be a pass of its own. All arrays here are flat, of one
-dtype; scalars come in that dtype too, because Numba would compute float32 arrays with float64
-scalars in float64.
+An update does a handful of operations per number, so its time is that of moving the arrays. In
+NumPy, each operation of the formula would be a pass of its own. All arrays here are flat, of one
+dtype; scalars come in that dtype too: with float64 scalars, Numba would compute float32 arrays in
+float64.
 
-The running mean of a dead unit, whose gradient is 0, shrinks by a factor per step until it is
-subnormal, and stays so: the smallest numbers times 0.9 round to themselves. Arithmetic on subnormal
-numbers is many times slower, so a running mean below `flush_threshold` (float32: 1e-30) is set to
-0.
+While a unit is dead, its gradient is 0, and its running mean (its velocity in SGD) shrinks by a
+factor per step until it is subnormal. It then stays subnormal: the smallest numbers times 0.9 round
+to themselves. Arithmetic on subnormal numbers is many times slower, so a mean or velocity smaller
+than `flush_threshold` (float32: 1e-30) is set to 0.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def in_dtype(dtype: np.dtype[Any], *values: float) -> list[Any]:
 
 
 def flush_threshold(dtype: np.dtype[Any]) -> Any:
-    """Smaller running means are set to 0: 1e8 times the smallest normal number; float32 1e-30."""
+    """Smaller means and velocities are set to 0: 1e8 times the smallest normal number; float32 1e-30."""
     return dtype.type(1e8 * float(np.finfo(dtype).tiny))
 
 
@@ -38,7 +39,7 @@ def flush_threshold(dtype: np.dtype[Any]) -> Any:
 def sgd(w: np.ndarray, dw: np.ndarray, lr: float, weight_decay: float) -> None:
     """w <- w - lr * (dw + weight_decay * w)
 
-    w, dw : (n,)
+    w, dw : (n,); w is changed in place
     """
     for i in range(w.size):
         w[i] -= lr * (dw[i] + weight_decay * w[i])
@@ -52,7 +53,6 @@ def sgd_momentum(
     lr: float,
     weight_decay: float,
     momentum: float,
-    keep: float,
     ahead: float,
     nesterov: float,
     threshold: float,
@@ -60,23 +60,24 @@ def sgd_momentum(
     """One step of SGD with momentum:
 
         g = dw + weight_decay * w
-        v <- momentum * v + keep * g
+        v <- momentum * v + g
         w <- w - lr * (g + ahead * v if nesterov else v)
 
-    w, dw, v : (n,)
-    nesterov : 1 or 0
-    threshold : smaller v are set to 0
+    w, dw, v  : (n,); w and v are changed in place
+    ahead     : how far Nesterov's step looks ahead along v: the momentum; 0 if not nesterov
+    nesterov  : 1 or 0
+    threshold : a v smaller than this is set to 0
     """
     # In the arrays' dtype: an integer beside a float32 would make Numba compute in float64.
     zero, plain = w.dtype.type(0), w.dtype.type(1) - nesterov
     for i in range(w.size):
         g = dw[i] + weight_decay * w[i]
-        mean = momentum * v[i] + keep * g
-        mean = zero if abs(mean) < threshold else mean
-        v[i] = mean
+        velocity = momentum * v[i] + g
+        velocity = zero if abs(velocity) < threshold else velocity
+        v[i] = velocity
         # No branch, so that the loop is vectorised: nesterov is 1 or 0, and one of the two terms is
         # exactly 0.
-        w[i] -= lr * (nesterov * (g + ahead * mean) + plain * mean)
+        w[i] -= lr * (nesterov * (g + ahead * velocity) + plain * velocity)
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -101,10 +102,11 @@ def adam(
         v <- beta2 v + (1 - beta2) dw^2
         w <- shrink w - lr m / (sqrt(v) c + epsilon)
 
-    w, dw, m, v : (n,)
-    lr, root_correction (c) : include the corrections of m and v for their start at 0
-    threshold : for m alone, not for v: dividing m by a v of 0 would be a huge step if epsilon is
-        small
+    w, dw, m, v : (n,); w, m and v are changed in place
+    lr, root_correction (c) : with them m and v are corrected for their start at 0
+    shrink : 1 - lr * weight_decay
+    threshold : a smaller m is set to 0; v is not, because m over the root of a v of 0 would be a
+        huge step if epsilon is small
     """
     zero = w.dtype.type(0)  # in the arrays' dtype, as in sgd_momentum
     for i in range(w.size):
@@ -119,7 +121,7 @@ def adam(
 def running_mean(mean: np.ndarray, w: np.ndarray, share: float, threshold: float) -> None:
     """mean <- mean + share * (w - mean)
 
-    mean, w : (n,)
+    mean, w : (n,); mean is changed in place
     """
     zero = mean.dtype.type(0)  # in the arrays' dtype, as in sgd_momentum
     for i in range(mean.size):

@@ -5,7 +5,7 @@
     base.py       what both share: the list of parameters, in blocks for the threads
     schedules.py  the learning rate as a function of progress
 
-An optimizer knows the arrays in its model's layers, `params` and `grads`, not what a layer computes.
+An optimizer knows the arrays in a model's layers, `params` and `grads`, not what a layer computes.
 """
 
 from nnscratch.optimizers import schedules

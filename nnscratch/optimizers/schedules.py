@@ -1,9 +1,9 @@
 """Schedules: a learning rate or a momentum that changes while the training goes on.
 
 A schedule is a function of progress, the share of the training that is done: 0 at the start, 1 at
-the end. It gives the value itself, not a factor. The classes have lower-case names because one reads
-them as functions: linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be compared, and
-printed as the call that makes it.
+the end. It gives the value itself, not a factor. The classes have lower-case names because one
+reads them as functions: linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be
+compared, and printed as the call that makes it.
 """
 
 from __future__ import annotations

@@ -19,11 +19,11 @@ class SGD(Optimizer):
     """Stochastic gradient descent with momentum, plain or Nesterov's, and weight decay.
 
     Update of a parameter w with gradient dw, from v = 0
-        g <- dw + weight_decay * w                     for w under the key "weight"; otherwise g = dw
+        g <- dw + weight_decay * w                     w under the key "weight"; otherwise dw
         v <- momentum * v + g
         w <- w - lr * v                                plain
         w <- w - lr * (g + momentum * v)               Nesterov
-    This is torch.optim.SGD's update, to rounding. While momentum is 0, v is neither read nor changed.
+    This is torch.optim.SGD's update, to rounding. While momentum is 0, v is not used.
 
     Effective step size
         A gradient that stays the same is added again and again: v -> g / (1 - momentum), so that
@@ -97,11 +97,8 @@ class SGD(Optimizer):
         if self.momentum == 0:
             scalars = in_dtype(dtype, self.lr, weight_decay)
             return lambda w, dw, v: updates.sgd(w, dw, *scalars)
-        keep = 1.0  # the share of g that v takes up
         ahead = self.momentum if self.nesterov else 0.0
-        scalars = in_dtype(
-            dtype, self.lr, weight_decay, self.momentum, keep, ahead, self.nesterov, flush_threshold(dtype)
-        )
+        scalars = in_dtype(dtype, self.lr, weight_decay, self.momentum, ahead, self.nesterov, flush_threshold(dtype))
         return lambda w, dw, v: updates.sgd_momentum(w, dw, v, *scalars)
 
     def __repr__(self) -> str:

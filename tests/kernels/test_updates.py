@@ -21,10 +21,8 @@ def arrays(size: int, dtype: type) -> list[np.ndarray]:
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_sgd_momentum(size: int, dtype: type, tolerance: float, weight_decay: float, nesterov: bool) -> None:
     w, dw, v, _ = arrays(size, dtype)
-    expected = [
-        loops.sgd_update(*numbers, 0.2, weight_decay, 0.9, 0.7, nesterov) for numbers in zip(w, dw, v, strict=True)
-    ]
-    numbers = map(dtype, (0.2, weight_decay, 0.9, 0.7, 0.9 if nesterov else 0, nesterov, 0))
+    expected = [loops.sgd_update(*numbers, 0.2, weight_decay, 0.9, nesterov) for numbers in zip(w, dw, v, strict=True)]
+    numbers = map(dtype, (0.2, weight_decay, 0.9, 0.9 if nesterov else 0, nesterov, 0))
     updates.sgd_momentum(w, dw, v, *numbers)
     np.testing.assert_allclose(np.stack([w, v], axis=1), expected, rtol=tolerance, atol=tolerance)
 
@@ -33,7 +31,7 @@ def test_sgd_momentum(size: int, dtype: type, tolerance: float, weight_decay: fl
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-14), (np.float32, 2e-6)])
 def test_sgd(size: int, dtype: type, tolerance: float) -> None:
     w, dw, _, _ = arrays(size, dtype)
-    expected = [loops.sgd_update(*numbers, 0, 0.2, 0.1, 0, 1, False)[0] for numbers in zip(w, dw, strict=True)]
+    expected = [loops.sgd_update(*numbers, 0, 0.2, 0.1, 0, False)[0] for numbers in zip(w, dw, strict=True)]
     updates.sgd(w, dw, dtype(0.2), dtype(0.1))
     np.testing.assert_allclose(w, expected, rtol=tolerance, atol=tolerance)
 
@@ -79,10 +77,10 @@ def test_sum_of_squares(size: int, dtype: type) -> None:
 def test_running_means_never_become_subnormal() -> None:
     tiny = updates.flush_threshold(np.dtype(np.float32))
     w, dw, v = np.ones(3, np.float32), np.zeros(3, np.float32), np.float32([1e-29, -1e-31, 1.0])
-    updates.sgd_momentum(w, dw, v, *map(np.float32, (0.1, 0, 0.5, 1, 0, 0)), tiny)
+    updates.sgd_momentum(w, dw, v, *map(np.float32, (0.1, 0, 0.5, 0, 0)), tiny)
     np.testing.assert_array_equal(v, np.float32([5e-30, 0, 0.5]))
     v[:] = [1e-29, -1e-31, np.nan]
-    updates.sgd_momentum(w, dw, v, *map(np.float32, (0.1, 0, 0.5, 1, 0, 0)), tiny)
+    updates.sgd_momentum(w, dw, v, *map(np.float32, (0.1, 0, 0.5, 0, 0)), tiny)
     assert np.isnan(v[2])
     mean = np.float32([2e-30, -1e-30, np.nan, 1.0])
     updates.running_mean(mean, np.zeros(4, np.float32), np.float32(0.25), tiny)

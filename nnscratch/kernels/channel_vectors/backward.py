@@ -30,11 +30,12 @@ from nnscratch.kernels.channel_vectors.backward_tiles import (
     add_windows,
     add_winners_of_channels,
 )
-from nnscratch.kernels.channel_vectors.forward import NO_WINNER, padded
+from nnscratch.kernels.channel_vectors.forward import padded
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.image_vectors.layout import pack
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
+from nnscratch.kernels.pool_tiles import NO_WINNER
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.vectors import lanes
 

@@ -193,7 +193,7 @@ def add_row_gradient(
         dy[at + w*channels + o] * x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r]
 
     for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2
-    (a,b) : the place that won, argmax[at + w*channels + o] = 2*a + b; no term if it is 4
+    (a,b) : the place that won, argmax[at + w*channels + o] = 2*a + b; no term if it is NO_WINNER
     The three places that lost are multiplied too, by zero.
     """
     x, total, dy, argmax = x + x_at, total + total_at, dy + at, argmax + at

@@ -3,7 +3,7 @@
     z[n,h,w,o] = bias[o] + sum over i,j,c of x[n, h+i-p, w+j-p, c] * weight[i,j,c,o]
     y[n,h,w,o] = max(0, z[n,2h,2w,o], z[n,2h,2w+1,o], z[n,2h+1,2w,o], z[n,2h+1,2w+1,o])
     argmax     = which of the four was the largest, 0 to 3 in reading order, the first on a tie;
-                 4 where none is above 0
+                 NO_WINNER (pool_tiles.py) where none is above 0
 
 with stride 1 and padding p; the pooling's windows lie side by side.
 
@@ -24,7 +24,6 @@ from nnscratch.kernels.layerwise.im2col import Pair, output_size
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks
 
-NO_WINNER = 4  # argmax of a window whose maximum the ReLU turned into 0: no gradient goes back
 # Multiply-adds per block: worth a call and a thread, about a quarter of a millisecond in float32.
 _PRODUCTS_PER_BLOCK = 18_000_000
 

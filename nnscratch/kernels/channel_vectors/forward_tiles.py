@@ -32,7 +32,7 @@ def conv_pool_row(
     channels: Index, count: Index,
 ) -> None:  # fmt: skip
     """y[to + w*channels + o] = max(0, the four sums of window w)
-    argmax[to + w*channels + o] = which of them, the first on a tie; 4 if none is above 0
+    argmax[to + w*channels + o] = which of them, the first on a tie; NO_WINNER if none is above 0
 
     sum of place (a,b) = weight[b_at + o] + sum over i, r of
         x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r] * weight[w_at + (i*run + r)*w_step +

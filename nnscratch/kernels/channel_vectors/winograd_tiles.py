@@ -93,7 +93,7 @@ def pool_patches(
     vectors: Index, windows: Index, count: Index,
 ) -> None:  # fmt: skip
     """y[to + w*channels + o] = max(0, the four numbers of bias[b_at + o] + A^T m A)
-    argmax[to + w*channels + o] = which of them, the first on a tie; 4 if none is above 0
+    argmax[to + w*channels + o] = which of them, the first on a tie; NO_WINNER if none is above 0
 
     m = products[(w*16 + p)*K + o], p in 0..16, as multiply_patches made them
     for w in 0..windows; o in 0..vectors*lanes, `vectors` being 1 or 2

@@ -127,7 +127,7 @@ def forward(
     weight : (k_h, k_w, C, O);  bias : (O,)
     y      : (O, H_p, W_p*B), H_p = (H - k_h + 1) // 2, W_p likewise; overwritten
     argmax : as y, uint8; overwritten: the place of the maximum in its window, row*2 + column, the
-             first on a tie; 4 where no conv is above 0, so that ReLU stops the gradient
+             first on a tie; NO_WINNER (pool_tiles.py) where no conv is above 0
 
     All are contiguous. x should start on a cache line (memory.empty): a vector across two lines
     costs two loads.

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import threads
-from nnscratch.kernels.channel_vectors.forward import NO_WINNER, forward, padded, pooled_size
+from nnscratch.kernels.channel_vectors.forward import forward, padded, pooled_size
 from nnscratch.kernels.memory import Scratch
+from nnscratch.kernels.pool_tiles import NO_WINNER
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-5)])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.channel_vectors.forward import NO_WINNER
 from nnscratch.kernels.channel_vectors.winograd import PATCH_BYTES, winograd_rows
 from nnscratch.kernels.memory import Scratch
+from nnscratch.kernels.pool_tiles import NO_WINNER
 
 B_T = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
