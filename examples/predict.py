@@ -1,4 +1,4 @@
-"""Finds the points in new pictures with what a training script has written.
+"""Finds the points in new pictures with the model of a training script.
 
 All coordinates:      python examples/predict.py --model runs/cnn
                           --data test.zip --out points.csv
@@ -22,9 +22,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     predictor = load_predictor(arguments.model)
-    lookup = read_lookup(arguments.lookup) if arguments.lookup else None
+    lookup = read_lookup(arguments.lookup) if arguments.lookup else None  # before the long work: it may be wrong
     faces = load_faces(arguments.data)
-    points = predictor.predict_points(faces.images)
+    points = predictor.predict_points(faces.images)  # (N, 15, 2) px from (N, 96, 96) uint8
     if lookup is None:
         write_coordinates(arguments.out, points, faces.image_ids)
         print(f"{len(faces):,} faces, 30 coordinates each, written to {arguments.out}")

@@ -2,7 +2,8 @@
 
 Level 1 is a network that finds all points in the whole picture. Level 2 has
 networks that see crops around these points, upright and of one size, and
-correct them. A network for a left eye finds the points of the right one, too.
+correct them. A network for the left eye also finds the right eye's points, in
+the mirror image of the picture.
 
 On faces that it draws:     python examples/train_cascade.py
 On Kaggle's:                python examples/train_cascade.py --data training.zip
@@ -33,7 +34,7 @@ from nnscratch.keypoints.start import start_from_mean_face
 
 
 def small(rng: np.random.Generator) -> nn.Sequential:
-    """96 x 96 pixels -> 15 points: four stages of convolution, ReLU, pooling; two dense layers."""
+    """96 x 96 pixels -> 15 points: four times convolution, ReLU, pooling; then two dense layers."""
     return nn.Sequential(
         nn.Conv2D(1, 8, 5, rng=rng),  # 92 x 92 x 8
         nn.ReLU(),
@@ -55,7 +56,7 @@ def small(rng: np.random.Generator) -> nn.Sequential:
 
 
 def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
-    """32 x 32 pixels around a point -> where in them it is."""
+    """32 x 32 pixels around a point -> where in these pixels it is, -1 to 1."""
     return nn.Sequential(
         nn.Conv2D(1, 8, 5, rng=rng),  # 28 x 28 x 8
         nn.ReLU(),
@@ -71,22 +72,25 @@ def small_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
 
 
 def deep(rng: np.random.Generator, side: int = 96, values: int = 30) -> nn.Sequential:
-    """side x side pixels -> x and y of some points, with more channels, for --recipe best.
+    """side x side pixels -> x and y of some points; more channels and dropout, for --recipe best.
 
-    side : 96 is halved four times, to 6 x 6 x 128; 48 three times, to 6 x 6 x 64; 64 to 8 x 8 x 64
+    side   : 96 becomes 6 x 6 x 128, halved four times; 48 becomes 6 x 6 x 64 and 64 becomes
+        8 x 8 x 64, halved three times
+    values : two per point
     """
     channels = [1, 16, 32, 64, 128] if side == 96 else [1, 16, 32, 64]
-    layers: list[nn.Layer] = [nn.ContrastNormalization()]
+    layers: list[nn.Layer] = [nn.ContrastNormalization()]  # dark, bright, pale pictures: all alike
     for c_in, c_out in pairwise(channels):
+        # he_normal: larger weights, because ReLU removes half of the signal.
         layers.append(nn.Conv2D(c_in, c_out, 3, padding=1, weight_init="he_normal", rng=rng))
         layers += [nn.ReLU(), nn.MaxPool2D(2)]
-        side //= 2
+        side //= 2  # by pooling; the convolution, with padding=1, keeps the size
     return nn.Sequential(
         *layers,
         nn.Flatten(),
         nn.Dense(side * side * channels[-1], 256, weight_init="he_normal", rng=rng),
         nn.ReLU(),
-        nn.Dropout(0.3, rng=rng),
+        nn.Dropout(0.3, rng=rng),  # in training: no unit may rely on one other
         nn.Dense(256, values, rng=rng),
     )
 
@@ -107,9 +111,9 @@ EYE = (
 )
 MOUTH = ("nose_tip", "mouth_left_corner", "mouth_right_corner", "mouth_center_top_lip", "mouth_center_bottom_lip")
 HALF_FACE = (*EYE, "nose_tip", "mouth_left_corner")
-# A network for each point, and some that see how the points of an eye, of the mouth, of half of the
-# face and of the whole face belong together. Held-out error: 1.388 px with points, eye and mouth
-# alone; about 1.36 px with these.
+# One network per point. The others see how the points of an eye, of the mouth, of half of the face
+# and of the whole face belong together. Held-out error: 1.388 px with points, eye and mouth alone;
+# about 1.36 px with all of these.
 POINTS_AND_PARTS = (
     *one_per_point(side=48, width=40),
     Region("eye", EYE, side=48, width=40),
@@ -117,8 +121,8 @@ POINTS_AND_PARTS = (
     Region("half_face", HALF_FACE, side=64, width=64),
     Region("face", POINTS, side=96, width=84),
 )
-# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a
-# tenth, shifted by up to a pixel.
+# Each epoch shows each face changed anew, so that the network cannot learn pictures by heart:
+# mirrored or not, turned by up to 12 degrees, resized by up to a tenth, shifted by up to a pixel.
 CHANGES = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
 RECIPES = {
     "plain": CascadeRecipe(
@@ -141,7 +145,10 @@ RECIPES = {
 
 @dataclass(frozen=True)
 class CascadeOptions(TrainingOptions):
-    """The options of all training scripts, and one more. None: the recipe's epochs."""
+    """The options of all training scripts, and one more.
+
+    level_2_epochs : in place of the recipe's; None: the recipe's
+    """
 
     level_2_epochs: int | None = None
 
@@ -152,7 +159,7 @@ def main() -> None:
     options = parser.read(CascadeOptions)
     task = start_task(options)
     recipe = RECIPES[options.recipe]
-    # for_faces: mirroring must know how far these faces' labels lie beside the points they name.
+    # for_faces: mirroring must know how far to the right of what they name these labels lie.
     first = options.adjusted(recipe.level_1, NETWORKS).for_faces(task.train)
     second = replace(
         recipe.level_2.training,
@@ -161,18 +168,20 @@ def main() -> None:
     )
 
     network = first.network(rng=np.random.default_rng(options.seed))
-    # It starts by answering with the mean face, so what is left to learn is how each face differs.
+    # It starts by answering with the mean face, so only how each face differs is left to learn.
     start_from_mean_face(network, task.train.points)
     trainer = nn.Trainer(
         network,
         nn.MSELoss(),
         nn.Adam(network, lr=first.lr, weight_decay=first.weight_decay),
         batch_size=first.batch_size,
+        # A short rise, for Adam's first steps rest on few gradients; then a fall: long steps come
+        # near, short ones settle.
         lr=nn.schedules.cosine(first.lr, 0.0, warmup=first.warmup),
         augment=first.augment,
-        average=first.average,
+        average=first.average,  # the mean of the last steps' weights errs less than the last weights
         seed=options.seed,
-        metric=RMSE_PX,
+        metric=RMSE_PX,  # scores each epoch on the validation faces; the best weights are kept
     )
     history = trainer.fit(
         task.train.x,
@@ -182,12 +191,12 @@ def main() -> None:
         time_limit=task.seconds_left(share=recipe.share),
     )
 
-    # The mean face, upright and symmetrical, is what crops are turned and resized to.
+    # Crops are turned and resized to the symmetrical mean face: upright, of average size.
     cascade = Cascade(network, symmetrical(mean_face(task.train.points)))
     # The errors of level 1 on held-out faces are what level 2 learns to correct.
     held_out = CascadeAnswers.of(cascade, task.validation)
     histories: dict[str, nn.History] = {}
-    if history.outcome is not nn.Outcome.INTERRUPTED:
+    if history.outcome is not nn.Outcome.INTERRUPTED:  # Ctrl-C ends level 1 and leaves out level 2
         level_2 = train_level(
             cascade,
             replace(recipe.level_2, training=second),
@@ -205,8 +214,8 @@ def main() -> None:
         history,
         level_2_recipe=second,
         level_2_histories=histories,
-        # The cascade's blends have learnt from the held-out faces, too. These answers are of blends
-        # that have not.
+        # The cascade's own blends have learnt from the held-out faces too. These answers come from
+        # blends that have not: only they may be scored.
         predicted=held_out.answers[-1],
     )
 

@@ -21,7 +21,7 @@ from nnscratch.keypoints.start import centre_on, start_from_mean_face
 
 
 def small(rng: np.random.Generator) -> nn.Sequential:
-    """96 x 96 pixels -> 15 points: four stages of convolution, ReLU, pooling; two dense layers."""
+    """96 x 96 pixels -> 15 points: four times convolution, ReLU, pooling; then two dense layers."""
     return nn.Sequential(
         nn.Conv2D(1, 8, 5, rng=rng),  # 92 x 92 x 8
         nn.ReLU(),
@@ -42,32 +42,33 @@ def small(rng: np.random.Generator) -> nn.Sequential:
     )
 
 
-def stage(c_in: int, c_out: int, rng: np.random.Generator) -> list[nn.Layer]:
-    """H x W x c_in -> H/2 x W/2 x c_out."""
+def conv_pool(c_in: int, c_out: int, rng: np.random.Generator) -> list[nn.Layer]:
+    """H x W x c_in -> H/2 x W/2 x c_out; padding=1: the convolution itself keeps H x W."""
+    # he_normal: larger weights, because ReLU removes half of the signal.
     convolution = nn.Conv2D(c_in, c_out, 3, padding=1, weight_init="he_normal", rng=rng)
     return [convolution, nn.ReLU(), nn.MaxPool2D(2)]
 
 
 def deep(rng: np.random.Generator) -> nn.Sequential:
-    """Pictures of equal contrast, and more channels: four times the work, for --recipe best."""
+    """Equal contrast, more channels, dropout: four times the work, for --recipe best."""
     return nn.Sequential(
-        nn.ContrastNormalization(),
-        *stage(1, 16, rng),  # 48 x 48 x 16
-        *stage(16, 32, rng),  # 24 x 24 x 32
-        *stage(32, 64, rng),  # 12 x 12 x 64
-        *stage(64, 128, rng),  # 6 x 6 x 128
+        nn.ContrastNormalization(),  # dark, bright, pale pictures: all alike
+        *conv_pool(1, 16, rng),  # 48 x 48 x 16
+        *conv_pool(16, 32, rng),  # 24 x 24 x 32
+        *conv_pool(32, 64, rng),  # 12 x 12 x 64
+        *conv_pool(64, 128, rng),  # 6 x 6 x 128
         nn.Flatten(),
         nn.Dense(6 * 6 * 128, 256, weight_init="he_normal", rng=rng),
         nn.ReLU(),
-        nn.Dropout(0.3, rng=rng),
+        nn.Dropout(0.3, rng=rng),  # in training: no unit may rely on one other
         nn.Dense(256, 30, rng=rng),  # x and y of 15 points
     )
 
 
 # The networks for --network; a report of 2015 has or cites the last three.
 NETWORKS = {"small": small, "deep": deep, **networks.CNNS}
-# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a
-# tenth, shifted by up to a pixel.
+# Each epoch shows each face changed anew, so that the network cannot learn pictures by heart:
+# mirrored or not, turned by up to 12 degrees, resized by up to a tenth, shifted by up to a pixel.
 CHANGES = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
 RECIPES = {
     "plain": Recipe(small, epochs=30),
@@ -79,22 +80,24 @@ def main() -> None:
     options = TrainingParser(__doc__, out="runs/cnn", recipes=RECIPES, networks=NETWORKS).read(TrainingOptions)
     task = start_task(options)
     x, y = task.train.x, task.train.y  # (N, 96, 96, 1) pixels, (N, 30) coordinates
-    # for_faces: mirroring must know how far these faces' labels lie beside the points they name.
+    # for_faces: mirroring must know how far to the right of what they name these labels lie.
     recipe = options.adjusted(RECIPES[options.recipe], NETWORKS).for_faces(task.train)
 
     network = recipe.network(rng=np.random.default_rng(options.seed))
-    # It starts by answering with the mean face, so what is left to learn is how each face differs.
+    # It starts by answering with the mean face, so only how each face differs is left to learn.
     start_from_mean_face(network, task.train.points)
     trainer = nn.Trainer(
         network,
         nn.MSELoss(),
         nn.Adam(network, lr=recipe.lr, weight_decay=recipe.weight_decay),
         batch_size=recipe.batch_size,
+        # A short rise, for Adam's first steps rest on few gradients; then a fall: long steps come
+        # near, short ones settle.
         lr=nn.schedules.cosine(recipe.lr, 0.0, warmup=recipe.warmup),
         augment=recipe.augment,
-        average=recipe.average,
+        average=recipe.average,  # the mean of the last steps' weights errs less than the last weights
         seed=options.seed,
-        metric=RMSE_PX,
+        metric=RMSE_PX,  # scores each epoch on the validation faces; the best weights are kept
     )
     history = trainer.fit(
         x,
@@ -103,9 +106,9 @@ def main() -> None:
         epochs=recipe.epochs,
         time_limit=task.seconds_left(),
     )
-    # It has learnt from changed faces. This makes its mean error 0 on the faces as they are.
+    # It has learnt from changed faces: centre_on makes its mean error 0 on the unchanged ones.
     centre_on(network, x, y)
-    # both_ways: the answers for a picture and for its mirror image err differently; average them.
+    # both_ways: the answers for a picture and its mirror image err differently, their mean less.
     predictor = SingleNetwork(network, both_ways=recipe.both_ways)
     save_run(task, predictor, recipe, trainer.optimizer, history)
 

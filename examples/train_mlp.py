@@ -36,13 +36,14 @@ def plain(rng: np.random.Generator) -> nn.Sequential:
 
 
 def wide(rng: np.random.Generator) -> nn.Sequential:
-    """Pictures of equal contrast, and more units, a fifth of them dropped; for --recipe best."""
+    """Equal contrast, more units, dropout: for --recipe best."""
     return nn.Sequential(
-        nn.ContrastNormalization(),
+        nn.ContrastNormalization(),  # dark, bright, pale pictures: all alike
         nn.Flatten(),
+        # he_normal: larger weights, because ReLU removes half of the signal.
         nn.Dense(96 * 96, 512, weight_init="he_normal", rng=rng),
         nn.ReLU(),
-        nn.Dropout(0.2, rng=rng),
+        nn.Dropout(0.2, rng=rng),  # in training: no unit may rely on one other
         nn.Dense(512, 256, weight_init="he_normal", rng=rng),
         nn.ReLU(),
         nn.Dropout(0.2, rng=rng),
@@ -57,8 +58,8 @@ NETWORKS: dict[str, Callable[..., nn.Sequential]] = {
     "report": networks.report_mlp,
     "report-dropout": partial(networks.report_mlp, dropout=0.5),
 }
-# Each epoch shows every face anew: mirrored or not, turned by up to 12 degrees, resized by up to a
-# tenth, shifted by up to a pixel.
+# Each epoch shows each face changed anew, so that the network cannot learn pictures by heart:
+# mirrored or not, turned by up to 12 degrees, resized by up to a tenth, shifted by up to a pixel.
 CHANGES = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
 RECIPES = {
     "plain": Recipe(plain, epochs=30, lr=0.0005),
@@ -70,22 +71,24 @@ def main() -> None:
     options = TrainingParser(__doc__, out="runs/mlp", recipes=RECIPES, networks=NETWORKS).read(TrainingOptions)
     task = start_task(options)
     x, y = task.train.x, task.train.y  # (N, 96, 96, 1) pixels, (N, 30) coordinates
-    # for_faces: mirroring must know how far these faces' labels lie beside the points they name.
+    # for_faces: mirroring must know how far to the right of what they name these labels lie.
     recipe = options.adjusted(RECIPES[options.recipe], NETWORKS).for_faces(task.train)
 
     network = recipe.network(rng=np.random.default_rng(options.seed))
-    # It starts by answering with the mean face, so what is left to learn is how each face differs.
+    # It starts by answering with the mean face, so only how each face differs is left to learn.
     start_from_mean_face(network, task.train.points)
     trainer = nn.Trainer(
         network,
         nn.MSELoss(),
         nn.Adam(network, lr=recipe.lr, weight_decay=recipe.weight_decay),
         batch_size=recipe.batch_size,
+        # A short rise, for Adam's first steps rest on few gradients; then a fall: long steps come
+        # near, short ones settle.
         lr=nn.schedules.cosine(recipe.lr, 0.0, warmup=recipe.warmup),
         augment=recipe.augment,
-        average=recipe.average,
+        average=recipe.average,  # the mean of the last steps' weights errs less than the last weights
         seed=options.seed,
-        metric=RMSE_PX,
+        metric=RMSE_PX,  # scores each epoch on the validation faces; the best weights are kept
     )
     history = trainer.fit(
         x,
@@ -94,9 +97,9 @@ def main() -> None:
         epochs=recipe.epochs,
         time_limit=task.seconds_left(),
     )
-    # It has learnt from changed faces. This makes its mean error 0 on the faces as they are.
+    # It has learnt from changed faces: centre_on makes its mean error 0 on the unchanged ones.
     centre_on(network, x, y)
-    # both_ways: the answers for a picture and for its mirror image err differently; average them.
+    # both_ways: the answers for a picture and its mirror image err differently, their mean less.
     predictor = SingleNetwork(network, both_ways=recipe.both_ways)
     save_run(task, predictor, recipe, trainer.optimizer, history)
 

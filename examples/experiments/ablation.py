@@ -1,13 +1,14 @@
-"""Why the report's CNN did not learn: one change at a time, and all together.
+"""Why the report's CNN did not learn: one change at a time, and several together.
 
     python ablation.py --data training.zip --out runs/ablation
 
-alone:    He & Yang's failing network, and every change alone. What suffices?
+alone:    He & Yang's failing network, and it with one change. What suffices?
 together: bias, dropout, L2 and the optimizer, in every combination.
 cure:     the cured network, with things taken back or added.
 race:     the cure beside the report's MLP, the same number of epochs.
-Every result is kept as soon as it is there, and not run again. What came out,
-and why, is told in examples/lessons/why_the_cnn_did_not_learn.md.
+
+Every result is kept as soon as it is there, and not run again. The results and
+what they mean are in examples/lessons/why_the_cnn_did_not_learn.md.
 """
 
 from pathlib import Path

@@ -1,8 +1,8 @@
-"""Measures what each part of a trained cascade's level 2 brings: its answers without.
+"""Measures what each part of a trained level 2 brings: the error without it.
 
-Only the blends are fitted anew, so this takes half a minute per line. Give the
---data, --rows and --seed that the cascade was trained with: the split must be
-the same. Prints the table of docs/results.md.
+Only the blends are fitted anew, so this takes some 30 seconds per line. Give
+the --data, --rows and --seed that the cascade was trained with: the split must
+be the same. Prints the table of docs/results.md.
 
 python cascade_ingredients.py --model runs/best --data training.zip
 """
@@ -26,7 +26,11 @@ from nnscratch.keypoints.scripts.task import start_task
 
 @dataclass(frozen=True)
 class Variant:
-    """A level 2 with less of it: its passes, and the regions that it has no networks for."""
+    """What is left of a level 2.
+
+    passes  : how often it runs
+    without : names of the regions whose networks are taken away
+    """
 
     passes: int = 2
     without: tuple[str, ...] = ()
@@ -43,20 +47,20 @@ VARIANTS = {
 
 
 def with_some(level: Level, without: tuple[str, ...]) -> Level:
-    """The level with the networks of the other regions."""
+    """The level without the networks of the regions named in `without`, and without blends."""
     pairs = [pair for pair in zip(level.regions, level.networks, strict=True) if pair[0].name not in without]
     return Level(tuple(region for region, _ in pairs), tuple(network for _, network in pairs), ())
 
 
 def averaged(level: Level, cascade: Cascade, held_out: CascadeAnswers) -> np.ndarray:
-    """What the networks find in their first pass, averaged and no more."""
+    """(N, 15, 2) px: what the networks find in one pass; the mean per point, without a blend."""
     plain = replace(level, blends=(Blend.none(),))
     return plain(held_out.faces.x, held_out.answers[-1], held_out.offset, cascade.reference)
 
 
 @dataclass(frozen=True)
 class Options(TrainingOptions):
-    """The options of all training scripts, and the folder of the cascade."""
+    """The options of all training scripts, and `model`, the folder of the cascade."""
 
     model: str = ""
 
@@ -83,7 +87,7 @@ def main() -> None:
     for name, variant in VARIANTS.items():
         some = with_some(level, variant.without)
         if not some.regions or (some.regions, variant.passes) in shown:
-            continue  # this cascade has no such networks to be without
+            continue  # this cascade never had the networks to take away: the line would repeat another
         shown.add((some.regions, variant.passes))
         show(name, fit_blends(some, cascade.reference, learnt, held_out, passes=variant.passes, title=name)[1])
 

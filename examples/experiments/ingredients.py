@@ -1,8 +1,7 @@
-"""Measures what each ingredient of the best CNN recipe brings: the recipe without it.
+"""Measures what each ingredient of the best recipe brings: the error without it.
 
-Every training has the same epochs, seed, faces and split, with look-alike faces
-all on one side; two differ by an ingredient. Prints the table of
-docs/results.md.
+All trainings have the same epochs, seed, faces and split (look-alikes stay on
+one side); each lacks one ingredient. Prints the table of docs/results.md.
 
 On faces that it draws:  python ingredients.py
 On Kaggle's:             python ingredients.py --data training.zip
@@ -28,13 +27,14 @@ from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.model import Sequential
 from nnscratch.training.side_by_side import Job, train_together
 
+# The script next door is in no package, so it cannot be imported: run_path gives its names.
 TRAIN_CNN = runpy.run_path(str(Path(__file__).parents[1] / "train_cnn.py"))
 NETWORKS, RECIPES = TRAIN_CNN["NETWORKS"], TRAIN_CNN["RECIPES"]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The recipe, the network and the rows of one training."""
+    """The recipe, the network and the rows ("all" or "complete") of one training."""
 
     recipe: Recipe
     network: Sequential
@@ -42,11 +42,12 @@ class Variant:
 
 
 def without(network: Sequential, kind: type[nn.Layer]) -> Sequential:
+    """The network without its layers of one kind; all other layers are the same objects."""
     return nn.Sequential(*(layer for layer in network.layers if not isinstance(layer, kind)))
 
 
 def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
-    """What is trained, by the words for it; `recipe` knows the label offsets of the faces."""
+    """Name in the table -> what is trained; `recipe` knows the label offsets of the faces."""
     warp = recipe.augment
     assert isinstance(warp, Augmentation)
     still = replace(warp, rotation=0, scale=0, shift=0)

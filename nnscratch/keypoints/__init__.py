@@ -13,12 +13,13 @@ Files, in reading order
     metrics.py      the error in pixels, always beside the mean face's
     splits.py       training faces and validation faces
     lookalikes.py   near-identical faces, which belong on one side of a split
-    start.py        the bias of the last layer, set before and corrected after a training
+    start.py        the last layer: set to the mean face before a training, corrected after it
     mirror_pass.py  a network's answer, averaged with its answer for the mirror image
     networks.py     published networks: the 2015 report's and Nouri's
     recipe.py       Recipe: how a network is trained, as data
     predictors.py   a trained network or cascade, loaded from its run folder
     plots.py        learning curve, grid of faces, error per point
+    commands.py     what the face task adds to `python -m nnscratch`
 
 Folders
     kaggle/       Kaggle's files, read and written

@@ -6,6 +6,7 @@ from nnscratch.commands import Command
 
 
 def _diagnose(arguments: list[str]) -> None:
+    # Imported here: `python -m nnscratch --help` lists this command, and must not wait for it.
     from nnscratch.keypoints.scripts import diagnose
 
     diagnose.main(arguments)

@@ -32,7 +32,7 @@ POINTS = (
 )
 COLUMNS = tuple(f"{point}_{axis}" for point in POINTS for axis in "xy")
 
-_CENTRE = 48
+_CENTRE = 48  # px from the left or upper edge, and the unit of a target
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class Faces:
         return to_targets(self.points)
 
     def to_frame(self) -> pandas.DataFrame:
-        """The points as a table (`to_frame`): `faces.to_frame().describe()` says where they lie."""
+        """The points as a table, see `to_frame`. Its `.describe()` says where they lie."""
         return to_frame(self.points, self.image_ids)
 
 

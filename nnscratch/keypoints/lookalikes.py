@@ -68,7 +68,7 @@ def groups(faces: Faces) -> np.ndarray:
 
 
 def linked_groups(signature: np.ndarray, rows_per_block: int = 256) -> np.ndarray:
-    """The groups of `groups`, from signatures (N, K) of norm 1.
+    """(N,) int64: the groups of `groups`, from signatures (N, K) of norm 1.
 
     rows_per_block : the correlations of so many rows with all others are in memory at once, for
                      each thread
@@ -77,9 +77,8 @@ def linked_groups(signature: np.ndarray, rows_per_block: int = 256) -> np.ndarra
     lock = threading.Lock()
 
     def work(start: int, stop: int) -> None:
-        linked = (
-            signature[start:stop] @ signature[start:].T > _LINKED
-        )  # links to earlier rows are in those rows' blocks
+        # Links to earlier rows are found in those rows' blocks.
+        linked = signature[start:stop] @ signature[start:].T > _LINKED
         rows = np.flatnonzero(np.count_nonzero(linked, axis=1) > 1)  # each row is linked to itself
         with lock:
             for row in rows:
@@ -132,8 +131,6 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 
 
 def _places(points: np.ndarray) -> AffineMaps:
-    """Maps from the samples of a signature to the pixels of the pictures, from points (N, 15, 2)
-    px.
-    """
+    """N maps from a signature's samples to the pictures' pixels, from points (N, 15, 2) px."""
     maps = AffineMaps.fit(points, mean_face(points)).shifted([_LEFT, _TOP])
     return maps.resized([_WIDTH / (_SIDE - 1), _HEIGHT / (_SIDE - 1)])

@@ -10,12 +10,12 @@ from nnscratch.model import Sequential
 
 
 def both_ways(network: Sequential, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The answers for pictures and for their mirror images, averaged; and the label offset in each.
+    """The mean answer for pictures and their mirror images, and the label offset of each answer.
 
-    x : (N, 96, 96, 1) pictures
+    x : (N, 96, 96, 1) float32
 
-    Gives (N, 30) targets and (N,) px. Why two answers are better than one: their errors differ, so
-    the mean of both has a smaller one, as with two networks.
+    Returns the answers, (N, 30) float32 targets, and the label offsets, (N,) px. Why two answers
+    are better than one: their errors differ, so the mean has a smaller error, as with two networks.
 
     The label offset d (geometry/mirror.py) needs no label here: the mean over all points of
     x + mirrored x is 95 + 2 d. It is put back into the answer, so that averaging shifts nothing.

@@ -1,9 +1,11 @@
-"""Published networks: those of the 2015 report, and Nouri's, which did better, as in the originals.
+"""Published networks, as in the originals: the 2015 report's, and Nouri's, which did better.
 
 Each function returns a new `Sequential` from (N, 96, 96, 1) to (N, 30). Its `rng` is a numpy
 Generator or a seed. Weights are drawn from Glorot's uniform distribution, the layers' default, as
-both authors did. The report began its hidden dense layers with a bias of 1. That bias, with dropout
-behind it, is one cause of why the report's CNN did not learn.
+both authors did. The report's hidden dense layers begin with a bias of 1. That bias, with dropout
+behind it, is one cause of the report's CNN not learning.
+
+"The report" is He & Yang, "Facial Keypoints Detection Using Convolutional Neural Network" (2015).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from nnscratch.model import Sequential
 
 Random = np.random.Generator | int | None
 
-# (channels in, channels out, kernel size) of each convolution
+# Each convolution's channels in, channels out ("maps", as the report says) and kernel size.
 F1_MAPS = [(1, 2, 5), (2, 4, 5), (4, 8, 4), (8, 16, 4)]
 _LARGE_MAPS = [(1, 8, 3), (8, 16, 2), (16, 32, 2), (32, 64, 2), (64, 128, 2)]
 
@@ -30,7 +32,7 @@ def conv_pool(
     weight_init: str = "glorot_uniform()",
     bias_init: str = "constant(0)",
 ) -> list[Layer]:
-    """The block of these networks: a convolution without padding, ReLU, 2 x 2 max pooling.
+    """What these networks repeat: a convolution without padding, ReLU, 2 x 2 max pooling.
 
     (N, H, W, c_in) -> (N, (H - k + 1) // 2, (W - k + 1) // 2, c_out), where k is kernel_size.
 

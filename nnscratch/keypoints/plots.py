@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def learning_curve(
     history: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, mean_face_rmse_px: float
 ) -> None:
-    """Plots the losses, on a logarithmic axis, and below them the errors in pixels, as a PNG.
+    """Plots the losses on a logarithmic axis, and the errors in pixels below them, as a PNG.
 
     The best epoch is marked, and the mean face's error is a line.
 

@@ -26,7 +26,11 @@ class Predictor(Protocol):
         ...
 
     def save(self, folder: Path) -> list[str]:
-        """Writes what `load_predictor` needs into `folder`, which exists; gives their names."""
+        """Writes what `load_predictor` needs into `folder`, which exists; returns the files' names.
+
+        Raises
+            OSError : the folder cannot be written
+        """
         ...
 
 
@@ -53,6 +57,11 @@ class SingleNetwork:
         return to_points(both_ways(self.network, x)[0] if self.both_ways else self.network.predict(x))
 
     def save(self, folder: Path) -> list[str]:
+        """Writes model.npz and network.json into `folder`, which exists; returns their names.
+
+        Raises
+            OSError : the folder cannot be written
+        """
         checkpoints.save(self.network, folder / MODEL_FILE)
         with atomic.write(folder / self.FILE) as temporary:
             temporary.write_text(json.dumps({"both_ways": self.both_ways}) + "\n")
@@ -75,7 +84,7 @@ class SingleNetwork:
 
 
 def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
-    """The network or cascade that a training script wrote to `folder`.
+    """The network or cascade that a training script wrote to `folder`, its run folder.
 
     Raises
         DataError : the folder is not that of a run, or a model in it is damaged

@@ -1,4 +1,4 @@
-"""How a training script trains, as data: the scripts' tables of recipes are made of these."""
+"""Recipe: how a training script trains a network, as data."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from nnscratch.optimizers import Adam, schedules
 from nnscratch.training.batches import Augment
 from nnscratch.training.trainer import Trainer
 
-Network = Callable[..., Sequential]  # makes a new one
+Network = Callable[..., Sequential]  # makes a new network
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: by Adam, at a rate that rises a little, then falls along a cosine.
+    """How a network is trained: by Adam, at a rate that rises to `lr`, then falls along a cosine.
 
     network      : the function that makes a new network, called as network(rng=...)
-    epochs       : times to go through the data; with a time limit, at most so many
+    epochs       : times to go through the data; a time limit may end the training earlier
     lr           : the highest learning rate
     warmup       : share of the training in which the learning rate rises
     batch_size   : rows per step
-    weight_decay : of Adam, decoupled
-    average      : decay of the averaged weights; None: the last weights themselves
+    weight_decay : of Adam, decoupled: each step takes lr * weight_decay of each weight away
+    average      : decay of the averaged weights per step; None: no averaging
     augment      : changes every batch anew; None: no change
     both_ways    : average the answers for a picture and for its mirror image
 

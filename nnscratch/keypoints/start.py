@@ -36,9 +36,10 @@ def start_from_mean_face(network: Sequential, points: np.ndarray) -> None:
 
 
 def start_from_mean(network: Sequential, y: np.ndarray) -> None:
-    """Does the same for targets of any kind: y (N, K), NaN where a label is missing.
+    """Sets the last layer so that the untrained network predicts the mean target for every input.
 
-    A target without any label starts at 0.
+    network : its last layer is a `Dense` with K outputs and a bias; changed in place
+    y       : (N, K) targets, NaN where a label is missing; a target without any label starts at 0
     """
     last = network.layers[-1]
     last.params["weight"][:] = 0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from nnscratch.commands import Parser as Parser
+from nnscratch.commands import Parser as Parser  # scripts import it from here
 from nnscratch.keypoints.kaggle.files import DataError
 
 
@@ -21,21 +21,21 @@ def add_number(parser: Parser, name: str, *, help: str, default: int | None = No
 
 
 def whole_number(text: str) -> int:
-    """From 1 up."""
+    """The number in an argument's text, from 1 up; ArgumentTypeError for anything else."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 1 up")
     return int(text)
 
 
 def seed(text: str) -> int:
-    """From 0 up."""
+    """The number in an argument's text, from 0 up; ArgumentTypeError for anything else."""
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 0 up")
     return int(text)
 
 
 def minutes(text: str) -> float:
-    """Above 0, and finite."""
+    """The number in an argument's text, finite and above 0; ArgumentTypeError for anything else."""
     try:
         value = float(text)
     except ValueError:
@@ -52,7 +52,11 @@ def show(line: str) -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a program. Bad input ends it with one line and exit status 2, Ctrl-C with 130."""
+    """Runs a program: bad input or a failed file end it with one line and status 2, Ctrl-C with 130.
+
+    Raises
+        SystemExit : as said, after the line on stderr
+    """
     program = Path(sys.argv[0]).name
     try:
         main()

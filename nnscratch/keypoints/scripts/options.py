@@ -14,7 +14,7 @@ from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What the command line of a training script says. A subclass adds more options.
+    """What the command line of a training script says. A subclass may add options.
 
     out        : folder for the results
     data       : file with the faces; None: they are drawn

@@ -59,8 +59,8 @@ def save_run(
     recipe, optimizer, history : of the predictor's first network
     level_2_recipe    : how a cascade's other networks were trained; None: there are none
     level_2_histories : name of a region -> history of its network; None: there are none
-    predicted : (N, 15, 2) px, the answers to score if the predictor itself has learnt from the
-        validation faces, as a cascade's last blends have; None: the predictor's own answers
+    predicted : (N, 15, 2) px, the answers to score; None: the predictor's own. A cascade needs
+        others, because its last blends have learnt from the validation faces
 
     Raises
         OSError : the folder cannot be written
@@ -110,11 +110,11 @@ def _write_test(task: TrainingTask, predictor: Predictor, folder: Path) -> list[
 def _config(
     task: TrainingTask, predictor: Predictor, recipe: Recipe, level_2_recipe: Recipe | None
 ) -> dict[str, object]:
-    """How the run was trained: no option is left open that has a value by now."""
+    """How the run was trained: every option with the value that was used, defaults included."""
     options = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(task.options).items()}
     used = recipe.settings()
     if task.options.network is not None:
-        used["network"] = task.options.network  # as it was asked for
+        used["network"] = task.options.network  # its name on the command line
     level_2 = {} if level_2_recipe is None else level_2_recipe.settings()
     return {
         **options,
@@ -132,7 +132,7 @@ def _config(
 
 
 def _settings(optimizer: Optimizer) -> dict[str, object]:
-    """The optimizer by name and numbers. The learning rate of each epoch is in the history."""
+    """The optimizer's name and numbers, without the learning rate, which is in the history."""
     names = [name for name in ("momentum", "nesterov", "weight_decay") if hasattr(optimizer, name)]
     return {"optimizer": type(optimizer).__name__.lower(), **{name: getattr(optimizer, name) for name in names}}
 

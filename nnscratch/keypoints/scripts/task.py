@@ -28,7 +28,7 @@ class TrainingTask:
     validation : held-out faces, which judge the result; in a file, no face of `train` looks like
         one of them
     deadline   : time.perf_counter() at which training should be over; None: no limit
-    test       : faces whose points are wanted; None: there are none
+    test       : faces without labels, whose points are wanted; None: there are none
     lookup     : which of their values are wanted, for Kaggle's submission; None: all
     began      : time.perf_counter() when the program began
     """
