@@ -64,7 +64,8 @@ def commands(text: str) -> list[list[str]]:
         for line in lines:
             for part in re.sub(r"\s#.*", "", line).split("&&"):
                 found += _program(part)
-    return found
+    written = set(re.findall(r"cat > (\S+)", text))  # programs that the text itself writes
+    return [words for words in found if words[0] not in written]
 
 
 def _program(text: str) -> list[list[str]]:
@@ -75,7 +76,8 @@ def _program(text: str) -> list[list[str]]:
     if not python and "--" not in (rest or ""):
         return []  # a file is spoken of, not run
     if not program.startswith("-m"):
-        program = next(path.relative_to(ROOT).as_posix() for path in ROOT.glob(f"*/**/{program.rpartition('/')[2]}"))
+        places = (path.relative_to(ROOT).as_posix() for path in ROOT.glob(f"*/**/{program.rpartition('/')[2]}"))
+        program = next(places, program)
     return [[*program.split(), *shlex.split(rest or "")]]
 
 

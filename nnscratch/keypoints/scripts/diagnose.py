@@ -3,8 +3,8 @@
 python -m nnscratch diagnose runs/cnn
 
 The network is judged on the faces of --data, or of the file that metrics.json
-names, or on drawn ones if the run had no file. Steps and weight decay are judged
-if metrics.json names the optimizer ("sgd" or "adam").
+names, or on drawn ones if the run had no file. Steps and weight decay are
+judged if metrics.json names the optimizer ("sgd" or "adam").
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.optimizers.base import Optimizer
 
 _DRAWN_FACES = 1000  # enough for a diagnosis, and drawn in three seconds
-# For what a run folder does not say: scripts of version 0.1 wrote null for an option not given.
+# For what a run folder does not say: earlier scripts wrote null for an option not given.
 _DEFAULTS = {"batch_size": 64, "seed": 0, "rows": "all"}
 
 
