@@ -4,7 +4,7 @@ Each network of a level sees one part of a face, and not where in the picture it
 know, the other points tell: a mouth that was found 2 px beside where everything else says it is, is
 probably not there; nor is a face far from where faces usually are. For each coordinate c, let q be
 the points found now (30 numbers), p the points known before and d the label offset (mirror.py),
-each less its mean and over its standard deviation. Then
+each minus its mean and divided by its standard deviation. Then
 
     answer_c = q_c + b_c + sum over j of (W_cj q_j + V_cj (p_j - q_j)) + u_c d
 

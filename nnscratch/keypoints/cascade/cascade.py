@@ -76,7 +76,7 @@ class Level:
             found_in_mirror = mirrored(region.decode(network.predict(mirror_crop), mirror_maps), offset)
             for answer in (found, found_in_mirror):
                 total += np.nan_to_num(answer)
-                count += np.isfinite(answer[:1]).all(axis=(0, 2))
+                count += np.isfinite(answer[:1]).all(axis=(0, 2))  # the same points in every picture
         mean = np.where(count[:, np.newaxis] > 0, total / np.maximum(count, 1)[:, np.newaxis], points)
         return Sighting(points, mean, offset)
 

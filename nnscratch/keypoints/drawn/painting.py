@@ -186,7 +186,8 @@ def draw_hair(tone: Array, covered: Array, depth: Array, face: Face) -> tuple[Ar
 def light(p: FaceParameters, depth: Array) -> tuple[Array, Array]:
     """How a surface of `depth` `(96, 96)` px is lit: (factor of its tone, shine to add to it).
 
-    Source: Lambert, Photometria (1760) for the factor; Phong (1975) for the shine.
+    Source: Lambert, Photometria (1760) for the factor; Phong, "Illumination for
+    computer generated pictures" (1975), for the shine.
     """
     toward_x, toward_y, toward_z = p.light_x, p.light_y, 1.0
     length = math.sqrt(toward_x**2 + toward_y**2 + toward_z**2)

@@ -143,7 +143,7 @@ class Solid(NamedTuple):
         (q_xx, q_xy, q_xz), (_, q_yy, q_yz), (_, _, q_zz) = form.tolist()
         s_xx, s_xy, s_yy = q_xx - q_xz * q_xz / q_zz, q_xy - q_xz * q_yz / q_zz, q_yy - q_yz * q_yz / q_zz
         dx, dy = _ROW - centre[0], _COLUMN - centre[1]
-        inside = (1 - s_xx * dx * dx) - s_yy * dy * dy - (2 * s_xy * dx) * dy  # 1 - p' S p
+        inside = (1 - s_xx * dx * dx) - s_yy * dy * dy - (2 * s_xy * dx) * dy  # 1 - d' S d
         tilt = (-q_xz / q_zz) * dx + ((-q_yz / q_zz) * dy + centre[2])
         depth = tilt + np.copysign(np.sqrt(np.abs(inside) * (1 / q_zz)), inside)
         return cls(inside * (0.5 / (s_xx * s_yy - s_xy * s_xy) ** 0.25), depth)

@@ -1,5 +1,7 @@
-"""The 2015 report, rebuilt: its experiments as data, run, measured and reported. Nothing else uses
-this package.
+"""The 2015 report, rebuilt: its experiments as data, run, measured and reported.
+
+Nothing else in nnscratch uses this package. "The report" is He & Yang, "Facial Keypoints Detection
+Using Convolutional Neural Network" (2015).
 
 settings.py        the experiments: what is trained, how, and what the report got
 networks.py        the networks that only the report has

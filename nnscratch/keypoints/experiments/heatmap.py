@@ -1,12 +1,10 @@
-"""Finding a point by classification: which of the 96 x 96 pixels is it? Two ways to learn that, one
-of which fails.
+"""Finding a point by classification: which of the 96 x 96 pixels is it? One way fails, one works.
 
 The report's way "goes very bad": its target is a map with a 1 at the pixel nearest the point and 0
 at the other 9,215, its loss the mean of squared errors over the map. A map of zeros has the loss
-1/9216 = 0.00011. The best
-map for a network that does not know the face, each pixel's share of the faces whose point lies
-there, is hardly better. So zeros are nearly optimal, and the gradient towards anything else,
-divided by 9,216, is nearly none.
+1/9216 = 0.00011. The best map for a network that does not see the face has at each pixel the share
+of the faces whose point lies there, and is hardly better. So zeros are nearly optimal, and the
+gradient towards anything else, divided by 9,216, is nearly none.
 
 The way that works: the pixels are 9,216 classes of which exactly one is right. Softmax makes the
 outputs a distribution over the map, which cannot be all zeros, and cross-entropy asks for the
@@ -88,8 +86,8 @@ class MapCrossEntropy:
         log p[n,i] = logits[n,i] - log(sum over j of exp(logits[n,j])), so a logit k moves it by
             d log p[n,i] / d logits[n,k] = [i = k] - p[n,k]
         and with the targets' sum of 1 the chain rule gives
-            dlogits[n,k] = -1/N * (target[n,k] - p[n,k] * sum over i of target[n,i]) = (p[n,k] -
-            target[n,k]) / N
+            dlogits[n,k] = -1/N * (target[n,k] - p[n,k] * sum over i of target[n,i])
+                         = (p[n,k] - target[n,k]) / N
         The right pixel is pulled with a force of about 1/N, however many other pixels there are.
         Under mean squared error, that force is 2/(N*C): 9,216 times less.
 

@@ -13,12 +13,12 @@ from nnscratch.model import Sequential
 
 
 def report_level_2(*, rng: Random = None, dropout: float = 0.5, hidden_bias: float = 1.0) -> Sequential:
-    """F1 for crops of 50 x 50 pixels: (N, 50, 50, 1) to (N, 2). The report's level 2 has "the same
-    structure" as F1.
+    """F1 for crops of 50 x 50 pixels: (N, 50, 50, 1) to (N, 2).
 
-    It cannot quite: 50 -> 46 -> 23 -> 19 -> 9 -> 6 -> 3 leaves 3 x 3 numbers for the fourth
-    convolution of 4 x 4. Here that one is 2 x 2: 3 -> 2 -> 1, which leaves 16 numbers where F1 has
-    144. All else is as in F1 with its code's head."""
+    The report's level 2 has "the same structure" as F1. It cannot quite: 50 -> 46 -> 23 -> 19 -> 9
+    -> 6 -> 3 leaves 3 x 3 numbers for the fourth convolution of 4 x 4. Here that one is 2 x 2: 3 ->
+    2 -> 1, which leaves 16 numbers where F1 has 144. All else is as in F1 with its code's head.
+    """
     rng = np.random.default_rng(rng)
     maps = [layer for sizes in (*F1_MAPS[:3], (8, 16, 2)) for layer in conv_pool(*sizes, rng)]
     hidden = f1_hidden("code", 16, dropout, rng, "glorot_uniform()", hidden_bias)

@@ -24,8 +24,8 @@ _HOW_TO_READ = """\
 - **ratio**: RMSE over the mean face's on the same labels. 1 or more: saying the mean face would do as well.
 - **spread**: how much the outputs differ from picture to picture, in pixels (root mean square of each coordinate's
   deviation from its mean over the pictures). The faces themselves have {faces:.2f}; 0 is one answer for all.
-- **active units**: share of a layer's values above 0, over units and validation pictures, one number a layer in
-  order: convolutions / hidden dense layers. A unit that is 0 for every picture passes on nothing, and no gradient.
+- **active units**: share of a layer's values above 0, over units and validation pictures, one number per layer
+  in order: convolutions / hidden dense layers. A unit that is 0 for every picture passes on nothing, and no gradient.
 - **the report's own**: RMSE in pixels as it has them, at the epoch. Its split is the same, if its file was.
 """
 
@@ -50,7 +50,7 @@ def row(experiment: Experiment, result: Result) -> tuple[str, ...]:
 
 
 def number(value: float | None) -> str:
-    """Two decimals; two digits for what they would round to nothing; a dash for what there is not.
+    """Two decimals; below 0.1 two significant digits; a dash for None.
 
     >>> number(3.951), number(0.0312), number(1.2e-7), number(0), number(None)
     ('3.95', '0.031', '1.2e-07', '0', '-')
@@ -219,6 +219,7 @@ def _cascade(result: Result) -> str:
 
 
 def markdown(heading: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, text_last: bool = True) -> str:
+    """A table in Markdown; the first column is text, and so is the last one if `text_last`."""
     sides = ["---", *["---:"] * (len(heading) - 2), "---" if text_last else "---:"]  # numbers right, text left
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heading, sides, *rows))
 

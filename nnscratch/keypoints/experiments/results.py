@@ -36,7 +36,8 @@ class LayerProbe(TypedDict):
     active, never, always : of the ReLU behind it: the share of values above 0, of units above 0 for
         no picture, and of units above 0 for every picture
     constant       : after the ReLU of a dense layer, the share of the mean square that is the same
-    for every picture"""
+        for every picture
+    """
 
     spread: float
     mean: float

@@ -3,10 +3,10 @@
 Source of every number: He & Yang, "Facial Keypoints Detection Using Convolutional Neural Network"
 (2015), its text, its figures and its published code. "Ours" marks what is not theirs.
 
-    data    : rows with all 15 points; the last 400 are validation; x = pixel / 256, y = (coordinate
-        - 48) / 48
-    batches : 100 rows, 17 an epoch, in the file's order, always the same; the last 40 training rows
-        are never used
+    data    : rows with all 15 points; the last 400 are validation; x = pixel / 256,
+        y = (coordinate - 48) / 48
+    batches : 100 rows, 17 per epoch, in the file's order, always the same; the last 40 training
+        rows are never used
     update  : v <- 0.9 v + 0.1 g; w <- w - 0.01 v, which is SGD(lr=0.001, momentum=0.9)
     L2      : + 0.0005 * sum of w^2 over the weights, without 1/2, which is weight_decay=0.001
 """
@@ -154,7 +154,8 @@ class Split:
     train      : complete rows, without the last 400
     validation : the last 400 complete rows; of a file with fewer than 800, the last fifth
     all_train  : all rows except the validation rows, with the labels that they have: level 2 learns
-    from these"""
+        from these
+    """
 
     train: Faces
     validation: Faces

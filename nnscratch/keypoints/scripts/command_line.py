@@ -52,7 +52,7 @@ def show(line: str) -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a program; bad input or a failed file ends it with a line and status 2, Ctrl-C with 130.
+    """Runs a program. Bad input or a file error ends it with a line and status 2, Ctrl-C with 130.
 
     Raises
         SystemExit : as said, after the line on stderr

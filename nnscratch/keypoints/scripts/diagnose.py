@@ -26,7 +26,7 @@ from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.optimizers.base import Optimizer
 
 _DRAWN_FACES = 1000  # enough for a diagnosis, and drawn in three seconds
-# For what a run folder does not say: earlier scripts wrote null for an option not given.
+# For what metrics.json does not say: earlier scripts wrote null for an option that was not given.
 _DEFAULTS = {"batch_size": 64, "seed": 0, "rows": "all"}
 
 
