@@ -7,7 +7,7 @@ Kaggle's submission:  the same with --lookup IdLookupTable.csv
 
 from pathlib import Path
 
-from nnscratch.keypoints.kaggle.submission import read_lookup, write_coordinates, write_submission
+from nnscratch.keypoints.kaggle.submission import check_images, read_lookup, write_coordinates, write_submission
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts import command_line
@@ -22,8 +22,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     predictor = load_predictor(arguments.model)
-    lookup = read_lookup(arguments.lookup) if arguments.lookup else None  # before the long work: it may be wrong
+    lookup = read_lookup(arguments.lookup) if arguments.lookup else None
     faces = load_faces(arguments.data)
+    if lookup is not None:
+        check_images(lookup, faces.image_ids)
+    # The long work comes last, when nothing else can be wrong.
     points = predictor.predict_points(faces.images)  # (N, 15, 2) px from (N, 96, 96) uint8
     if lookup is None:
         write_coordinates(arguments.out, points, faces.image_ids)

@@ -12,7 +12,7 @@
         saturation.py      how many times the spread a layer's biases are
         linear_skill.py    what a linear rule from x to y explains
     checks/            one file per finding, named after it, with its thresholds
-    thresholds.py      those that several files need
+    thresholds.py      thresholds that several files need
     findings.py        all checks together: which findings come first, and which follow from which
     watch.py           TrainingWatch: diagnoses every few epochs, for Trainer(diagnose_every=...)
     signal_profile.py  what several initializers would let through, before any training

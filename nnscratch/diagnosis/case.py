@@ -100,7 +100,7 @@ class Case:
 
     @cached_property
     def is_stuck(self) -> bool:
-        """Whether a training no better than the mean has stopped improving or had many steps."""
+        """Whether the training had many steps and, as far as losses tell, no longer improves."""
         if self.history is None or "loss" not in self.history.names:
             return self.steps >= MANY_STEPS
         losses = self.history.columns["loss"]

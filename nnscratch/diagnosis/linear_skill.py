@@ -10,19 +10,20 @@ from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import single_threaded_blas
 from nnscratch.losses import labelled_mean
 
-_FEWEST_ROWS = 80  # fewer cannot tell a weak rule from chance
-_ROWS = 128  # more than a few hundred tell no more
-_PENALTIES = (0.03, 0.3, 3.0)  # of the mean square of x
+_FEWEST_ROWS = 80  # with fewer rows, a weak rule cannot be told from chance
+_ROWS = 128  # more rows tell no more
+_PENALTIES = (0.03, 0.3, 3.0)  # times the mean squared length of a row of x
 
 
 def linear_skill(x: np.ndarray, y: np.ndarray) -> float:
     """Share of the targets' variance that a linear rule explains on rows it was not fitted to.
 
-    NaN where it is unknown.
+    It is NaN where it is unknown.
 
-    Ridge regression, where each row is predicted by a fit to all others. For x and y without their
-    means and the hat matrix H = K (K + penalty)^-1 + 1/N, with K = x x^T, the errors are (y - H y)
-    / (1 - diag(H)): one fit gives all.
+    A ridge regression predicts each row from a fit to all others. With x and y less their means,
+    and the hat matrix H = K (K + penalty)^-1 + 1/N, where K = x x^T, one fit gives all errors:
+
+        errors = (y - H y) / (1 - diag(H))
 
     x, y : (N, ...); the rows with all labels count, at most 128 evenly spaced ones; NaN with fewer
         than 80

@@ -1,7 +1,7 @@
 """Biases that drown the image: how many times larger they are than what differs between images.
 
-Measured by what the biases are now and, after a training, by what they began as: a training spoils
-the measure. Behind dead units nothing spreads, behind large weights everything does.
+What the biases are now is measured and, after a training, also what they began as, because training
+spoils the measure: behind dead units nothing spreads, behind large weights everything does.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class TrainingWatch:
         self._hopeless = 0
 
     def reason_to_stop(self, optimizer: Optimizer, loss: MSELoss, history: History) -> str | None:
-        """The first finding, on one line, at the second hopeless diagnosis in a row; else None."""
+        """The first finding, on one line, at the second hopeless diagnosis in a row; or None."""
         if self.every is None or len(history) % self.every:
             return None
         found = [

@@ -1,9 +1,10 @@
 """How the layers of a network execute fast: several layers in one pass, in buffers that stay.
 
 A layer (`nnscratch.layers`) says what is computed; a stage computes the same numbers for one or
-more layers at once. `Sequential` asks `plan` for its stages once; with `fuse=False` every layer is
-a stage of its own.
+more layers at once. A network's `Runner` asks `plan` for its stages once; with `fuse=False` every
+layer is a stage of its own.
 
+    runner.py                 Runner: the stages of one network, its lock and its buffers
     base.py                   Stage, what all stages have in common; Single, the stage of one layer
     plan.py                   which layers become one stage
     dense.py                  flatten, dense, ReLU, dropout

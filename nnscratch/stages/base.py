@@ -36,7 +36,7 @@ class Stage:
         raise NotImplementedError
 
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
-        """Sets the layers' `grads`; returns dx if `input_gradient`, else None."""
+        """Sets the layers' `grads`; returns dx if `input_gradient`, or None."""
         raise NotImplementedError
 
     def result(self, name: str, training: bool, shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:

@@ -86,7 +86,7 @@ def bias_relu_dropout(y: np.ndarray, bias: np.ndarray | None, relu: bool, mask: 
 
 
 def relu_dropout_backward(dy: np.ndarray, y: np.ndarray, relu: bool, mask: np.ndarray | None, dz: np.ndarray) -> None:
-    """dz <- dy * mask where y > 0, else 0.
+    """dz <- dy * mask where y > 0, otherwise 0.
 
     dy, mask, dz : (N, n_out); dz is overwritten
     y            : (N, n_out), as bias_relu_dropout left it: 0 where ReLU is closed or the mask is 0

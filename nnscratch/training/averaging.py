@@ -37,8 +37,8 @@ class WeightAverage:
 
     Effective length
         A step's weights have the share 1 - d, which every later update multiplies by d. So the mean
-        is over about 1 / (1 - decay) steps, 500 with 0.998. That should be a tenth of a training or
-        less.
+        is over about 1 / (1 - decay) steps, 500 with 0.998. The mean should be over a tenth of the
+        training or less.
         In float32 a mean stops following a w once they differ by less than 6e-8 / (1 - decay) of
         its size.
 

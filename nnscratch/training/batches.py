@@ -59,7 +59,7 @@ class AugmentedBatches:
     Two pairs of arrays take turns: one is filled while the model uses the other. They stay from
     epoch to epoch.
 
-    The numbers are the same with and without a background thread. The generator draws the
+    The numbers are the same with and without a background thread. `rng` draws the
     permutation, then what `augment` draws for the first batch, for the second, and so on: one batch
     at a time, in their order.
 

@@ -42,7 +42,7 @@ class BestWeights:
         self._has_epoch = False
 
     def keep(self) -> None:
-        """Takes the present weights as the best; to be called after each epoch that is."""
+        """Takes the present weights as the best; to be called after each best epoch so far."""
         if self._best is not None:
             self._best = self.model.copy_parameters() if self.average is None else self.average.copy()
             self._has_epoch = True

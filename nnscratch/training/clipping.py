@@ -61,7 +61,7 @@ def _gradients(model: Sequential) -> list[np.ndarray]:
         missing = sorted(layer.params.keys() - layer.grads.keys())
         if missing:
             raise ValueError(
-                f"got no gradient of {missing[0]!r} in {layer!r}, expected one; call backward before clip_gradients"
+                f"clip_gradients: got no gradient of {missing[0]!r} in {layer!r}, expected one; call backward before it"
             )
     return [layer.grads[name] for layer in model.layers for name in layer.params]
 

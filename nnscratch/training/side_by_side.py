@@ -34,7 +34,7 @@ def train_together(
 
     Arguments
         jobs : name -> (trainer, x, y, validation). What a step writes into must be each job's own:
-            trainer, optimizer, model, loss, generators. An `augment` may be shared if it keeps
+            trainer, optimizer, model, loss, every `rng`. An `augment` may be shared if it keeps
             nothing from one call to the next
         epochs : of each network
         seconds : for all of them together; None: no limit
@@ -128,8 +128,8 @@ def _parts(trainer: Trainer) -> Iterator[tuple[str, object]]:
     yield "model", trainer.model
     yield from (("layer", layer) for layer in trainer.model.layers)
     yield "loss", trainer.loss
-    generators = [trainer.rng, *(getattr(layer, "rng", None) for layer in trainer.model.layers)]
-    yield from (("generator", each.bit_generator) for each in generators if isinstance(each, np.random.Generator))
+    rngs = [trainer.rng, *(getattr(layer, "rng", None) for layer in trainer.model.layers)]
+    yield from (("rng", each.bit_generator) for each in rngs if isinstance(each, np.random.Generator))
 
 
 def _cost(job: Job) -> int:

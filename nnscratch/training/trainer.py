@@ -112,7 +112,7 @@ class Trainer:
                 )
             if schedule is not None and not hasattr(optimizer, name):
                 raise ValueError(
-                    f"Trainer: got a {name} schedule for {optimizer!r}, expected one with a {name}; use SGD"
+                    f"Trainer: got a {name} schedule for {optimizer!r}, expected an optimizer with a {name}; use SGD"
                 )
         if optimizer.model is not model:
             raise ValueError(
@@ -237,7 +237,7 @@ class Trainer:
         batches = Batches(x, y, self.batch_size)
         if self.augment is None:
             return batches
-        # If a Dropout draws from the trainer's own generator, the threads must not decide who draws
+        # If a Dropout draws from the trainer's own rng, the threads must not decide who draws
         # first.
         shared = any(getattr(layer, "rng", None) is self.rng for layer in self.model.layers)
         return AugmentedBatches(batches, self.augment, overlap=not shared)

@@ -186,8 +186,8 @@ SHARED_OPTIMIZER, SHARED_TRAINER = nn.Adam(SHARED_MODEL), trainer_of(model_of(0)
         ("model", lambda: trainer_of(SHARED_MODEL)),
         ("layer", lambda: trainer_of(nn.Sequential(*SHARED_MODEL.layers))),
         ("loss", lambda: trainer_of(model_of(0), loss=SHARED_LOSS)),
-        ("generator", lambda: trainer_of(model_of(0), seed=SHARED_RNG)),
-        ("generator", lambda: trainer_of(model_of(0, rng=SHARED_RNG))),
+        ("rng", lambda: trainer_of(model_of(0), seed=SHARED_RNG)),
+        ("rng", lambda: trainer_of(model_of(0, rng=SHARED_RNG))),
     ],
 )
 def test_refuses_jobs_that_would_write_into_the_same_object(what: str, trainer: Callable[[], nn.Trainer]) -> None:
@@ -200,7 +200,7 @@ def test_refuses_jobs_that_would_write_into_the_same_object(what: str, trainer: 
     assert get_threads() == 2
 
 
-def test_a_generator_that_one_job_uses_twice_is_its_own() -> None:
+def test_an_rng_that_one_job_uses_twice_is_its_own() -> None:
     rng = np.random.default_rng(0)
     histories = train_together({"a": job_of(trainer_of(model_of(0, rng=rng), seed=rng)), "b": job(0)}, epochs=1)
     assert len(histories) == 2

@@ -142,7 +142,7 @@ def test_augmenting_in_the_background_gives_the_bits_of_the_foreground(
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_generator_shared_with_dropout_is_drawn_from_in_one_order(rows: Any, jitter: Any) -> None:
+def test_an_rng_shared_with_dropout_is_drawn_from_in_one_order(rows: Any, jitter: Any) -> None:
     x, y = rows()
     results, threads_seen = [], set()
     inner = jitter()

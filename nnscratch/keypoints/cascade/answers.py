@@ -24,7 +24,7 @@ class CascadeAnswers:
 
     faces   : N faces
     answers : (N, 15, 2) px of each level, level 1 first
-    offset  : (N,) px, the label offset in the answers of level 1 (mirror.py)
+    offset  : (N,) px, the label offset in the answers of level 1
     """
 
     faces: Faces

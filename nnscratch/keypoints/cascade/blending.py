@@ -3,8 +3,8 @@
 Each network of a level sees one part of a face, and not where in the picture it is. What it cannot
 know, the other points tell: a mouth that was found 2 px beside where everything else says it is, is
 probably not there; nor is a face far from where faces usually are. For each coordinate c, let q be
-the points found now (30 numbers), p the points known before and d the label offset (mirror.py),
-each minus its mean and divided by its standard deviation. Then
+the points found now (30 numbers), p the points known before and d the label offset. With q, p - q
+and d each minus its mean and divided by its standard deviation,
 
     answer_c = q_c + b_c + sum over j of (W_cj q_j + V_cj (p_j - q_j)) + u_c d
 

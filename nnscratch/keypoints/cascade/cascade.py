@@ -62,7 +62,7 @@ class Level:
 
         x         : (N, 96, 96, 1) float32
         points    : (N, 15, 2) px, where the points are thought to be
-        offset    : (N,) px, the label offset of these points (mirror.py)
+        offset    : (N,) px, the label offset of these points
         reference : (15, 2) px, a symmetrical mean face
 
         `found` of the result is, for each point, the mean of all answers for it: of each network

@@ -1,6 +1,6 @@
 """Regions: the parts of a face that the networks of a cascade see, whatever its pose.
 
-The 15 points that are known so far tell how a face is turned and how large it is (affine_maps.py).
+The 15 points that are known so far tell how a face is turned and how large it is.
 A crop undoes both, around the region's points, so that its network sees only eyes that are upright
 and of the same size:
 
@@ -89,7 +89,7 @@ class Region:
 
         x         : (N, 96, 96, 1) float32
         points    : (N, 15, 2) px, where the points are thought to be, none missing
-        offset    : (N,) px, the label offset of these points (mirror.py)
+        offset    : (N,) px, the label offset of these points
         reference : (15, 2) px, a symmetrical mean face
         """
         maps = self.crop_maps(points, reference)
