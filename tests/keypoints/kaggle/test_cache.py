@@ -116,6 +116,7 @@ def test_a_damaged_cache_is_rebuilt_whatever_the_damage(folder: Path, source: Pa
 def test_a_cache_that_cannot_be_written_is_no_error(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # the last folder is a relative one
     (tmp_path / "a_file").touch()
     monkeypatch.setenv("NNSCRATCH_CACHE", str(tmp_path / "a_file" / "cache"))
     assert len(load_faces(source)) == 2
