@@ -5,11 +5,13 @@
 
 For the layers of the report's networks, of kfkd net2 and of the best recipe's CNN:
 im2col layer by layer, channel vectors and image vectors, forward and backward, on
-one thread; and the textbook loops on a small layer. Work is counted as in the
-dense formula, 2 operations per multiply-add; so a backward pass that skips the
-zeros which pooling leaves can pass the roof. Intensity is that work over the bytes
-of the arrays that go in and out. --ladder prints the tables of
-nnscratch/kernels/README.md instead.
+one thread; and the textbook loops on a small layer. The roof is measured first:
+multiply-adds in registers alone, and copying memory. Measure on a quiet machine,
+or the roof comes out too low. Work is counted as in the dense formula,
+2 operations per multiply-add. Kernels that do less can pass the roof: Winograd's
+algorithm takes 16 products for 36, and the backward pass skips the zeros which
+pooling and ReLU leave. Intensity is that work over the bytes of the arrays that
+go in and out. --ladder prints the tables of nnscratch/kernels/README.md instead.
 """
 
 from __future__ import annotations
@@ -60,6 +62,8 @@ class Roof:
 
 @dataclass
 class Row:
+    """One layer by one kernel in one direction; intensity is in operations per byte."""
+
     layer: str
     kernel: str
     direction: str

@@ -11,7 +11,11 @@
     updates.py          optimizer steps, running means
     warp.py             pictures cropped and augmented
     finite.py           whether an array holds NaN or infinity
-    vectors.py          how vector instructions are written
+    vectors.py          how vector instructions are written: the notation of all *_tiles.py
+    values.py           its numbers, vectors and arrays
+    writer.py           its loads, stores, multiply-adds, loops and branches: `v` in every intrinsic
+    cache.py            a change in an imported file reaches the compiled kernels
+    assembly.py         the machine code of a kernel, to be read
     threads.py          blocks of work on a pool of threads
     memory.py           buffers that stay
 

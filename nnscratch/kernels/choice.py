@@ -27,7 +27,7 @@ _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
 def image_vectors(c_in: int, c_out: int, padding: tuple[int, int]) -> bool:
-    """Whether a convolution runs with vectors of images, or else with vectors of channels.
+    """Whether a convolution runs with vectors of images; otherwise with vectors of channels.
 
     Rule: no padding, at most 16 input and at most 16 output channels. With fewer output channels
     than lanes a vector of channels is partly empty, one of images never is; with many input
@@ -78,7 +78,7 @@ def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> bo
 
 
 def weight_gradient_by_channel(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    """Channel vectors, dweight: whether a vector holds output channels, or else part of a run of x.
+    """Channel vectors, dweight: whether a vector holds output channels; otherwise part of a run of x.
 
     Rule: runs of x are shorter than two vectors (k_w * c_in < 2 lanes), and the output channels
     fill vectors without a rest. By run, only the gradients that pooling left are met; by channel,
@@ -128,8 +128,10 @@ def dense_kernel(m: int, k: int, n: int) -> Literal["outer", "row", "tiles"]:
 
 
 def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
-    """Whether a @ b is left to NumPy: our kernels read contiguous arrays and their transposes, all
-    float32 or all float64, of fitting shapes, none of them empty.
+    """Whether a @ b is left to NumPy.
+
+    Rule: our kernels read contiguous arrays and their transposes, all float32 or all float64, of
+    fitting shapes, none of them empty. NumPy gets the rest.
     """
     if not (
         (a.flags.c_contiguous or a.flags.f_contiguous)
@@ -153,10 +155,9 @@ def shares_product(m: int, k: int, n: int) -> bool:
 
 
 def shares_numbers(size: int) -> bool:
-    """Whether reading or writing a matrix of this size once is handed out to several threads: from
-    4 million numbers on.
+    """Whether reading or writing a matrix of `size` numbers once is handed out to several threads.
 
-    Then, too, it is about 0.7 ms of one core.
+    Rule: from 4 million numbers on, which again is about 0.7 ms of one core.
     """
     return size >= LEAST_NUMBERS_TO_SHARE
 

@@ -1,8 +1,8 @@
-"""The textbook nested loops of every operation, forward and backward: slow, plain, the reference
-for all kernels.
+"""The textbook nested loops of every operation, forward and backward: the reference of all kernels.
 
-One loop per index and one letter per index, so that each line can be compared with the formula
-above it. Nothing here is compiled or clever; the fast kernels are tested to give the same numbers.
+Each index has one loop and one letter, so that each line can be compared with the formula above
+it. Nothing here is compiled or clever, and so it is slow; the fast kernels are tested to give the
+same numbers.
 
 Letters
     n images or rows; h, w position in the output; i, j position in the window

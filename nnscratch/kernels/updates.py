@@ -1,5 +1,4 @@
-"""Optimizer updates in one pass: weight, gradient and mean are each read once; the weight and the
-mean are written once.
+"""Optimizer updates in one pass: each array is read once, and written at most once.
 
 An update does a handful of operations per number, so its time is that of moving the arrays. In
 NumPy, each operation of the formula would be a pass of its own. All arrays here are flat, of one

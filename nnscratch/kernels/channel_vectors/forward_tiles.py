@@ -35,8 +35,8 @@ def conv_pool_row(
     argmax[to + w*channels + o] = which of them, the first on a tie; NO_WINNER if none is above 0
 
     sum of place (a,b) = weight[b_at + o] + sum over i, r of
-        x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r] * weight[w_at + (i*run + r)*w_step +
-        o]
+        x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r]
+        * weight[w_at + (i*run + r)*w_step + o]
 
     for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2
     Only the first `count` numbers of the last vector are written; weight has all of it.

@@ -11,8 +11,11 @@ and the kernel g:
           0 -1  1  0          1/2 -1/2  1/2
           0  1  0 -1           0    0    1
 
-Why both are equal: in one dimension, two sums of three products z0 = d0 g0 + d1 g1 + d2 g2, z1 = d1
-g0 + d2 g1 + d3 g2 take four products,
+Why both are equal: in one dimension, two sums of three products,
+
+    z0 = d0 g0 + d1 g1 + d2 g2        z1 = d1 g0 + d2 g1 + d3 g2
+
+take four products,
 
     m1 = (d0 - d2) g0       m2 = (d1 + d2) (g0 + g1 + g2) / 2       z0 = m1 + m2 + m3
     m4 = (d1 - d3) g2       m3 = (d2 - d1) (g0 - g1 + g2) / 2       z1 = m2 - m3 - m4
@@ -130,8 +133,8 @@ def _pooled_rows(
 ) -> None:
     """Rows `first` to `stop` of y and argmax.
 
-    x : (N, H, W, C), with its padding;  transformed : by _transform_weight;  y, argmax : (N, H_p,
-        W_p, O)
+    x : (N, H, W, C), with its padding;  transformed : by _transform_weight
+    y, argmax : (N, H_p, W_p, O)
     patches : scratch, (chunks, windows, 16, lanes), a chunk is a vector of input channels
     products : scratch, (windows per tile, 16, K)
     """

@@ -87,8 +87,9 @@ def conv2d_backward_weight(
 ) -> tuple[np.ndarray, np.ndarray]:
     """dweight = sum over n of columns.T @ dy[n],  dbias = sum of dy over images and pixels
 
-    x (N, H, W, C), dy (N, H_out, W_out, O) -> dweight (k_h, k_w, C, O), dbias (O,) The columns are
-    made again rather than kept: keeping them would take k_h*k_w times the memory of x.
+    x (N, H, W, C), dy (N, H_out, W_out, O) -> dweight (k_h, k_w, C, O), dbias (O,)
+
+    The columns are made again rather than kept: they would take k_h*k_w times the memory of x.
     """
     x, dy = _pad(x, padding), np.ascontiguousarray(dy)
     (k_h, k_w), c_in, c_out = kernel_size, x.shape[3], dy.shape[3]
