@@ -14,7 +14,7 @@ import numpy as np
 
 from nnscratch.checks import check_finite
 from nnscratch.kernels.finite import all_finite
-from nnscratch.kernels.image_vectors.chain import COLUMNS, chain_backward, chain_forward, weight_and_bias
+from nnscratch.kernels.image_vectors.chain import COLUMNS, chain_backward, chain_forward, map_at, weight_and_bias
 from nnscratch.kernels.image_vectors.layout import pack, unpack
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks
@@ -75,9 +75,9 @@ class ImageVectorsStage(Stage):
                 maps = self.scratch.get("maps", (size,), x.dtype)
                 argmax = self.scratch.get("argmax", (size,), np.uint8)
             images = stop - start
-            pack(pictures, images, _map(maps, 0, x.shape[1:], images))
+            pack(pictures, images, map_at(maps, 0, x.shape[1:], images))
             chain_forward(images, geometry, parameters, maps, argmax)
-            unpack(_map(maps, y_at, y_shape, images), images, y[start:stop])
+            unpack(map_at(maps, y_at, y_shape, images), images, y[start:stop])
 
         in_blocks(work, len(x), block)
         if training:
@@ -100,10 +100,10 @@ class ImageVectorsStage(Stage):
         def work(start: int, stop: int) -> None:
             k, images = start // block, stop - start
             gradients = self.scratch.get("maps", (size,), dtype)
-            pack(np.ascontiguousarray(dy[start:stop]), images, _map(gradients, self.y_at, self.y_shape, images))
+            pack(np.ascontiguousarray(dy[start:stop]), images, map_at(gradients, self.y_at, self.y_shape, images))
             chain_backward(images, geometry, parameters, maps[k], argmax[k], gradients, partial_sums[k], input_gradient)
             if dx is not None:
-                unpack(_map(gradients, 0, x_shape[1:], images), images, dx[start:stop])
+                unpack(map_at(gradients, 0, x_shape[1:], images), images, dx[start:stop])
 
         in_blocks(work, len(dy), block)
         # The sum is taken in block order, whichever thread computed which block.
@@ -146,10 +146,3 @@ class ImageVectorsStage(Stage):
             arrays += [conv.params["weight"].reshape(-1), bias]
         size = sum(array.size for array in arrays)
         return np.concatenate(arrays, out=self.buffers.get("parameters", (size,), dtype))
-
-
-def _map(maps: np.ndarray, begin: int, shape: tuple[int, ...], images: int) -> np.ndarray:
-    """(C, H, W*B) as a view of maps, from where it begins; shape is (H, W, C)."""
-    height, width, channels = shape
-    row_step = width * images
-    return maps[begin : begin + channels * height * row_step].reshape(channels, height, row_step)

@@ -32,19 +32,23 @@ COLUMNS = 12
 
 
 @register_jitable
+def map_at(maps: np.ndarray, begin: int, shape: tuple[int, ...], images: int) -> np.ndarray:
+    """(C, H, W*B) as a view of maps, argmax or gradients, from where it begins; shape is (H, W, C)."""
+    height, width, channels = shape
+    row_step = width * images
+    return maps[begin : begin + channels * height * row_step].reshape(channels, height, row_step)
+
+
+@register_jitable
 def input_map(maps: np.ndarray, conv: np.ndarray, images: int) -> np.ndarray:
     """x of a convolution, (C, H, W*B), as a view of maps; conv is its row of geometry."""
-    channels, height, row_step = conv[C_IN], conv[HEIGHT], conv[WIDTH] * images
-    begin = conv[X_AT]
-    return maps[begin : begin + channels * height * row_step].reshape(channels, height, row_step)
+    return map_at(maps, conv[X_AT], (conv[HEIGHT], conv[WIDTH], conv[C_IN]), images)
 
 
 @register_jitable
 def output_map(maps: np.ndarray, conv: np.ndarray, images: int) -> np.ndarray:
     """Pooled y of a convolution, (O, H_p, W_p*B), as a view of maps, argmax or gradients."""
-    channels, height, row_step = conv[C_OUT], conv[H_POOLED], conv[W_POOLED] * images
-    begin = conv[Y_AT]
-    return maps[begin : begin + channels * height * row_step].reshape(channels, height, row_step)
+    return map_at(maps, conv[Y_AT], (conv[H_POOLED], conv[W_POOLED], conv[C_OUT]), images)
 
 
 @register_jitable

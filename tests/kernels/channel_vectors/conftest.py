@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from nnscratch.kernels.channel_vectors import backward, forward
 from nnscratch.kernels.memory import Scratch
+from nnscratch.kernels.threads import set_threads
 
 
 class ChannelVectors:
@@ -27,6 +30,20 @@ class ChannelVectors:
         dx, dweight, dbias = (np.full(s, np.nan, x.dtype) for s in (x.shape, weight.shape, weight.shape[3:]))
         backward.backward(x, weight, dy, argmax, padding, dweight, dbias, dx, scratch or Scratch())
         return dx, dweight, dbias
+
+    @staticmethod
+    def assert_same_bits_on_any_number_of_threads(compute: Callable[[Scratch], tuple[np.ndarray, ...]]) -> None:
+        """One scratch serves all calls: what an earlier one left in it must not show."""
+        scratch, results = Scratch(), []
+        try:
+            for count in (1, 2, 3, 8, 1):
+                set_threads(count)
+                results.append(compute(scratch))
+        finally:
+            set_threads(None)
+        for result in results[1:]:
+            for a, b in zip(results[0], result, strict=True):
+                np.testing.assert_array_equal(a, b)
 
     # (image shape, c_out, kernel size, padding)
     CASES = (

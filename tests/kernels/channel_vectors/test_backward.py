@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.kernels import choice, threads
+from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward import backward
 from nnscratch.kernels.memory import Scratch
 
@@ -80,16 +80,9 @@ def test_same_bits_on_any_number_of_threads_and_with_a_used_scratch(conv_relu_po
     x, weight, bias = conv_relu_pool.arrays((19, 59, 57, channels), c_out, (3, 3), np.float32)
     assert choice.weight_gradient_by_channel(weight.shape, x.dtype) == (channels == 1)
     y, argmax = kernels.forward(x, weight, bias, (1, 1))
-    scratch, results = Scratch(), []
-    try:
-        for count in (1, 2, 3, 8, 1):
-            threads.set_threads(count)
-            results.append(kernels.backward(x, weight, y, argmax, (1, 1), scratch))
-    finally:
-        threads.set_threads(None)
-    for result in results[1:]:
-        for a, b in zip(results[0], result, strict=True):
-            np.testing.assert_array_equal(a, b)
+    kernels.assert_same_bits_on_any_number_of_threads(
+        lambda scratch: kernels.backward(x, weight, y, argmax, (1, 1), scratch)
+    )
 
 
 def test_many_images_against_a_sum_written_in_one_line(conv_relu_pool, kernels) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.kernels import threads
 from nnscratch.kernels.channel_vectors.forward import forward, padded, pooled_size
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.pool_tiles import NO_WINNER
@@ -88,16 +87,9 @@ def test_nan_wins_wherever_it_is(kernels, dtype: type) -> None:
 def test_same_bits_on_any_number_of_threads_and_with_a_used_scratch(conv_relu_pool, kernels, winograd: bool) -> None:
     """Images large enough for several blocks, the last of which is smaller."""
     x, weight, bias = conv_relu_pool.arrays((19, 59, 57, 16), 24, (3, 3), np.float32)
-    scratch, results = Scratch(), []
-    try:
-        for count in (1, 2, 3, 8, 1):
-            threads.set_threads(count)
-            results.append(kernels.forward(x, weight, bias, (1, 1), scratch, winograd))
-    finally:
-        threads.set_threads(None)
-    for result in results[1:]:
-        for a, b in zip(results[0], result, strict=True):
-            np.testing.assert_array_equal(a, b)
+    kernels.assert_same_bits_on_any_number_of_threads(
+        lambda scratch: kernels.forward(x, weight, bias, (1, 1), scratch, winograd)
+    )
 
 
 def test_winograd_gives_the_same_numbers(conv_relu_pool, kernels) -> None:
