@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nnscratch.checks import not_negative
+from nnscratch.checks import not_negative, whole_number
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK
 
@@ -37,6 +37,7 @@ class Optimizer:
     model: Sequential
     weight_decay: float
     steps: int
+    _settable: ClassVar[tuple[str, ...]] = ("lr",)  # numbers that may be set between two steps
 
     def __init__(self, model: Sequential, *, lr: float, weight_decay: float, memory: int) -> None:
         self.model = model
@@ -89,6 +90,36 @@ class Optimizer:
         for parameter in self._parameters:
             for mean in parameter.means:
                 mean.fill(0)
+
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on beside parameters and gradients, in arrays of its own.
+
+        Returns "steps", the numbers that may be set between two steps ("lr", with SGD "momentum"),
+        and "means": the running means, parameter after parameter.
+        """
+        means = [mean.copy() for parameter in self._parameters for mean in parameter.means]
+        return {"steps": self.steps, **{name: getattr(self, name) for name in self._settable}, "means": means}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Puts back what `state` gave, so that the next step is the one that would have come then.
+
+        Raises
+            ValueError : it is of another model or optimizer; then nothing has changed
+        """
+        name = type(self).__name__
+        if set(state) != {"steps", *self._settable, "means"}:
+            expected = sorted({"steps", *self._settable, "means"})
+            raise ValueError(f"{name}: got a state with {sorted(state)}, expected {expected}; use the same optimizer")
+        steps = whole_number(name, "steps", state["steps"], least=0, fix="restore what `state` gave")
+        means = [mean for parameter in self._parameters for mean in parameter.means]
+        got, expected_means = ([(mean.shape, mean.dtype) for mean in each] for each in (state["means"], means))
+        if got != expected_means:
+            raise ValueError(f"{name}: got means of {got}, expected {expected_means}; use the same model")
+        for setting in self._settable:
+            setattr(self, setting, state[setting])
+        self.steps = steps
+        for mean, kept in zip(means, state["means"], strict=True):
+            np.copyto(mean, kept)
 
     def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
         """This step's update: a function of flat (w, dw, *means) that changes w and the means."""

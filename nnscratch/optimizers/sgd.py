@@ -61,6 +61,7 @@ class SGD(Optimizer):
     """
 
     nesterov: bool
+    _settable = ("lr", "momentum")
 
     def __init__(
         self,

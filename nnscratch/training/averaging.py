@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch.checks import above, below, number
+from nnscratch.checks import above, below, number, whole_number
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, flush_threshold, in_dtype, running_mean
@@ -100,6 +100,24 @@ class WeightAverage:
     def copy(self) -> list[np.ndarray]:
         """A copy of the means, for `Sequential.put_back`: the next update does not change it."""
         return [mean.copy() for mean in self.parameters]
+
+    def state(self) -> dict[str, Any]:
+        """What the next update depends on beside the model's weights, in arrays of its own."""
+        return {"updates": self.updates, "parameters": self.copy()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Puts back what `state` gave.
+
+        Raises
+            ValueError : it is of another model; then nothing has changed
+        """
+        updates = whole_number("WeightAverage", "updates", state["updates"], least=0, fix="restore what `state` gave")
+        got, expected = ([(w.shape, w.dtype) for w in each] for each in (state["parameters"], self.parameters))
+        if got != expected:
+            raise ValueError(f"WeightAverage: got means of {got}, expected {expected}; use the same model")
+        self.updates = updates
+        for mean, kept in zip(self.parameters, state["parameters"], strict=True):
+            np.copyto(mean, kept)
 
     @property
     def is_usable(self) -> bool:
