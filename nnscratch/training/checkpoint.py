@@ -16,6 +16,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Checkpoint:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     checkpoint = Checkpoint(Path(folder) / "mlp.npz", {"batch_size": "8"})
     ...     checkpoint.save({"epoch": 3, "weight": np.array([0.5])})
+    ...     checkpoint.wait()
     ...     checkpoint.load()
     {'epoch': 3, 'weight': array([0.5])}
     """
@@ -59,6 +61,8 @@ class Checkpoint:
         self.on_error = on_error
         self._saved_at = time.perf_counter()
         self._warned = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="nnscratch-checkpoint")
+        self._writing: Future[None] | None = None
         if self.path.is_dir():
             raise IsADirectoryError(f"checkpoint: got the folder {path}, expected a file; give a name in it")
         if not self.path.parent.is_dir():
@@ -75,7 +79,26 @@ class Checkpoint:
         return time.perf_counter() - self._saved_at >= EVERY
 
     def save(self, state: State) -> None:
-        """Writes the state, whole or not at all. An OSError goes to `on_error`."""
+        """Begins to write the state, whole or not at all; `wait` returns when it is on disk.
+
+        A thread writes, because a disk may take as long as an epoch to be done; the state's arrays
+        must stay as they are until then. An OSError goes to `on_error`, at the next `save` or
+        `wait`.
+        """
+        self.wait()
+        self._saved_at = time.perf_counter()
+        self._writing = self._thread.submit(self._write, state)
+
+    def wait(self) -> None:
+        """Returns when the last state is on disk, or known not to be."""
+        writing, self._writing = self._writing, None
+        try:
+            if writing is not None:
+                writing.result()
+        except OSError as error:
+            self._complain(error)
+
+    def _write(self, state: State) -> None:
         arrays: dict[str, np.ndarray] = {}
         text = json.dumps(
             {"format": _FORMAT, "settings": self.settings, "state": _without_arrays(state, arrays)}, allow_nan=False
@@ -83,14 +106,10 @@ class Checkpoint:
         # Named like what is unfinished until both renames are done, so that a kill leaves no third
         # file for good.
         coming = self.path.with_name(f"{atomic.UNFINISHED}{self.path.name}")
-        try:
-            array_files.write(coming, {_JSON: np.array(text), **arrays})
-            if self.path.exists():
-                self.path.replace(self.previous)
-            atomic.replace(coming, self.path)
-        except OSError as error:
-            self._complain(error)
-        self._saved_at = time.perf_counter()
+        array_files.write(coming, {_JSON: np.array(text), **arrays})
+        if self.path.exists():
+            self.path.replace(self.previous)
+        atomic.replace(coming, self.path)
 
     def load(self) -> State | None:
         """The last state; None if there is no file.

@@ -91,6 +91,11 @@ class FitState:
         place, self.place = self.place, None
         return self.batches.shuffled(self.trainer.rng, place)
 
+    def close(self) -> None:
+        """Returns when the last checkpoint is on disk."""
+        if self.checkpoint is not None:
+            self.checkpoint.wait()
+
     @property
     def where(self) -> str:
         """How far the training has come, in words."""

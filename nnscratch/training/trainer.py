@@ -177,8 +177,7 @@ class Trainer:
             y : (N, ...), in the same dtype, NaN where a label is missing
             epochs : at most so many, >= 1
             validation : (x, y) of rows to score after every epoch, as x and y; never trained on
-            time_limit : seconds; checked after every batch. An epoch that it cuts short is still
-                recorded
+            time_limit : seconds; checked after every batch; an epoch that it cuts short is recorded
             patience : stop after so many epochs without a better score
             keep_best : at the end, also after an error, put back the weights of the best epoch, or
                 those from before the fit if it diverged in its first epoch. False leaves the last
@@ -252,6 +251,7 @@ class Trainer:
             finally:
                 bar.close()
                 best.put_back(diverged=history.outcome is Outcome.DIVERGED)
+                fit.close()
         return history
 
     def _epoch(self, fit: FitState, bar: ProgressBar) -> dict[str, float]:

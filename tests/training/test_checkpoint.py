@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ def checkpoint(folder: Path, **changes: str) -> Checkpoint:
     return Checkpoint(folder / "run.npz", SETTINGS | changes)
 
 
+def save(to: Checkpoint, state: dict[str, Any]) -> None:
+    to.save(state)
+    to.wait()
+
+
 def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     state: dict[str, Any] = {
         "weights": [np.float32([1, -0.0, 1e-45]), np.arange(6.0).reshape(2, 3)],
@@ -30,7 +36,7 @@ def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
         "scores": [float("nan"), float("inf"), 0.1],
         "numpy": np.float64(0.1),
     }  # fmt: skip
-    checkpoint(tmp_path).save(state)
+    save(checkpoint(tmp_path), state)
     loaded = checkpoint(tmp_path).load()
     assert loaded is not None
     assert list(loaded) == list(state)
@@ -48,7 +54,7 @@ def test_none_is_there(tmp_path: Path) -> None:
 
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
     for number in (1, 2, 3):
-        checkpoint(tmp_path).save({"number": number})
+        save(checkpoint(tmp_path), {"number": number})
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["run.npz", "run.previous.npz"]
     assert checkpoint(tmp_path).load() == {"number": 3}
     (tmp_path / "run.npz").unlink()  # as a kill between the two renames leaves it
@@ -57,7 +63,7 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
 
 def test_a_damaged_one_is_passed_over_with_a_warning(tmp_path: Path) -> None:
     for number in (1, 2):
-        checkpoint(tmp_path).save({"number": number})
+        save(checkpoint(tmp_path), {"number": number})
     path = tmp_path / "run.npz"
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
@@ -85,8 +91,8 @@ def test_what_no_training_wrote(text: str, tmp_path: Path) -> None:
 
 
 def test_one_of_another_training_is_refused(tmp_path: Path) -> None:
-    checkpoint(tmp_path).save({"number": 1})
-    checkpoint(tmp_path).save({"number": 2})
+    save(checkpoint(tmp_path), {"number": 1})
+    save(checkpoint(tmp_path), {"number": 2})
     with pytest.raises(ValueError, match=r"another training, with batch_size 64, expected 32; go on as it began"):
         checkpoint(tmp_path, batch_size="32").load()
 
@@ -94,18 +100,18 @@ def test_one_of_another_training_is_refused(tmp_path: Path) -> None:
 def test_a_full_disk_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     errors: list[OSError] = []
     to_callback = Checkpoint(tmp_path / "run.npz", SETTINGS, errors.append)
-    to_callback.save({"number": 1})
+    save(to_callback, {"number": 1})
     with pytest.MonkeyPatch.context() as patch:
 
         def full(*arguments: Any) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         patch.setattr(array_files, "write", full)
-        to_callback.save({"number": 2})
+        save(to_callback, {"number": 2})
         silent = checkpoint(tmp_path)
         with pytest.warns(UserWarning, match="could not be written"):
-            silent.save({"number": 2})
-        silent.save({"number": 3})  # a second warning would be an error here
+            save(silent, {"number": 2})
+        save(silent, {"number": 3})  # a second warning would be an error here
     assert [error.errno for error in errors] == [errno.ENOSPC]
     assert checkpoint(tmp_path).load() == {"number": 1}
 
@@ -124,3 +130,21 @@ def test_nothing_in_it_is_a_pickle(tmp_path: Path, trainer_of: Any, rows: Any) -
         assert all(arrays[name].dtype.kind in "fiuU" for name in arrays.files)
     assert content["settings"]["batch_size"] == "8"
     assert nn.__name__ in content["settings"]["nnscratch's code"] or len(content["settings"]["nnscratch's code"]) == 16
+
+
+def test_a_slow_disk_does_not_hold_the_training_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    may_go_on, write = threading.Event(), array_files.write
+
+    def slow(*arguments: Any) -> None:
+        may_go_on.wait(20)
+        write(*arguments)
+
+    monkeypatch.setattr(array_files, "write", slow)
+    one = checkpoint(tmp_path)
+    one.save({"number": 1})
+    assert checkpoint(tmp_path).load() is None
+    may_go_on.set()
+    one.save({"number": 2})  # waits for the first
+    assert checkpoint(tmp_path).load() in ({"number": 1}, {"number": 2})
+    one.wait()
+    assert checkpoint(tmp_path).load() == {"number": 2}
