@@ -61,7 +61,7 @@ class SGD(Optimizer):
     """
 
     nesterov: bool
-    _settable = ("lr", "momentum")
+    changing = ("lr", "momentum")
 
     def __init__(
         self,
