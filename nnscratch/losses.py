@@ -28,6 +28,10 @@ class MSELoss:
 
     Cost: a few operations per value; keeps dprediction.
 
+    Attributes
+        labels : M of the last `forward`; None before it. The mean loss of several batches is that
+            of all their labels only if each batch counts as often as it has labels (`labels_of`)
+
     Raises
         ValueError : prediction and target differ in shape or dtype; a NaN prediction; an infinity
         RuntimeError : backward without forward
@@ -38,15 +42,18 @@ class MSELoss:
     2.5
     >>> loss.backward()                   # 2/2 * (-2, nothing, -1)
     array([[-2.,  0., -1.]])
+    >>> loss.labels
+    2
 
     Source: Gauss, "Theoria combinationis observationum" (1823), for the squares; masking is common
     practice.
     """
 
+    labels: int | None = None
     _dprediction: np.ndarray | None = None
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
-        """The loss of a batch, as a float; keeps what `backward` needs."""
+        """The loss of a batch, as a float; keeps what `backward` needs, and sets `labels`."""
         self._check_shapes(prediction, target)
         with np.errstate(invalid="ignore", over="ignore"):
             error = prediction - target
@@ -54,8 +61,9 @@ class MSELoss:
         if not all_finite(error):  # a label is missing, or something is wrong
             self._check_values(prediction, target)
             labelled = ~np.isnan(target)
-            count = np.count_nonzero(labelled)
+            count = int(np.count_nonzero(labelled))
             error = np.where(labelled, error, prediction.dtype.type(0))
+        self.labels = count
         if count == 0:
             self._dprediction = error
             return 0.0
@@ -95,6 +103,24 @@ class MSELoss:
             raise ValueError(
                 "MSELoss(): got an infinite target, expected numbers, or NaN for a missing label; look for overflow"
             )
+
+
+def labels_of(loss: object, rows: int) -> int:
+    """How much the batch of the last `loss.forward` counts in a mean over batches: its labels.
+
+    rows : of that batch. They count if the loss does not say its `labels`.
+
+    The loss of many rows is that of all their labels, whatever the batches:
+        L = sum of labels * L of the batch / sum of labels
+
+    >>> loss = MSELoss()
+    >>> loss.forward(np.zeros((2, 2)), np.array([[1.0, 1.0], [1.0, np.nan]]))
+    1.0
+    >>> labels_of(loss, rows=2)
+    3
+    """
+    labels: int | None = getattr(loss, "labels", None)
+    return rows if labels is None else labels
 
 
 def labelled_mean(y: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.kernels import loops
-from nnscratch.losses import labelled_mean
+from nnscratch.losses import labelled_mean, labels_of
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.3, 1.0])
@@ -27,6 +27,27 @@ def test_no_label_at_all() -> None:
     loss = nn.MSELoss()
     assert loss.forward(np.ones((2, 3)), np.full((2, 3), np.nan)) == 0.0
     np.testing.assert_array_equal(loss.backward(), np.zeros((2, 3)))
+
+
+def test_a_loss_says_how_many_labels_its_last_forward_had() -> None:
+    loss = nn.MSELoss()
+    assert loss.labels is None
+    for missing, expected in ((slice(0, 0), 6), (slice(0, 1), 3), (slice(None), 0)):
+        target = np.ones((2, 3))
+        target[missing] = np.nan
+        loss.forward(np.ones((2, 3)), target)
+        assert loss.labels == labels_of(loss, rows=2) == expected
+    assert type(loss.labels) is int
+
+
+def test_a_loss_that_does_not_say_its_labels_counts_rows() -> None:
+    class Own(nn.MSELoss):
+        def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
+            return 0.0
+
+    loss = Own()
+    loss.forward(np.ones((2, 3)), np.ones((2, 3)))
+    assert labels_of(loss, rows=2) == labels_of(object(), rows=2) == 2
 
 
 def test_an_empty_batch() -> None:

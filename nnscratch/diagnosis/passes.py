@@ -67,16 +67,21 @@ class MeasuredPass:
         # Every n-th row makes a batch, so that the rows that go back come from everywhere.
         batches = max(1, math.ceil(len(x) / _BATCH))
         back = range(0, batches, max(1, math.ceil(len(x) / rows_back)))
-        count_back = sum(len(x[i::batches]) for i in back)
+        # A batch counts as much as it has labels, as in `labels_of`; here before its forward.
+        counts = [self._count(y[i::batches]) for i in range(batches)]
+        count, count_back = max(1, sum(counts)), max(1, sum(counts[i] for i in back))
         for i in range(batches):
             if self.not_finite:
                 return
             rows = slice(i, None, batches)
-            share = len(x[rows]) / len(x)
-            share_back = len(x[rows]) / count_back if i in back else 0.0
-            prediction = self._forward(x[rows], residual[rows], training=share_back > 0)
+            share_back = counts[i] / count_back if i in back else None
+            prediction = self._forward(x[rows], residual[rows], training=share_back is not None)
             if prediction is not None:
-                self._loss_and_back(prediction, y[rows], share, share_back)
+                self._loss_and_back(prediction, y[rows], counts[i] / count, share_back)
+
+    def _count(self, y: np.ndarray) -> int:
+        """How much a batch counts: its labels, or its rows if the loss knows of no labels."""
+        return int(np.count_nonzero(~np.isnan(y))) if hasattr(self.loss, "labels") else len(y)
 
     def _not_finite_before(self, x: np.ndarray, y: np.ndarray) -> str:
         """Which input, parameter or target is not finite before anything was computed, or ""."""
@@ -110,12 +115,12 @@ class MeasuredPass:
         if isinstance(layer, ReLU) and (before is None or not before.all()):
             self.active[i] = active_units(z) if before is None else before | active_units(z)
 
-    def _loss_and_back(self, prediction: np.ndarray, y: np.ndarray, share: float, share_back: float) -> None:
+    def _loss_and_back(self, prediction: np.ndarray, y: np.ndarray, share: float, share_back: float | None) -> None:
         self.predictions.append(prediction)
         self.targets.append(y)
         try:
             self.total += share * self.loss.forward(prediction, y)
-            if share_back:
+            if share_back is not None:
                 self._backward(self.loss.backward() * prediction.dtype.type(share_back))
         except NotFiniteError:
             self.not_finite = "the gradient"

@@ -30,8 +30,8 @@ class EpochSoFar:
     """What the batches of an epoch add up to.
 
     images  : rows trained on
-    labels  : labelled values among their targets
-    loss    : the sum of all squared errors, so that loss / labels is the epoch's loss
+    labels  : labelled values among their targets (rows, if the loss does not say its labels)
+    loss    : the sum of labels * loss of a batch, so that loss / labels is the epoch's loss
     seconds : time spent on it
     """
 
@@ -48,8 +48,8 @@ class EpochSoFar:
 
     @property
     def mean_loss(self) -> float:
-        """The loss over all labelled values so far; 0 if there was none, as of `MSELoss`."""
-        return self.loss / self.labels if self.labels else 0.0
+        """The loss over all labelled values so far; NaN if there was none: then nothing is known."""
+        return self.loss / self.labels if self.labels else math.nan
 
 
 @dataclass

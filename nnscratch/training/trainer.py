@@ -12,6 +12,7 @@ import numpy as np
 from nnscratch.checks import NotFiniteError, above, below, number, positive, whole_number
 from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
+from nnscratch.losses import labels_of
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, batches_of, check_rows
 from nnscratch.training.best_weights import BestWeights
@@ -195,8 +196,8 @@ class Trainer:
                 on with the last good one. None: a warning, once
 
         Returns
-            History with the columns epoch, loss (mean over the rows, measured while they are
-            trained on), lr (of the last batch), seconds (since the fit began), images (rows trained
+            History with the columns epoch, loss (mean over the labels, measured while their rows
+            are trained on; NaN if an epoch had no label), lr (of the last batch), seconds (since the fit began), images (rows trained
             on), images_per_second (of training); with validation also validation_loss, and the
             metric under its name; with `average` these again with "average_" before the name. Its
             `outcome` and `stopped` say how it ended: Ctrl-C and a loss that is not finite end a
@@ -297,4 +298,4 @@ class Trainer:
         if self.clip_norm is not None:
             clip_gradients(self.model, self.clip_norm)
         self.optimizer.step()
-        return loss, getattr(self.loss, "labels", len(x))  # a loss of the user's own may not count them
+        return loss, labels_of(self.loss, len(x))

@@ -36,6 +36,17 @@ def test_gradients_and_loss_are_those_of_one_batch(rows: int) -> None:
     assert sum(map(len, found.predictions)) == rows
 
 
+def test_a_batch_counts_as_much_as_it_has_labels() -> None:
+    model, x, y = example(70)
+    y[::3] = np.nan  # all of the first batch of three
+    y[1::6, 1] = np.nan
+    found = measured(model, x, y, rows_back=70)
+    loss = nn.MSELoss()
+    assert found.total == pytest.approx(loss.forward(model.forward(x, training=True), y), rel=1e-5)
+    model.backward(loss.backward())
+    np.testing.assert_allclose(found.grads[2]["weight"], model.layers[2].grads["weight"], rtol=1e-4, atol=1e-6)
+
+
 def test_half_of_the_rows_go_back() -> None:
     model, x, y = example(128)
     found = measured(model, x, y, rows_back=64)

@@ -18,10 +18,11 @@ from nnscratch.keypoints.experiments.probe import probe
 from nnscratch.keypoints.experiments.results import Curve, Result
 from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.faces import SIDE, Faces, to_network_input
-from nnscratch.losses import MSELoss
+from nnscratch.losses import MSELoss, labels_of
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam
 from nnscratch.optimizers.base import Optimizer
+from nnscratch.training.fit_state import EpochSoFar
 
 Tell = Callable[[str], None]  # takes a line of progress
 
@@ -35,14 +36,15 @@ def train_epoch(
     """One epoch of the report: whole batches only, in the order of the rows unless shuffled;
     returns the mean loss.
     """
-    losses = []
+    epoch = EpochSoFar()
     for rows in experiment.batches(len(x), rng if experiment.shuffled else None):
-        losses.append(loss.forward(network.forward(x[rows], training=True), y[rows]))
+        batch_loss = loss.forward(network.forward(x[rows], training=True), y[rows])
+        epoch.count(len(x[rows]), labels_of(loss, len(x[rows])), batch_loss)
         network.backward(loss.backward())
         if experiment.optimizer == "adam":
             _add_l2(network, experiment.weight_decay)
         optimizer.step()
-    return float(np.mean(losses))
+    return epoch.mean_loss
 
 
 def trained(experiment: Experiment, split: Split, seed: int, tell: Tell) -> tuple[Sequential, Result]:
