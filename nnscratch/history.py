@@ -6,7 +6,7 @@ import csv
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,18 @@ from nnscratch import atomic
 
 @dataclass(frozen=True)
 class Metric:
-    """A number for people beside the loss, such as an error in pixels; lower is better.
+    """A number for people beside the loss, such as an error in pixels.
 
     Arguments
         name : heading of its column in the history
         unit : shown after the number; "" if there is none
         function : (prediction, target), two arrays of N rows -> float
+        higher_is_better : False for errors; True for a score such as R^2: then the best epoch is
+            the one with the highest, for `keep_best` and `patience` too
+
+    Raises
+        ValueError : a name or unit that is no text, a function that is none, a higher_is_better
+            that is neither True nor False
 
     >>> def mean_error(prediction, target):
     ...     return float(np.nanmean(np.abs(prediction - target)))
@@ -35,6 +41,21 @@ class Metric:
     name: str
     unit: str
     function: Callable[[np.ndarray, np.ndarray], float]
+    higher_is_better: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not isinstance(self.unit, str) or not self.name:
+            raise ValueError(
+                f"Metric: got name={self.name!r}, unit={self.unit!r}, expected two texts; write Metric('R2', '', ...)"
+            )
+        if not callable(self.function):
+            raise ValueError(
+                f"Metric: got function={self.function!r}, expected a function (prediction, target) -> float; pass one"
+            )
+        if not isinstance(self.higher_is_better, bool):
+            raise ValueError(
+                f"Metric: got higher_is_better={self.higher_is_better!r}, expected True or False; write one of them"
+            )
 
 
 class Outcome(Enum):
@@ -56,6 +77,7 @@ class History:
         names : the columns, in order; the first is "epoch", counted from 1
         score : the column that decides which epoch is the best: the lowest finite value, the first
             of equal ones
+        higher_is_better : then it is the highest finite value
 
     Attributes
         outcome : how the training ended, for programs; None while it goes on
@@ -73,13 +95,14 @@ class History:
     (2, {'epoch': 2, 'loss': 0.25})
     """
 
-    def __init__(self, names: Sequence[str], *, score: str) -> None:
+    def __init__(self, names: Sequence[str], *, score: str, higher_is_better: bool = False) -> None:
         if "epoch" not in names[:1]:
             raise ValueError(f"History: got the columns {list(names)}, expected 'epoch' first; put it there")
         if score not in names:
             raise ValueError(f"History: got score={score!r}, expected one of {list(names)}; choose a column")
         self.names = list(names)
         self.score = score
+        self.higher_is_better = higher_is_better
         self.outcome: Outcome | None = None
         self.stopped = ""
         self._lines: list[dict[str, float]] = []
@@ -97,10 +120,13 @@ class History:
             raise ValueError(
                 f"History: got a line with {list(line)}, expected {self.names}; give every column, in order"
             )
-        score = line[self.score]
-        if math.isfinite(score) and (self._best is None or score < self._best[self.score]):
+        if math.isfinite(line[self.score]) and (self._best is None or self._is_better(line, self._best)):
             self._best = line
         self._lines.append(line)
+
+    def _is_better(self, line: dict[str, float], best: dict[str, float]) -> bool:
+        score, before = line[self.score], best[self.score]
+        return score > before if self.higher_is_better else score < before
 
     def end(self, outcome: Outcome, stopped: str) -> None:
         """Says how the training ended, and why in a sentence."""
@@ -138,7 +164,7 @@ class History:
 
     @property
     def best_epoch(self) -> int | None:
-        """The number of the epoch with the lowest score, or None before there is one."""
+        """The number of the epoch with the best score, or None before there is one."""
         return None if self._best is None else int(self._best["epoch"])
 
     @property
@@ -149,6 +175,8 @@ class History:
     def save_csv(self, path: str | os.PathLike[str]) -> None:
         """Writes the table with a heading, whole or not at all, with all digits of every number.
 
+        Neither `score` nor how the training ended is written.
+
         Raises
             OSError : the folder is missing or cannot be written
         """
@@ -158,18 +186,21 @@ class History:
             table.writerows([repr(_plain(line[name])) for name in self.names] for line in self._lines)
 
     @classmethod
-    def load_csv(cls, path: str | os.PathLike[str]) -> History:
-        """The table that `save_csv` wrote. Its outcome is unknown, and its score is the loss.
+    def load_csv(cls, path: str | os.PathLike[str], *, score: str = "loss", higher_is_better: bool = False) -> History:
+        """The table that `save_csv` wrote. Its outcome is unknown.
+
+        score, higher_is_better : what judges the epochs, as in the constructor: the file does not
+            say which column did. Without them it is the loss
 
         Raises
             OSError : there is no such file
-            ValueError : it is damaged
+            ValueError : it is damaged, or has no column `score`
         """
         try:
             with Path(path).open(newline="", encoding="utf-8") as file:
                 table = csv.DictReader(file)
                 names = list(table.fieldnames or [])
-                history = cls(names, score="loss")
+                history = cls(names, score=score, higher_is_better=higher_is_better)
                 for row in table:
                     history.append({name: float(row[name]) for name in names})
         except (ValueError, TypeError, csv.Error) as error:

@@ -105,7 +105,7 @@ def diagnose(
 
     Raises
         ValueError : no rows, lengths that differ, shapes that do not fit, an optimizer of another
-            model
+            model or of layers that the model no longer has
 
     Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
     networks" (2010), for watching activations and gradients by layer; Karpathy, "CS231n" (2015),
@@ -130,6 +130,8 @@ def diagnose(
         raise ValueError(
             "diagnose: got an optimizer of another model, expected one of this; pass the one that trains it"
         )
+    if optimizer is not None:
+        optimizer.check_model()
     loss = copy.deepcopy(loss) if loss is not None else MSELoss()
     signals = measure(model, x, y, loss, optimizer)
     # Late: the checks are fifteen files, which only a diagnosis needs.

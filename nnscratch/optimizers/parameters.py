@@ -66,6 +66,15 @@ class HeldParameters:
             raise self._other_layers()
         return arrays
 
+    @property
+    def are_present(self) -> bool:
+        """Whether `present` would not raise."""
+        try:
+            self.present()
+        except ValueError:
+            return False
+        return True
+
     def write(self, arrays: Sequence[np.ndarray]) -> None:
         """Writes `arrays`, like the parameters in number, shapes and dtypes, into the present ones.
 

@@ -1,7 +1,11 @@
 """Schedules: a learning rate or a momentum that changes while the training goes on.
 
-A schedule is a function of progress, the share of the training that is done: 0 at the start, 1 at
-the end. It gives the value itself, not a factor. The classes have lower-case names because one
+A schedule is a function of progress: 0 in the first step of a training, 1 in the last one, and
+k / (n - 1) in step k = 0, ..., n-1 of n steps; 0 if there is only one. So the first step has
+exactly the value at the start, and the last one exactly the value at the end. Under a time limit,
+the share of the time counts if it is larger (`Clock`).
+
+A schedule gives the value itself, not a factor. The classes have lower-case names because one
 reads them as functions: linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be
 compared, and printed as the call that makes it.
 """
@@ -14,6 +18,7 @@ from dataclasses import dataclass
 from nnscratch.checks import above, at_most, fraction, not_negative, number, positive
 
 _SHARE = "it is a share of the training"
+_LEAST = 0.01  # of the rate after a warm-up: its first step has so much of it
 
 
 @dataclass(frozen=True)
@@ -21,15 +26,13 @@ class Schedule:
     """What all schedules share: the call. A subclass writes `_at`, its formula."""
 
     def __call__(self, progress: float) -> float:
-        """The value at `progress`, the share of the training that is done.
+        """The value at `progress`, from 0 in the first step of a training to 1 in the last one.
 
         Raises
             ValueError : progress outside 0..1
         """
         if not 0 <= progress <= 1:
-            raise ValueError(
-                f"{type(self).__name__}: got progress={progress}, expected 0 to 1; divide the epochs done by all epochs"
-            )
+            raise ValueError(f"{type(self).__name__}: got progress={progress}, expected 0 to 1; give a share")
         return self._at(progress)
 
     def _at(self, progress: float) -> float:
@@ -92,9 +95,11 @@ class cosine(Schedule):
     """Half a cosine wave from `start` to `end`, fast in the middle; after a warm-up.
 
     Formula, progress p, warm-up w
-        p < w :  value = start * p / w                      from 0 up to start, in a straight line
+        p < w :  value = start * max(p / w, 0.01)           up to start, in a straight line
         p >= w : q = (p - w) / (1 - w),                     the share of the rest
                  value = end + (start - end) * (1 + cos(pi q)) / 2
+
+    The warm-up begins at a hundredth of start, not at 0, so that every step moves.
 
     Arguments
         start, end : the values after the warm-up and at progress 1; finite, >= 0
@@ -106,7 +111,7 @@ class cosine(Schedule):
 
     >>> rate = cosine(0.1, 0.0, warmup=0.2)
     >>> [round(rate(progress), 4) for progress in (0, 0.1, 0.2, 0.6, 1)]
-    [0.0, 0.05, 0.1, 0.05, 0.0]
+    [0.001, 0.05, 0.1, 0.05, 0.0]
     """
 
     start: float
@@ -120,7 +125,7 @@ class cosine(Schedule):
 
     def _at(self, progress: float) -> float:
         if progress < self.warmup:
-            return self.start * (progress / self.warmup)
+            return self.start * max(progress / self.warmup, _LEAST)
         rest = (progress - self.warmup) / (1 - self.warmup)
         return _between(self.start, self.end, (1 - math.cos(math.pi * rest)) / 2)
 
@@ -130,13 +135,12 @@ class step(Schedule):
     """A staircase: `start`, times `factor` after each further share `every` of the training.
 
     Formula, progress p
-        value = start * factor ** floor(p / every)
+        value = start * factor ** floor(p / every)          p = 1 still belongs to the last stair
 
     Arguments
         start : the value at progress 0; finite, >= 0
         factor : finite, > 0; 0.1 divides by ten at each stair
         every : the length of a stair, a share of the training in (0, 1]; 0.25 makes four stairs
-            (the fifth, at progress 1 itself, comes after the last batch)
 
     >>> rate = step(0.08, 0.5, 0.25)
     >>> [rate(progress) for progress in (0, 0.2, 0.25, 0.6, 0.9)]
@@ -154,7 +158,8 @@ class step(Schedule):
 
     def _at(self, progress: float) -> float:
         # 0.3 / 0.1 is a little below 3 in floating point, and a stair would come late.
-        return float(self.start * self.factor ** math.floor(progress / self.every + 1e-9))
+        stair = min(math.floor(progress / self.every + 1e-9), math.ceil(1 / self.every - 1e-9) - 1)
+        return float(self.start * self.factor**stair)
 
 
 def _between(start: float, end: float, share: float) -> float:

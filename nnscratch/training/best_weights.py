@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nnscratch.optimizers.parameters import HeldParameters
+
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
     from nnscratch.training.averaging import WeightAverage
@@ -18,7 +20,8 @@ class BestWeights:
         True, none was kept        those before the training    the average, or the last ones
         False                      the last ones                the average, or the last ones
 
-    The last ones stay if there is no average, or if it is infinite or has not begun.
+    The last ones stay if there is no average, or if it is infinite or has not begun. They also stay
+    if somebody has put other layers into the model meanwhile, which `fit` answers with an error.
 
     Arguments
         model : what is trained; its parameters are copied now if `keep_best`
@@ -39,6 +42,7 @@ class BestWeights:
     def __init__(self, model: Sequential, average: WeightAverage | None, *, keep_best: bool) -> None:
         self.model = model
         self.average = average
+        self._held = HeldParameters(model, "fit")
         self._best = model.copy_parameters() if keep_best else None
         self._has_epoch = False
 
@@ -70,7 +74,9 @@ class BestWeights:
 
     def put_back(self, *, diverged: bool) -> None:
         """Writes the weights of the table above into the model, at the end of the training."""
+        if not self._held.are_present:
+            return
         if self._best is not None and (diverged or self._has_epoch):
-            self.model.put_back(self._best)
+            self._held.write(self._best)
         elif not diverged and self.average is not None and self.average.is_usable:
-            self.model.put_back(self.average.parameters)
+            self._held.write(self.average.parameters)

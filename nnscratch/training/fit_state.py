@@ -48,7 +48,7 @@ class EpochSoFar:
 
     @property
     def mean_loss(self) -> float:
-        """The loss over all labelled values so far; NaN if there was none: then nothing is known."""
+        """The loss over all labels so far; NaN if there was none: then nothing is known."""
         return self.loss / self.labels if self.labels else math.nan
 
 

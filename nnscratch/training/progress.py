@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn
+
+from nnscratch.checks import positive
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 class Clock:
     """How far a fit has come: its share of the images or of the time, whichever is larger.
 
-    total_images : of all epochs
+    rows : trained on in an epoch
+    epochs, batch_size : as given to `fit` and its Trainer
     time_limit : seconds; None: no limit
 
     Raises
@@ -25,12 +27,21 @@ class Clock:
 
     The first batch compiles kernels. Compile time counts towards the time limit but not towards
     progress; otherwise a warm-up of the learning rate would be over before the second step.
+
+    >>> clock = Clock(rows=20, epochs=2, batch_size=8, time_limit=None)
+    >>> for images in (8, 8, 4, 8, 8):  # five steps; a sixth is to come
+    ...     clock.count(images)
+    >>> clock.progress, clock.progress_of_step
+    (0.9, 1.0)
     """
 
-    def __init__(self, total_images: int, time_limit: float | None) -> None:
-        if time_limit is not None and not 0 < time_limit < math.inf:
-            raise ValueError(f"fit: got time_limit={time_limit!r}, expected seconds > 0; leave it out for no limit")
-        self.total_images = total_images
+    def __init__(self, rows: int, epochs: int, batch_size: int, time_limit: float | None) -> None:
+        if time_limit is not None:
+            time_limit = positive("fit", "time_limit", time_limit, fix="give seconds, or leave it out for no limit")
+        self.rows = rows
+        self.batch_size = batch_size
+        self.total_images = rows * epochs
+        self.total_steps = self._steps(self.total_images)
         self.time_limit = time_limit
         self.images = 0
         self.first_batch = 0.0  # seconds until it was done
@@ -72,13 +83,35 @@ class Clock:
 
     @property
     def progress(self) -> float:
-        """From 0 to 1, which is the end."""
+        """The share that is done, from 0 to 1, which is the end."""
         if self.is_up:
             return 1.0
-        time_share = 0.0
-        if self.time_limit is not None and self.images:
-            time_share = (self.seconds - self.first_batch) / (self.time_limit - self.first_batch)
-        return min(1.0, max(self.images / self.total_images, time_share))
+        return min(1.0, max(self.images / self.total_images, self._time_share))
+
+    @property
+    def progress_of_step(self) -> float:
+        """Where a schedule is in the step to come, from 0 in the first to 1 in the last.
+
+        Step k = 0, ..., n-1 of all n is at k / (n - 1), and at 0 if it is the only one. With a time
+        limit, a later step than the first is at the share of the time if that is larger.
+        """
+        step = self._steps(self.images)
+        if step == 0:
+            return 0.0
+        if self.is_up:
+            return 1.0
+        return min(1.0, max(step / max(1, self.total_steps - 1), self._time_share))
+
+    @property
+    def _time_share(self) -> float:
+        if self.time_limit is None or not self.images:
+            return 0.0
+        return (self.seconds - self.first_batch) / (self.time_limit - self.first_batch)
+
+    def _steps(self, images: int) -> int:
+        """How many batches so many images are: whole epochs, and the batches of one more."""
+        epochs, more = divmod(images, self.rows)
+        return epochs * -(-self.rows // self.batch_size) + -(-more // self.batch_size)
 
 
 def progress_line(total: float, title: str = "", *, unit: str = "", show: bool | None = None) -> tqdm[NoReturn]:

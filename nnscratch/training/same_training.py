@@ -66,7 +66,7 @@ def settings_of(
         "optimizer": _ADDRESS.sub("", repr(trainer.optimizer)),
         "lr": described(trainer.lr),
         "momentum": described(trainer.momentum),
-        "metric": "None" if metric is None else f"{metric.name} {described(metric.function)}",
+        "metric": "None" if metric is None else f"{metric.name} {described(metric.function)} {metric.higher_is_better}",
         **{name: described(getattr(trainer, name)) for name in ("batch_size", "augment", "average", "clip_norm")},
         "diagnose_every": repr(trainer.diagnose_every),
         **{name: described(value) for name, value in of_fit.items()},

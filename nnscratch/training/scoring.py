@@ -64,7 +64,9 @@ class Scoring:
     def new_history(self) -> History:
         """An empty table, judged by the last score or, without validation, by the training loss."""
         score = self.names[-1] if self.names else "loss"
-        return History(["epoch", "loss", *self.names, "lr", "seconds", "images", "images_per_second"], score=score)
+        names = ["epoch", "loss", *self.names, "lr", "seconds", "images", "images_per_second"]
+        higher = self.metric is not None and self.metric.higher_is_better and bool(self.names)
+        return History(names, score=score, higher_is_better=higher)
 
     def scores(self) -> dict[str, float]:
         """The columns `names`, computed without dropout on the model as it is now.

@@ -57,7 +57,7 @@ def end_if_over(
     >>> history = History(["epoch", "loss"], score="loss")
     >>> for epoch, loss in [(1, 0.5), (2, 0.6), (3, 0.7)]:
     ...     history.append({"epoch": epoch, "loss": loss})
-    >>> end_if_over(history, 60, Clock(6000, time_limit=None), patience=2, reasons=[None])
+    >>> end_if_over(history, 60, Clock(100, 60, 8, time_limit=None), patience=2, reasons=[None])
     >>> history.outcome.name, history.stopped
     ('NO_BETTER', 'no better for 2 epochs')
     """

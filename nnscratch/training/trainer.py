@@ -13,8 +13,16 @@ from nnscratch.checks import NotFiniteError, above, below, number, positive, who
 from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.losses import labels_of
+from nnscratch.training.arguments import (
+    check_choices,
+    check_data,
+    check_parts,
+    check_schedule,
+    check_stop,
+    checked_callbacks,
+)
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
-from nnscratch.training.batches import Augment, batches_of, check_rows
+from nnscratch.training.batches import Augment, batches_of
 from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.checkpoint import Checkpoint, OnError
 from nnscratch.training.clipping import clip_gradients
@@ -23,7 +31,7 @@ from nnscratch.training.fit_state import FitState
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import Clock, ProgressBar
 from nnscratch.training.same_training import settings_of
-from nnscratch.training.scoring import COLUMNS, Scoring
+from nnscratch.training.scoring import Scoring
 from nnscratch.training.stopping import AnyOf, Stop, StoppedFromOutside, diverged, end_if_over
 
 if TYPE_CHECKING:
@@ -58,9 +66,10 @@ class Trainer:
         optimizer : an SGD or Adam, made for this model
         batch_size : rows per step, >= 1
         lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before
-            every batch; None: it stays as it is
+            every step: exactly the one of progress 0 before the first, of 1 before the last of all
+            epochs; None: it stays as it is
         seed : int or Generator that the permutations are drawn from
-        metric : a number for people, computed on the validation rows
+        metric : a number for people, computed on the validation rows, which `fit` then needs
         progress : True or False: with or without a progress bar on stderr; None: if stderr is a
             terminal
         augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any
@@ -78,7 +87,7 @@ class Trainer:
 
     Raises
         ValueError : a number out of its range, a schedule that is none, an optimizer of another
-            model or without a momentum
+            model or without a momentum, a class in place of an object (`check_parts`)
 
     >>> import nnscratch as nn
     >>> rng = np.random.default_rng(0)
@@ -109,23 +118,10 @@ class Trainer:
         clip_norm: float | None = None,
         diagnose_every: int | None = None,
     ) -> None:
-        for name, schedule in (("lr", lr), ("momentum", momentum)):
-            if schedule is not None and not callable(schedule):
-                raise ValueError(
-                    f"Trainer: got {name}={schedule!r}, expected a schedule or None; try constant({schedule!r})"
-                )
-            if schedule is not None and not hasattr(optimizer, name):
-                raise ValueError(
-                    f"Trainer: got a {name} schedule for {optimizer!r}, expected an optimizer with a {name}; use SGD"
-                )
-        if optimizer.model is not model:
-            raise ValueError(
-                "Trainer: got an optimizer of another model, expected one of this model; make it from this model"
-            )
-        if metric is not None and metric.name in COLUMNS:
-            raise ValueError(
-                f"Trainer: got a metric named {metric.name!r}, expected a name that no other column has; rename it"
-            )
+        check_parts(model, loss, optimizer, metric)
+        check_schedule("lr", lr, optimizer)
+        check_schedule("momentum", momentum, optimizer)
+        check_choices(progress, augment)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -166,7 +162,7 @@ class Trainer:
         training loss. With `average`, metric and validation loss are those of the averaged weights.
 
         Same seed, data and model: same numbers, except for the times. A time_limit brings the times
-        into the numbers: schedules go by the share of the epochs or of the time, whichever is
+        into the numbers: schedules go by the share of the steps or of the time, whichever is
         larger.
 
         A second fit continues: the optimizer keeps its running means and its last lr (after a
@@ -196,27 +192,27 @@ class Trainer:
                 on with the last good one. None: a warning, once
 
         Returns
-            History with the columns epoch, loss (mean over the labels, measured while their rows
-            are trained on; NaN if an epoch had no label), lr (of the last batch), seconds (since the fit began), images (rows trained
-            on), images_per_second (of training); with validation also validation_loss, and the
-            metric under its name; with `average` these again with "average_" before the name. Its
-            `outcome` and `stopped` say how it ended: Ctrl-C and a loss that is not finite end a
-            training too, with the history so far.
+            History with the columns epoch, loss (over all labels of the epoch, measured while their
+            rows are trained on; NaN without a label), lr (of the last batch), seconds (since the
+            fit began), images (rows trained on), images_per_second (of training); with validation
+            also validation_loss, and the metric under its name; with `average` these again with
+            "average_" before the name. Its `outcome` and `stopped` say how it ended: Ctrl-C and a
+            loss that is not finite end a training too, with the history so far.
 
         Raises
             ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or
-                nothing but NaN in y, a number out of its range; a checkpoint that is damaged, or of
-                other code, data or settings
+                nothing but NaN in y, shapes that do not fit the model, a metric without validation,
+                a number out of its range: all before the first epoch; layers that were replaced
+                meanwhile; a checkpoint that is damaged, or of other code, data or settings
             OSError : the checkpoint's folder is missing, or the checkpoint cannot be read
         """
         epochs = whole_number("fit", "epochs", epochs)
         patience = None if patience is None else whole_number("fit", "patience", patience)
-        dtype = self.model.parameters()[0].dtype
-        check_rows("", x, y, dtype)
-        if validation is not None:
-            check_rows("validation ", *validation, dtype)
-        callbacks = tuple(callbacks)
-        clock = Clock(len(x) * epochs, time_limit)
+        callbacks = checked_callbacks(callbacks)
+        check_stop(keep_best, stop)
+        self.optimizer.check_model()
+        check_data(self, x, y, validation)
+        clock = Clock(len(x), epochs, self.batch_size, time_limit)
         average = None if self.average is None else WeightAverage(self.model, self.average)
         scoring = Scoring(self.model, self.loss, self.metric, validation, average)
         history = scoring.new_history()
@@ -242,6 +238,7 @@ class Trainer:
                     bar.show(len(history), line["loss"], line["images_per_second"], clock)
                     reasons = [callback(self, history) for callback in callbacks]
                     reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
+                    self.optimizer.check_model()
                     end_if_over(history, epochs, clock, patience, reasons)
                     fit.end_epoch()
             except (KeyboardInterrupt, StoppedFromOutside):
@@ -262,7 +259,7 @@ class Trainer:
         began = clock.seconds - epoch.seconds
         with closing(fit.batches_left()) as batches:
             for x, y in batches:
-                self._follow_schedules(clock.progress)
+                self._follow_schedules(clock.progress_of_step)
                 loss, labels = self._train_on(x, y)
                 if fit.average is not None:
                     fit.average.update()

@@ -6,6 +6,7 @@ import contextlib
 import io
 import math
 import os
+import re
 import sys
 from typing import Any
 
@@ -16,7 +17,7 @@ from nnscratch.training.progress import Clock, ProgressBar, progress_line
 
 
 def test_progress_is_the_share_of_the_images() -> None:
-    clock = Clock(40, time_limit=None)
+    clock = Clock(40, 1, 10, time_limit=None)
     assert (clock.progress, clock.is_up) == (0, False)
     clock.count(10)
     assert clock.progress == 0.25
@@ -25,7 +26,7 @@ def test_progress_is_the_share_of_the_images() -> None:
 
 
 def test_progress_is_the_share_of_the_time_if_that_is_larger(clock: Any) -> None:
-    watch = Clock(1000, time_limit=10)
+    watch = Clock(1000, 1, 1, time_limit=10)
     watch.count(1)
     clock.now = 2.5
     assert watch.progress == 0.25
@@ -36,7 +37,7 @@ def test_progress_is_the_share_of_the_time_if_that_is_larger(clock: Any) -> None
 
 
 def test_the_first_batch_counts_towards_the_limit_but_not_towards_progress(clock: Any) -> None:
-    watch = Clock(1000, time_limit=10)
+    watch = Clock(1000, 1, 1, time_limit=10)
     clock.now = 8  # kernels are compiled
     assert watch.progress == 0
     watch.count(1)
@@ -47,10 +48,12 @@ def test_the_first_batch_counts_towards_the_limit_but_not_towards_progress(clock
     assert watch.is_up
 
 
-@pytest.mark.parametrize("time_limit", [0, -1.0, math.nan, math.inf])
-def test_refuses_a_time_limit_out_of_its_range(time_limit: float) -> None:
-    with pytest.raises(ValueError, match=f"fit: got time_limit={time_limit!r}, expected seconds > 0"):
-        Clock(10, time_limit)
+@pytest.mark.parametrize("time_limit", [0, -1.0, math.nan, math.inf, "10", True, [5]])
+def test_refuses_a_time_limit_out_of_its_range(time_limit: Any) -> None:
+    with pytest.raises(
+        ValueError, match=re.escape(f"fit: got time_limit={time_limit!r}, expected a finite number > 0; give seconds")
+    ):
+        Clock(10, 1, 1, time_limit)
 
 
 def test_schedules_go_by_the_share_of_the_time_if_it_is_larger(trainer_of: Any, rows: Any, clock: Any) -> None:
@@ -138,7 +141,7 @@ def test_the_line_of_a_fit(
     stderr = terminal()
     bar = ProgressBar(None, 12, None if metric is None else nn.Metric(*metric, lambda y, target: 0.0))
     bar.scores = scores
-    watch = Clock(40, time_limit=None)
+    watch = Clock(40, 1, 10, time_limit=None)
     watch.count(10)
     clock.now = 20.0
     bar.bar.mininterval = 0  # draws each time

@@ -26,7 +26,7 @@ def ended(
     patience: int | None = None, reasons: tuple[str | None, ...] = (), clock: Any,
 ) -> tuple[nn.Outcome | None, str]:  # fmt: skip
     """How the history ends after `images` of 20 and so many seconds."""
-    watch = Clock(20, time_limit)
+    watch = Clock(20, 1, 8, time_limit)
     watch.count(images)
     clock.now += seconds
     end_if_over(history, epochs, watch, patience, reasons)

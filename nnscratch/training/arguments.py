@@ -1,0 +1,189 @@
+"""What a Trainer and its `fit` are given, looked at before any time goes into a training."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnscratch.history import Metric
+from nnscratch.losses import MSELoss
+from nnscratch.model import Sequential
+from nnscratch.optimizers.base import Optimizer
+from nnscratch.training.batches import check_rows
+from nnscratch.training.scoring import COLUMNS
+
+if TYPE_CHECKING:
+    from nnscratch.training.trainer import Trainer
+
+_LONGEST = 60  # characters of a value in a message
+
+
+def check_parts(model: object, loss: object, optimizer: object, metric: object) -> None:
+    """Stops a Trainer of parts that are something else.
+
+    Raises
+        ValueError : no Sequential; a loss without forward and backward; no optimizer, or one of
+            another model or of layers that the model no longer has; no Metric, or one that is named
+            like another column. Also a class in place of an object of it
+    """
+    _check_is_no_class("model", model, "Sequential(...)")
+    if not isinstance(model, Sequential):
+        raise _error("model", model, "a Sequential", "write Sequential(*layers)")
+    _check_is_no_class("loss", loss, f"{_name(loss)}()")
+    if not callable(getattr(loss, "forward", None)) or not callable(getattr(loss, "backward", None)):
+        raise _error("loss", loss, "an object with forward and backward", "write MSELoss()")
+    _check_is_no_class("optimizer", optimizer, f"{_name(optimizer)}(model, lr=...)")
+    if not isinstance(optimizer, Optimizer):
+        raise _error("optimizer", optimizer, "an optimizer of the model", "write Adam(model), or SGD(model, lr=0.01)")
+    if optimizer.model is not model:
+        raise ValueError(
+            "Trainer: got an optimizer of another model, expected one of this model; make it from this model"
+        )
+    optimizer.check_model()
+    if metric is None:
+        return
+    if not isinstance(metric, Metric):
+        raise _error("metric", metric, "a Metric or None", "write Metric(name, unit, function)")
+    if metric.name in COLUMNS:
+        raise ValueError(
+            f"Trainer: got a metric named {metric.name!r}, expected a name that no other column has; rename it"
+        )
+
+
+def check_schedule(name: str, schedule: object, optimizer: Optimizer) -> None:
+    """Stops a schedule that is none, or that the optimizer cannot follow.
+
+    name : "lr" or "momentum"
+
+    Raises
+        ValueError : it is no function, it is a class, or the optimizer has no such number
+    """
+    if schedule is None:
+        return
+    _check_is_no_class(name, schedule, f"{_name(schedule)}(...), with the values that it begins and ends with")
+    if not callable(schedule):
+        raise ValueError(
+            f"Trainer: got {name}={_shown(schedule)}, expected a schedule or None; try constant({_shown(schedule)})"
+        )
+    if not hasattr(optimizer, name):
+        raise ValueError(
+            f"Trainer: got a {name} schedule for {optimizer!r}, expected an optimizer with a {name}; use SGD"
+        )
+
+
+def check_choices(progress: object, augment: object) -> None:
+    """Stops a `progress` that is not True, False or None, and an `augment` that is no function.
+
+    Raises
+        ValueError : one of them is wrong
+    """
+    if progress is not None and not isinstance(progress, bool | np.bool_):
+        raise _error("progress", progress, "True, False or None", "leave it out to see the bar on terminals")
+    if augment is not None:
+        _check_is_no_class("augment", augment, f"{_name(augment)}(...)")
+        if not callable(augment):
+            raise _error("augment", augment, "a function (x, y, rng) -> x, y", "leave it out for rows as they are")
+
+
+def check_data(trainer: Trainer, x: np.ndarray, y: np.ndarray, validation: object) -> None:
+    """Stops rows that the trainer's model cannot learn from, or not be scored on.
+
+    x, y, validation : as given to `fit`
+
+    Raises
+        ValueError : the rows are wrong (`check_rows`); they do not fit the model's first or last
+            layer; validation is no pair, or is missing for a metric
+    """
+    if trainer.metric is not None and validation is None:
+        raise ValueError(
+            f"fit: got no validation, expected rows for the metric {trainer.metric.name!r}; pass validation=(x, y), or "
+            "make the Trainer without metric"
+        )
+    dtype = trainer.model.parameters()[0].dtype
+    check_rows("", x, y, dtype)
+    if trainer.augment is None:  # otherwise these are not the shapes that reach the model
+        _check_fits(trainer, "", x, y)
+    if validation is None:
+        return
+    if not isinstance(validation, tuple | list) or len(validation) != 2:
+        raise ValueError(
+            f"fit: got validation={_shown(validation)}, expected a pair (x, y) of rows that are not trained on; split "
+            "them off before"
+        )
+    scored_x, scored = validation
+    check_rows("validation ", scored_x, scored, dtype)
+    _check_fits(trainer, "validation ", scored_x, scored)
+    if trainer.augment is None and scored.shape[1:] != y.shape[1:]:
+        raise ValueError(
+            f"fit: got validation y of shape {scored.shape}, expected {_rows_of(y.shape[1:])} as y; give both one shape"
+        )
+
+
+def checked_callbacks(callbacks: object) -> tuple[Callable[..., Any], ...]:
+    """The callbacks as a tuple of functions.
+
+    Raises
+        ValueError : they are no functions in a list
+    """
+    functions = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
+    if not all(callable(function) for function in functions):
+        fix = f"write callbacks=[{_name(callbacks)}]" if callable(callbacks) else "leave it out for none"
+        raise _error("callbacks", callbacks, "a list of functions", fix, where="fit")
+    return functions
+
+
+def check_stop(keep_best: object, stop: object) -> None:
+    """Stops a keep_best that is neither True nor False, and a stop that is no Event.
+
+    Raises
+        ValueError : one of them is wrong
+    """
+    if not isinstance(keep_best, bool | np.bool_):
+        raise _error("keep_best", keep_best, "True or False", "leave it out to keep the best", where="fit")
+    if stop is not None and not callable(getattr(stop, "is_set", None)):
+        raise _error("stop", stop, "a threading.Event or None", "leave it out", where="fit")
+
+
+def _check_fits(trainer: Trainer, which: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Stops rows of other shapes than the first layer takes and the last one gives."""
+    shape = x.shape[1:]
+    try:
+        for layer in trainer.model.layers:
+            shape = layer.output_shape(shape)
+    except NotImplementedError:  # a layer of the user's own need not tell
+        return
+    except ValueError as error:
+        raise ValueError(f"fit: got {which}x of shape {x.shape}, which does not fit the model: {error}") from None
+    # Any other loss may compare the outputs to something of another shape.
+    if type(trainer.loss).forward is MSELoss.forward and y.shape[1:] != shape:
+        one_column = y.ndim == 1 and shape == (1,)
+        fix = "use y[:, np.newaxis]" if one_column else "give the last layer as many outputs as y has columns"
+        raise ValueError(
+            f"fit: got {which}y of shape {y.shape}, expected {_rows_of(shape)} as the model's outputs; {fix}"
+        )
+
+
+def _rows_of(shape: tuple[int, ...]) -> str:
+    """The shape of N rows, such as "(N, 30)"."""
+    return str(("N", *shape)).replace("'", "")
+
+
+def _check_is_no_class(name: str, value: object, call: str) -> None:
+    if inspect.isclass(value):
+        raise ValueError(f"Trainer: got the class {_name(value)} as {name}, expected an object of it; write {call}")
+
+
+def _error(name: str, value: object, expected: str, fix: str, where: str = "Trainer") -> ValueError:
+    return ValueError(f"{where}: got {name}={_shown(value)}, expected {expected}; {fix}")
+
+
+def _name(value: object) -> str:
+    return getattr(value, "__name__", type(value).__name__)
+
+
+def _shown(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
