@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import nnscratch as nn
@@ -27,6 +29,19 @@ def test_columns_and_length() -> None:
 def test_best_is_the_first_of_the_lowest_finite_scores() -> None:
     assert history_of(math.nan, 0.5, 0.25, 0.25, -math.inf).best_epoch == 3
     assert history_of(0.5, 0.25).best == {"epoch": 2, "loss": 0.25}
+
+
+def test_the_best_may_be_the_first_of_the_highest_finite_scores(tmp_path: Path) -> None:
+    history = nn.History(["epoch", "loss", "R2"], score="R2", higher_is_better=True)
+    for epoch, score in enumerate([math.nan, -0.5, 0.25, 0.25, math.inf, -math.inf, 0.0], start=1):
+        history.append({"epoch": epoch, "loss": 1 / epoch, "R2": score})
+    assert (history.best_epoch, history.best["R2"]) == (3, 0.25)
+    history.save_csv(tmp_path / "history.csv")
+    assert nn.History.load_csv(tmp_path / "history.csv").best_epoch == 7  # by the loss
+    read = nn.History.load_csv(tmp_path / "history.csv", score="R2", higher_is_better=True)
+    assert (read.best_epoch, read.score, read.higher_is_better) == (3, "R2", True)
+    with pytest.raises(ValueError, match="got score='R3'"):
+        nn.History.load_csv(tmp_path / "history.csv", score="R3")
 
 
 def test_without_an_epoch() -> None:
@@ -89,3 +104,29 @@ def test_a_damaged_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text("epoch,loss\n1,few\n")
     with pytest.raises(ValueError, match="damaged history"):
         nn.History.load_csv(tmp_path / "history.csv")
+
+
+def r_squared(prediction: np.ndarray, target: np.ndarray) -> float:
+    return 1 - float(np.mean((prediction - target) ** 2) / np.var(target))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("R2", "", None), "got function=None"),
+        ((5, "", r_squared), "got name=5"),
+        (("", "", r_squared), "got name=''"),
+        (("R2", r_squared, ""), "got name='R2', unit=<function"),
+    ],
+)
+def test_a_metric_is_a_name_a_unit_and_a_function(arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"Metric: {message}.*, expected .*; "):
+        nn.Metric(*arguments)
+
+
+def test_higher_is_better_is_a_keyword_and_true_or_false() -> None:
+    with pytest.raises(ValueError, match="got higher_is_better='yes', expected True or False"):
+        nn.Metric("R2", "", r_squared, higher_is_better="yes")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        nn.Metric("R2", "", r_squared, True)  # type: ignore[misc]
+    assert not nn.Metric("R2", "", r_squared).higher_is_better

@@ -45,11 +45,22 @@ def test_cosine_is_the_formula() -> None:
 
 def test_cosine_warms_up_in_a_line() -> None:
     schedule = cosine(0.4, 0.1, warmup=0.2)
-    assert [schedule(progress) for progress in (0, 0.05, 0.1)] == pytest.approx([0, 0.1, 0.2])
+    assert [schedule(progress) for progress in (0.002, 0.05, 0.1)] == pytest.approx([0.004, 0.1, 0.2])
     assert schedule(0.2) == 0.4
     assert schedule(0.6) == pytest.approx(0.25)
     assert schedule(1) == 0.1
     assert max(schedule(progress) for progress in GRID) == 0.4
+
+
+def test_a_warm_up_begins_at_a_hundredth() -> None:
+    assert cosine(0.4, 0.1, warmup=0.2)(0) == cosine(0.4, 0.1, warmup=0.2)(0.001) == 0.4 * 0.01
+    assert cosine(0.4, 0.1, warmup=0.999)(0) == 0.4 * 0.01
+    assert cosine(0.4, 0.1)(0) == 0.4
+
+
+@pytest.mark.parametrize(("every", "stairs"), [(1.0, 1), (0.5, 2), (0.25, 4), (0.1, 10), (0.3, 4), (1 / 3, 3)])
+def test_step_ends_on_its_last_stair(every: float, stairs: int) -> None:
+    assert step(1.0, 0.5, every)(1) == step(1.0, 0.5, every)(0.999) == 0.5 ** (stairs - 1)
 
 
 def test_step_takes_each_stair_on_time() -> None:

@@ -133,7 +133,8 @@ def test_a_training_with_average_ends_with_averaged_weights(
 ) -> None:
     x, y = rows()
     # Live and averaged, epoch by epoch: the second one is the best.
-    trainer = trainer_of(average=0.6, metric=given_scores(9.0, 3.0, 9.0, 1.0, 0.0, 2.0))
+    metric = given_scores(9.0, 3.0, 9.0, 1.0, 0.0, 2.0) if validated else None
+    trainer = trainer_of(average=0.6, metric=metric)
     live, seen = live_weights(trainer), []
     history = trainer.fit(
         x, y, validation=(x, y) if validated else None, epochs=3, keep_best=keep_best,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import math
 import os
 import re
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import nnscratch as nn
+from nnscratch.optimizers import schedules
 from nnscratch.training.progress import Clock, ProgressBar, progress_line
 
 
@@ -23,6 +25,27 @@ def test_progress_is_the_share_of_the_images() -> None:
     assert clock.progress == 0.25
     clock.count(40)
     assert (clock.progress, clock.is_up) == (1, False)  # never more
+
+
+@pytest.mark.parametrize(("rows", "epochs", "batch_size"), [(8, 1, 8), (5, 1, 8), (20, 3, 8), (16, 2, 8), (7, 2, 1)])
+def test_steps_go_from_0_to_1_and_images_from_0_to_1(rows: int, epochs: int, batch_size: int) -> None:
+    clock, seen = Clock(rows, epochs, batch_size, None), []
+    for _ in range(epochs):
+        for start in range(0, rows, batch_size):
+            seen.append((clock.progress_of_step, clock.progress))
+            clock.count(min(batch_size, rows - start))
+    last = max(1, len(seen) - 1)
+    assert [step for step, _ in seen] == [k / last for k in range(len(seen))]
+    assert [progress for _, progress in seen] == sorted({progress for _, progress in seen})
+    assert (clock.progress, clock.progress_of_step) == (1, 1)
+
+
+def test_the_first_step_is_at_0_even_if_the_time_is_up(clock: Any) -> None:
+    watch = Clock(20, 1, 8, time_limit=1)
+    clock.now = 2
+    assert (watch.is_up, watch.progress_of_step) == (True, 0)
+    watch.count(8)
+    assert watch.progress_of_step == 1
 
 
 def test_progress_is_the_share_of_the_time_if_that_is_larger(clock: Any) -> None:
@@ -70,6 +93,42 @@ def test_schedules_go_by_the_share_of_the_time_if_it_is_larger(trainer_of: Any, 
     assert progress[-1] > 0.9
 
 
+SCHEDULES = {  # and the values of the first and the last step
+    schedules.constant(0.3): (0.3, 0.3),
+    schedules.linear(0.3, 0.01): (0.3, 0.01),
+    schedules.cosine(0.3, 0.01): (0.3, 0.01),
+    schedules.cosine(0.3, 0.0, warmup=0.2): (0.003, 0.0),
+    schedules.step(0.4, 0.5, 0.25): (0.4, 0.05),
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+@pytest.mark.parametrize(("count", "epochs"), [(8, 1), (5, 1), (16, 1), (9, 1), (8, 5), (20, 4)])
+def test_the_first_and_the_last_step_have_the_values_of_the_schedule(
+    schedule: Any, count: int, epochs: int, trainer_of: Any, rows: Any
+) -> None:
+    """Of one batch in all, of two, of several epochs, of epochs that end with a smaller batch."""
+    trainer = trainer_of(lr=schedule, momentum=schedules.linear(0.5, 0.9))
+    step, seen = trainer.optimizer.step, []
+    weights = [trainer.weight]
+
+    def recorded() -> None:
+        seen.append((trainer.optimizer.lr, trainer.optimizer.momentum))
+        step()
+        weights.append(trainer.weight)
+
+    trainer.optimizer.step = recorded
+    trainer.fit(*rows(count), epochs=epochs)
+    steps = epochs * math.ceil(count / 8)
+    places = [k / max(1, steps - 1) for k in range(steps)]
+    assert seen == [(schedule(place), schedules.linear(0.5, 0.9)(place)) for place in places]
+    assert seen[0] == (SCHEDULES[schedule][0], 0.5)
+    assert all(before != after for before, after in itertools.pairwise(weights[:-1]))  # each step moves
+    assert weights[0] != weights[1]  # also the only one
+    if steps > 1:
+        assert seen[-1] == pytest.approx((SCHEDULES[schedule][1], 0.9))
+
+
 def test_a_slow_first_batch_takes_nothing_from_the_schedule(trainer_of: Any, rows: Any, clock: Any) -> None:
     """Otherwise a warm-up of the learning rate would be over before the second step."""
     seen: list[float] = []
@@ -82,7 +141,7 @@ def test_a_slow_first_batch_takes_nothing_from_the_schedule(trainer_of: Any, row
 
     trainer.optimizer.step = slow_at_first
     history = trainer.fit(*rows(), epochs=100, time_limit=0.8)
-    assert seen[:2] == [0, 1 / 2000]
+    assert seen[:2] == [0, 1 / 1999]
     assert max(seen) > 0.9
     assert history.columns["seconds"][-1] == pytest.approx(0.8, abs=0.006)
 

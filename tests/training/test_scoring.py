@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -109,3 +110,57 @@ def test_the_metric_decides_which_epoch_is_best(trainer_of: Any, rows: Any, give
     history = trainer_of(metric=given_scores(3.0, 1.0, 2.0)).fit(x, y, validation=(x, y), epochs=3)
     assert history.best_epoch == 2
     assert np.argmin(history.columns["validation_loss"]) == 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 8, 20])
+@pytest.mark.parametrize("labelled", [slice(None, None, 2), slice(0, 1), slice(7, None)])
+def test_errors_of_1_are_a_loss_of_1_whatever_is_labelled(
+    batch_size: int, labelled: slice, trainer_of: Any, rows: Any
+) -> None:
+    """At rate 0 all epochs are alike, and the first one is the best."""
+    trainer = trainer_of(lr=0.0, batch_size=batch_size)
+    trainer.dense.params["weight"][:] = 0
+    x, y = rows()[0], np.full((20, 1), np.nan, np.float32)
+    y[labelled] = 1
+    history = trainer.fit(x, y, validation=(x, y), epochs=4)
+    assert history.columns["loss"] == history.columns["validation_loss"] == [1.0] * 4
+    assert history.best_epoch == 1
+
+
+def test_a_loss_that_does_not_say_its_labels_counts_rows(trainer_of: Any, rows: Any) -> None:
+    class SumOfErrors:
+        def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
+            return float(len(target))
+
+        def backward(self) -> np.ndarray:
+            return np.zeros((8, 1), np.float32)
+
+    trainer = trainer_of(batch_size=8)
+    trainer.loss = SumOfErrors()
+    assert trainer.fit(*rows(24), epochs=1).columns["loss"] == [8.0]
+
+
+def test_an_epoch_without_any_label_has_no_loss(trainer_of: Any, rows: Any) -> None:
+    epochs = iter([np.nan, np.nan, 0.0, 0.0, np.nan, np.nan])
+    trainer = trainer_of(batch_size=10, augment=lambda x, y, rng: (x, y + np.float32(next(epochs))))
+    history = trainer.fit(*rows(), epochs=3)
+    assert [math.isnan(loss) for loss in history.columns["loss"]] == [True, False, True]
+    assert (history.best_epoch, history.outcome) == (2, nn.Outcome.ALL_EPOCHS)
+
+
+@pytest.mark.parametrize("averaged", [None, 0.5])
+def test_a_metric_that_is_better_when_higher(averaged: float | None, trainer_of: Any, rows: Any) -> None:
+    given = [0.1, 0.5, 0.9, 0.9, 0.2, 0.3, 0.4]
+    scores = iter(np.repeat(given, 1 if averaged is None else 2).tolist())
+    metric = nn.Metric("R2", "", lambda prediction, target: next(scores), higher_is_better=True)
+    trainer, weights = trainer_of(metric=metric, average=averaged), list[float]()
+
+    def note(trainer: Any, history: nn.History) -> None:
+        weights.append(trainer.weight)
+
+    x, y = rows()
+    history = trainer.fit(x, y, validation=(x, y), epochs=7, patience=3, callbacks=[note])
+    assert history.stopped == "no better for 3 epochs"
+    assert (history.best_epoch, history.best["R2"], len(history)) == (3, 0.9, 6)
+    if averaged is None:
+        assert trainer.weight == weights[2]

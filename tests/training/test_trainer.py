@@ -95,53 +95,6 @@ def test_missing_labels_do_not_hinder(trainer_of: Any, rows: Any) -> None:
     assert history.columns["loss"][-1] < 1e-3
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 8, 20])
-@pytest.mark.parametrize("labelled", [slice(None, None, 2), slice(0, 1), slice(7, None)])
-def test_errors_of_1_are_a_loss_of_1_whatever_is_labelled(
-    batch_size: int, labelled: slice, trainer_of: Any, rows: Any
-) -> None:
-    """At rate 0 all epochs are alike, and the first one is the best."""
-    trainer = trainer_of(lr=0.0, batch_size=batch_size)
-    trainer.dense.params["weight"][:] = 0
-    x, y = rows()[0], np.full((20, 1), np.nan, np.float32)
-    y[labelled] = 1
-    history = trainer.fit(x, y, validation=(x, y), epochs=4)
-    assert history.columns["loss"] == history.columns["validation_loss"] == [1.0] * 4
-    assert history.best_epoch == 1
-
-
-def test_a_loss_that_does_not_say_its_labels_counts_rows(trainer_of: Any, rows: Any) -> None:
-    class SumOfErrors:
-        def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
-            return float(len(target))
-
-        def backward(self) -> np.ndarray:
-            return np.zeros((8, 1), np.float32)
-
-    trainer = trainer_of(batch_size=8)
-    trainer.loss = SumOfErrors()
-    assert trainer.fit(*rows(24), epochs=1).columns["loss"] == [8.0]
-
-
-def test_an_epoch_without_any_label_has_no_loss(trainer_of: Any, rows: Any) -> None:
-    epochs = iter([np.nan, np.nan, 0.0, 0.0, np.nan, np.nan])
-    trainer = trainer_of(batch_size=10, augment=lambda x, y, rng: (x, y + np.float32(next(epochs))))
-    history = trainer.fit(*rows(), epochs=3)
-    assert [math.isnan(loss) for loss in history.columns["loss"]] == [True, False, True]
-    assert (history.best_epoch, history.outcome) == (2, nn.Outcome.ALL_EPOCHS)
-
-
-def test_schedules_go_by_the_share_of_the_epochs(rows: Any) -> None:
-    x, y = rows(16)
-    model = nn.Sequential(nn.Dense(1, 1, rng=0))
-    optimizer = nn.SGD(model, lr=9.0, momentum=0.9)
-    lr, momentum = schedules.linear(0.1, 0.0), schedules.linear(0.5, 0.9)
-    trainer = nn.Trainer(model, nn.MSELoss(), optimizer, batch_size=8, lr=lr, momentum=momentum)
-    history = trainer.fit(x, y, epochs=2)  # four batches, at progress 0, 1/4, 1/2, 3/4
-    assert history.columns["lr"] == pytest.approx([0.075, 0.025])
-    assert optimizer.momentum == pytest.approx(0.8)
-
-
 def test_clipping_is_done_between_backward_and_step(trainer_of: Any, rows: Any) -> None:
     x, y = rows(8)
     trainer, by_hand = trainer_of(clip_norm=0.25), trainer_of()
@@ -253,17 +206,6 @@ def test_copies_no_more_than_a_batch() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2_000_000
-
-
-@pytest.mark.parametrize("place", ["training", "validation"])
-def test_refuses_data_before_it_trains(place: str, trainer_of: Any, rows: Any) -> None:
-    x, y = rows()
-    trainer, wrong = trainer_of(), (x, y[:-1])
-    training, validation = (wrong, None) if place == "training" else ((x, y), wrong)
-    which = "" if place == "training" else "validation "
-    with pytest.raises(ValueError, match=f"fit: got {which}x of shape"):
-        trainer.fit(*training, validation=validation, epochs=1)
-    assert trainer.seen == []
 
 
 @pytest.mark.parametrize(
