@@ -14,10 +14,18 @@
     vectors.py          how vector instructions are written: the notation of all *_tiles.py
     values.py           its numbers, vectors and arrays
     writer.py           its loads, stores, multiply-adds, loops and branches: `v` in every intrinsic
-    cache.py            a change in an imported file reaches the compiled kernels
+    compiled.py         njit, and NNSCRATCH_CHECK=1: every kernel checks its bounds
+    bounds.py           the check of a load or a store
+    cache.py            machine code on disk, never that of other sources
     assembly.py         the machine code of a kernel, to be read
     threads.py          blocks of work on a pool of threads
+    thread_limits.py    how many threads the environment allows
     memory.py           buffers that stay
 
 A kernel knows no layer, and checks nothing that its caller has checked.
 """
+
+from nnscratch.kernels.thread_limits import hidden_from_numba
+
+with hidden_from_numba():
+    import numba  # noqa: F401, the first time in this process, unless the user has imported it
