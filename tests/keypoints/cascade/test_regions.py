@@ -136,7 +136,7 @@ def test_one_region_per_point_finds_every_point_once() -> None:
         ({"side": 1}, "got side=1, width=20, expected 2 pixels or more"),
         ({"width": 0}, "got side=24, width=0"),
         ({"width": float("nan")}, "width=nan"),
-        ({"width": float("inf")}, "width=inf, expected 2 pixels or more, and a finite width"),
+        ({"width": float("inf")}, "width=inf, expected 2 pixels or more, to 384, and a width above 0"),
         ({"width": "20"}, "width='20'"),
         ({"side": 24.0}, "got side=24.0"),
     ],
