@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from nnscratch import array_files, layers
+from nnscratch import array_files, json_files, layers
+from nnscratch.array_files import Arrays, Form
+from nnscratch.initializers import drawn_at_most, nothing_drawn
+from nnscratch.json_files import Record
 from nnscratch.layers import Layer
+from nnscratch.messages import shown
 from nnscratch.model import Sequential
+from nnscratch.stored_files import told
 
 _FORMAT = "nnscratch model 1"
-_LAYERS = {name: getattr(layers, name) for name in layers.__all__ if name != "NotFiniteError"}
+_DESCRIPTION = "architecture"  # the array that holds the JSON text
+_MOST_LAYERS = 1000
+_LAYERS: dict[str, type[Layer]] = {
+    each.__name__: each
+    for each in vars(layers).values()
+    if isinstance(each, type) and issubclass(each, Layer) and each is not Layer
+}
 
 
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
@@ -38,31 +50,44 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """
     architecture = json.dumps({"format": _FORMAT, "layers": [_describe(layer) for layer in model.layers]})
     arrays = {f"{i}.{name}": value for i, layer in enumerate(model.layers) for name, value in layer.params.items()}
-    array_files.write(path, {"architecture": np.array(architecture), **arrays})
+    array_files.write(path, {_DESCRIPTION: np.array(architecture), **arrays})
 
 
-def load(path: str | os.PathLike[str], *, custom_layers: Mapping[str, type[Layer]] | None = None) -> Sequential:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    custom_layers: Mapping[str, type[Layer]] | None = None,
+    allow_not_finite: bool = False,
+    most_bytes: int = array_files.MOST_BYTES,
+) -> Sequential:
     """The model that `save` wrote to `path`: the same layers, and bit for bit the same answers.
 
-    custom_layers : name -> class, for layers that are not nnscratch's own
+    custom_layers    : name -> class, for layers that are not nnscratch's own
+    allow_not_finite : True takes weights that are NaN or infinite, to look into them; no layer can
+        compute with them
+    most_bytes       : of the file
+
+    Nothing in the file is believed before it is compared: the arrays' names, dtypes and shapes with
+    those that the layers have, before memory is taken for either.
 
     Raises
         FileNotFoundError : there is no such file
-        ValueError : `save` did not write it, or it holds a layer of an unknown class
+        ValueError : `save` did not write it, it is damaged or larger than `most_bytes`, it holds a
+            layer of an unknown class, or weights that are not finite
     """
-    try:
-        arrays = array_files.read(path)
-        architecture = json.loads(str(arrays.pop("architecture")))
-        if architecture["format"] != _FORMAT:
-            raise ValueError(f"its format is {architecture['format']!r}, expected {_FORMAT!r}")
+    fix = "save it again"
+    with (
+        told(path, came="a file that is no whole nnscratch model", expected="one that nnscratch.save wrote", fix=fix),
+        array_files.opened(path, most_bytes=most_bytes) as arrays,
+    ):
+        description = Record(json_files.parse(arrays.text(_DESCRIPTION)))
+        form = description.text("format")
+        if form != _FORMAT:
+            raise ValueError(f"its format is {shown(form)}, expected {_FORMAT!r}")
         known = {**_LAYERS, **(custom_layers or {})}
-        model = Sequential(*(_rebuild(description, known) for description in architecture["layers"]))
-        _put_parameters(model, arrays)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{os.fspath(path)}: got a file that is no whole nnscratch model ({error}), expected one that "
-            "nnscratch.save wrote; save it again"
-        ) from error
+        descriptions = description.records("layers", most=_MOST_LAYERS)
+        model = Sequential(*(_rebuild(each, known, arrays, i) for i, each in enumerate(descriptions)))
+        _put_parameters(model, arrays, allow_not_finite)
     return model
 
 
@@ -76,23 +101,49 @@ def _describe(layer: Layer) -> dict[str, Any]:
         ) from None
 
 
-def _rebuild(description: Mapping[str, Any], known: Mapping[str, type[Layer]]) -> Layer:
-    name = description["class"]
+def _rebuild(description: Record, known: Mapping[str, type[Layer]], arrays: Arrays, i: int) -> Layer:
+    """Layer i of a file. Its parameters are still to come, and take no memory until then.
+
+    A custom layer may write into its first weights. It gets real ones, as many as the file has.
+    """
+    name = description.text("class")
     if name not in known:
-        raise ValueError(f"unknown layer class {name!r}; pass custom_layers={{{name!r}: its class}}")
-    pairs_as_tuples = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in description["arguments"].items()
+        raise ValueError(f"unknown layer class {shown(name)}; pass custom_layers={{{name[:40]!r}: its class}}")
+    arguments = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in description.record("arguments").fields.items()
     }
-    return known[name](**pairs_as_tuples)
+    if not_saved := {"rng", "dtype"} & arguments.keys():
+        raise ValueError(f"a {name} has the argument {not_saved.pop()!r}, which is never saved")
+    is_own = known[name] in _LAYERS.values()
+    numbers = sum(math.prod(form.shape) for key, form in arrays.forms.items() if key.startswith(f"{i}."))
+    try:
+        with nothing_drawn() if is_own else drawn_at_most(numbers):
+            layer = known[name](**arguments)
+    except Exception as error:  # a custom layer may raise anything
+        raise ValueError(f"no {name} can be made of its arguments: {error}") from None
+    if not isinstance(layer, Layer):
+        raise ValueError(f"{name} is no layer")
+    return layer
 
 
-def _put_parameters(model: Sequential, arrays: dict[str, np.ndarray]) -> None:
+def _put_parameters(model: Sequential, arrays: Arrays, allow_not_finite: bool) -> None:
     """Makes each array a parameter, in place of the drawn one, so that float64 stays float64."""
+    shapes = {
+        f"{i}.{name}": value.shape for i, layer in enumerate(model.layers) for name, value in layer.params.items()
+    }
+    dtype = next((arrays.forms[name].dtype for name in shapes if name in arrays.forms), np.dtype(np.float32))
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"its weights are {dtype}, expected float32 or float64")
+    forms = {name: form for name, form in arrays.forms.items() if name != _DESCRIPTION}
+    array_files.check_forms(forms, {name: Form(dtype, shape) for name, shape in shapes.items()})
     for i, layer in enumerate(model.layers):
-        for name, value in layer.params.items():
-            saved = arrays.pop(f"{i}.{name}")
-            if saved.shape != value.shape or saved.dtype.kind != "f":
-                raise ValueError(f"layer {i} {name} is {saved.dtype} {saved.shape}, expected float {value.shape}")
-            layer.params[name] = saved
-    if arrays:
-        raise ValueError(f"unknown arrays {sorted(arrays)}")
+        for name in layer.params:
+            value = arrays.read(f"{i}.{name}")
+            if not allow_not_finite and not np.isfinite(value).all():
+                count = value.size - np.isfinite(value).sum()
+                raise ValueError(
+                    f"{count:,} of {value.size:,} values of {i}.{name} are NaN or infinite: the training diverged; "
+                    "allow_not_finite=True takes them"
+                )
+            layer.params[name] = value

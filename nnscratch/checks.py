@@ -4,6 +4,7 @@
     number                             finite, within limits: at_least, above, below, at_most
     positive, not_negative, fraction   the three ranges that most numbers here are in
     check_array, check_finite          arrays
+    flag                               True or False
     floating                           dtypes
 
 A check of a number returns it as a plain int or float: a NumPy scalar would make what follows
@@ -105,6 +106,17 @@ def whole_number(where: object, name: str, value: object, least: int = 1, fix: s
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise _error(where, name, value, f"a whole number from {least} up", fix)
     return int(value)
+
+
+def flag(where: object, name: str, value: object) -> bool:
+    """`value` as a bool, if it is one: "no" and -5 are not, though Python would take them for True.
+
+    Raises
+        ValueError : it is something else
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise _error(where, name, value, "True or False", "choose one of the two")
+    return bool(value)
 
 
 def pair(where: object, name: str, value: object, least: int = 1) -> tuple[int, int]:

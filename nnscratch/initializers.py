@@ -24,7 +24,11 @@ array([1., 1., 1.], dtype=float32)
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
@@ -162,6 +166,9 @@ class constant(Initializer):
         return np.full(shape, self.value, np.float64)
 
 
+_leaves_out = ContextVar("_leaves_out", default=False)
+_most_drawn: ContextVar[float] = ContextVar("_most_drawn", default=math.inf)
+
 _ALL: list[type[Initializer]] = [he_normal, he_uniform, glorot_normal, glorot_uniform, normal, constant]
 _INITIALIZERS = {each.__name__: each for each in _ALL}
 
@@ -209,7 +216,39 @@ def draw(
     >>> draw("constant(2)", (3,), np.random.default_rng(0), np.dtype("float32"))
     array([2., 2., 2.], dtype=float32)
     """
+    if _leaves_out.get():
+        get(initializer)((1,) * len(shape), rng)  # raises what it would raise for the real shape
+        return np.broadcast_to(np.zeros((), dtype), shape)
+    if math.prod(shape) > _most_drawn.get():
+        raise ValueError(f"initializer: got shape {shape}, expected {_most_drawn.get():,} numbers at most; check it")
     return get(initializer)(shape, rng).astype(dtype)
+
+
+@contextmanager
+def drawn_at_most(numbers: int) -> Iterator[None]:
+    """Within the block, `draw` refuses shapes of more than `numbers` numbers."""
+    token = _most_drawn.set(numbers)
+    try:
+        yield
+    finally:
+        _most_drawn.reset(token)
+
+
+@contextmanager
+def nothing_drawn() -> Iterator[None]:
+    """Within the block, `draw` gives zeros that take no memory and cannot be written.
+
+    For layers whose parameters are replaced at once by those of a file.
+
+    >>> with nothing_drawn():
+    ...     draw("he_normal", (10**6, 10**6), np.random.default_rng(0), np.dtype("float32")).shape
+    (1000000, 1000000)
+    """
+    token = _leaves_out.set(True)
+    try:
+        yield
+    finally:
+        _leaves_out.reset(token)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

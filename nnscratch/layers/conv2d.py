@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch import initializers
-from nnscratch.checks import floating, pair, short_pair, whole_number
+from nnscratch.checks import flag, floating, pair, short_pair, whole_number
 from nnscratch.initializers import Initializer
 from nnscratch.kernels.layerwise.im2col import (
     conv2d_backward_input,
@@ -102,7 +102,7 @@ class Conv2D(Layer):
         self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
         self.stride, self.padding = pair("Conv2D", "stride", stride), pair("Conv2D", "padding", padding, least=0)
         self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
-        self.bias = bool(bias)
+        self.bias = flag("Conv2D", "bias", bias)
         rng, dtype = np.random.default_rng(rng), floating("Conv2D", dtype)
         self.params["weight"] = initializers.draw(weight_init, (*self.kernel_size, self.c_in, self.c_out), rng, dtype)
         if self.bias:

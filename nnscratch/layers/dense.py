@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch import initializers
-from nnscratch.checks import floating, whole_number
+from nnscratch.checks import flag, floating, whole_number
 from nnscratch.initializers import Initializer
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers.base import Layer, check_gradient, check_input
@@ -89,7 +89,7 @@ class Dense(Layer):
         super().__init__()
         self.n_in, self.n_out = whole_number("Dense", "n_in", n_in), whole_number("Dense", "n_out", n_out)
         self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
-        self.bias = bool(bias)
+        self.bias = flag("Dense", "bias", bias)
         rng, dtype = np.random.default_rng(rng), floating("Dense", dtype)
         self.params["weight"] = initializers.draw(weight_init, (self.n_in, self.n_out), rng, dtype)
         if self.bias:
