@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from pathlib import Path
 from typing import Self
 
 from nnscratch.messages import one_line
@@ -24,6 +25,7 @@ class DamagedError(ValueError):
     a.json: got a damaged file (it is empty), expected JSON; write it again
     """
 
+    path: str = ""
     reason: str = ""
 
     @classmethod
@@ -33,7 +35,7 @@ class DamagedError(ValueError):
         """The error for the file at `path`; came, expected, fix : parts of the message."""
         short = reason if len(reason) <= 160 else f"{reason[:157]}..."
         error = cls(one_line(os.fspath(path), f"{came} ({short})", expected, fix))
-        error.reason = reason
+        error.path, error.reason = os.fspath(path), reason
         return error
 
 
@@ -41,7 +43,8 @@ class DamagedError(ValueError):
 def told(path: str | os.PathLike[str], *, came: str = "a damaged file", expected: str, fix: str) -> Iterator[None]:
     """Makes one DamagedError of whatever the content of the file at `path` makes the block raise.
 
-    came, expected, fix : parts of the message. An OSError stays what it is.
+    came, expected, fix : parts of the message. An OSError stays what it is. If the damage is in
+        another file that this one belongs to, the message names both.
 
     >>> with told("a.json", expected="a list", fix="write it again"):
     ...     {}["layers"]
@@ -52,7 +55,9 @@ def told(path: str | os.PathLike[str], *, came: str = "a damaged file", expected
     try:
         yield
     except DamagedError as error:
-        raise DamagedError.at(path, error.reason, came=came, expected=expected, fix=fix) from None
+        same = error.path == os.fspath(path)
+        reason = error.reason if same else f"{Path(error.path).name}: {error.reason}"
+        raise DamagedError.at(path, reason, came=came, expected=expected, fix=fix) from None
     except MemoryError:
         reason = "it needs more memory than there is"
         raise DamagedError.at(path, reason, came=came, expected=expected, fix=fix) from None

@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from nnscratch import atomic, checkpoints
+from nnscratch import atomic, checkpoints, json_files
+from nnscratch.checks import check_finite
+from nnscratch.json_files import Record
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade
-from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, to_network_input, to_points
-from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
+from nnscratch.keypoints.kaggle.files import DataError, unreadable
+from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.model import Sequential
+from nnscratch.stored_files import told
 
 
 class Predictor(Protocol):
     """Pictures in, points out."""
 
     def predict_points(self, images: np.ndarray) -> np.ndarray:
-        """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
+        """(N, 15, 2) float32 px from (N, 96, 96) uint8.
+
+        Raises
+            NotFiniteError : the weights are so large that the answers are NaN or infinite
+        """
         ...
 
     def save(self, folder: Path) -> list[str]:
@@ -54,7 +63,9 @@ class SingleNetwork:
     def predict_points(self, images: np.ndarray) -> np.ndarray:
         """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
         x = to_network_input(images)
-        return to_points(both_ways(self.network, x)[0] if self.both_ways else self.network.predict(x))
+        y = both_ways(self.network, x)[0] if self.both_ways else self.network.predict(x)
+        check_finite("SingleNetwork", "points", y)
+        return to_points(y)
 
     def save(self, folder: Path) -> list[str]:
         """Writes model.npz and network.json into `folder`, which exists; returns their names.
@@ -75,12 +86,10 @@ class SingleNetwork:
             OSError, ValueError : a file is missing or damaged
         """
         description = folder / cls.FILE
-        try:
-            settings = json.loads(description.read_text()) if description.exists() else {}
-            ways = bool(settings.get("both_ways", False))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"{description}: got a damaged file ({error!r}), expected JSON; train again") from None
-        return cls(checkpoints.load(folder / MODEL_FILE), ways)
+        ways = False
+        with told(description, expected="JSON with both_ways", fix="train again"), suppress(FileNotFoundError):
+            ways = Record(json_files.read(description, at_most=1 << 16)).flag("both_ways", False)
+        return cls(load_network(folder / MODEL_FILE, SIDE, len(POINTS)), ways)
 
 
 def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
@@ -91,31 +100,14 @@ def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
     """
     folder = Path(folder)
     try:
-        if (folder / Cascade.FILE).exists():
-            cascade = Cascade.load(folder)
-            _check_network(folder, cascade.level_1)
-            return cascade
-        single = SingleNetwork.load(folder)
-        _check_network(folder, single.network)
-        return single
-    except OSError as error:
+        # os.path, because Path.exists() raises for some names that no file can have
+        return Cascade.load(folder) if os.path.lexists(folder / Cascade.FILE) else SingleNetwork.load(folder)
+    except FileNotFoundError as error:
         missing = Path(error.filename or MODEL_FILE).name
         came = f"a folder without {missing}" if folder.is_dir() else "no such folder"
         fix = "give the --out folder of a training script"
         raise DataError.at(str(folder), came=came, expected="the folder of a finished run", fix=fix) from None
+    except OSError as error:
+        raise unreadable(str(error.filename or folder), error, is_archive=False) from None
     except ValueError as error:
         raise DataError(str(error)) from None
-
-
-def _check_network(folder: Path, network: Sequential) -> None:
-    """Raises DataError for a model that was trained for something else."""
-    shape: tuple[int, ...] = (SIDE, SIDE, 1)
-    try:
-        for layer in network.layers:
-            shape = layer.output_shape(shape)
-        came = f"a network with outputs {shape}"
-    except ValueError as error:
-        came = str(error)
-    if shape != (len(COLUMNS),):
-        expected = f"a network from {SIDE} x {SIDE} pictures to {len(POINTS)} points"
-        raise DataError.at(str(folder / MODEL_FILE), came=came, expected=expected, fix="give another folder")

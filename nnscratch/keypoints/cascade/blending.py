@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -37,6 +38,7 @@ _STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 _LEAST_JUDGES = 20  # held-out labels of a point; fewer do not decide whether a blend improves it
 _VALUES = 2 * len(POINTS)
 _INPUTS = 2 * _VALUES + 1
+_LARGEST = 1e9  # a weight is about 1, a bias some px; the rest is room
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,10 @@ class Blend:
     weight   : (61, 30) float64, for the inputs [q, p - q, d] in px
     bias     : (30,) float64 px; means and standard deviations are part of weight and bias
     is_off   : (15,) bool: points that keep their answer of before
-    strength : of the ridge regression
+    strength : of the ridge regression, >= 0
+
+    Raises
+        ValueError : another shape or dtype, or numbers that are not within +-1e9
 
     >>> before, found = np.zeros((1, 15, 2)), np.ones((1, 15, 2))
     >>> Blend.none()(Sighting(before, found, offset=np.zeros(1)))[0, 0]
@@ -81,6 +86,26 @@ class Blend:
     bias: np.ndarray
     is_off: np.ndarray
     strength: float
+
+    FORMS: ClassVar[dict[str, tuple[tuple[int, ...], type]]] = {
+        "weight": ((_INPUTS, _VALUES), np.float64),
+        "bias": ((_VALUES,), np.float64),
+        "is_off": ((len(POINTS),), np.bool_),
+        "strength": ((), np.float64),
+    }
+
+    def __post_init__(self) -> None:
+        for name, (shape, dtype) in self.FORMS.items():
+            value = np.asarray(getattr(self, name))
+            if value.shape != shape or value.dtype != dtype:
+                raise ValueError(
+                    f"Blend: got {name} of {value.dtype} {value.shape}, expected {np.dtype(dtype)} {shape}; fit again"
+                )
+        largest = max(np.abs(self.weight).max(), np.abs(self.bias).max())
+        if not largest <= _LARGEST:
+            raise ValueError(f"Blend: got a weight of {largest}, expected up to {_LARGEST:g}; fit it again")
+        if not self.strength >= 0:
+            raise ValueError(f"Blend: got strength={self.strength}, expected a number >= 0; fit it again")
 
     @classmethod
     def none(cls) -> Blend:

@@ -24,17 +24,23 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch import array_files, atomic, checkpoints
+from nnscratch import array_files, atomic, checkpoints, json_files
+from nnscratch.array_files import Form
+from nnscratch.checks import check_finite
+from nnscratch.json_files import Record
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
+from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.geometry.mirror import mirrored
+from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.model import Sequential
+from nnscratch.stored_files import told
 
 MODEL_FILE = "model.npz"
 _ARRAYS_FILE = "cascade.npz"
 _PASSES = "looks"  # the name, in cascade.json, of how often a level runs
+_MOST_LEVELS, _MOST_REGIONS, _MOST_PASSES = 20, 100, 100
 PICTURES = 512  # at a time, so that memory stays bounded
 
 
@@ -55,6 +61,7 @@ class Level:
         """(N, 15, 2) float64 px: the answers after all passes. Arguments as of `sight`."""
         for blend in self.blends:
             points = blend(self.sight(x, points, offset, reference))
+            check_finite("Cascade", "points", points)  # the crops around them would show nothing
         return points
 
     def sight(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> Sighting:
@@ -117,6 +124,7 @@ class Cascade:
     def _answers(self, x: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """As `answers`, from x (N, 96, 96, 1) float32, all at once."""
         y, offset = both_ways(self.level_1, x)
+        check_finite("Cascade", "points", y)
         levels = [to_points(y).astype(np.float64)]
         for level in self.levels:
             levels.append(level(x, levels[-1], offset, self.reference))
@@ -151,28 +159,52 @@ class Cascade:
         Raises
             OSError, ValueError : a file is missing or damaged
         """
-        try:
-            description = json.loads((folder / cls.FILE).read_text())["levels"]
-            arrays = array_files.read(folder / _ARRAYS_FILE)
-            levels = tuple(_load_level(folder, number, each, arrays) for number, each in enumerate(description, 2))
+        with told(folder / cls.FILE, came="a damaged cascade", expected="what a training wrote", fix="train again"):
+            content = Record(json_files.read(folder / cls.FILE))
+            described = [_described(record) for record in content.records("levels", most=_MOST_LEVELS)]
+            arrays = array_files.read(folder / _ARRAYS_FILE, _forms([passes for _, passes in described]))
+            levels = tuple(_load_level(folder, number, *each, arrays) for number, each in enumerate(described, 2))
             reference = arrays["reference"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"{folder / cls.FILE}: got a damaged cascade ({error!r}), expected what a training wrote; train again"
-            ) from None
-        return cls(checkpoints.load(folder / MODEL_FILE), reference, levels)
+            if not (np.abs(reference - SIDE / 2) <= 1.5 * SIDE).all():
+                raise ValueError(f"its reference has points beyond {-SIDE}..{2 * SIDE} px")
+        return cls(load_network(folder / MODEL_FILE, SIDE, len(POINTS)), reference, levels)
 
 
-def _load_level(folder: Path, number: int, description: dict[str, Any], arrays: dict[str, np.ndarray]) -> Level:
-    regions = tuple(Region(**each | {"points": tuple(each["points"])}) for each in description["regions"])
-    networks = tuple(checkpoints.load(folder / _network_file(number, region)) for region in regions)
+def _forms(passes: list[int]) -> dict[str, Form]:
+    """What cascade.npz must hold, for levels with so many passes."""
+    forms = {"reference": Form(np.dtype(np.float64), (len(POINTS), 2))}
+    for number, count in enumerate(passes, 2):
+        for each in range(count):
+            for name, (shape, dtype) in Blend.FORMS.items():
+                forms[f"{number}.{each}.{name}"] = Form(np.dtype(dtype), shape)
+    return forms
+
+
+def _load_level(
+    folder: Path, number: int, regions: tuple[Region, ...], passes: int, arrays: dict[str, np.ndarray]
+) -> Level:
     blends = []
-    for number_of_pass in range(description[_PASSES]):
-        weight, bias, is_off, strength = (
-            arrays[f"{number}.{number_of_pass}.{name}"] for name in ("weight", "bias", "is_off", "strength")
-        )
+    for each in range(passes):
+        weight, bias, is_off, strength = (arrays[f"{number}.{each}.{name}"] for name in Blend.FORMS)
         blends.append(Blend(weight, bias, is_off, float(strength)))
-    return Level(regions, networks, tuple(blends))
+    files = [folder / _network_file(number, region) for region in regions]
+    networks = [
+        load_network(path, region.side, len(region.points)) for path, region in zip(files, regions, strict=True)
+    ]
+    return Level(regions, tuple(networks), tuple(blends))
+
+
+def _described(record: Record) -> tuple[tuple[Region, ...], int]:
+    """The regions of a level in cascade.json, and how many passes it has."""
+    regions = []
+    for each in record.records("regions", most=_MOST_REGIONS):
+        each.only(("name", "points", "side", "width"))
+        points = tuple(str(point) for point in each.items("points", most=len(POINTS)))
+        side = each.whole_number("side", least=2, most=10_000)
+        regions.append(Region(each.text("name"), points, side, each.number("width", least=0, most=1e6)))
+    if len({region.name for region in regions}) < len(regions):
+        raise ValueError("two regions of a level have one name")
+    return tuple(regions), record.whole_number(_PASSES, least=0, most=_MOST_PASSES)
 
 
 def _network_file(number: int, region: Region) -> str:

@@ -13,6 +13,7 @@ of the picture: one network serves both sides, and learns from both.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,19 +23,22 @@ from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.crops import crops
 from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored
 
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
+_LARGEST_SIDE, _WIDEST = 4 * SIDE, 10 * SIDE  # a crop of more pixels would only show larger pixels
+
 
 @dataclass(frozen=True)
 class Region:
     """The points that one network finds in one crop. Its fields are names in cascade.json.
 
-    name   : for files and tables, such as "mouth"
-    points : G names from `POINTS`; in the mirror image of a picture the network finds their
-        counterparts
-    side   : pixels per side of the crop
-    width  : width of the crop in pixels of an average face
+    name   : for files and tables, such as "mouth": letters, digits, "_", "-" and "."
+    points : G names from `POINTS`, each once; in the mirror image of a picture the network finds
+        their counterparts
+    side   : pixels per side of the crop, 2 to 384
+    width  : width of the crop in pixels of an average face, up to 960
 
     Raises
-        ValueError : no or unknown points, a side below 2, no width
+        ValueError : another name; no, unknown or repeated points; another side or width
 
     >>> region = Region("nose", ("nose_tip",), side=24, width=20)
     >>> points = np.random.default_rng(0).uniform(20, 76, (1, 15, 2))
@@ -49,13 +53,21 @@ class Region:
     width: float
 
     def __post_init__(self) -> None:
-        unknown = [point for point in self.points if point not in POINTS]
-        if unknown or not self.points:
-            raise ValueError(f"Region: got points={self.points}, expected names from POINTS; correct {unknown or 'it'}")
-        if self.side < 2 or not self.width > 0:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise ValueError(
-                f"Region: got side={self.side}, width={self.width}, expected 2 pixels or more, and a width above 0; "
-                "try side=48, width=40"
+                f"Region: got name={str(self.name)[:40]!r}, expected letters, digits, '_', '-' and '.'; it names a file"
+            )
+        unknown = [point for point in self.points if point not in POINTS]
+        if unknown or not self.points or len(set(self.points)) < len(self.points):
+            wrong = [str(name)[:40] for name in unknown[:3]] or "it"
+            raise ValueError(
+                f"Region: got points={str(self.points)[:80]}, expected names from POINTS, each once; correct {wrong}"
+            )
+        sizes = isinstance(self.side, int) and isinstance(self.width, int | float)
+        if not sizes or not 2 <= self.side <= _LARGEST_SIDE or not 0 < self.width <= _WIDEST:
+            raise ValueError(
+                f"Region: got side={str(self.side)[:40]}, width={str(self.width)[:40]}, expected 2 pixels or more, to "
+                f"{_LARGEST_SIDE}, and a width above 0 up to {_WIDEST}; try side=48, width=40"
             )
 
     @property

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from nnscratch.checks import NotFiniteError
 from nnscratch.commands import Parser as Parser  # scripts import it from here
 from nnscratch.keypoints.kaggle.files import DataError
 
@@ -60,7 +61,7 @@ def run(main: Callable[[], None]) -> None:
     program = Path(sys.argv[0]).name
     try:
         main()
-    except DataError as error:
+    except (DataError, NotFiniteError) as error:
         sys.exit(_complain(program, str(error)))
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
