@@ -9,12 +9,18 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import IO, cast
 
-# A row of 9,216 pixels and 30 coordinates has about 40,000 characters: a line of this length is
-# no row, and the file is no CSV.
+from nnscratch.messages import one_line
+from nnscratch.messages import printable as printable  # readers of a table import these two from here
+from nnscratch.messages import shown as shown
+
 LONGEST_LINE = 1_000_000
+_ALWAYS_UNPACKED = 1 << 26  # bytes, however small the archive
+_LARGEST_DIRECTORY = 1 << 20  # bytes, of a zip: 10,000 members
 
 EXPECTED = "a CSV, plain, zipped or gzipped"
 KIND_FIX = "export or download the table as CSV (UTF-8)"
@@ -63,29 +69,31 @@ class DataError(ValueError):
             place += f", line {line}"
         if column is not None:
             place += f", column {column}"
-        return cls(printable(f"{place}: got {came}, expected {expected}; {fix}"))
+        return cls(one_line(place, came, expected, fix))
 
 
-def printable(text: str) -> str:
-    r"""`text` with line breaks and other control characters written as escapes.
+@dataclass(frozen=True)
+class Limits:
+    """What a CSV may have at most, checked while it is read.
 
-    >>> print(printable("two\nlines"))
-    two\nlines
+    A file may come from somebody else: 64 million line ends are 65 kB of gzip.
+
+    rows      : below the header; 50,000 faces take 0.5 GB in memory. Blank lines count too
+    columns   : in the header
+    line      : bytes of a line; a row with 9,216 pixels and 30 coordinates has about 40,000
+    unpacked  : bytes in all, after unpacking
+    expansion : unpacked bytes per byte of an archive, beyond the first 64 MB; text of pixels has 3
+        to 10
+
+    >>> Limits(rows=200_000).columns
+    1000
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
 
-
-def shown(value: str, longest: int = 40) -> str:
-    """`value` in quotes, for a message: a long one is cut, and its length is given.
-
-    >>> shown("1.5")
-    "'1.5'"
-    >>> shown("12 " * 20, longest=6)
-    "'12 12 ...' (60 characters)"
-    """
-    if len(value) <= longest:
-        return f"'{value}'"
-    return f"'{value[:longest]}...' ({len(value):,} characters)"
+    rows: int = 50_000
+    columns: int = 1000
+    line: int = LONGEST_LINE
+    unpacked: int = 1 << 31
+    expansion: int = 100
 
 
 class Lines:
@@ -93,32 +101,41 @@ class Lines:
 
     file : the name in messages: the path as given, with the member of a zip:
            "training.zip (training.csv)"
+    packed : bytes of the archive; None if it is none
     """
 
-    def __init__(self, file: str, stream: io.BufferedReader, is_archive: bool) -> None:
+    def __init__(self, file: str, stream: io.BufferedReader, packed: int | None, limits: Limits) -> None:
         self.file = file
         self.stream = stream
-        self.is_archive = is_archive
+        self.is_archive = packed is not None
+        self.limits = limits
         self.number = 0
+        self.bytes_read = 0
+        expanded = limits.unpacked if packed is None else _ALWAYS_UNPACKED + limits.expansion * packed
+        self.most_bytes = min(limits.unpacked, expanded)
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yields (line number from 1, line) for every line that is not blank.
 
         Raises
-            DataError : the file cannot be read or unpacked to its end, or a line is too long
+            DataError : the file cannot be read or unpacked to its end, or is beyond a limit
         """
-        while line := self.read(lambda: self.stream.readline(LONGEST_LINE)):
+        longest = self.limits.line
+        while line := self.read(lambda: self.stream.readline(longest)):
             self.number += 1
-            if len(line) == LONGEST_LINE:
-                raise DataError.at(
-                    self.file,
-                    line=self.number,
-                    came=f"a line of {LONGEST_LINE:,} bytes or more",
-                    expected="a CSV with one row per line",
-                    fix="check that this is the right file",
-                )
+            self.bytes_read += len(line)
+            if len(line) >= longest:
+                raise self._beyond(f"a line of {longest:,} bytes or more", "a CSV with one row per line")
+            if self.number > self.limits.rows + 1:
+                raise self._beyond(f"more than {self.limits.rows:,} rows", "fewer")
+            if self.bytes_read > self.most_bytes:
+                raise self._beyond(f"more than {self.most_bytes:,} bytes of text", "less")
             if line.strip():
                 yield self.number, line.rstrip(b"\r\n")
+
+    def _beyond(self, came: str, expected: str) -> DataError:
+        fix = "check that this is the right file, or pass higher limits=Limits(...)"
+        return DataError.at(self.file, line=self.number, came=came, expected=expected, fix=fix)
 
     def read(self, read: Callable[[], bytes]) -> bytes:
         """Returns what `read()` returns; whatever it raises becomes a DataError."""
@@ -141,14 +158,20 @@ class Lines:
             raise DataError.at(self.file, came=kind, expected=EXPECTED, fix=KIND_FIX)
 
     def check_archive(self) -> None:
-        """Reads an archive to its end, where the checksum is; raises DataError if it is damaged."""
-        while self.is_archive and self.read(lambda: self.stream.read(1 << 20)):
-            pass
+        """Reads an archive on to its end, where the checksum is; raises DataError if it is damaged.
+
+        Reads 64 MB at most.
+        """
+        for _ in range(_ALWAYS_UNPACKED >> 20):
+            if not self.is_archive or not self.read(lambda: self.stream.read(1 << 20)):
+                break
 
 
 @contextmanager
-def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
+def open_lines(path: str | os.PathLike[str], limits: Limits | None = None) -> Iterator[Lines]:
     """Opens a CSV, the only CSV in a zip, or a gzipped CSV, for reading line by line.
+
+    limits : what it may have at most; None: the defaults
 
     If the block raises DataError and the archive is damaged, the damage is reported instead: it may
     be what made the text wrong.
@@ -158,7 +181,7 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
                     or several
     """
     with ExitStack() as stack:
-        lines = _open(Path(path), stack)
+        lines = _open(Path(path), stack, limits or Limits())
         lines.check_kind()
         try:
             yield lines
@@ -167,30 +190,47 @@ def open_lines(path: str | os.PathLike[str]) -> Iterator[Lines]:
             raise
 
 
-def _open(path: Path, stack: ExitStack) -> Lines:
+def _open(path: Path, stack: ExitStack, limits: Limits) -> Lines:
     file = str(path)
     try:
         plain = stack.enter_context(path.open("rb"))
         magic = plain.peek(4)[:4]
+        size = os.fstat(plain.fileno()).st_size
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have, with a zero byte
         raise _cannot_open(path, error) from error
     if magic == b"PK\x03\x04":
-        return _open_zip(file, plain, stack)
+        return _open_zip(file, plain, size, stack, limits)
     if magic[:2] == b"\x1f\x8b":
         unzipped = stack.enter_context(gzip.GzipFile(fileobj=plain))
-        return Lines(file, io.BufferedReader(unzipped, 1 << 20), is_archive=True)
-    return Lines(file, plain, is_archive=False)
+        return Lines(file, io.BufferedReader(unzipped, 1 << 20), size, limits)
+    return Lines(file, plain, None, limits)
 
 
-def _open_zip(file: str, plain: IO[bytes], stack: ExitStack) -> Lines:
+class _InParts:
+    """A file for zipfile, which reads a zip's directory in one piece, of any size that it says."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.seek, self.tell, self.seekable, self._read = file.seek, file.tell, file.seekable, file.read
+
+    def read(self, count: int = -1) -> bytes:
+        content = self._read(min(count, _LARGEST_DIRECTORY + 1) if count >= 0 else _LARGEST_DIRECTORY + 1)
+        if len(content) > _LARGEST_DIRECTORY:
+            raise ValueError(f"its directory has more than {_LARGEST_DIRECTORY:,} bytes")
+        return content
+
+
+def _open_zip(file: str, plain: IO[bytes], size: int, stack: ExitStack, limits: Limits) -> Lines:
     try:
-        archive = stack.enter_context(zipfile.ZipFile(plain))
+        archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], _InParts(plain))))
         names = [name for name in archive.namelist() if not name.endswith("/")]
         # Macs add a "__MACOSX/._training.csv" to their zips.
         tables = [name for name in names if name.lower().endswith(".csv") and not Path(name).name.startswith(".")]
         if len(tables) == 1:
+            method = archive.getinfo(tables[0]).compress_type
+            if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without a bound
+                raise ValueError(f"compression method {method}, expected 8, deflate")
             member = cast(io.RawIOBase, stack.enter_context(archive.open(tables[0])))
-            return Lines(f"{file} ({tables[0]})", io.BufferedReader(member, 1 << 20), is_archive=True)
+            return Lines(f"{file} ({tables[0][:100]})", io.BufferedReader(member, 1 << 20), size, limits)
     except Exception as error:  # as in Lines.read
         raise unreadable(file, error, is_archive=True) from error
     raise DataError.at(
@@ -202,12 +242,14 @@ def _open_zip(file: str, plain: IO[bytes], stack: ExitStack) -> Lines:
 
 
 def listed(names: list[str], most: int = 5) -> str:
-    """The first `most` names, and how many more there are.
+    """The first names, and how many more there are: `most` names and 70 characters at most.
 
     >>> listed(["a", "b", "c"], most=2)
     'a, b and 1 more'
     """
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    ends = accumulate(len(name) + 2 for name in names[:most])
+    count = max(1, sum(end <= 70 for end in ends))
+    return ", ".join(names[:count]) + (f" and {len(names) - count} more" if len(names) > count else "")
 
 
 def _cannot_open(path: Path, error: Exception) -> DataError:
@@ -217,7 +259,7 @@ def _cannot_open(path: Path, error: Exception) -> DataError:
         return unreadable(str(path), error, is_archive=False)
     fix = "check the path"
     with suppress(OSError):  # the folder may be missing too
-        near = difflib.get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1)
+        near = difflib.get_close_matches(path.name, [entry.name for entry in islice(path.parent.iterdir(), 1000)], n=1)
         fix = f"is it '{path.parent / near[0]}'?" if near else fix
     return DataError.at(str(path), came="no file of this name", expected=EXPECTED, fix=fix)
 
@@ -228,7 +270,7 @@ def unreadable(file: str, error: Exception, is_archive: bool, after_line: int = 
     if not is_archive:
         fix = "check the path and its rights"
         return DataError.at(file, came=f"a file that cannot be read ({reason})", expected="a readable file", fix=fix)
-    reason = reason if len(reason) <= 120 else f"{reason[:117]}..."  # zipfile may quote a whole damaged header
+    reason = reason if len(reason) <= 80 else f"{reason[:77]}..."  # zipfile may quote a whole damaged header
     where = f" after line {after_line}" if after_line else ""
     return DataError.at(
         file,

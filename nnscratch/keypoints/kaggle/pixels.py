@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.keypoints.faces import SIDE
-from nnscratch.keypoints.kaggle.files import shown
+from nnscratch.messages import shown
 
 PIXELS = SIDE * SIDE
 

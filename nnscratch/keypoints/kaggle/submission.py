@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,14 @@ import numpy as np
 
 from nnscratch import atomic
 from nnscratch.keypoints.faces import COLUMNS, SIDE, check_points, to_frame
-from nnscratch.keypoints.kaggle.files import DataError, listed, shown
+from nnscratch.keypoints.kaggle.files import DataError, Limits, listed
 from nnscratch.keypoints.kaggle.tables import open_table
+from nnscratch.messages import shown
 
 if TYPE_CHECKING:
     import pandas
 
+_LIMITS = Limits(rows=1_000_000)
 _COLUMN_INDEX = {column: index for index, column in enumerate(COLUMNS)}
 
 
@@ -40,8 +43,11 @@ class Lookup:
         return len(self.row_ids)
 
 
-def read_lookup(path: str | os.PathLike[str]) -> Lookup:
+def read_lookup(path: str | os.PathLike[str], *, limits: Limits = _LIMITS) -> Lookup:
     """Reads Kaggle's IdLookupTable.csv: its columns RowId, ImageId and FeatureName.
+
+    limits : what the file may have at most: a million rows, 1000 columns, a line of 1 MB, 2 GiB in
+        all (`nnscratch.keypoints.kaggle.files.Limits`)
 
     Raises
         DataError : the file is missing or wrong, an id is no whole number, a RowId comes twice, or
@@ -56,10 +62,10 @@ def read_lookup(path: str | os.PathLike[str]) -> Lookup:
     >>> lookup.image_ids, [COLUMNS[index] for index in lookup.columns]
     (array([7, 7]), ['nose_tip_x', 'nose_tip_y'])
     """
-    values: list[tuple[int, int, int, int]] = []
+    values = array("q")  # row id, image id, column, line; row id, ...
     line_of_row: dict[int, int] = {}
     unknown: dict[str, int] = {}
-    with open_table(path) as table:
+    with open_table(path, limits) as table:
         table.require(["RowId", "ImageId", "FeatureName"], "Kaggle's IdLookupTable: RowId,ImageId,FeatureName,Location")
         for line, row in table.rows():
             row_id = table.whole_number(line, row, "RowId")
@@ -71,10 +77,10 @@ def read_lookup(path: str | os.PathLike[str]) -> Lookup:
             name = row["FeatureName"].strip()
             if name not in _COLUMN_INDEX:
                 unknown.setdefault(name, line)
-            values.append((row_id, table.whole_number(line, row, "ImageId"), _COLUMN_INDEX.get(name, -1), line))
+            values.extend((row_id, table.whole_number(line, row, "ImageId"), _COLUMN_INDEX.get(name, -1), line))
         if unknown:
             raise _unknown_names(table.file, unknown)
-    row_ids, image_ids, columns, lines = np.array(values, np.int64).T
+    row_ids, image_ids, columns, lines = np.array(values, np.int64).reshape(-1, 4).T
     return Lookup(row_ids, image_ids, columns, lines, table.file)
 
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from nnscratch.keypoints.kaggle.files import DataError, Lines, listed, open_lines, shown
+from nnscratch.keypoints.kaggle.files import DataError, Limits, Lines, listed, open_lines
+from nnscratch.messages import shown
 
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")  # 18 digits always fit an int64
 
@@ -20,7 +21,7 @@ class Table:
     columns : the names in the header, in the file's order, without the spaces around them
 
     Raises
-        DataError : the header is not UTF-8, or its quotes are not closed
+        DataError : the header is not UTF-8, its quotes are not closed, or it has too many columns
     """
 
     def __init__(self, lines: Lines) -> None:
@@ -28,7 +29,12 @@ class Table:
         self.columns: list[str] = []
         self.lines = iter(lines)
         self.header_line, header = next(self.lines, (1, b""))
-        self.columns = [name.strip() for name in self.split(self.header_line, header.removeprefix(b"\xef\xbb\xbf"))]
+        names = self.split(self.header_line, header.removeprefix(b"\xef\xbb\xbf"))
+        if len(names) > lines.limits.columns:
+            came, most = f"{len(names):,} columns", lines.limits.columns
+            fix = "check that this is the right file, or pass higher limits=Limits(...)"
+            raise self.error(self.header_line, None, came=came, expected=f"{most:,} at most", fix=fix)
+        self.columns = [name.strip() for name in names]
 
     def require(self, names: Sequence[str], expected: str) -> None:
         """Checks that the header has all `names`, and no name twice.
@@ -51,7 +57,7 @@ class Table:
         if len(self.columns) == 1 and re.search("[;\t]", self.columns[0]):
             return "separate the fields with commas, not with semicolons or tabs"
         others = {name.lower(): name for name in self.columns if name not in names}
-        near = difflib.get_close_matches(missing.lower(), others, n=1)
+        near = difflib.get_close_matches(missing.lower(), [name for name in others if len(name) < 100], n=1)
         return f"is it '{others[near[0]]}'? then rename it" if near else "add it, or check that this is the right file"
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
@@ -116,8 +122,10 @@ class Table:
 
 
 @contextmanager
-def open_table(path: str | os.PathLike[str]) -> Iterator[Table]:
+def open_table(path: str | os.PathLike[str], limits: Limits | None = None) -> Iterator[Table]:
     """Opens a CSV that is plain, zipped or gzipped, for reading row by row.
+
+    limits : what it may have at most; None: the defaults
 
     Raises
         DataError : as `open_lines` and `Table` do
@@ -131,5 +139,5 @@ def open_table(path: str | os.PathLike[str]) -> Iterator[Table]:
     ...         print(list(table.rows()))
     [(2, {'name': 'nose_tip', 'x': '48'})]
     """
-    with open_lines(path) as lines:
+    with open_lines(path, limits or Limits()) as lines:
         yield Table(lines)

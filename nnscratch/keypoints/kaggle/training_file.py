@@ -18,6 +18,7 @@ import math
 import os
 import re
 import zipfile
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,22 +28,27 @@ import numpy as np
 
 from nnscratch import atomic
 from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, Faces
-from nnscratch.keypoints.kaggle.cache import Entry
-from nnscratch.keypoints.kaggle.files import shown
+from nnscratch.keypoints.kaggle.cache import HIGHEST, LOWEST, Entry
+from nnscratch.keypoints.kaggle.files import Limits
 from nnscratch.keypoints.kaggle.pixels import PIXELS, format_pixels, parse_pixels, why_no_picture
 from nnscratch.keypoints.kaggle.tables import Table, open_table
+from nnscratch.messages import shown
 
-_LOWEST, _HIGHEST = -SIDE, 2 * SIDE
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-_TABLE_EXPECTED = "the 30 coordinate columns and Image (training), or ImageId and Image alone (test)"
+# No text can be split in two ways here: the time to refuse it would grow with its length squared.
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_LONGEST_NUMBER = 400  # characters; the shortest text of a float has 25 at most
+_TABLE_EXPECTED = "30 coordinates and Image (training), or ImageId and Image alone (test)"
 
 
-def load_faces(path: str | os.PathLike[str], *, cache: bool = True) -> Faces:
+def load_faces(path: str | os.PathLike[str], *, cache: bool = True, limits: Limits | None = None) -> Faces:
     """Reads a training or test file, whatever its name.
 
     path  : a CSV, or a zip that contains one .csv, or a gzipped CSV
     cache : True keeps the parsed arrays in the user's cache folder (cache.py) and reads them from
             there while the file does not change: 0.1 s instead of 3 s for Kaggle's training.csv
+    limits : what the file may have at most; None: 50,000 rows, 1000 columns, a line of 1 MB, 2 GiB
+            in all, and as text of an archive 100 times its size beyond 64 MB. Read more with
+            limits=nnscratch.keypoints.kaggle.files.Limits(rows=200_000)
 
     Raises
         DataError : the file is missing or wrong; the message says where, and what to do
@@ -56,20 +62,20 @@ def load_faces(path: str | os.PathLike[str], *, cache: bool = True) -> Faces:
     (1, np.int64(7), np.uint8(255), array([nan, nan], dtype=float32))
     """
     path = Path(path)
+    limits = limits or Limits()
     if not cache:
-        return _read(path)
-    entry = Entry(path)
-    arrays = entry.load()
-    if arrays is not None:
-        return Faces(**arrays)
-    faces = _read(path)
-    entry.store(vars(faces))
+        return _read(path, limits)
+    entry = Entry(path, limits)
+    faces = entry.load()
+    if faces is None:
+        faces = _read(path, limits)
+        entry.store(faces)
     return faces
 
 
-def _read(path: Path) -> Faces:
-    images, points, ids = [], [], []
-    with open_table(path) as table:
+def _read(path: Path, limits: Limits) -> Faces:
+    pixels, points, ids = bytearray(), array("f"), array("q")
+    with open_table(path, limits) as table:
         has_points, has_ids = _check_columns(table)
         line_of_id: dict[int, int] = {}
         for line, row in table.rows():
@@ -82,11 +88,12 @@ def _read(path: Path) -> Faces:
                 line_of_id[image_id] = line
                 ids.append(image_id)
             if has_points:
-                points.append([_coordinate(table, line, column, row[column]) for column in COLUMNS])
-            images.append(_picture(table, line, row["Image"]))
+                points.extend([_coordinate(table, line, column, row[column]) for column in COLUMNS])
+            pixels += _picture(table, line, row["Image"]).data
+    images = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
     shape = (len(images), len(POINTS), 2)
     return Faces(
-        np.stack(images),
+        images,
         np.array(points, np.float32).reshape(shape) if has_points else np.full(shape, np.nan, np.float32),
         np.array(ids, np.int64) if has_ids else np.arange(1, len(images) + 1),
     )
@@ -100,7 +107,7 @@ def _check_columns(table: Table) -> tuple[bool, bool]:
     unknown = [name for name in table.columns if name not in ("ImageId", "Image")]
     if not has_points and unknown:
         came = f"{shown(unknown[0])}, which is no column of a test file"
-        fix = "remove it, or rename the coordinate columns as Kaggle has them (pandas: to_csv(..., index=False))"
+        fix = "remove it, or name the columns as Kaggle does (index=False for pandas)"
         raise table.error(table.header_line, unknown[0], came=came, expected=_TABLE_EXPECTED, fix=fix)
     return has_points, "ImageId" in present
 
@@ -109,13 +116,13 @@ def _coordinate(table: Table, line: int, column: str, field: str) -> float:
     field = field.strip()
     if not field:
         return math.nan
-    if not _NUMBER.fullmatch(field):
+    if len(field) > _LONGEST_NUMBER or not _NUMBER.fullmatch(field):
         came, fix = shown(field), "correct it, or leave the field empty"
-    elif _LOWEST <= (value := float(field)) <= _HIGHEST:
+    elif LOWEST <= (value := float(field)) <= HIGHEST:
         return value
     else:
         came, fix = f"{shown(field)}, far outside the picture", "correct it, or leave the field empty"
-    expected = f"a number {_LOWEST}..{_HIGHEST} (the picture is 0..{SIDE - 1}), or nothing for a missing label"
+    expected = f"a number {LOWEST}..{HIGHEST} (the picture is 0..{SIDE - 1}), or nothing for a missing label"
     raise table.error(line, column, came=came, expected=expected, fix=fix)
 
 

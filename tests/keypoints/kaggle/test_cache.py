@@ -12,6 +12,7 @@ import pytest
 
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle import cache, training_file
+from nnscratch.keypoints.kaggle.files import Limits
 from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 
 
@@ -38,9 +39,9 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were read, not taken from the cache."""
     read, paths = training_file._read, []
 
-    def counted(path: Path) -> Faces:
+    def counted(path: Path, limits: Limits) -> Faces:
         paths.append(path)
-        return read(path)
+        return read(path, limits)
 
     monkeypatch.setattr(training_file, "_read", counted)
     return paths

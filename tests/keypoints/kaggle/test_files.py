@@ -82,7 +82,9 @@ def test_a_line_of_the_greatest_length(tmp_path: Path) -> None:
 
 
 def test_messages_are_one_printable_line() -> None:
-    error = DataError.at("a\nb", line=2, column="c\x1b[31m", came=shown("\udce9" * 50), expected="é", fix="none")
+    error = DataError.at(
+        "a\nb", line=2, column="c\x1b[31m", came=shown("\udce9" * 50, longest=9), expected="é", fix="none"
+    )
     assert str(error).startswith(r"a\nb, line 2, column c\x1b[31m: got '\udce9")
     assert str(error).endswith("(50 characters), expected é; none")
     assert str(error).isprintable()

@@ -60,7 +60,7 @@ BAD_FILES = {
     "old mac line ends": (GOOD.replace(b"\n", b"\r"), ["line 1", "carriage return"]),
     "no image": (training(header=",".join(COLUMNS)), ["line 1", "no column Image"]),
     "renamed column": (GOOD.replace(b"nose_tip_x", b"nose_x"), ["line 1", "no column nose_tip_x", "is it 'nose_x'?"]),
-    "missing columns": (training(header="nose_tip_x,nose_tip_y,Image"), ["line 1", "left_eye_center_x", "and 18 more"]),
+    "missing columns": (training(header="nose_tip_x,nose_tip_y,Image"), ["line 1", "left_eye_center_x", "and 25 more"]),
     "column twice": (training(header=HEADER + ",Image"), ["line 1, column Image", "two columns"]),
     "test file with x1": (
         training(f"1,2,{PIXELS}", header="ImageId,x1,Image"),
@@ -200,7 +200,7 @@ def test_damaged_bytes_raise_nothing_else(tmp_path: Path) -> None:
             load_faces(path, cache=False)
             loaded += 1
         except DataError as error:
-            refused += str(error).isprintable() and len(str(error)) < len(str(path)) + 550
+            refused += str(error).isprintable() and len(str(error)) < 300
     assert loaded + refused == 1000
     assert refused > 500
 
