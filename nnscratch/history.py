@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from nnscratch import atomic
+from nnscratch.messages import shown
+from nnscratch.stored_files import read_bytes, told
+
+# What a file may hold at most, and what some columns may be.
+_MOST_BYTES, _MOST_COLUMNS, _LONGEST_NUMBER, _LAST_EPOCH = 1 << 24, 100, 40, 10**9
+_NEVER_NEGATIVE = {"lr", "seconds", "images", "images_per_second"}
 
 
 @dataclass(frozen=True)
@@ -158,24 +165,35 @@ class History:
             table.writerows([repr(_plain(line[name])) for name in self.names] for line in self._lines)
 
     @classmethod
-    def load_csv(cls, path: str | os.PathLike[str]) -> History:
+    def load_csv(cls, path: str | os.PathLike[str], *, most_rows: int = 100_000) -> History:
         """The table that `save_csv` wrote. Its outcome is unknown, and its score is the loss.
+
+        most_rows : epochs that it may have; its columns may be 100, its bytes 16 MiB
+
+        Epochs are whole numbers from 1 that increase; lr, seconds, images and images_per_second are
+        finite and not negative. Any other value is NaN or infinite where the training's was.
 
         Raises
             OSError : there is no such file
-            ValueError : it is damaged
+            ValueError : it is damaged, or larger than that
         """
-        try:
-            with Path(path).open(newline="", encoding="utf-8") as file:
-                table = csv.DictReader(file)
-                names = list(table.fieldnames or [])
-                history = cls(names, score="loss")
-                for row in table:
-                    history.append({name: float(row[name]) for name in names})
-        except (ValueError, TypeError, csv.Error) as error:
-            raise ValueError(
-                f"{path}: got a damaged history ({error}), expected what a training wrote; train again"
-            ) from None
+        expected, fix = "what a training wrote", "train again"
+        with told(path, came="a damaged history", expected=expected, fix=fix):
+            table = csv.reader(io.StringIO(read_bytes(path, _MOST_BYTES).decode(), newline=""), strict=True)
+            try:
+                names, *rows = [row for row in islice(table, most_rows + 2) if row] or [[]]
+            except csv.Error as error:
+                raise ValueError(str(error)) from None
+            if len(rows) > most_rows or len(names) > _MOST_COLUMNS or len(set(names)) < len(names):
+                raise ValueError(f"it has over {most_rows:,} rows, over {_MOST_COLUMNS} columns, or a column twice")
+            history = cls(names, score="loss")
+            for row in rows:
+                if len(row) != len(names):
+                    raise ValueError(f"row {len(history) + 1} has {len(row)} values, expected {len(names)}")
+                line = {name: _value(name, text) for name, text in zip(names, row, strict=True)}
+                if history and line["epoch"] <= history._lines[-1]["epoch"]:
+                    raise ValueError(f"epoch {line['epoch']:g} comes after {history._lines[-1]['epoch']:g}")
+                history.append(line)
         history.end(Outcome.UNKNOWN, "read from a file")
         return history
 
@@ -189,3 +207,19 @@ class History:
 def _plain(value: float) -> float:
     """A NumPy number as Python's own, whose repr is the number alone."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _value(name: str, text: str) -> float:
+    """A value of the column `name` in a file."""
+    try:
+        is_number = len(text) <= _LONGEST_NUMBER and "_" not in text
+        value = float(text) if is_number else math.nan
+    except ValueError:
+        is_number, value = False, math.nan
+    if name == "epoch":
+        is_number = is_number and value.is_integer() and 1 <= value <= _LAST_EPOCH
+    elif name in _NEVER_NEGATIVE:
+        is_number = is_number and 0 <= value < math.inf
+    if not is_number:
+        raise ValueError(f"{shown(name)} is {shown(text)}")
+    return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LONGEST = 299  # characters of a message
+LONGEST = 270  # characters; with the name of a program before them, a line stays under 300
 _LEAST = 60  # characters of each part that are kept before the other one is cut
 
 
@@ -36,7 +36,7 @@ def one_line(place: str, came: str, expected: str, fix: str) -> str:
     >>> one_line("a.csv", "5 pixels", "9,216", "add the others")
     'a.csv: got 5 pixels, expected 9,216; add the others'
     >>> len(one_line("folder/" * 100, "x" * 1000, "less", "cut it"))
-    299
+    270
     """
     # An escape has up to ten characters: cut first, so that a megabyte is not escaped to be cut.
     place, came = printable(place[-LONGEST:]), printable(came[:LONGEST])

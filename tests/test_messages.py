@@ -21,7 +21,7 @@ def test_the_file_and_the_fix_are_kept() -> None:
 
 
 def test_nothing_is_cut_that_fits() -> None:
-    parts = "p" * 100, "c" * 80, "e" * 50, "f" * 40
+    parts = "p" * 90, "c" * 70, "e" * 50, "f" * 40
     assert one_line(*parts) == f"{parts[0]}: got {parts[1]}, expected {parts[2]}; {parts[3]}"
 
 

@@ -15,17 +15,19 @@ _MOST_NUMBERS = 1 << 21  # between two layers, per picture; Nouri's net2 has 282
 _MOST_WORK = 10**10  # multiply-adds and comparisons per picture; Nouri's net2 has 48 million
 
 
-def load_network(path: Path, side: int, points: int) -> Sequential:
+def load_network(path: Path, side: int, points: int, *, allow_not_finite: bool = False) -> Sequential:
     """The network that `checkpoints.save` wrote to `path`, float32.
 
     It must take pictures (N, side, side, 1) and give (N, 2 points).
+
+    allow_not_finite : as for `nnscratch.load`
 
     Raises
         OSError : there is no such file, or it cannot be opened
         ValueError : it is damaged, is for something else, or takes more than 2 million numbers
             between two layers or 10 billion multiply-adds per picture
     """
-    network = checkpoints.load(path)
+    network = checkpoints.load(path, allow_not_finite=allow_not_finite)
     try:
         shape = _output_shape(network, (side, side, 1))
         came = f"outputs {shape}"

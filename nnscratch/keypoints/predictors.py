@@ -79,7 +79,7 @@ class SingleNetwork:
         return [MODEL_FILE, self.FILE]
 
     @classmethod
-    def load(cls, folder: Path) -> SingleNetwork:
+    def load(cls, folder: Path, *, allow_not_finite: bool = False) -> SingleNetwork:
         """The network that `save` wrote to `folder`; without network.json, both_ways is False.
 
         Raises
@@ -89,19 +89,23 @@ class SingleNetwork:
         ways = False
         with told(description, expected="JSON with both_ways", fix="train again"), suppress(FileNotFoundError):
             ways = Record(json_files.read(description, at_most=1 << 16)).flag("both_ways", False)
-        return cls(load_network(folder / MODEL_FILE, SIDE, len(POINTS)), ways)
+        path = folder / MODEL_FILE
+        return cls(load_network(path, SIDE, len(POINTS), allow_not_finite=allow_not_finite), ways)
 
 
-def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
+def load_predictor(folder: str | os.PathLike[str], *, allow_not_finite: bool = False) -> Predictor:
     """The network or cascade that a training script wrote to `folder`, its run folder.
+
+    allow_not_finite : True takes a first network with NaN or infinite weights, to look into it
 
     Raises
         DataError : the folder is not that of a run, or a model in it is damaged
     """
     folder = Path(folder)
     try:
-        # os.path, because Path.exists() raises for some names that no file can have
-        return Cascade.load(folder) if os.path.lexists(folder / Cascade.FILE) else SingleNetwork.load(folder)
+        is_cascade = os.path.lexists(folder / Cascade.FILE)  # Path.exists() raises for some names
+        kind = Cascade if is_cascade else SingleNetwork
+        return kind.load(folder, allow_not_finite=allow_not_finite)
     except FileNotFoundError as error:
         missing = Path(error.filename or MODEL_FILE).name
         came = f"a folder without {missing}" if folder.is_dir() else "no such folder"

@@ -153,8 +153,10 @@ class Cascade:
         return [*files, _ARRAYS_FILE, self.FILE]
 
     @classmethod
-    def load(cls, folder: Path) -> Cascade:
+    def load(cls, folder: Path, *, allow_not_finite: bool = False) -> Cascade:
         """The cascade that `save` wrote to `folder`.
+
+        allow_not_finite : as for `nnscratch.load`, for level 1
 
         Raises
             OSError, ValueError : a file is missing or damaged
@@ -167,7 +169,9 @@ class Cascade:
             reference = arrays["reference"]
             if not (np.abs(reference - SIDE / 2) <= 1.5 * SIDE).all():
                 raise ValueError(f"its reference has points beyond {-SIDE}..{2 * SIDE} px")
-        return cls(load_network(folder / MODEL_FILE, SIDE, len(POINTS)), reference, levels)
+        path = folder / MODEL_FILE
+        level_1 = load_network(path, SIDE, len(POINTS), allow_not_finite=allow_not_finite)
+        return cls(level_1, reference, levels)
 
 
 def _forms(passes: list[int]) -> dict[str, Form]:

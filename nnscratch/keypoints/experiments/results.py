@@ -11,8 +11,12 @@ import math
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
-from nnscratch import atomic
+from nnscratch import atomic, json_files
 from nnscratch.history import Outcome
+from nnscratch.json_files import Record
+
+_MOST_BYTES = 1 << 24
+_MOST = 1e300  # of any number in a result
 
 
 class Curve(TypedDict):
@@ -114,12 +118,43 @@ def read(path: Path, made_from: dict[str, object]) -> Result | None:
     damaged.
     """
     try:
-        document = json.loads(path.read_text())
-        result = document["result"]
-        same = document["made_from"] == plain(made_from) and isinstance(result, dict)
-        return _of_today(result) if same else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        document = Record(json_files.read(path, at_most=_MOST_BYTES))
+        if document.fields.get("made_from") != plain(made_from):
+            return None
+        result = _of_today(document.record("result").fields)
+        _check_types(Record(result))
+        return result
+    except (OSError, ValueError):
         return None
+
+
+def _check_types(result: Record) -> None:
+    """Raises ValueError if a field is not what `Result` says."""
+    for name in ("rmse_px", "mean_face_rmse_px", "ratio", "spread_px", "parameters", "seconds"):
+        result.number(name, 0, least=-_MOST, most=_MOST)
+    for name in ("outcome", "stopped"):
+        result.text(name, "", among=[*Outcome.__members__] if name == "outcome" else None)
+    for name in {"per_point", "active", "alive", "history", "probes", "extra"} & result.fields.keys():
+        table = result.record(name)
+        for key in table.fields:
+            if name in ("per_point", "active", "alive"):
+                table.number(key, 0, least=-_MOST, most=_MOST)
+            elif name == "history":
+                if not all(isinstance(value, int | float | None) for value in table.items(key, most=100_000)):
+                    raise ValueError(f"its history has a {key} that is no number")
+            elif name == "probes":
+                _check_probe(key, table.record(key))
+
+
+def _check_probe(epoch: str, probe: Record) -> None:
+    if not epoch.isdecimal():
+        raise ValueError(f"its probes have the epoch {epoch[:40]!r}")
+    probe.number("noise_px", 0, least=-_MOST, most=_MOST)
+    layers = probe.record("layers")
+    for name in layers.fields:
+        layer = layers.record(name)
+        for key in layer.fields:
+            layer.number(key, 0, least=-_MOST, most=_MOST)
 
 
 def _of_today(result: dict[str, Any]) -> Result:
@@ -129,7 +164,7 @@ def _of_today(result: dict[str, Any]) -> Result:
     if "inside" in result:
         result["probes"] = result.pop("inside")
     if "outcome" not in result and "stopped" in result:
-        done = result["stopped"].startswith("all")
+        done = str(result["stopped"]).startswith("all")
         result["outcome"] = (Outcome.ALL_EPOCHS if done else Outcome.DIVERGED).name
     return cast(Result, result)
 

@@ -162,7 +162,7 @@ def _unknown_names(file: str, line_of_name: dict[str, int]) -> DataError:
         file,
         column="FeatureName",
         came=f"unknown {listed(names, most=10)}",
-        expected=f"Kaggle's column names, {COLUMNS[0]} to {COLUMNS[-1]}",
+        expected="Kaggle's names, such as nose_tip_x",
         fix="correct the names",
     )
 

@@ -37,7 +37,7 @@ from nnscratch.messages import shown
 # No text can be split in two ways here: the time to refuse it would grow with its length squared.
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST_NUMBER = 400  # characters; the shortest text of a float has 25 at most
-_TABLE_EXPECTED = "30 coordinates and Image (training), or ImageId and Image alone (test)"
+_TABLE_EXPECTED = "30 coordinates and Image, or ImageId and Image"
 
 
 def load_faces(path: str | os.PathLike[str], *, cache: bool = True, limits: Limits | None = None) -> Faces:
@@ -107,7 +107,7 @@ def _check_columns(table: Table) -> tuple[bool, bool]:
     unknown = [name for name in table.columns if name not in ("ImageId", "Image")]
     if not has_points and unknown:
         came = f"{shown(unknown[0])}, which is no column of a test file"
-        fix = "remove it, or name the columns as Kaggle does (index=False for pandas)"
+        fix = "remove it, or use Kaggle's names (index=False for pandas)"
         raise table.error(table.header_line, unknown[0], came=came, expected=_TABLE_EXPECTED, fix=fix)
     return has_points, "ImageId" in present
 
@@ -130,7 +130,7 @@ def _picture(table: Table, line: int, field: str) -> np.ndarray:
     image = parse_pixels(field)
     if image is None:
         came, fix = why_no_picture(field)
-        expected = f"{PIXELS:,} whole numbers 0..255 with spaces between ({SIDE} x {SIDE}, row by row)"
+        expected = f"{PIXELS:,} numbers 0..255 with spaces between ({SIDE} x {SIDE})"
         raise table.error(line, "Image", came=came, expected=expected, fix=fix)
     return image
 

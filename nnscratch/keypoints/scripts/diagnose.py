@@ -2,32 +2,34 @@
 
 python -m nnscratch diagnose runs/cnn
 
-The network is judged on the faces of --data, or of the file that metrics.json
-names, or on drawn ones if the run had no file. Steps and weight decay are
-judged if metrics.json names the optimizer ("sgd" or "adam").
+The network is judged on the faces of --data, or on drawn ones. Pass the file
+that it was trained on: metrics.json names it, but no file is opened because
+another file names it. Steps and weight decay are judged if metrics.json names
+the optimizer ("sgd" or "adam").
 """
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import nnscratch as nn
+from nnscratch import json_files
 from nnscratch.commands import Parser
+from nnscratch.json_files import Record
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
 from nnscratch.keypoints.scripts.run_folder import METRICS_FILE
 from nnscratch.keypoints.scripts.task import usable_rows
+from nnscratch.messages import shown
 from nnscratch.optimizers.base import Optimizer
+from nnscratch.stored_files import told
 
 _DRAWN_FACES = 1000  # enough for a diagnosis, and drawn in three seconds
-# For what metrics.json does not say: earlier scripts wrote null for an option that was not given.
-_DEFAULTS = {"batch_size": 64, "seed": 0, "rows": "all"}
+_MOST = 10**15  # of any number in a config
 
 
 def main(arguments: list[str]) -> None:
@@ -41,67 +43,72 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the --out folder of a training script")
     parser.add_argument("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz that it was trained on")
     parsed = parser.parse_args(arguments)
-    print(diagnose_run(parsed.run, parsed.data))
+    diagnosis = diagnose_run(parsed.run, parsed.data)
+    trained_on = _config(parsed.run).text("data", "")
+    if trained_on and parsed.data is None:
+        print(f"Judged on drawn faces. Pass --data to judge it on what it was trained on:\n{shown(trained_on, 70)}\n")
+    print(diagnosis)
 
 
 def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
     """What is wrong with the network (a cascade's first one) in the folder of a run.
 
-    data : file with the faces that it was trained on; None: the one that metrics.json names, if any
+    data : file with the faces that it was trained on; None: drawn faces. A path that metrics.json
+        names is never opened, for the folder may come from somebody else
 
     Raises
         ValueError, OSError : a file is missing or damaged
     """
-    predictor = load_predictor(run)
+    predictor = load_predictor(run, allow_not_finite=True)
     network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
     if network is None:
         raise ValueError(f"{run}: got a {type(predictor).__name__}, expected one network; give another folder")
     config, history = _config(run), _history(run)
-    data = data or config.get("data")
-    try:
-        seed, batch_size = int(config["seed"]), int(config["batch_size"])
-        rows_trained_on = int(config.get("training_faces", 0))
+    with told(run / METRICS_FILE, came="a damaged config", expected="numbers", fix="train again"):
+        # For what metrics.json does not say: earlier scripts wrote null for an option that was not
+        # given.
+        seed = config.whole_number("seed", 0, least=0, most=_MOST)
+        batch_size = config.whole_number("batch_size", 64, least=1, most=_MOST)
+        rows_trained_on = config.whole_number("training_faces", 0, least=0, most=_MOST)
+        rows = config.text("rows", "all", among=("all", "complete"))
+        config.text("data", "")
         optimizer = _optimizer(network, config, history)
-    except (TypeError, ValueError, OverflowError) as error:
-        where = run / METRICS_FILE
-        raise ValueError(f"{where}: got a damaged config ({error}), expected numbers; train again") from None
     faces = load_faces(data) if data else draw_faces(_DRAWN_FACES, seed=seed)
-    faces = usable_rows(faces, config["rows"], str(data or "drawn faces"))
+    faces = usable_rows(faces, rows, str(data or "drawn faces"))
     # The file's own order says nothing about the training, which shuffles.
     faces = faces.select(np.random.default_rng(0).permutation(len(faces)))
     if optimizer is not None:
-        optimizer.steps = len(history or ()) * math.ceil((rows_trained_on or len(faces)) / max(1, batch_size))
+        optimizer.steps = len(history or ()) * math.ceil((rows_trained_on or len(faces)) / batch_size)
     return nn.diagnose(network, faces.x, faces.y, optimizer=optimizer, history=history)
 
 
-def _config(run: Path) -> dict[str, Any]:
-    """How the run was trained, as far as is known; `_DEFAULTS` for what is missing or null."""
-    try:
-        config = json.loads((run / METRICS_FILE).read_text(encoding="utf-8"))["config"]
-    except FileNotFoundError:
-        config = {}
-    except (ValueError, KeyError, TypeError) as error:
-        where = run / METRICS_FILE
-        raise ValueError(f"{where}: got a damaged file ({error!r}), expected a config; train again") from None
-    known = config.items() if isinstance(config, dict) else ()
-    return _DEFAULTS | {name: value for name, value in known if value is not None}
+def _config(run: Path) -> Record:
+    """How the run was trained, as far as metrics.json says."""
+    path = run / METRICS_FILE
+    with told(path, expected="a config", fix="train again"):
+        try:
+            config = Record(json_files.read(path)).fields["config"]
+        except FileNotFoundError:
+            config = {}
+        return Record(config if isinstance(config, dict) else {}, "config.")
 
 
-def _optimizer(network: nn.Sequential, config: dict[str, Any], history: nn.History | None) -> Optimizer | None:
+def _optimizer(network: nn.Sequential, config: Record, history: nn.History | None) -> Optimizer | None:
     """The optimizer that trained the run; None if the config does not name it."""
-    name = str(config.get("optimizer", "")).lower()
-    rates = (history.columns.get("lr") if history else None) or [config.get("lr", 0.0)]
-    lr, decay = float(max(rates)), float(config.get("weight_decay", 0.0))
+    name = config.text("optimizer", "").lower()
+    rates = (history.columns.get("lr") if history else None) or [config.number("lr", 0, least=0, most=_MOST)]
+    lr, decay = float(max(rates)), config.number("weight_decay", 0, least=0, most=_MOST)
+    momentum, nesterov = config.number("momentum", 0, least=0, most=1), config.flag("nesterov", False)
     if name.startswith("adam"):
         return nn.Adam(network, lr=lr, weight_decay=decay)
     if name.startswith("sgd"):
-        momentum, nesterov = float(config.get("momentum", 0.0)), bool(config.get("nesterov", False))
         return nn.SGD(network, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay)
     return None
 
 
 def _history(run: Path) -> nn.History | None:
     """The training's history; None without the file or without an epoch."""
-    path = run / "history.csv"
-    history = nn.History.load_csv(path) if path.exists() else None
-    return history or None
+    try:
+        return nn.History.load_csv(run / "history.csv") or None
+    except FileNotFoundError:
+        return None
