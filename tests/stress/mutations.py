@@ -11,6 +11,7 @@ import zipfile
 from random import Random
 from typing import Any
 
+_LARGEST = 1 << 19  # bytes, from which on nothing is added
 _BAD_NUMBERS = [
     "-1",
     "0",
@@ -51,6 +52,8 @@ def as_bytes(rng: Random, content: bytes) -> bytes:
     """Some bytes flipped, cut, doubled, moved, or other digits."""
     data = bytearray(content)
     for _ in range(rng.choice([1, 1, 1, 2, 5, 30])):
+        if len(data) > _LARGEST:
+            break
         at, other = rng.randrange(len(data) + 1), rng.randrange(len(data) + 1)
         length = rng.choice([1, 1, 2, 4, 16, 300])
         kind = rng.randrange(7)
@@ -77,7 +80,8 @@ def as_text(rng: Random, content: bytes) -> bytes:
     if kind == 0:
         lines = content.split(b"\n")
         at = rng.randrange(len(lines))
-        lines[at:at] = rng.choice([[lines[at]], [b""] * 1000, [lines[at]] * 100, [b'"'], [b"," * 2000]])
+        many = 1 + min(100, _LARGEST // (1 + len(lines[at])))
+        lines[at:at] = rng.choice([[lines[at]], [b""] * 1000, [lines[at]] * many, [b'"'], [b"," * 2000]])
         return b"\n".join(lines)
     if kind == 1:
         fields = content.split(b",")

@@ -214,7 +214,7 @@ def _described(record: Record) -> tuple[tuple[Region, ...], int]:
 
 
 def _check_answers(points: np.ndarray) -> None:
-    """Raises NotFiniteError for points that are nowhere near a picture: no crop can be around them."""
+    """Raises NotFiniteError for points nowhere near a picture: no crop can be around them."""
     if not (np.abs(points) <= _FARTHEST).all():
         raise NotFiniteError(
             f"Cascade: got answers beyond {_FARTHEST:,} px, or NaN, expected points near the picture; a network or a "
