@@ -14,7 +14,6 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from mutations import as_arrays, as_bytes, as_json, as_packed_text, as_text
 
 import nnscratch as nn
 from nnscratch.__main__ import main as nnscratch_main
@@ -28,6 +27,7 @@ from nnscratch.keypoints.kaggle.submission import read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
 from nnscratch.keypoints.scripts import diagnose
+from tests.stress.mutations import as_arrays, as_bytes, as_json, as_packed_text, as_text
 
 Mutate = Callable[[Random, bytes], bytes]
 FACES = draw_faces(2, seed=1)

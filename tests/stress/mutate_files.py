@@ -25,7 +25,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever it is run from
 
 SECONDS = 5
 MORE_MEMORY = 1 << 30  # bytes
@@ -76,7 +76,7 @@ def mutant(kinds: list[Any], seed: int, index: int) -> tuple[Any, bytes]:
 
 def work(connection: Connection, seed: int, first: int, step: int, count: int, names: list[str]) -> None:
     """Reads every `step`-th mutant from number `first` on; sends (index, kind, outcome, detail)."""
-    from file_kinds import make_kinds
+    from tests.stress.file_kinds import make_kinds
 
     warnings.simplefilter("error")
     kinds = make_kinds(_fast_folder(), names)
@@ -152,7 +152,7 @@ class Worker:
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads all mutants, prints the table, returns the number of failures."""
-    from file_kinds import make_kinds
+    from tests.stress.file_kinds import make_kinds
 
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     kept = arguments.keep or Path(tempfile.mkdtemp(prefix="nnscratch-failures-"))
