@@ -33,11 +33,11 @@ def test_what_is_no_json_within_the_limits(tmp_path: Path, text: str, message: s
     with pytest.raises(ValueError, match=message):
         parse(text)
     (tmp_path / "a.json").write_text(text)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ValueError, match=rf"a.json: got a damaged file .*{message}.*expected JSON") as caught:
         json_files.read(tmp_path / "a.json")
     assert len(str(caught.value)) < 300
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_what_is_json_is_read(tmp_path: Path) -> None:

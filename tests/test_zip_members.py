@@ -113,10 +113,10 @@ def test_members_are_counted() -> None:
 def test_time_grows_with_the_file(repeated: bytes) -> None:
     seconds = []
     for count in (10_000, 100_000):
-        began = time.perf_counter()
+        began = time.process_time()
         with pytest.raises(ValueError):  # noqa: PT011
             members(io.BytesIO(repeated * count))
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     assert seconds[1] < 1
 
 

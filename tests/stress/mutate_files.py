@@ -27,7 +27,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # wherever it is run from
 
-SECONDS = 5
+SECONDS = 5  # of the processor: others may be at work on the machine
+STALLED = 30  # seconds by the clock without a word from a process: in compiled code no alarm is heard
 MORE_MEMORY = 1 << 30  # bytes
 LARGEST = 1 << 21  # bytes of a mutant
 LONGEST = 299  # characters of a message, the name of the program before it included
@@ -45,7 +46,7 @@ def _alarm(*_: object) -> None:
 def judge(read: Any, folder: Path) -> tuple[str, str]:
     """(outcome, detail) of reading a mutant. `read` asserts that no number is out of range."""
     # Twice: NumPy or a `finally` may swallow the first.
-    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, 1)
     try:
         read(folder)
         outcome, detail = "accepted", ""
@@ -63,7 +64,7 @@ def judge(read: Any, folder: Path) -> tuple[str, str]:
     except BaseException:
         outcome, detail = "undocumented", traceback.format_exc()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return outcome, detail
 
 
@@ -80,7 +81,7 @@ def work(connection: Connection, seed: int, first: int, step: int, count: int, n
 
     warnings.simplefilter("error")
     kinds = make_kinds(_fast_folder(), names)
-    signal.signal(signal.SIGALRM, _alarm)
+    signal.signal(signal.SIGPROF, _alarm)
     for kind in kinds:  # compiles, and takes the memory that any reading takes
         for _ in range(2):
             kind.read(kind.folder)
@@ -107,6 +108,7 @@ class Worker:
     def __init__(self, arguments: argparse.Namespace, first: int) -> None:
         self.arguments, self.next = arguments, first
         self.begun: tuple[int, str] | None = None
+        self.restarts = 0
         self.start()
 
     def start(self) -> None:
@@ -119,7 +121,7 @@ class Worker:
         )
         self.process.start()
         other.close()
-        self.heard = time.monotonic() + 60  # its imports take a while
+        self.heard = time.monotonic() + 300  # its imports, or its kernels, take a while
 
     def hear(self) -> tuple[int, str, str, str] | None:
         """A result, if there is one now; a process that died gives one too."""
@@ -139,9 +141,13 @@ class Worker:
         self.process.kill()
         self.process.join()
         if self.begun is None:
-            if self.process.exitcode and self.next < self.arguments.count:
-                raise SystemExit(f"a worker ended with {self.process.exitcode} before it read anything")
-            self.next = self.arguments.count
+            if self.process.exitcode and self.next < self.arguments.count:  # between two files
+                self.restarts += 1
+                if self.restarts > 9:
+                    raise SystemExit(f"a worker ended with {self.process.exitcode} before it read anything")
+                self.start()
+            else:
+                self.next = self.arguments.count
             return None
         index, name = self.begun
         self.begun, self.next = None, index + self.arguments.jobs
@@ -165,7 +171,7 @@ def run(arguments: argparse.Namespace) -> int:
             result = None
             if worker.connection in ready:
                 result = worker.hear()
-            elif time.monotonic() - worker.heard > 2 * SECONDS:  # in compiled code no alarm is heard
+            elif time.monotonic() - worker.heard > STALLED:
                 result = worker.end("hang")
             if result is None:
                 continue
