@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -114,6 +115,11 @@ class Arrays:
             raise ValueError(f"the checksum of its array {shown(name)} is wrong")
         if form.dtype.kind == "b" and content.size and content.max() > 1:
             raise ValueError(f"its array {shown(name)} has values that are neither True nor False")
+        if form.dtype.kind == "U":
+            codes = content.view(np.uint32)
+            # NumPy makes a str of any number, and such a str breaks the interpreter.
+            if (codes > sys.maxunicode).any() or ((codes >= 0xD800) & (codes < 0xE000)).any():
+                raise ValueError(f"its array {shown(name)} holds what is no text")
         flat = content.view(form.dtype)
         return flat.reshape(form.shape) if in_order else flat.reshape(form.shape[::-1]).T
 
@@ -188,9 +194,9 @@ def _header(file: BinaryIO, member: Member) -> tuple[Form, bytes, bool]:
 
     The header is a Python literal; its few words are matched, never evaluated.
     """
-    name = member.name
-    if not name.endswith(".npy") or not name.isprintable() or "/" in name or "\\" in name:
-        raise ValueError(f"its member {shown(name)} is no array")
+    name = member.name.removesuffix(".npy")
+    if name == member.name or not name.isprintable() or "/" in name or "\\" in name:
+        raise ValueError(f"its member {shown(member.name)} is no array")
     file.seek(member.start)
     start = file.read(min(12, member.size))
     prefix = 10 if start[6:7] == b"\1" else 12  # the length of the header has 2 bytes, or 4

@@ -121,7 +121,7 @@ def _rebuild(description: Record, known: Mapping[str, type[Layer]], arrays: Arra
         with nothing_drawn() if is_own else drawn_at_most(numbers):
             layer = known[name](**arguments)
     except Exception as error:  # a custom layer may raise anything
-        raise ValueError(f"no {name} can be made of its arguments: {error}") from None
+        raise ValueError(f"layer {i}: {str(error) or type(error).__name__}") from None
     if not isinstance(layer, Layer):
         raise ValueError(f"{name} is no layer")
     return layer
@@ -142,8 +142,6 @@ def _put_parameters(model: Sequential, arrays: Arrays, allow_not_finite: bool) -
             value = arrays.read(f"{i}.{name}")
             if not allow_not_finite and not np.isfinite(value).all():
                 count = value.size - np.isfinite(value).sum()
-                raise ValueError(
-                    f"{count:,} of {value.size:,} values of {i}.{name} are NaN or infinite: the training diverged; "
-                    "allow_not_finite=True takes them"
-                )
+                what = f"{count:,} of {value.size:,} values of {i}.{name}"
+                raise ValueError(f"{what} are NaN or infinite; allow_not_finite=True takes them")
             layer.params[name] = value

@@ -219,10 +219,11 @@ class History:
         with told(path, came="a damaged history", expected=expected, fix=fix):
             table = csv.reader(io.StringIO(read_bytes(path, _MOST_BYTES).decode(), newline=""), strict=True)
             try:
-                names, *rows = [row for row in islice(table, most_rows + 2) if row] or [[]]
+                lines = list(islice(table, most_rows + 2))
             except csv.Error as error:
                 raise ValueError(str(error)) from None
-            if len(rows) > most_rows or len(names) > _MOST_COLUMNS or len(set(names)) < len(names):
+            names, *rows = [line for line in lines if line] or [[]]
+            if len(lines) > most_rows + 1 or len(names) > _MOST_COLUMNS or len(set(names)) < len(names):
                 raise ValueError(f"it has over {most_rows:,} rows, over {_MOST_COLUMNS} columns, or a column twice")
             history = cls(names, score=score, higher_is_better=higher_is_better)
             for row in rows:

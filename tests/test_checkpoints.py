@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,3 +150,139 @@ def test_a_damaged_file_says_so_in_one_line(tmp_path: Path, damage: str) -> None
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         nn.load(tmp_path / "nothing.npz")
+
+
+def write_model(path: Path, layers: object, arrays: dict[str, np.ndarray] | None = None) -> None:
+    text = json.dumps({"format": "nnscratch model 1", "layers": layers})
+    np.savez(path, architecture=np.array(text), **(arrays or {}))
+
+
+DENSE = {"class": "Dense", "arguments": {"n_in": 3, "n_out": 2}}
+WEIGHTS = {"0.weight": np.ones((3, 2), np.float32), "0.bias": np.ones(2, np.float32)}
+
+
+def dense(**arguments: object) -> list[dict[str, object]]:
+    return [{"class": "Dense", "arguments": {"n_in": 3, "n_out": 2} | arguments}]
+
+
+def layer(name: str, **arguments: object) -> list[dict[str, object]]:
+    return [{"class": name, "arguments": arguments}]
+
+
+BAD_MODELS: dict[str, tuple[object, dict[str, np.ndarray], str]] = {
+    "Layer": (layer("Layer"), {}, "unknown layer class 'Layer'"),
+    "NotFiniteError": (layer("NotFiniteError"), {}, "unknown layer class"),
+    "object": (layer("object"), {}, "unknown layer class"),
+    "no class": ([{"arguments": {}}], {}, r"its layers\[0\].class is missing"),
+    "a class that is a number": ([{"class": 5, "arguments": {}}], {}, r"its layers\[0\].class is '5'"),
+    "no arguments": ([{"class": "ReLU"}], {}, "arguments is missing"),
+    "arguments in a list": ([{"class": "ReLU", "arguments": []}], {}, "expected an object"),
+    "no layers": ([], {}, "expected at least one"),
+    "layers in an object": ({}, {}, "its layers is an object, expected a list"),
+    "a million layers": ([DENSE] * 2000, {}, "its layers is a list of 2,000, expected a list of 0..1000"),
+    "an unknown argument": (dense(colour=3), WEIGHTS, "layer 0: .*colour"),
+    "rng": (dense(rng=3), WEIGHTS, "never saved"),
+    "dtype": (dense(dtype="float64"), WEIGHTS, "never saved"),
+    "bias no": (dense(bias="no"), WEIGHTS, "got bias='no', expected True or False"),
+    "bias -5": (dense(bias=-5), WEIGHTS, "got bias=-5"),
+    "bias null": (dense(bias=None), WEIGHTS, "got bias=None"),
+    "n_in true": (dense(n_in=True), WEIGHTS, "got n_in=True"),
+    "n_in 3.0": (dense(n_in=3.0), WEIGHTS, "got n_in=3.0"),
+    "n_in of 10^30": (dense(n_in=10**30), WEIGHTS, "layer 0: |0.weight"),
+    "weight_init": (dense(weight_init="os.abort()"), WEIGHTS, "initializer: got 'os.abort"),
+    "bias_init": (dense(bias_init="he_normal()"), WEIGHTS, "expected a weight's"),
+    "padding -5": (layer("Conv2D", c_in=1, c_out=1, kernel_size=3, padding=-5), {}, "padding=-5"),
+    "padding no": (layer("Conv2D", c_in=1, c_out=1, kernel_size=3, padding="no"), {}, "padding='no'"),
+    "a kernel of three sizes": (layer("Conv2D", c_in=1, c_out=1, kernel_size=[3, 3, 3]), {}, "kernel_size"),
+    "spread NaN": (layer("ContrastNormalization", spread="nan"), {}, "spread='nan'"),
+    "p of 1": (layer("Dropout", p=1), {}, "got p=1"),
+    "another shape": (dense(), WEIGHTS | {"0.weight": np.ones((2, 3), np.float32)}, r"expected float32 \(3, 2\)"),
+    "a bias that is missing": (dense(), {"0.weight": WEIGHTS["0.weight"]}, "there is no array '0.bias'"),
+    "a bias too many": (dense(bias=False), WEIGHTS, "'0.bias' is unknown"),
+    "float16": (dense(), {k: v.astype(np.float16) for k, v in WEIGHTS.items()}, "are float16, expected float32 or"),
+    "whole numbers": (dense(), {k: v.astype(np.int32) for k, v in WEIGHTS.items()}, "are int32"),
+    "big-endian": (dense(), {k: v.astype(">f4") for k, v in WEIGHTS.items()}, "the byte order of this machine"),
+    "two dtypes": (dense(), WEIGHTS | {"0.bias": np.ones(2)}, r"is float64 \(2,\), expected float32 \(2,\)"),
+    "text as weights": (dense(), WEIGHTS | {"0.bias": np.array(["a", "b"])}, "expected float32"),
+    "NaN": (dense(), WEIGHTS | {"0.bias": np.float32([0, np.nan])}, "1 of 2 values of 0.bias are NaN or infinite"),
+    "infinity": (dense(), WEIGHTS | {"0.weight": np.full((3, 2), np.float32(-np.inf))}, "6 of 6 values of 0.weight"),
+}
+
+
+@pytest.mark.parametrize(("layers", "arrays", "message"), BAD_MODELS.values(), ids=BAD_MODELS)
+def test_what_no_save_wrote_is_refused_in_one_line(
+    tmp_path: Path, layers: object, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    write_model(tmp_path / "model.npz", layers, arrays)
+    with pytest.raises(ValueError, match=rf"no whole nnscratch model .*({message})") as caught:
+        nn.load(tmp_path / "model.npz")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        dense(n_in=30_000, n_out=30_000),
+        dense(n_in=3, n_out=10**12),
+        layer("Conv2D", c_in=2000, c_out=2000, kernel_size=20),
+        [DENSE, *dense(n_in=30_000, n_out=30_000)],
+    ],
+)
+def test_no_memory_is_taken_for_what_the_file_does_not_hold(tmp_path: Path, layers: object) -> None:
+    write_model(tmp_path / "model.npz", layers, WEIGHTS)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="no whole nnscratch model"):
+        nn.load(tmp_path / "model.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+class Identity(nn.Dense):
+    """A layer of one's own that writes into its first weights."""
+
+    def __init__(self, n_in: int) -> None:
+        super().__init__(n_in, n_in, bias=False)
+        self.params["weight"][:] = np.eye(n_in)
+
+    def config(self) -> dict[str, object]:
+        return {"n_in": self.n_in}
+
+
+class Refuses(nn.ReLU):
+    def __init__(self, why: str) -> None:
+        super().__init__()
+        self.why = why
+        if why == "loudly":
+            raise RuntimeError("no")
+
+
+def test_custom_layers_get_weights_as_many_as_the_file_has(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    nn.save(nn.Sequential(Identity(3)), path)
+    loaded = nn.load(path, custom_layers={"Identity": Identity})
+    np.testing.assert_array_equal(loaded.layers[0].params["weight"], np.eye(3))
+    weight = {"0.weight": np.eye(3, dtype=np.float32)}
+    write_model(path, layer("Identity", n_in=30_000), weight)
+    with pytest.raises(ValueError, match="expected 9 numbers at most"):
+        nn.load(path, custom_layers={"Identity": Identity})
+    write_model(path, layer("Refuses", why="loudly"))
+    with pytest.raises(ValueError, match="layer 0: no"):
+        nn.load(path, custom_layers={"Refuses": Refuses})
+
+
+def test_weights_that_are_not_finite_are_taken_if_asked_for(tmp_path: Path) -> None:
+    saved = model()
+    saved.layers[0].params["bias"][1] = np.nan
+    nn.save(saved, tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="are NaN or infinite; allow_not_finite=True takes them"):
+        nn.load(tmp_path / "model.npz")
+    loaded = nn.load(tmp_path / "model.npz", allow_not_finite=True)
+    np.testing.assert_array_equal(loaded.layers[0].params["bias"], saved.layers[0].params["bias"])
+
+
+def test_a_limit_of_bytes(tmp_path: Path) -> None:
+    nn.save(model(), tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="more than the limit of 100"):
+        nn.load(tmp_path / "model.npz", most_bytes=100)

@@ -130,3 +130,52 @@ def test_higher_is_better_is_a_keyword_and_true_or_false() -> None:
     with pytest.raises(TypeError):
         nn.Metric("R2", "", r_squared, True)  # type: ignore[misc]
     assert not nn.Metric("R2", "", r_squared).higher_is_better
+
+
+BAD_HISTORIES = {
+    "empty": "",
+    "no epoch": "loss,epoch\n1,1\n",
+    "no loss": "epoch,lr\n1,1\n",
+    "a column twice": "epoch,loss,loss\n1,1,1\n",
+    "101 columns": ",".join(["epoch", "loss", *map(str, range(99))]) + "\n",
+    "a value too few": "epoch,loss\n1\n",
+    "a value too many": "epoch,loss\n1,2,3\n",
+    "text": "epoch,loss\n1,few\n",
+    "an underscore": "epoch,loss\n1,1_0\n",
+    "digits": "epoch,loss\n1," + "1" * 1_000_000 + "\n",
+    "a field of 200 kB": 'epoch,loss\n1,"' + "\n" * 200_000 + '"\n',
+    "a quote": 'epoch,loss\n1,"0.5\n',
+    "epoch 0": "epoch,loss\n0,1\n",
+    "epoch 1.5": "epoch,loss\n1.5,1\n",
+    "epoch nan": "epoch,loss\nnan,1\n",
+    "epoch inf": "epoch,loss\ninf,1\n",
+    "epoch 10**30": "epoch,loss\n1e30,1\n",
+    "an epoch twice": "epoch,loss\n1,1\n1,1\n",
+    "epochs that go back": "epoch,loss\n2,1\n1,1\n",
+    "a rate of nan": "epoch,loss,lr\n1,1,nan\n",
+    "a negative rate": "epoch,loss,lr\n1,1,-0.5\n",
+    "infinite seconds": "epoch,loss,seconds\n1,1,inf\n",
+    "a million rows": "epoch,loss\n" + "".join(f"{i},1\n" for i in range(1, 1_000_000)),
+    "17 MB": "epoch,loss\n" + " " * (17 << 20),
+    "latin-1": "epoch,loss,\udce9\n",
+}
+
+
+@pytest.mark.parametrize("text", BAD_HISTORIES.values(), ids=BAD_HISTORIES)
+def test_what_no_training_wrote_is_told_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "history.csv").write_text(text, errors="surrogateescape")
+    with pytest.raises(ValueError, match=r"history.csv: got a damaged .*; (train again|check the path)") as caught:
+        nn.History.load_csv(tmp_path / "history.csv")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300
+
+
+def test_what_a_training_may_have_written_is_read(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text('epoch,loss,"a, b",lr\n1,nan,inf,0.0\n\n7,-inf,-1.5,1e-09\n')
+    history = nn.History.load_csv(tmp_path / "history.csv")
+    assert repr(history.columns) == (
+        "{'epoch': [1.0, 7.0], 'loss': [nan, -inf], 'a, b': [inf, -1.5], 'lr': [0.0, 1e-09]}"
+    )
+    assert len(nn.History.load_csv(tmp_path / "history.csv", most_rows=3)) == 2
+    with pytest.raises(ValueError, match="it has over 1 rows"):
+        nn.History.load_csv(tmp_path / "history.csv", most_rows=1)

@@ -63,9 +63,11 @@ class SingleNetwork:
     def predict_points(self, images: np.ndarray) -> np.ndarray:
         """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
         x = to_network_input(images)
-        y = both_ways(self.network, x)[0] if self.both_ways else self.network.predict(x)
-        check_finite("SingleNetwork", "points", y)
-        return to_points(y)
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            y = both_ways(self.network, x)[0] if self.both_ways else self.network.predict(x)
+            points = to_points(y)
+        check_finite("SingleNetwork", "points", points)
+        return points
 
     def save(self, folder: Path) -> list[str]:
         """Writes model.npz and network.json into `folder`, which exists; returns their names.

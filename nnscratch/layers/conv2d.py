@@ -132,9 +132,9 @@ class Conv2D(Layer):
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         self._check_window(input_shape)
-        height, width, channels = input_shape
-        if channels != self.c_in:
-            raise ValueError(f"{self!r}: got images of {input_shape}, expected (H, W, {self.c_in}); change c_in, or x")
+        if input_shape[2] != self.c_in:
+            raise ValueError(f"{self!r}: got images of {input_shape}, expected {self.c_in} channels; change c_in")
+        height, width = input_shape[:2]
         (k_h, k_w), (s_h, s_w), (p_h, p_w) = self.kernel_size, self.stride, self.padding
         return output_size(height, k_h, s_h, p_h), output_size(width, k_w, s_w, p_w), self.c_out
 

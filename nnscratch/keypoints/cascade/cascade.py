@@ -26,7 +26,7 @@ import numpy as np
 
 from nnscratch import array_files, atomic, checkpoints, json_files
 from nnscratch.array_files import Form
-from nnscratch.checks import check_finite
+from nnscratch.checks import NotFiniteError
 from nnscratch.json_files import Record
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.regions import Region
@@ -41,6 +41,7 @@ MODEL_FILE = "model.npz"
 _ARRAYS_FILE = "cascade.npz"
 _PASSES = "looks"  # the name, in cascade.json, of how often a level runs
 _MOST_LEVELS, _MOST_REGIONS, _MOST_PASSES = 20, 100, 100
+_FARTHEST = 1_000_000  # px
 PICTURES = 512  # at a time, so that memory stays bounded
 
 
@@ -61,7 +62,7 @@ class Level:
         """(N, 15, 2) float64 px: the answers after all passes. Arguments as of `sight`."""
         for blend in self.blends:
             points = blend(self.sight(x, points, offset, reference))
-            check_finite("Cascade", "points", points)  # the crops around them would show nothing
+            _check_answers(points)
         return points
 
     def sight(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> Sighting:
@@ -117,15 +118,16 @@ class Cascade:
         images  : (N, 96, 96) uint8
         at_once : so many pictures at a time
         """
-        parts = [self._answers(to_network_input(images[rows])) for rows in row_blocks(len(images), at_once)]
+        with np.errstate(over="ignore", invalid="ignore"):  # told by _check_answers
+            parts = [self._answers(to_network_input(images[rows])) for rows in row_blocks(len(images), at_once)]
         levels, offsets = zip(*parts, strict=True)
         return [np.concatenate(answers) for answers in zip(*levels, strict=True)], np.concatenate(offsets)
 
     def _answers(self, x: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
         """As `answers`, from x (N, 96, 96, 1) float32, all at once."""
         y, offset = both_ways(self.level_1, x)
-        check_finite("Cascade", "points", y)
         levels = [to_points(y).astype(np.float64)]
+        _check_answers(levels[0])
         for level in self.levels:
             levels.append(level(x, levels[-1], offset, self.reference))
         return levels, offset
@@ -209,6 +211,15 @@ def _described(record: Record) -> tuple[tuple[Region, ...], int]:
     if len({region.name for region in regions}) < len(regions):
         raise ValueError("two regions of a level have one name")
     return tuple(regions), record.whole_number(_PASSES, least=0, most=_MOST_PASSES)
+
+
+def _check_answers(points: np.ndarray) -> None:
+    """Raises NotFiniteError for points nowhere near a picture: no crop can be around them."""
+    if not (np.abs(points) <= _FARTHEST).all():
+        raise NotFiniteError(
+            f"Cascade: got answers beyond {_FARTHEST:,} px, or NaN, expected points near the picture; a network or a "
+            "blend has diverged: train again"
+        )
 
 
 def _network_file(number: int, region: Region) -> str:

@@ -63,11 +63,13 @@ class Region:
             raise ValueError(
                 f"Region: got points={str(self.points)[:80]}, expected names from POINTS, each once; correct {wrong}"
             )
-        sizes = isinstance(self.side, int | np.integer) and isinstance(self.width, int | float | np.number)
-        if not sizes or not 2 <= self.side <= _LARGEST_SIDE or not 0 < self.width <= _WIDEST:
+        side: object = self.side  # they may come from a file, and then be anything
+        width: object = self.width
+        is_side = isinstance(side, int | np.integer) and 2 <= side <= _LARGEST_SIDE
+        if not is_side or not isinstance(width, int | float | np.number) or not 0 < width <= _WIDEST:
             raise ValueError(
-                f"Region: got side={repr(self.side)[:40]}, width={repr(self.width)[:40]}, expected 2 pixels or more, to "
-                f"{_LARGEST_SIDE}, and a width above 0 up to {_WIDEST}; try side=48, width=40"
+                f"Region: got side={repr(side)[:40]}, width={repr(width)[:40]}, expected 2 pixels or more, and a finite "
+                f"width above 0 ({_LARGEST_SIDE} and {_WIDEST} at most); try side=48, width=40"
             )
 
     @property

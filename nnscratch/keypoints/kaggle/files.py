@@ -160,9 +160,9 @@ class Lines:
     def check_archive(self) -> None:
         """Reads an archive on to its end, where the checksum is; raises DataError if it is damaged.
 
-        Reads 64 MB at most.
+        Reads 32 MB at most.
         """
-        for _ in range(_ALWAYS_UNPACKED >> 20):
+        for _ in range(32):
             if not self.is_archive or not self.read(lambda: self.stream.read(1 << 20)):
                 break
 

@@ -45,3 +45,19 @@ def test_files_of_earlier_versions(stopped: str, outcome: str, tmp_path: Path) -
     assert found["outcome"] == outcome
     assert found["probes"] == {"0": {"layers": {}, "noise_px": 1.0}}
     assert "inside" not in found
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"rmse_px": "4"}, {"rmse_px": True}, {"seconds": []}, {"stopped": 5}, {"outcome": "DONE"}, {"per_point": 5},
+        {"per_point": {"nose_tip": "x"}}, {"history": {"epoch": 5}}, {"history": {"epoch": ["1"]}}, {"probes": []},
+        {"probes": {"x": {"layers": {}}}}, {"probes": {"0": {}}}, {"probes": {"0": {"layers": {"a": {"mean": "x"}}}}},
+        {"extra": 5},
+    ],
+)  # fmt: skip
+def test_a_field_of_another_type_is_no_result(tmp_path: Path, result: dict[str, object]) -> None:
+    (tmp_path / "f1.json").write_text(json.dumps({"made_from": MADE_FROM, "result": result}))
+    assert results.read(tmp_path / "f1.json", MADE_FROM) is None
+    (tmp_path / "f1.json").write_text('{"made_from": {"epochs": 3, "seed": 0}, "result": ' + "[" * 10**5)
+    assert results.read(tmp_path / "f1.json", MADE_FROM) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle import cache, training_file
-from nnscratch.keypoints.kaggle.files import Limits
+from nnscratch.keypoints.kaggle.files import DataError, Limits
 from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 
 
@@ -149,3 +150,118 @@ def test_the_folder_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache.folder() == Path("/home/c/.cache/nnscratch")
     monkeypatch.setattr(sys, "platform", "darwin")
     assert cache.folder() == Path("/home/c/Library/Caches/nnscratch")
+
+
+def entry_with(folder: Path, **changes: np.ndarray | None) -> None:
+    """Changes arrays of the only entry; None leaves one out."""
+    (path,) = folder.glob("*.npz")
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files} | changes
+    with path.open("wb") as file:
+        np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
+
+
+FOREIGN: dict[str, dict[str, np.ndarray | None]] = {
+    "no images": {"images": None},
+    "no points": {"points": None},
+    "no ids": {"image_ids": None},
+    "no checksum": {"checksum": None},
+    "another array": {"more": np.ones(3)},
+    "other images": {"images": np.zeros((2, 96, 96), np.uint8)},
+    "float images": {"images": np.zeros((2, 96, 96))},
+    "an image too few": {"images": np.zeros((1, 96, 96), np.uint8)},
+    "ids of text": {"image_ids": np.array(["1", "2"])},
+    "one id": {"image_ids": np.array(5)},
+    "no faces": {
+        "images": np.zeros((0, 96, 96), np.uint8), "points": np.zeros((0, 15, 2), np.float32),
+        "image_ids": np.zeros(0, np.int64),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", FOREIGN.values(), ids=FOREIGN)
+def test_a_foreign_entry_is_as_none(
+    folder: Path, source: Path, readings: list[Path], changes: dict[str, np.ndarray | None]
+) -> None:
+    load_faces(source)
+    entry_with(folder, **changes)
+    np.testing.assert_array_equal(load_faces(source).images, faces_of(7).images)
+    assert len(readings) == 2
+    load_faces(source)  # it has been stored anew
+    assert len(readings) == 2
+
+
+@pytest.mark.parametrize(
+    ("points", "image_ids"), [(np.inf, [1, 2]), (193.0, [1, 2]), (-97.0, [1, 2]), (40.0, [1, 1]), (40.0, [-1, 2])]
+)
+def test_an_entry_with_a_right_checksum_must_mean_something(
+    folder: Path, source: Path, readings: list[Path], points: float, image_ids: list[int]
+) -> None:
+    load_faces(source)
+    faces = Faces(faces_of(7).images, np.full((2, 15, 2), points, np.float32), np.array(image_ids))
+    cache.Entry(source, Limits()).store(faces)
+    np.testing.assert_array_equal(load_faces(source).points, faces_of(7).points)
+    assert len(readings) == 2
+
+
+def test_the_entry_of_another_file_is_as_none(folder: Path, source: Path, readings: list[Path]) -> None:
+    load_faces(source)
+    (entry,) = folder.iterdir()
+    other = source.with_name("other.csv")
+    save_faces(faces_of(9), other)  # as long
+    os.utime(other, ns=(source.stat().st_atime_ns, source.stat().st_mtime_ns))
+    load_faces(other)
+    (other_entry,) = set(folder.iterdir()) - {entry}
+    other_entry.write_bytes(entry.read_bytes())
+    assert load_faces(other).images[0, 0, 0] == 9
+    assert len(readings) == 3
+
+
+def test_other_limits_are_another_reading(folder: Path, source: Path) -> None:
+    load_faces(source)
+    with pytest.raises(DataError, match="more than 1 rows"):
+        load_faces(source, limits=Limits(rows=1))
+
+
+def test_the_oldest_entries_and_old_leftovers_are_removed(
+    folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_faces(source)
+    (entry,) = folder.iterdir()
+    size = entry.stat().st_size
+    monkeypatch.setattr(cache, "MOST_BYTES", 3 * size)
+    old, older, oldest = (folder / f"{letter * 32}.npz" for letter in "abc")
+    left, young = folder / f".unfinished-{'d' * 32}-x.npz", folder / f".unfinished-{'e' * 32}-x.npz"
+    others = [folder / name for name in ("notes.txt", "photo.npz", ".unfinished-thesis.txt", "A" * 32 + ".npz")]
+    for age, path in enumerate([old, older, oldest, left, *others], 2):
+        path.write_bytes(bytes(size))
+        os.utime(path, (time.time() - 3600 * age,) * 2)
+    young.write_bytes(b"")
+    cache.Entry(source, Limits()).store(load_faces(source))
+    assert set(folder.iterdir()) == {entry, old, older, young, *others}
+
+
+def test_faces_that_are_larger_than_the_cache_are_not_stored(
+    folder: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "MOST_BYTES", 1000)
+    load_faces(source)
+    assert not folder.exists()
+
+
+def test_any_cache_folder_is_survived(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, pipe = tmp_path / "loop", tmp_path / "pipe"
+    loop.symlink_to(loop)
+    os.mkfifo(pipe)
+    for chosen in (loop, loop / "x", pipe, Path("/dev/null"), Path("/proc/1/none"), tmp_path / "a\udce9"):
+        monkeypatch.setenv("NNSCRATCH_CACHE", str(chosen))
+        assert len(load_faces(source)) == 2
+    monkeypatch.setenv("NNSCRATCH_CACHE", str(tmp_path / "cache"))
+    load_faces(source)
+    (entry,) = (tmp_path / "cache").iterdir()
+    for make in (lambda: entry.mkdir(), lambda: os.mkfifo(entry), lambda: entry.symlink_to(entry)):
+        if entry.is_dir():
+            entry.rmdir()
+        entry.unlink(missing_ok=True)
+        make()
+        assert len(load_faces(source)) == 2

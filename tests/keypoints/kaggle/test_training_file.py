@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -246,3 +248,28 @@ def test_another_ending_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"'\.npz', expected \.csv, \.zip or \.gz"):
         save_faces(some_faces(), tmp_path / "faces.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "field", ["1" * 20_000 + "x", "1" * 900_000 + "x", "." * 900_000, "1." + "0" * 900_000, "1e999"]
+)
+def test_a_long_field_is_refused_at_once(tmp_path: Path, field: str) -> None:
+    (tmp_path / "a.csv").write_text(f"{HEADER}\n{','.join([field, *['1'] * 29, PIXELS])}\n")
+    began = time.process_time()
+    with pytest.raises(DataError) as caught:
+        load_faces(tmp_path / "a.csv", cache=False)
+    assert time.process_time() - began < 0.5
+    assert len(str(caught.value)) < 300
+
+
+def test_memory_is_that_of_the_faces(tmp_path: Path) -> None:
+    count = 600
+    path = tmp_path / "a.gz"
+    path.write_bytes(
+        gzip.compress(f"ImageId,Image\n{''.join(f'{i},{PIXELS}' + chr(10) for i in range(count))}".encode())
+    )
+    tracemalloc.start()
+    assert len(load_faces(path, cache=False)) == count
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.3 * count * 9216 + 6_000_000  # the lists of images and their stack were twice that

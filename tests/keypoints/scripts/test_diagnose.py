@@ -128,3 +128,51 @@ def test_a_damaged_file_is_named(run_folder: Path, damaged: str) -> None:
 def test_a_missing_folder_is_named(run_folder: Path) -> None:
     with pytest.raises(ValueError, match="none: got no such folder, expected"):
         diagnose.diagnose_run(run_folder / "none")
+
+
+def test_no_file_is_opened_because_another_names_it(
+    run_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnose, "_DRAWN_FACES", 40)
+    named = run_folder / "faces.csv"
+    write_config(run_folder, OLD | {"data": str(named)})
+    named.write_text("this would be an error")
+    diagnose.main([str(run_folder)])
+    printed = capsys.readouterr().out
+    assert printed.startswith("Judged on drawn faces. Pass --data to judge it on what it was trained on:\n'")
+    assert "saturated_by_bias" in printed
+    write_config(run_folder, OLD | {"data": "x\n" * 10**5})
+    diagnose.main([str(run_folder)])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 110
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"batch_size": 10**30}, {"batch_size": 0}, {"batch_size": 2.0}, {"batch_size": True}, {"seed": -1},
+        {"seed": 10**40}, {"rows": "x"}, {"rows": 5}, {"lr": -1}, {"lr": "nan"}, {"weight_decay": -0.1},
+        {"momentum": 1.5}, {"momentum": 1, "optimizer": "sgd"}, {"nesterov": "no"}, {"optimizer": 5}, {"data": 5},
+        {"data": ["a"]}, {"training_faces": -1},
+    ],
+)  # fmt: skip
+def test_each_field_has_its_type_and_range(run_folder: Path, damage: dict[str, object]) -> None:
+    (run_folder / "history.csv").unlink()
+    write_config(run_folder, OLD | damage)
+    with pytest.raises(ValueError, match=r"metrics.json: got a damaged config \(.*\), expected numbers") as caught:
+        diagnose.diagnose_run(run_folder)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("content", ["", "5", "[]", "null", '"config"', "{}", '{"config": NaN}', "[" * 10**5, "\udcff"])
+def test_metrics_may_be_anything(run_folder: Path, content: str) -> None:
+    (run_folder / "metrics.json").write_text(content, errors="surrogateescape")
+    with pytest.raises(ValueError, match=r"metrics.json: got a damaged file \(.*\), expected a config") as caught:
+        diagnose.diagnose_run(run_folder)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_network_that_diverged_is_diagnosed(run_folder: Path) -> None:
+    network = networks.report_cnn(rng=0)
+    network.layers[0].params["bias"][:] = float("nan")
+    nn.save(network, run_folder / "model.npz")
+    assert "not_finite" in diagnose.diagnose_run(run_folder, str(run_folder / "faces.csv")).codes
