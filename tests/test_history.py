@@ -130,3 +130,7 @@ def test_higher_is_better_is_a_keyword_and_true_or_false() -> None:
     with pytest.raises(TypeError):
         nn.Metric("R2", "", r_squared, True)  # type: ignore[misc]
     assert not nn.Metric("R2", "", r_squared).higher_is_better
+
+
+def test_defaults_are_those_of_the_docstring(defaults_stated: Any) -> None:
+    assert defaults_stated(nn.Metric) == {"higher_is_better"}
