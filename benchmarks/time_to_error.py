@@ -132,7 +132,7 @@ def pytorch_training(task: Task) -> dict[str, Any]:
     torch.set_flush_denormal(True)
     torch.manual_seed(task.seed)
     x, y, validation_x = pictures(task.train.x), task.train.y, pictures(task.validation.x)
-    total, few = len(x) * task.recipe.epochs, TRIAL_STEPS * task.recipe.batch_size
+    total, few = -(-len(x) // task.recipe.batch_size) * task.recipe.epochs, TRIAL_STEPS * task.recipe.batch_size
     trials = pytorch_trials(task, x[:few], y[:few])
     layout, place = min(trials, key=lambda choice: trials[choice])
     curve = Curve(task)
@@ -166,7 +166,7 @@ def pytorch_trials(task: Task, x: Any, y: np.ndarray) -> dict[tuple[str, str], f
     choices = list(product(("contiguous_format", "channels_last"), places))
     trainings = [Training(task.trainer(), layout, place == "background") for layout, place in choices]
     steps = -(-len(x) // task.recipe.batch_size)
-    # 10**9 images keep the rate at the start of its schedule; these networks are thrown away.
+    # 10**9 steps keep the rate at the start of its schedule; these networks are thrown away.
     times = in_turn([lambda t=t: t.epoch(x, y, 10**9) for t in trainings], TRIALS)  # type: ignore[misc]
     return {choice: statistics.median(column) / steps for choice, column in zip(choices, times, strict=True)}
 

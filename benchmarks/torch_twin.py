@@ -156,20 +156,20 @@ class Training:
         groups = [{"params": weights, "weight_decay": adam.weight_decay}, {"params": biases, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, lr=adam.lr, betas=adam.betas, eps=adam.epsilon, fused=True)
         self.average = None if trainer.average is None else Average(self.network, trainer.average)
-        self.images = 0
+        self.steps = 0
         self._thread = _one_thread() if background else None
 
-    def epoch(self, x: torch.Tensor, y: np.ndarray, total_images: int) -> None:
-        """Trains on every row once; the schedule ends after `total_images`, those of all epochs.
+    def epoch(self, x: torch.Tensor, y: np.ndarray, total_steps: int) -> None:
+        """Trains on every row once; the schedule ends with the last of all epochs' steps.
 
         x : (N, 1, 96, 96); y : (N, 30), NaN where a label is missing
         """
         for batch in self._batches(x, y):
             if self.trainer.lr is not None:
                 for group in self.optimizer.param_groups:
-                    group["lr"] = self.trainer.lr(min(1.0, self.images / total_images))
+                    group["lr"] = self.trainer.lr(min(1.0, self.steps / max(1, total_steps - 1)))
             self._step(*batch)
-            self.images += len(batch[0])
+            self.steps += 1
 
     def predict(self, x: torch.Tensor) -> np.ndarray:
         """(N, 30), by the averaged weights if there are any."""

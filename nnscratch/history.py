@@ -31,8 +31,8 @@ class Metric:
         name : heading of its column in the history
         unit : shown after the number; "" if there is none
         function : (prediction, target), two arrays of N rows -> float
-        higher_is_better : False for errors; True for a score such as R^2: then the best epoch is
-            the one with the highest, for `keep_best` and `patience` too
+        higher_is_better : (default False) for errors; True for a score such as R^2: then the best
+            epoch is the one with the highest, for `keep_best` and `patience` too
 
     Raises
         ValueError : a name or unit that is no text, a function that is none, a higher_is_better

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import io
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -55,3 +58,29 @@ def as_numpy_2_0() -> Callable[[Path], None]:
             assert file.files[-1] == "allow_pickle"
 
     return add_stray_array
+
+
+@pytest.fixture
+def defaults_stated() -> Callable[[Callable[..., object]], set[str]]:
+    """defaults_stated(nn.Adam): the arguments whose defaults its docstring states, as they are.
+
+    A docstring states a default as "(default 0.1)" in the lines of the argument. All defaults other
+    than None must be stated, apart from empty ones.
+    """
+
+    def stated(function: Callable[..., object]) -> set[str]:
+        text = inspect.getdoc(function) or ""
+        lines = {match["name"]: match["text"] for match in ARGUMENT.finditer(text)}
+        found = {name: DEFAULT.search(line) for name, line in lines.items()}
+        values = {name: ast.literal_eval(match[1]) for name, match in found.items() if match}
+        parameters = inspect.signature(function).parameters.values()
+        defaults = {each.name: each.default for each in parameters if each.default is not inspect.Parameter.empty}
+        assert values == {name: value for name, value in defaults.items() if value not in (None, ())}
+        assert all(type(values[name]) is type(defaults[name]) for name in values)
+        return set(values)
+
+    return stated
+
+
+ARGUMENT = re.compile(r"^ +(?P<name>\w+) : (?P<text>.*(?:\n {8,}(?!\w+ : ).*)*)", re.MULTILINE)
+DEFAULT = re.compile(r"\(default (.+?)\)(?=[ .;:,\n]|$)")

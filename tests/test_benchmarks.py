@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import math
 import os
 import runpy
 import subprocess
@@ -221,9 +222,9 @@ def test_pytorch_averages_the_same_weights(twin: ModuleType) -> None:
 def test_pytorch_takes_the_steps_of_the_schedule(twin: ModuleType, faces: Faces) -> None:
     ours = trainer()
     theirs = twin.Training(ours, "channels_last", background=False)
-    theirs.epoch(twin.pictures(faces.x), faces.y, total_images=2 * len(faces))
+    theirs.epoch(twin.pictures(faces.x), faces.y, total_steps=2 * 3)
     assert ours.lr is not None
-    assert {group["lr"] for group in theirs.optimizer.param_groups} == {ours.lr(16 / 40)}
+    assert {group["lr"] for group in theirs.optimizer.param_groups} == {ours.lr(2 / 5)}
     assert [group["weight_decay"] for group in theirs.optimizer.param_groups] == [ours.optimizer.weight_decay, 0]
     assert theirs.average.updates == 3
 
@@ -234,7 +235,7 @@ def test_without_dropout_both_learn_the_same(twin: ModuleType, faces: Faces) -> 
     before = ours.model.predict(faces.x)
     theirs = twin.Training(trainer(augmentation, dropout=0.0), "channels_last", background=False)
     for _ in range(3):
-        theirs.epoch(x, faces.y, total_images=3 * len(faces))
+        theirs.epoch(x, faces.y, total_steps=3 * math.ceil(len(faces) / ours.batch_size))
     validation = (faces.x, faces.y)
     ours.fit(faces.x, faces.y, epochs=3, validation=validation, keep_best=False)  # leaves the averaged weights
     after = ours.model.predict(faces.x)

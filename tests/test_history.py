@@ -179,3 +179,7 @@ def test_what_a_training_may_have_written_is_read(tmp_path: Path) -> None:
     assert len(nn.History.load_csv(tmp_path / "history.csv", most_rows=3)) == 2
     with pytest.raises(ValueError, match="it has over 1 rows"):
         nn.History.load_csv(tmp_path / "history.csv", most_rows=1)
+
+
+def test_defaults_are_those_of_the_docstring(defaults_stated: Any) -> None:
+    assert defaults_stated(nn.Metric) == {"higher_is_better"}

@@ -34,10 +34,10 @@ class Adam(Optimizer):
 
     Arguments
         model : a Sequential; its parameters are changed in place, in their own dtype
-        lr : learning rate, >= 0; may be set between two steps
-        betas : (beta1, beta2), each in [0, 1)
-        epsilon : > 0; without it, a weight that has no gradient would divide 0 by 0
-        weight_decay : >= 0
+        lr : learning rate, >= 0 (default 0.001); may be set between two steps
+        betas : (beta1, beta2), each in [0, 1) (default (0.9, 0.999))
+        epsilon : > 0 (default 1e-8); without it, a weight that has no gradient would divide 0 by 0
+        weight_decay : >= 0 (default 0.0)
 
     Raises
         ValueError : a number out of its range, a model without parameters

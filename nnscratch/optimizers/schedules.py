@@ -103,7 +103,7 @@ class cosine(Schedule):
 
     Arguments
         start, end : the values after the warm-up and at progress 1; finite, >= 0
-        warmup : the share of the training that the warm-up takes, in [0, 1)
+        warmup : the share of the training that the warm-up takes, in [0, 1) (default 0.0)
 
     Sources: Loshchilov & Hutter, "SGDR: stochastic gradient descent with warm restarts" (2017),
     equation 5, without the restarts; Goyal et al., "Accurate, large minibatch SGD" (2017), section

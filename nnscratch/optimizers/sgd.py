@@ -37,9 +37,9 @@ class SGD(Optimizer):
     Arguments
         model : a Sequential; its parameters are changed in place, in their own dtype
         lr : learning rate, >= 0; may be set between two steps
-        momentum : in [0, 1); may be set between two steps
-        nesterov : looks ahead along v; needs momentum > 0
-        weight_decay : >= 0
+        momentum : in [0, 1) (default 0.0); may be set between two steps
+        nesterov : looks ahead along v (default False); needs momentum > 0
+        weight_decay : >= 0 (default 0.0)
 
     Raises
         ValueError : a number out of range, nesterov without momentum, a model without parameters

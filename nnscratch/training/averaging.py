@@ -48,7 +48,7 @@ class WeightAverage:
 
     Arguments
         model : a Sequential; its parameters, float32 or float64, are changed only inside `in_place`
-        decay : > 0 and < 1
+        decay : > 0 and < 1 (default 0.998)
 
     Attributes
         updates : number of updates so far

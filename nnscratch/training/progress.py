@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -122,20 +124,51 @@ def progress_line(total: float, title: str = "", *, unit: str = "", show: bool |
     unit : what is counted, in the plural; "": the line shows no numbers of its own
     show : True or False; None: only if stderr is a terminal
 
+    Without stderr, as in a service, nothing is shown, and a stderr that is closed later, or whose
+    terminal goes away, does not disturb the work.
+
     >>> with progress_line(8, "level 2", unit="networks", show=False) as line:
     ...     line.update(3)
     """
     from tqdm import tqdm  # here: it takes time to import, and most programs show no progress
 
+    stderr = _Stderr(sys.stderr)
     counts = f", {{n}} of {{total}} {unit}, {{remaining}} left" if unit else ""
     return tqdm(
         total=total,
         desc=title,
-        disable=None if show is None else not show,  # None: unless stderr is a terminal
+        file=stderr,
+        disable=not (stderr.is_terminal if show is None else show and stderr.is_open),
         ncols=min(80, get_terminal_size().columns) - 1,
         nrows=24,  # some pseudo-terminals report 0 rows, and tqdm would show nothing
         bar_format="|{bar}| {desc}" + counts,
     )
+
+
+class _Stderr:
+    """A stderr that never raises: tqdm would keep a lock that all threads' bars wait for."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.encoding = getattr(file, "encoding", None)  # of the bar's characters
+
+    @property
+    def is_open(self) -> bool:
+        return self.file is not None and not getattr(self.file, "closed", False)
+
+    @property
+    def is_terminal(self) -> bool:
+        with suppress(Exception):  # whatever somebody has put there
+            return self.is_open and bool(self.file.isatty())
+        return False
+
+    def write(self, text: str) -> None:
+        with suppress(Exception):
+            self.file.write(text)
+
+    def flush(self) -> None:
+        with suppress(Exception):
+            self.file.flush()
 
 
 class ProgressBar:

@@ -64,11 +64,11 @@ class Trainer:
         model : a Sequential
         loss : an MSELoss
         optimizer : an SGD or Adam, made for this model
-        batch_size : rows per step, >= 1
+        batch_size : rows per step, >= 1 (default 128)
         lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before
             every step: exactly the one of progress 0 before the first, of 1 before the last of all
             epochs; None: it stays as it is
-        seed : int or Generator that the permutations are drawn from
+        seed : int or Generator that the permutations are drawn from (default 0)
         metric : a number for people, computed on the validation rows, which `fit` then needs
         progress : True or False: with or without a progress bar on stderr; None: if stderr is a
             terminal
@@ -176,10 +176,10 @@ class Trainer:
             validation : (x, y) of rows to score after every epoch, as x and y; never trained on
             time_limit : seconds; checked after every batch; an epoch that it cuts short is recorded
             patience : stop after so many epochs without a better score
-            keep_best : at the end, also after an error, put back the weights of the best epoch, or
-                those from before the fit if it diverged in its first epoch. False leaves the last
-                ones, even if they diverged. With `average`, the averaged weights of that epoch or,
-                unless the training diverged, the last averaged ones (BestWeights has the table)
+            keep_best : (default True) at the end, also after an error, put back the weights of the
+                best epoch, or those from before the fit if it diverged in its first epoch. False
+                leaves the last ones, even diverged. With `average`, the averaged weights of that
+                epoch or, unless it diverged, the last averaged ones (BestWeights has the table)
             callbacks : each is called after every epoch with (trainer, history), the model with its
                 live weights; a string that it returns is a reason to stop
             stop : an Event; once it is set, by another thread or a signal, the training ends before

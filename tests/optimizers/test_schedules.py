@@ -115,3 +115,8 @@ def test_refuses_progress_outside_of_0_to_1(schedule: Any, progress: float) -> N
 def test_refuses(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_defaults_are_those_of_the_docstring(defaults_stated: Any) -> None:
+    assert defaults_stated(cosine) == {"warmup"}
+    assert cosine(0.1, 0.0) == cosine(0.1, 0.0, warmup=0.0)

@@ -104,3 +104,26 @@ def test_refuses_values_set_later(model_of: Any) -> None:
         optimizer.momentum = 2
     with pytest.raises(ValueError, match="got lr=nan"):
         optimizer.lr = float("nan")
+
+
+def test_its_defaults_are_those_of_its_docstring(defaults_stated: Any, model_of: Any, steps: Any) -> None:
+    assert defaults_stated(nn.SGD) == {"momentum", "nesterov", "weight_decay"}
+    model, same = model_of([1.0]), model_of([1.0])
+    told = nn.SGD(same, lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.0)
+    assert steps(model, nn.SGD(model, lr=0.1), 3.0, -1.0) == steps(same, told, 3.0, -1.0)
+
+
+@pytest.mark.parametrize(("dtype", "least"), [(np.float32, 1e-30), (np.float64, 2e-300)])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_velocity_is_kept_down_to_the_threshold(
+    dtype: type, least: float, nesterov: bool, model_of: Any, steps: Any
+) -> None:
+    model = model_of([1.0], dtype=dtype)
+    optimizer = nn.SGD(model, lr=0.1, momentum=0.5, nesterov=nesterov)
+    steps(model, optimizer, 1.0)
+    means = []
+    for _ in range(1100):
+        steps(model, optimizer, 0.0)
+        means.append(optimizer.state()["means"][0].item())
+    assert means[-1] == 0
+    assert least <= min(mean for mean in means if mean) < 4 * least

@@ -136,3 +136,20 @@ def test_means_of_weights_that_fade_become_zero_and_not_subnormal() -> None:
     assert values[-1] == 0
     assert min(value for value in values if value) >= np.float32(1e-30)
     assert all(b <= a for a, b in itertools.pairwise(values))
+
+
+@pytest.mark.parametrize(("dtype", "least"), [(np.float32, 1e-30), (np.float64, 2e-300)])
+def test_means_are_kept_down_to_the_threshold(dtype: type, least: float) -> None:
+    model = nn.Sequential(nn.Dense(1, 1, weight_init="constant(1)", rng=0, dtype=dtype))
+    average, values = nn.WeightAverage(model, 0.5), []
+    model.layers[0].params["weight"][:] = 0
+    for _ in range(1100):
+        average.update()
+        values.append(average.parameters[0].item())
+    assert values[-1] == 0
+    assert least <= min(value for value in values if value) < 4 * least
+
+
+def test_its_default_is_that_of_its_docstring(defaults_stated: Any) -> None:
+    assert defaults_stated(nn.WeightAverage) == {"decay"}
+    assert nn.WeightAverage(model_of()).decay == 0.998

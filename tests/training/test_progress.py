@@ -8,7 +8,9 @@ import itertools
 import math
 import os
 import re
+import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -157,6 +159,78 @@ def test_a_line_only_on_a_terminal_unless_told(
         line.update(3)
         line.refresh()
     assert ("level 2, 3 of 8 faces, " in stderr.getvalue()) == drawn == bool(stderr.getvalue())
+
+
+FITS = """
+import os, sys, threading
+import numpy as np
+import nnscratch as nn
+from nnscratch.training.side_by_side import train_together
+
+def trainer(seed, show):
+    model = nn.Sequential(nn.Dense(1, 1, rng=seed))
+    return nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.1), progress=show)
+
+def fit(show):
+    print(len(trainer(0, show).fit(x, x, epochs=3)), flush=True)
+
+x = np.ones((9, 1), np.float32)
+SPOIL
+fit(None), fit(True)
+thread = threading.Thread(target=fit, args=[None], daemon=True)
+thread.start()
+thread.join(60)
+histories = train_together({name: (trainer(seed, None), x, x, (x, x)) for seed, name in enumerate("ab")}, epochs=2)
+print([len(history) for history in histories.values()], flush=True)
+os._exit(thread.is_alive())
+"""
+
+
+@pytest.mark.parametrize("gone", ["2>&-", "None"])
+def test_without_stderr_there_is_no_bar_and_no_fit_hangs(gone: str) -> None:
+    """In the main thread, in another one afterwards, and side by side."""
+    code = FITS.replace("SPOIL", "sys.stderr = None" if gone == "None" else "")
+    shell = f'exec "$@" {gone if gone != "None" else ""}'
+    command = ["sh", "-c", shell, "sh", sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.split("\n")) == (0, ["3", "3", "3", "[2, 2]", ""])
+
+
+class Gone(io.StringIO):
+    """A terminal that is no longer there; it was, when somebody looked."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+    def flush(self) -> None:
+        raise OSError(5, "Input/output error")
+
+
+def _closed() -> io.StringIO:
+    file = io.StringIO()
+    file.close()
+    return file
+
+
+@pytest.mark.parametrize("stderr", [None, object(), _closed(), Gone()], ids=["None", "object", "closed", "gone"])
+@pytest.mark.parametrize("show", [None, True, False])
+def test_a_stderr_that_fails_does_not_disturb(
+    stderr: Any, show: bool | None, trainer_of: Any, rows: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stderr)
+    lengths = []
+
+    def fit() -> None:
+        lengths.append(len(trainer_of(progress=show).fit(*rows(), epochs=3)))
+
+    fit()
+    thread = threading.Thread(target=fit, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert lengths == [3, 3]
 
 
 def test_a_line_is_never_wider_than_79_columns(terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -242,3 +242,9 @@ def test_refuses_wrong_parts() -> None:
     for clip_norm in (0, -1.0, math.inf):
         with pytest.raises(ValueError, match=f"got clip_norm={clip_norm}, expected a finite number"):
             nn.Trainer(model, loss, optimizer, clip_norm=clip_norm)
+
+
+def test_its_defaults_are_those_of_its_docstring(defaults_stated: Any) -> None:
+    """All others are None."""
+    assert defaults_stated(nn.Trainer) == {"batch_size", "seed"}
+    assert defaults_stated(nn.Trainer.fit) == {"keep_best"}
