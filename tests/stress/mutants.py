@@ -21,6 +21,7 @@ import argparse
 import ast
 import contextlib
 import difflib
+import functools
 import hashlib
 import importlib
 import os
@@ -42,6 +43,7 @@ from mutations import Mutant, mutants
 ROOT = Path(__file__).resolve().parents[2]
 EXPLAINED = Path(__file__).with_name("explained_mutants.txt")
 LEAST_CAUGHT = 0.92
+ONE_MUTANT, ALL_TESTS = 240, 1800  # seconds; the tests of one file take up to a minute
 MEMORY = 6 << 30  # bytes of address space for one mutant's tests
 ROOMS = {
     "layers": ["layers/*.py"],
@@ -69,7 +71,6 @@ class Run:
 
     mutant: Mutant | None
     tests: list[str]
-    timeout: float
     slot: int
     process: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -81,17 +82,18 @@ def main() -> int:
     files = {room: _files(patterns, arguments.only) for room, patterns in ROOMS.items()}
     sample = _sample(files, arguments.count, arguments.seed)
     if not sample:
-        print(f"mutants: got --only {arguments.only}, expected a file of {', '.join(ROOMS)}; see ROOMS", file=sys.stderr)
+        print(
+            f"mutants: got --only {arguments.only}, expected a file of {', '.join(ROOMS)}; see ROOMS", file=sys.stderr
+        )
         return 2
     tests = {path: _tests(path) for path in {mutant.path for mutant in sample}}
     for name in THIRD_PARTY:
         importlib.import_module(name)
     with tempfile.TemporaryDirectory(prefix="nnscratch-mutants-") as folder:
         bench = Bench(Path(folder), arguments.jobs)
-        seconds = bench.check_without_mutant(sorted({test for each in tests.values() for test in each}))
-        if seconds is None:
+        if not arguments.trust and not bench.tests_pass(sorted({test for each in tests.values() for test in each})):
             return 2
-        results = bench.run_all(sample, tests, timeout=60 + 2 * seconds)
+        results = bench.run_all(sample, tests)
     return _report(results, files)
 
 
@@ -100,6 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=240, help="mutants in the sample (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another sample (default: %(default)s)")
     parser.add_argument("--only", metavar="PATH", help="only files whose path begins so, such as nnscratch/layers")
+    parser.add_argument("--trust", action="store_true", help="the tests passed without a mutant: do not run them first")
     parser.add_argument("--jobs", type=int, default=2, help="test runs at a time (default: %(default)s)")
     return parser.parse_args()
 
@@ -124,19 +127,23 @@ def _text(name: str) -> str:
 
 
 def _tests(path: str) -> list[str]:
-    """The file's own tests, its doctests, those of its folder, and of what imports it.
+    """The file's own tests, its doctests, those that use it, those of its folder and its importers.
 
-    Kernels do not know each other but by import.
+    A kernel's folder says nothing: kernels do not know each other but by import.
     """
-    folder = [] if "/kernels/" in path else [each for each in _test_files() if Path(each).parent == Path(_test_file(path)).parent]
+    own = _test_file(path)
+    users = [test for test in _test_files() if _name(path) in _imports(test)]
+    folder = [test for test in _test_files() if Path(test).parent == Path(own).parent]
+    if "/kernels/" in path or Path(own).parent.name == "tests":
+        folder = []
     importers = [_test_file(other) for other in _library() if _name(path) in _imports(other)]
-    importers.append("tests/test_gradient_check.py")
-    found = [_test_file(path), path, *(folder if "/" in _test_file(path)[6:] else []), *importers]
+    found = [own, path, *users, *folder, *importers, "tests/test_gradient_check.py"]
     return [name for name in dict.fromkeys(found) if (ROOT / name).exists()]
 
 
 def _test_files() -> list[str]:
-    return [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("test_*.py"))]
+    found = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("test_*.py"))]
+    return [name for name in found if not name.startswith(("tests/keypoints/", "tests/examples/"))]
 
 
 def _library() -> list[str]:
@@ -153,13 +160,15 @@ def _name(path: str) -> str:
     return path.removesuffix(".py").replace("/", ".")
 
 
+@functools.cache
 def _imports(path: str) -> set[str]:
-    """The modules that a file imports; of `from nnscratch.layers import Dense` also layers.dense."""
+    """The modules behind a file's imports, of `import Dense` from layers also dense."""
     found = set()
     for node in ast.walk(ast.parse(_text(path))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("nnscratch"):
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
             package = ROOT / node.module.replace(".", "/") / "__init__.py"
+            # Not what all of nnscratch imports: every test imports that.
             if node.module != "nnscratch" and package.exists() and path != package.relative_to(ROOT).as_posix():
                 found |= _imports(package.relative_to(ROOT).as_posix())
     return found
@@ -186,44 +195,46 @@ class Bench:
                 (self.original / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, self.original / name)
 
-    def check_without_mutant(self, tests: list[str]) -> float | None:
-        """The seconds that all tests take as the tree is; None if they fail."""
+    def tests_pass(self, tests: list[str]) -> bool:
+        """Whether the tests pass as the tree is: only then does a failure tell of a mutant."""
         print(f"{len(tests)} test files without a mutant ...", file=sys.stderr, flush=True)
-        run = Run(None, tests, timeout=1800, slot=0)
+        run = Run(None, tests, slot=0)
         self._start(run)
         while not self._has_ended(run):
             time.sleep(0.02)
         if run.result != "survived":
             print(f"mutants: the tests fail without a mutant; run them\n{self._output(0)}", file=sys.stderr)
-            return None
+            return False
         # Kernels that were compiled now need not be compiled for each mutant.
         for path in (self.folder / "0").glob("nnscratch/**/__pycache__/*.nb[ic]"):
             place = self.original / path.relative_to(self.folder / "0")
             place.parent.mkdir(exist_ok=True)
             place.unlink(missing_ok=True)
             shutil.copy2(path, place)
-        return time.monotonic() - run.began
+        return True
 
-    def run_all(self, sample: list[Mutant], tests: dict[str, list[str]], timeout: float) -> list[Run]:
+    def run_all(self, sample: list[Mutant], tests: dict[str, list[str]]) -> list[Run]:
         waiting, running, done = list(reversed(sample)), [], []
         while waiting or running:
             while waiting and len(running) < self.jobs:
                 mutant = waiting.pop()
                 slot = next(each for each in range(self.jobs) if each not in {run.slot for run in running})
-                run = Run(mutant, tests[mutant.path], timeout, slot)
+                run = Run(mutant, tests[mutant.path], slot)
                 self._start(run)
                 running.append(run)
             for run in [run for run in running if self._has_ended(run)]:
                 running.remove(run)
                 done.append(run)
-                seconds = time.monotonic() - run.began
-                print(
-                    f"{len(done):4d}/{len(sample)} {seconds:4.0f} s  {run.result:8s} {run.mutant.path}:{run.mutant.line}  "
-                    f"{self._catcher(run)}",
-                    file=sys.stderr, flush=True,
-                )  # fmt: skip
+                self._show(run, len(done), len(sample))
             time.sleep(0.02)
         return done
+
+    def _show(self, run: Run, done: int, total: int) -> None:
+        seconds = time.monotonic() - run.began
+        where = f"{run.mutant.path}:{run.mutant.line}" if run.mutant else ""
+        lines = [line for line in self._output(run.slot).splitlines() if line.startswith(("FAILED", "ERROR"))]
+        by = lines[0][:150] if lines and run.result == "caught" else ""
+        print(f"{done:4d}/{total} {seconds:4.0f} s  {run.result:8s} {where}  {by}", file=sys.stderr, flush=True)
 
     def _start(self, run: Run) -> None:
         """Lays the tree anew, so that nothing of the mutant before is left, and forks."""
@@ -241,7 +252,7 @@ class Bench:
 
     def _has_ended(self, run: Run) -> bool:
         process, status = os.waitpid(run.process, os.WNOHANG)
-        late = time.monotonic() - run.began > run.timeout
+        late = time.monotonic() - run.began > (ONE_MUTANT if run.mutant else ALL_TESTS)
         if not process and not late:
             return False
         with contextlib.suppress(ProcessLookupError):
@@ -258,10 +269,6 @@ class Bench:
 
     def _output(self, slot: int) -> str:
         return (self.folder / f"{slot}.txt").read_text(encoding="utf-8", errors="replace")
-
-    def _catcher(self, run: Run) -> str:
-        lines = [line for line in self._output(run.slot).splitlines() if line.startswith(("FAILED", "ERROR"))]
-        return lines[0][:150] if lines and run.result == "caught" else ""
 
 
 def _test(tree: Path, tests: list[str], output: Path) -> None:

@@ -107,6 +107,7 @@ class _Walk:
         self.scope: list[str] = []
         self.statement: ast.stmt | None = None
         self.names: set[str] = set()  # that the function uses
+        self.indexed = False  # inside of [...]
 
     def all(self) -> Iterator[Mutant]:
         yield from self._body(ast.parse(self.source).body)
@@ -172,6 +173,7 @@ class _Walk:
         for field, value in ast.iter_fields(node):
             if field in ("annotation", "returns", "ctx", "op", "ops"):
                 continue
+            outer, self.indexed = self.indexed, field == "slice" or (self.indexed and not isinstance(node, ast.Call))
             for part in value if isinstance(value, list) else [value]:
                 if isinstance(part, ast.stmt):
                     yield from self._of_statement(part)
@@ -181,6 +183,7 @@ class _Walk:
                     yield from self._of_handler(part)
                 elif isinstance(part, ast.AST):
                     yield from self._of_parts(part)
+            self.indexed = outer
 
     def _of_handler(self, node: ast.ExceptHandler) -> Iterator[Mutant]:
         if isinstance(node.type, ast.Tuple):
@@ -200,6 +203,8 @@ class _Walk:
                 yield self._replace(node, after)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("cast", "TypeVar", "njit"):
             return
+        if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant) and not self.indexed:
+            return  # of reshape(-1), which takes any negative number
         yield from self._of_parts(node)
 
     def _Compare(self, node: ast.Compare) -> Iterator[str]:
@@ -304,7 +309,7 @@ class _Walk:
 
 def _exchanged(name: str) -> Iterator[str]:
     """height -> width, k_h -> k_w, minimum -> maximum."""
-    parts = name.split("_")
+    parts = [] if name.startswith("__") else name.split("_")
     for i, part in enumerate(parts):
         if part in _NAMES:
             yield "_".join([*parts[:i], _NAMES[part], *parts[i + 1 :]])
