@@ -71,7 +71,10 @@ def number(where: object, name: str, value: object, *limits: Limit, fix: str = "
     Raises
         ValueError : it is not; `fix` ends the message, or "set NAME in that range"
     """
-    result = float(value) if not isinstance(value, bool) and isinstance(value, Real) else math.nan
+    try:
+        result = float(value) if not isinstance(value, bool) and isinstance(value, Real) else math.nan
+    except OverflowError:  # a whole number that is too large for a float
+        result = math.inf
     if not math.isfinite(result) or not all(limit.holds(result) for limit in limits):
         words = " and ".join(limit.words for limit in limits)
         raise _error(where, name, value, f"a finite number {words}".rstrip(), fix)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -105,6 +106,31 @@ class History:
         """Says how the training ended, and why in a sentence."""
         self.outcome, self.stopped = outcome, stopped
 
+    def state(self) -> dict[str, Any]:
+        """All lines and how the training ended, for a checkpoint: numbers as text, all digits."""
+        return {
+            "names": self.names,
+            "lines": [[repr(_plain(value)) for value in line.values()] for line in self._lines],
+            "outcome": None if self.outcome is None else self.outcome.name,
+            "stopped": self.stopped,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Makes this empty table the one that `state` gave.
+
+        Raises
+            ValueError : its columns are others, its epochs are not 1, 2, ..., or it is damaged
+        """
+        if state["names"] != self.names:
+            raise ValueError(f"History: got the columns {state['names']!r}, expected {self.names}; fit as before")
+        for number, line in enumerate(state["lines"], 1):
+            values = [int(text) if text.isdigit() else float(text) for text in line]
+            if len(values) != len(self.names) or values[0] != number:
+                raise ValueError(f"History: got the line {line!r}, expected epoch {number}; the file is damaged")
+            self.append(dict(zip(self.names, values, strict=True)))
+        if state["outcome"] is not None:
+            self.end(Outcome[state["outcome"]], str(state["stopped"]))
+
     @property
     def columns(self) -> dict[str, list[float]]:
         """Each column's values, epoch after epoch."""
@@ -129,7 +155,7 @@ class History:
         with atomic.write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(self.names)
-            table.writerows([repr(line[name]) for name in self.names] for line in self._lines)
+            table.writerows([repr(_plain(line[name])) for name in self.names] for line in self._lines)
 
     @classmethod
     def load_csv(cls, path: str | os.PathLike[str]) -> History:
@@ -158,3 +184,8 @@ class History:
 
     def __repr__(self) -> str:
         return f"<History of {len(self)} epochs, best {self.best_epoch}; {self.stopped or 'still running'}>"
+
+
+def _plain(value: float) -> float:
+    """A NumPy number as Python's own, whose repr is the number alone."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -24,7 +24,19 @@ from nnscratch import checks
 def test_ranges(check: Callable[..., float], passing: list[float], refused: list[Any], expected: str) -> None:
     for value in passing:
         assert check("SGD", "lr", value) == value
-    for value in [*refused, float("nan"), float("inf"), -float("inf"), "0.5", None, True, 1j, [0.5], np.ones(1)]:
+    for value in [
+        *refused,
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        "0.5",
+        None,
+        True,
+        1j,
+        10**400,
+        [0.5],
+        np.ones(1),
+    ]:
         with pytest.raises(ValueError, match="SGD: got lr=") as caught:
             check("SGD", "lr", value)
         assert str(caught.value) == f"SGD: got lr={value!r}, expected {expected}; set lr in that range"

@@ -34,7 +34,7 @@ ARROWS = {
     "commands": "",
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pictures",
-    "training": "checks diagnosis history kernels layers losses model optimizers",
+    "training": "array_files atomic checks diagnosis history kernels layers losses model optimizers",
 }
 # The same within the face task. All of it may import all of the library, which imports nothing of
 # it.

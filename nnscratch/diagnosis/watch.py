@@ -32,6 +32,9 @@ class TrainingWatch:
     every : epochs between two diagnoses; None means that there are none
     x, y : (N, ...) the training rows
 
+    Attributes
+        hopeless : diagnoses in a row so far with a finding that more epochs do not cure
+
     >>> import nnscratch as nn
     >>> x = np.random.default_rng(0).standard_normal((64, 4)).astype(np.float32)
     >>> hidden = nn.Dense(4, 8, bias_init="constant(-50)", rng=0)
@@ -45,7 +48,7 @@ class TrainingWatch:
     def __init__(self, every: int | None, x: np.ndarray, y: np.ndarray) -> None:
         self.every = every
         self.x, self.y = x, y
-        self._hopeless = 0
+        self.hopeless = 0
 
     def reason_to_stop(self, optimizer: Optimizer, loss: MSELoss, history: History) -> str | None:
         """The first finding, on one line, at the second hopeless diagnosis in a row; or None."""
@@ -56,8 +59,8 @@ class TrainingWatch:
             for finding in diagnose(optimizer.model, self.x, self.y, loss, optimizer, history).findings
             if finding.code not in NO_REASONS
         ]
-        self._hopeless = self._hopeless + 1 if HOPELESS & {finding.code for finding in found} else 0
-        if self._hopeless < IN_A_ROW:
+        self.hopeless = self.hopeless + 1 if HOPELESS & {finding.code for finding in found} else 0
+        if self.hopeless < IN_A_ROW:
             return None
         first = found[0]
         others = [finding.code.replace("_", " ") for finding in found[1:3]]

@@ -84,6 +84,12 @@ class Adam(Optimizer):
         scalars = in_dtype(dtype, step, shrink, *means, correction, self.epsilon, flush_threshold(dtype))
         return lambda w, dw, m, v: updates.adam(w, dw, m, v, *scalars)
 
+    def _check_means(self, means: list[np.ndarray]) -> None:
+        if any((v < 0).any() for v in means[1::2]):
+            raise ValueError(
+                "Adam.restore: got a negative mean of squares, expected means >= 0; pass what state() gave"
+            )
+
     def __repr__(self) -> str:
         return (
             f"Adam(model, lr={self.lr}, betas={self.betas}, epsilon={self.epsilon}, weight_decay={self.weight_decay})"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import copy
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from nnscratch.checks import not_negative
+from nnscratch.checks import floating, not_negative
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK
+from nnscratch.optimizers.parameters import HeldParameters, check_keys, copies_like, count_of_steps, gradient_of
 
 if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
@@ -37,17 +39,18 @@ class Optimizer:
     model: Sequential
     weight_decay: float
     steps: int
+    changing: ClassVar[tuple[str, ...]] = ("lr",)  # the numbers that may be set between two steps
 
     def __init__(self, model: Sequential, *, lr: float, weight_decay: float, memory: int) -> None:
+        name = type(self).__name__
         self.model = model
         self.lr = lr
-        self.weight_decay = not_negative(type(self).__name__, "weight_decay", weight_decay)
+        self.weight_decay = not_negative(name, "weight_decay", weight_decay)
         self.steps = 0
-        self._parameters = [_Parameter(layer, name, memory) for layer in model.layers for name in layer.params]
+        self._held = HeldParameters(model, name)
+        self._parameters = [_Parameter(layer, key, memory) for layer, key in self._held.places]
         if not self._parameters:
-            name = type(self).__name__
             raise ValueError(f"{name}: got a model without parameters, expected a layer that learns; add a Dense")
-        self._dtype = self._parameters[0].means[0].dtype
 
     @property
     def lr(self) -> float:
@@ -67,13 +70,18 @@ class Optimizer:
         """Moves every parameter once, in place, along the gradients of the last backward.
 
         Raises
-            ValueError : a gradient is missing, or has another shape or dtype than its parameter
+            ValueError : a gradient is missing, or has another shape or dtype than its parameter; or
+                the model has changed (`check_model`). Then nothing has moved
         """
+        self.check_model()
+        arrays = [parameter.flat() for parameter in self._parameters]
         self.steps += 1
-        rules = {decayed: self._rule(self._dtype, self.weight_decay if decayed else 0.0) for decayed in (False, True)}
-        for parameter in self._parameters:
-            rule = rules[parameter.name == "weight"]
-            flat = parameter.flat()
+        rules: dict[tuple[Any, bool], Rule] = {}
+        for parameter, flat in zip(self._parameters, arrays, strict=True):
+            dtype, decayed = flat[0].dtype, parameter.name == "weight"
+            if (dtype, decayed) not in rules:
+                rules[dtype, decayed] = self._rule(dtype, self.weight_decay if decayed else 0.0)
+            rule = rules[dtype, decayed]
             if flat[0].size <= BLOCK:
                 rule(*flat)
                 continue
@@ -83,6 +91,18 @@ class Optimizer:
 
             in_blocks(update, flat[0].size, BLOCK)
 
+    def check_model(self) -> None:
+        """Stops an optimizer whose model has changed: its running means belong to the old layers.
+
+        An array of the same shape and dtype may have taken a parameter's place; it is the one that
+        moves from now on.
+
+        Raises
+            ValueError : a layer was replaced, inserted or removed, or an array has another shape or
+                dtype or is read-only
+        """
+        self._held.present()
+
     def reset(self) -> None:
         """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay."""
         self.steps = 0
@@ -90,9 +110,56 @@ class Optimizer:
             for mean in parameter.means:
                 mean.fill(0)
 
+    def state(self) -> dict[str, Any]:
+        """All that changes while training and decides what the next steps do, for `restore`.
+
+        Returns
+            steps : number of steps so far
+            lr, and momentum of an SGD : as they were last set
+            means : list of arrays: the running means of the first parameter, those of the second,
+                and so on, in their shapes and dtypes; copies
+        """
+        numbers = {name: getattr(self, name) for name in self.changing}
+        means = [mean.copy() for parameter in self._parameters for mean in parameter.means]
+        return {"steps": self.steps, **numbers, "means": means}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from `state`, which `state()` of an optimizer of the same class and network gave.
+
+        The settings of the constructor, such as weight_decay, stay; the arrays are copied.
+
+        Raises
+            ValueError : other keys, a number out of its range, arrays that are not finite or of
+                other shapes or dtypes than the parameters. Then the optimizer stays as it was
+
+        >>> import nnscratch as nn
+        >>> model = nn.Sequential(nn.Dense(1, 1, rng=0))
+        >>> first, second = nn.SGD(model, lr=0.1), nn.SGD(model, lr=0.2, momentum=0.9)
+        >>> first.restore(second.state())
+        >>> first
+        SGD(model, lr=0.2, momentum=0.9, nesterov=False, weight_decay=0.0)
+        """
+        where = f"{type(self).__name__}.restore"
+        check_keys(where, state, ["steps", *self.changing, "means"])
+        own = [mean for parameter in self._parameters for mean in parameter.means]
+        steps = count_of_steps(where, "steps", state["steps"])
+        means = copies_like(where, "means", state["means"], own)
+        self._check_means(means)
+        trial = copy.copy(self)
+        for name in self.changing:
+            setattr(trial, name, state[name])  # raises if the number is out of its range
+        for name in self.changing:
+            setattr(self, name, state[name])
+        self.steps = steps
+        for mean, restored in zip(own, means, strict=True):
+            np.copyto(mean, restored)
+
     def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
         """This step's update: a function of flat (w, dw, *means) that changes w and the means."""
         raise NotImplementedError
+
+    def _check_means(self, means: list[np.ndarray]) -> None:
+        """Stops finite means that no steps can have led to; ValueError."""
 
 
 class _Parameter:
@@ -105,7 +172,9 @@ class _Parameter:
     def __init__(self, layer: Layer, name: str, memory: int) -> None:
         self.layer = layer
         self.name = name
-        self.means = [np.zeros(layer.params[name].shape, layer.params[name].dtype) for _ in range(memory)]
+        w = layer.params[name]
+        dtype = floating(f"{name!r} in {layer!r}", w.dtype)
+        self.means = [np.zeros(w.shape, dtype) for _ in range(memory)]
         self._seen: tuple[np.ndarray | None, np.ndarray | None] = None, None
         self._flat: list[np.ndarray] = []
 
@@ -113,22 +182,9 @@ class _Parameter:
         """The parameter, its gradient and the means, each as a flat view of the array."""
         w, dw = self.layer.params[self.name], self.layer.grads.get(self.name)
         if w is not self._seen[0] or dw is not self._seen[1]:
-            w, dw = self._arrays(w, dw)
+            dw = gradient_of("step", self.layer, self.name)
+            if not w.flags.c_contiguous:  # a transposed array that somebody put there: flat, it would be a copy
+                w = self.layer.params[self.name] = np.ascontiguousarray(w)
             self._flat = [array.reshape(-1) for array in (w, dw, *self.means)]
             self._seen = (w, dw) if dw.flags.c_contiguous else (None, None)  # any other had to be copied
         return self._flat
-
-    def _arrays(self, w: np.ndarray, dw: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """The parameter and its gradient, of one shape and dtype."""
-        if dw is None:
-            raise ValueError(
-                f"step: got no gradient of {self.name!r} in {self.layer!r}, expected one; call backward before step"
-            )
-        if (dw.shape, dw.dtype) != (w.shape, w.dtype):
-            raise ValueError(
-                f"step: got a gradient of {self.name!r} in {self.layer!r} of shape {dw.shape} {dw.dtype}, "
-                f"expected {w.shape} {w.dtype} as the parameter; correct the layer's backward"
-            )
-        if not w.flags.c_contiguous:  # a transposed array that somebody put there: flat, it would be a copy
-            w = self.layer.params[self.name] = np.ascontiguousarray(w)
-        return w, dw

@@ -61,6 +61,7 @@ class SGD(Optimizer):
     """
 
     nesterov: bool
+    changing = ("lr", "momentum")
 
     def __init__(
         self,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from nnscratch.checks import above, below, number
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, flush_threshold, in_dtype, running_mean
+from nnscratch.optimizers.parameters import HeldParameters, check_keys, copies_like, count_of_steps
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
@@ -77,25 +78,53 @@ class WeightAverage:
         self.model = model
         self.decay = number("WeightAverage", "decay", decay, above(0), below(1), fix=DECAY_FIX)
         self.updates = 0
+        self._held = HeldParameters(model, "WeightAverage")
         self.parameters = model.copy_parameters()
 
     def update(self) -> None:
-        """Adds the model's present weights to the mean; to be called after each step."""
+        """Adds the model's present weights to the mean; to be called after each step.
+
+        Raises
+            ValueError : a layer was replaced, inserted or removed, or an array has another shape or
+                dtype or is read-only. (Another array like the first is followed.)
+        """
+        present = self._held.present()
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mean, w in zip(self.parameters, self.model.parameters(), strict=True):
+        for mean, w in zip(self.parameters, present, strict=True):
             scalars = in_dtype(mean.dtype, share, flush_threshold(mean.dtype))
             in_blocks(partial(_move, mean.reshape(-1), w.reshape(-1), scalars), mean.size, BLOCK)
 
+    def state(self) -> dict[str, Any]:
+        """All that changes while training, for `restore`: `updates`, and copies of `parameters`."""
+        return {"updates": self.updates, "parameters": self.copy()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from `state`, which `state()` of the same network's average gave; copies it.
+
+        Raises
+            ValueError : other keys, a number out of its range, arrays that are not finite or of
+                other shapes or dtypes than the means. Then the average stays as it was
+        """
+        where = "WeightAverage.restore"
+        check_keys(where, state, ["updates", "parameters"])
+        updates = count_of_steps(where, "updates", state["updates"])
+        means = copies_like(where, "parameters", state["parameters"], self.parameters)
+        self.updates, self.parameters = updates, means
+
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Gives the model the averaged weights inside the block, and its own again after it."""
-        live = self.model.copy_parameters()
+        """Gives the model the averaged weights inside the block, and its own again after it.
+
+        Raises
+            ValueError : the model is no longer the one that was averaged, as in `update`
+        """
+        live = [w.copy() for w in self._held.present()]
         try:
-            self.model.put_back(self.parameters)
+            self._held.write(self.parameters)
             yield
         finally:
-            self.model.put_back(live)
+            self._held.write(live)
 
     def copy(self) -> list[np.ndarray]:
         """A copy of the means, for `Sequential.put_back`: the next update does not change it."""

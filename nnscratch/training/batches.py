@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,8 +15,27 @@ from nnscratch.checks import check_finite
 from nnscratch.kernels.memory import Buffers
 from nnscratch.kernels.threads import get_threads, single_threaded_blas
 
+if TYPE_CHECKING:
+    from nnscratch.training.trainer import Trainer
+
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 _Pair = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place between two batches of an epoch, from which its other batches can be drawn again.
+
+    batches : of this epoch that lie before it
+    start   : state of the rng before the epoch's permutation was drawn
+    now     : state of the rng after everything that was drawn for the batches before it
+
+    A state is what `rng.bit_generator.state` gives and takes.
+    """
+
+    batches: int
+    start: Any
+    now: Any
 
 
 class Batches:
@@ -36,18 +56,34 @@ class Batches:
         self.batch_size = min(batch_size, len(x))
         self.batch_x = np.empty((self.batch_size, *x.shape[1:]), x.dtype)
         self.batch_y = np.empty((self.batch_size, *y.shape[1:]), y.dtype)
+        self.rows, self.per_epoch = len(x), -(-len(x) // self.batch_size)
+        self._given = 0  # batches of this epoch so far
+        self._start: Any = None  # the rng's state before this epoch
 
-    def shuffled(self, rng: np.random.Generator) -> Generator[_Pair, None, None]:
-        """All rows once, in batches. Each overwrites the one before; the last may be smaller."""
+    def shuffled(self, rng: np.random.Generator, place: Place | None = None) -> Generator[_Pair, None, None]:
+        """All rows once, in batches. Each overwrites the one before; the last may be smaller.
+
+        place : where to go on in an epoch that was left; None: at the beginning of a new one
+        """
+        if place is not None:
+            rng.bit_generator.state = place.start
+        self._given, self._start = 0 if place is None else place.batches, rng.bit_generator.state
         order = rng.permutation(len(self.x))
-        for start in range(0, len(order), self.batch_size):
+        if place is not None and place.batches:
+            rng.bit_generator.state = place.now
+        for start in range(self._given * self.batch_size, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
             x, y = self.batch_x[: len(rows)], self.batch_y[: len(rows)]
             # mode="clip": with the default, np.take gathers into a buffer of its own first. No row
             # is out of range.
             np.take(self.x, rows, axis=0, out=x, mode="clip")
             np.take(self.y, rows, axis=0, out=y, mode="clip")
+            self._given += 1
             yield x, y
+
+    def place(self, rng: np.random.Generator) -> Place:
+        """The place behind the batch that `shuffled(rng)` gave last."""
+        return Place(self._given, self._start, rng.bit_generator.state)
 
 
 class AugmentedBatches:
@@ -85,13 +121,17 @@ class AugmentedBatches:
         self.batches = batches
         self.augment = augment
         self.overlap = overlap
+        self.rows, self.batch_size, self.per_epoch = batches.rows, batches.batch_size, batches.per_epoch
         self._pairs = Buffers(), Buffers()
+        self._place: Place | None = None  # behind the last batch, while the thread draws for the next
 
-    def shuffled(self, rng: np.random.Generator) -> Generator[_Pair, None, None]:
+    def shuffled(self, rng: np.random.Generator, place: Place | None = None) -> Generator[_Pair, None, None]:
         """All rows in augmented batches; requesting the next one may overwrite a batch.
 
+        place : where to go on in an epoch that was left; None: at the beginning of a new one
+
         A caller that stops in the middle must close the generator (`contextlib.closing`), which
-        ends the thread. By then `rng` may have drawn for a batch that was never used.
+        ends the thread and leaves `rng` as it was behind the last batch.
 
         Raises
             ValueError : augment returned no arrays, another number of rows, or another dtype
@@ -99,16 +139,20 @@ class AugmentedBatches:
         """
         with single_threaded_blas():
             if self.overlap and get_threads() > 1:
-                yield from self._prefetched(rng)
+                yield from self._prefetched(rng, place)
             else:
-                for x, y in self.batches.shuffled(rng):
+                for x, y in self.batches.shuffled(rng, place):
                     yield self._augmented(x, y, rng)
 
-    def _prefetched(self, rng: np.random.Generator) -> Generator[_Pair, None, None]:
-        rows = self.batches.shuffled(rng)
+    def place(self, rng: np.random.Generator) -> Place:
+        """The place behind the batch that `shuffled(rng)` gave last."""
+        return self._place or self.batches.place(rng)
 
-        def prepare(pair: Buffers) -> _Pair | None:
-            """The next batch, copied into `pair`; None at the end."""
+    def _prefetched(self, rng: np.random.Generator, place: Place | None) -> Generator[_Pair, None, None]:
+        rows = self.batches.shuffled(rng, place)
+
+        def prepare(pair: Buffers) -> tuple[_Pair, Place] | None:
+            """The next batch, copied into `pair`, and the place behind it; None at the end."""
             batch = next(rows, None)
             if batch is None:
                 return None
@@ -116,16 +160,21 @@ class AugmentedBatches:
             kept = pair.get("x", x.shape, x.dtype), pair.get("y", y.shape, y.dtype)
             np.copyto(kept[0], x)
             np.copyto(kept[1], y)
-            return kept
+            return kept, self.batches.place(rng)
 
-        # However the block is left, by an error or by `close` too, it waits for the thread.
-        with ThreadPoolExecutor(1, thread_name_prefix="nnscratch-augment") as thread:
-            turns = cycle(self._pairs)
-            # The caller's context: its np.errstate holds for augment too.
-            coming = thread.submit(copy_context().run, prepare, next(turns))
-            while (batch := coming.result()) is not None:
+        try:
+            # However the block is left, by an error or by `close` too, it waits for the thread.
+            with ThreadPoolExecutor(1, thread_name_prefix="nnscratch-augment") as thread:
+                turns = cycle(self._pairs)
+                # The caller's context: its np.errstate holds for augment too.
                 coming = thread.submit(copy_context().run, prepare, next(turns))
-                yield batch
+                while (prepared := coming.result()) is not None:
+                    batch, self._place = prepared
+                    coming = thread.submit(copy_context().run, prepare, next(turns))
+                    yield batch
+        finally:
+            if self._place is not None:  # forget what was drawn for a batch that nobody asked for
+                rng.bit_generator.state, self._place = self._place.now, None
 
     def _augmented(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> _Pair:
         new_x, new_y = self.augment(x, y, rng)
@@ -138,6 +187,16 @@ class AugmentedBatches:
                     "in the batch; change augment"
                 )
         return new_x, new_y
+
+
+def batches_of(trainer: Trainer, x: np.ndarray, y: np.ndarray) -> Batches | AugmentedBatches:
+    """The rows in batches as this trainer wants them, augmented or not."""
+    batches = Batches(x, y, trainer.batch_size)
+    if trainer.augment is None:
+        return batches
+    # If a Dropout draws from the trainer's own rng, the threads must not decide who draws first.
+    shared = any(getattr(layer, "rng", None) is trainer.rng for layer in trainer.model.layers)
+    return AugmentedBatches(batches, trainer.augment, overlap=not shared)
 
 
 def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any]) -> None:

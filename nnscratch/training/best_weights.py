@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
@@ -46,6 +47,26 @@ class BestWeights:
         if self._best is not None:
             self._best = self.model.copy_parameters() if self.average is None else self.average.copy()
             self._has_epoch = True
+
+    def state(self) -> dict[str, Any]:
+        """What a later `keep` and `put_back` depend on, for a checkpoint."""
+        return {"parameters": None if self._best is None else [w.copy() for w in self._best], "kept": self._has_epoch}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Puts back what `state` gave.
+
+        Raises
+            ValueError : it is of another model
+        """
+        parameters = state["parameters"]
+        if (parameters is None) != (self._best is None):
+            raise ValueError(f"best weights: got {parameters!r}, expected those of fit's keep_best; use the same")
+        if parameters is not None:
+            got, expected = ([(w.shape, w.dtype) for w in each] for each in (parameters, self.model.parameters()))
+            if got != expected:
+                raise ValueError(f"best weights: got arrays of {got}, expected {expected}; take those of this model")
+            self._best = [w.copy() for w in parameters]
+        self._has_epoch = bool(state["kept"])
 
     def put_back(self, *, diverged: bool) -> None:
         """Writes the weights of the table above into the model, at the end of the training."""

@@ -10,6 +10,7 @@ import numpy as np
 from nnscratch.checks import positive
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, sum_of_squares
+from nnscratch.optimizers.parameters import gradient_of
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
@@ -34,7 +35,8 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
     diverges.
 
     Raises
-        ValueError : max_norm out of its range, or a gradient is missing
+        ValueError : max_norm out of its range; a gradient is missing, read-only or of another shape
+            or dtype than its parameter. Then no gradient has changed
 
     >>> import nnscratch as nn
     >>> layer = nn.Dense(1, 1, rng=0)
@@ -57,13 +59,13 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
 
 
 def _gradients(model: Sequential) -> list[np.ndarray]:
-    for layer in model.layers:
-        missing = sorted(layer.params.keys() - layer.grads.keys())
-        if missing:
-            raise ValueError(
-                f"clip_gradients: got no gradient of {missing[0]!r} in {layer!r}, expected one; call backward before it"
-            )
-    return [layer.grads[name] for layer in model.layers for name in layer.params]
+    gradients = [gradient_of("clip_gradients", layer, name) for layer in model.layers for name in layer.params]
+    if not all(dw.flags.writeable for dw in gradients):
+        raise ValueError(
+            "clip_gradients: got a read-only gradient, expected one that can be shortened in place; let backward set a "
+            "copy of it"
+        )
+    return gradients
 
 
 def _sum_of_squares(values: np.ndarray) -> float:

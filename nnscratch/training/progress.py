@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -40,6 +41,24 @@ class Clock:
         if self.images == 0:
             self.first_batch = self.seconds
         self.images += images
+
+    def state(self) -> dict[str, float]:
+        """How far the fit has come, for a checkpoint."""
+        return {"images": self.images, "seconds": self.seconds, "first_batch": self.first_batch}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what `state` gave: the seconds until then count, those since then do not.
+
+        Raises
+            ValueError : a number is out of its range
+        """
+        images, seconds, first_batch = state["images"], float(state["seconds"]), float(state["first_batch"])
+        if not isinstance(images, int) or not 0 <= images <= self.total_images or not 0 <= first_batch <= seconds:
+            raise ValueError(
+                f"fit: got a clock at {images!r} images and {first_batch} of {seconds} s, expected up to "
+                f"{self.total_images}; fit as before"
+            )
+        self.images, self.first_batch, self.began = images, first_batch, time.perf_counter() - seconds
 
     @property
     def seconds(self) -> float:

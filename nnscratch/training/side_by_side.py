@@ -11,12 +11,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from pathlib import Path
 
 import numpy as np
 
 from nnscratch.history import History
 from nnscratch.kernels.threads import get_threads, set_threads, single_threaded_blas
+from nnscratch.training.checkpoint import OnError
 from nnscratch.training.progress import progress_line
+from nnscratch.training.stopping import AnyOf, Stop
 from nnscratch.training.trainer import Trainer
 
 # A trainer, its x and y, and the x and y that it is validated on.
@@ -24,7 +27,14 @@ Job = tuple[Trainer, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
 
 
 def train_together(
-    jobs: Mapping[str, Job], *, epochs: int, seconds: float | None = None, title: str = "training"
+    jobs: Mapping[str, Job],
+    *,
+    epochs: int,
+    seconds: float | None = None,
+    title: str = "training",
+    checkpoints: Path | None = None,
+    on_checkpoint_error: OnError | None = None,
+    stop: Stop | None = None,
 ) -> dict[str, History]:
     """Trains each network on one core, as many at a time as kernels may use threads.
 
@@ -39,6 +49,9 @@ def train_together(
         epochs : of each network
         seconds : for all of them together; None: no limit
         title : begins the line of progress, which is shown if stderr is a terminal
+        checkpoints : folder where each training has its checkpoint, NAME.npz, from which it goes on
+            (`Trainer.fit`); None: none
+        on_checkpoint_error, stop : as for `Trainer.fit`, of every training
 
     Returns
         The histories, by name, in the order of the jobs. Each network ends with its last weights,
@@ -54,22 +67,24 @@ def train_together(
     check_apart(jobs)
     threads = get_threads()
     deadline = None if seconds is None else time.perf_counter() + seconds
-    stop = threading.Event()
+    no_more = threading.Event()
     line = _Line(title, len(jobs), epochs)
 
-    def train(job: Job, share: float) -> History:
-        trainer, x, y, validation = job
+    def train(name: str, share: float) -> History:
+        trainer, x, y, validation = jobs[name]
         limit = None if deadline is None else max(1.0, (deadline - time.perf_counter()) * share)
         history = trainer.fit(
-            x, y, validation=validation, epochs=epochs, time_limit=limit, keep_best=False, stop=stop,
-            callbacks=[line.count_epoch],
+            x, y, validation=validation, epochs=epochs, time_limit=limit, keep_best=False,
+            stop=AnyOf(no_more, stop), callbacks=[line.count_epoch],
+            checkpoint=None if checkpoints is None else checkpoints / f"{name}.npz",
+            on_checkpoint_error=on_checkpoint_error,
         )  # fmt: skip
-        line.count_network(epochs - len(history))
+        line.count_network(trainer, epochs)
         return history
 
     def train_all(names: Sequence[str]) -> dict[str, History]:
         left = [_cost(jobs[name]) for name in names]
-        return {name: train(jobs[name], left[k] / sum(left[k:])) for k, name in enumerate(names)}
+        return {name: train(name, left[k] / sum(left[k:])) for k, name in enumerate(names)}
 
     set_threads(1)
     try:
@@ -81,7 +96,7 @@ def train_together(
             except KeyboardInterrupt:
                 pass
             finally:
-                stop.set()  # after an error or Ctrl-C, the others need not go on
+                no_more.set()  # after an error or Ctrl-C, the others need not go on
             done = [future.result() for future in futures]  # raises what one of them has raised
         return {name: next(histories[name] for histories in done if name in histories) for name in jobs}
     finally:
@@ -144,19 +159,21 @@ class _Line:
     def __init__(self, title: str, networks: int, epochs: int) -> None:
         self.title, self.networks, self.done = title, networks, 0
         self.lock = threading.Lock()
+        self.epochs_shown: dict[Trainer, int] = {}
         self.bar = progress_line(networks * epochs, self._text(), unit="epochs")
 
     def count_epoch(self, trainer: Trainer, history: History) -> None:
         """A callback of a Trainer."""
         with self.lock:
+            self.epochs_shown[trainer] = self.epochs_shown.get(trainer, 0) + 1
             self.bar.update(1)
 
-    def count_network(self, epochs_left: int) -> None:
-        """A network is done; if it ended early, the epochs left count as done."""
+    def count_network(self, trainer: Trainer, epochs: int) -> None:
+        """A network is done: epochs that it left out, or had in its checkpoint, count as done."""
         with self.lock:
             self.done += 1
             self.bar.set_description_str(self._text(), refresh=False)
-            self.bar.update(max(0, epochs_left))
+            self.bar.update(epochs - self.epochs_shown.get(trainer, 0))
 
     def close(self) -> None:
         with self.lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from nnscratch.history import Outcome
 
@@ -12,8 +12,35 @@ if TYPE_CHECKING:
     from nnscratch.training.progress import Clock
 
 
+class Stop(Protocol):
+    """What can ask a training to end: a threading.Event, say."""
+
+    def is_set(self) -> bool:
+        """Whether the training is to end before its next step."""
+        ...
+
+
+class AnyOf:
+    """Asks once one of several does.
+
+    >>> import threading
+    >>> user, program = threading.Event(), threading.Event()
+    >>> either = AnyOf(user, program)
+    >>> program.set()
+    >>> either.is_set()
+    True
+    """
+
+    def __init__(self, *stops: Stop | None) -> None:
+        self._stops = [stop for stop in stops if stop is not None]
+
+    def is_set(self) -> bool:
+        """Whether one of them asks."""
+        return any(stop.is_set() for stop in self._stops)
+
+
 class StoppedFromOutside(Exception):
-    """Another thread wants this training to end now, as Ctrl-C would end it; `fit` handles it."""
+    """The training is asked to end before its next step; `fit` handles it."""
 
 
 def end_if_over(
@@ -44,13 +71,15 @@ def end_if_over(
         history.end(Outcome.ASKED, reason)
 
 
-def diverged(epoch: int, lr: float) -> str:
-    """Why a training ended whose loss or weights were not finite in this epoch.
+def diverged(cause: object, where: str, lr: float) -> str:
+    """Why a training ended whose loss, gradients or weights were not finite.
 
-    >>> diverged(3, 10.0)
-    'diverged: the loss is not finite at epoch 3; lower the learning rate, which was 10'
+    cause : what was not finite (divergence.py);  where : in which batch
+
+    >>> diverged("the loss is inf", "in batch 5 of epoch 3", lr=10.0)
+    'diverged: the loss is inf in batch 5 of epoch 3; lower the learning rate, which was 10'
     """
-    return f"diverged: the loss is not finite at epoch {epoch}; lower the learning rate, which was {lr:g}"
+    return f"diverged: {cause} {where}; lower the learning rate, which was {lr:g}"
 
 
 def _duration(seconds: float) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import threading
+import os
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +13,17 @@ from nnscratch.checks import NotFiniteError, above, below, number, positive, who
 from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
-from nnscratch.training.batches import Augment, AugmentedBatches, Batches, check_rows
+from nnscratch.training.batches import Augment, batches_of, check_rows
 from nnscratch.training.best_weights import BestWeights
+from nnscratch.training.checkpoint import Checkpoint, OnError
 from nnscratch.training.clipping import clip_gradients
+from nnscratch.training.divergence import bad_weight, check_bias_gradients, check_loss, origin
+from nnscratch.training.fit_state import FitState
+from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import Clock, ProgressBar
+from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import COLUMNS, Scoring
-from nnscratch.training.stopping import StoppedFromOutside, diverged, end_if_over
+from nnscratch.training.stopping import AnyOf, Stop, StoppedFromOutside, diverged, end_if_over
 
 if TYPE_CHECKING:
     from nnscratch.losses import MSELoss
@@ -138,6 +141,7 @@ class Trainer:
         self.diagnose_every = (
             None if diagnose_every is None else whole_number("Trainer", "diagnose_every", diagnose_every)
         )
+        self.seed = seed
         self.rng = np.random.default_rng(seed)
 
     def fit(
@@ -151,7 +155,9 @@ class Trainer:
         patience: int | None = None,
         keep_best: bool = True,
         callbacks: Iterable[Callback] = (),
-        stop: threading.Event | None = None,
+        stop: Stop | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        on_checkpoint_error: OnError | None = None,
     ) -> History:
         """Trains for some epochs and returns the history of the training.
 
@@ -171,8 +177,7 @@ class Trainer:
             y : (N, ...), in the same dtype, NaN where a label is missing
             epochs : at most so many, >= 1
             validation : (x, y) of rows to score after every epoch, as x and y; never trained on
-            time_limit : seconds; checked after every batch. An epoch that it cuts short is still
-                recorded
+            time_limit : seconds; checked after every batch; an epoch that it cuts short is recorded
             patience : stop after so many epochs without a better score
             keep_best : at the end, also after an error, put back the weights of the best epoch, or
                 those from before the fit if it diverged in its first epoch. False leaves the last
@@ -180,8 +185,14 @@ class Trainer:
                 unless the training diverged, the last averaged ones (BestWeights has the table)
             callbacks : each is called after every epoch with (trainer, history), the model with its
                 live weights; a string that it returns is a reason to stop
-            stop : once another thread has set it, the training ends before its next batch, as by
-                Ctrl-C, which only the main thread gets
+            stop : an Event; once it is set, by another thread or a signal, the training ends before
+                its next batch, as by Ctrl-C. (A second Ctrl-C does not wait for the batch's end.)
+            checkpoint : file, .npz, that holds the state of the training (fit_state.py): written
+                after every epoch, at least every 60 s, and when the training is stopped. If the
+                file exists, the training goes on from there, with the same bits as if nothing had
+                happened; if it was over, `fit` returns at once. None: no file
+            on_checkpoint_error : takes the OSError if the file cannot be written; the training goes
+                on with the last good one. None: a warning, once
 
         Returns
             History with the columns epoch, loss (mean over the rows, measured while they are
@@ -193,7 +204,9 @@ class Trainer:
 
         Raises
             ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or
-                nothing but NaN in y, a number out of its range
+                nothing but NaN in y, a number out of its range; a checkpoint that is damaged, or of
+                other code, data or settings
+            OSError : the checkpoint's folder is missing, or the checkpoint cannot be read
         """
         epochs = whole_number("fit", "epochs", epochs)
         patience = None if patience is None else whole_number("fit", "patience", patience)
@@ -208,64 +221,63 @@ class Trainer:
         history = scoring.new_history()
         best = BestWeights(self.model, average, keep_best=keep_best)
         watch = TrainingWatch(self.diagnose_every, x, y)
-        bar = ProgressBar(self.progress, epochs, self.metric)
-        this_fit = _Fit(self._batches(x, y), clock, average, bar, stop)
-        try:
-            while history.outcome is None:
-                with np.errstate(over="ignore", invalid="ignore"):  # a loss that is not finite ends the training below
-                    line = self._epoch(len(history) + 1, this_fit) | scoring.scores()
-                line["seconds"] = clock.seconds
-                history.append({name: line[name] for name in history.names})
-                if history.best_epoch == len(history):
-                    best.keep()
-                bar.scores = scoring.shown
-                bar.show(len(history), line["loss"], line["images_per_second"], clock)
-                reasons = [callback(self, history) for callback in callbacks]
-                reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
-                end_if_over(history, epochs, clock, patience, reasons)
-        except (KeyboardInterrupt, StoppedFromOutside):
-            history.end(Outcome.INTERRUPTED, "interrupted by the user")
-        except NotFiniteError:
-            self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
-            history.end(Outcome.DIVERGED, diverged(len(history) + 1, self.optimizer.lr))
-        finally:
-            bar.close()
-            best.put_back(diverged=history.outcome is Outcome.DIVERGED)
+        kept = None
+        if checkpoint is not None:
+            settings = settings_of(self, x, y, validation, epochs=epochs, patience=patience, keep_best=keep_best)
+            kept = Checkpoint(checkpoint, settings, on_checkpoint_error)
+        with finish_the_batch() as asked:
+            stops, batches = AnyOf(asked, stop), batches_of(self, x, y)
+            fit = FitState(self, history, batches, clock, average, best, watch, stops, kept)
+            bar = ProgressBar(self.progress, epochs, self.metric)
+            try:
+                while history.outcome is None:
+                    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the training below
+                        line = self._epoch(fit, bar) | scoring.scores()
+                    line["seconds"] = clock.seconds
+                    history.append({name: line[name] for name in history.names})
+                    if history.best_epoch == len(history):
+                        best.keep()
+                    bar.scores = scoring.shown
+                    bar.show(len(history), line["loss"], line["images_per_second"], clock)
+                    reasons = [callback(self, history) for callback in callbacks]
+                    reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
+                    end_if_over(history, epochs, clock, patience, reasons)
+                    fit.end_epoch()
+            except (KeyboardInterrupt, StoppedFromOutside):
+                history.end(Outcome.INTERRUPTED, "interrupted by the user")
+            except NotFiniteError as error:
+                self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
+                history.end(Outcome.DIVERGED, diverged(bad_weight(self.model) or error, fit.where, self.optimizer.lr))
+            finally:
+                bar.close()
+                best.put_back(diverged=history.outcome is Outcome.DIVERGED)
+                fit.close()
         return history
 
-    def _batches(self, x: np.ndarray, y: np.ndarray) -> Batches | AugmentedBatches:
-        batches = Batches(x, y, self.batch_size)
-        if self.augment is None:
-            return batches
-        # If a Dropout draws from the trainer's own rng, the threads must not decide who draws
-        # first.
-        shared = any(getattr(layer, "rng", None) is self.rng for layer in self.model.layers)
-        return AugmentedBatches(batches, self.augment, overlap=not shared)
-
-    def _epoch(self, epoch: int, fit: _Fit) -> dict[str, float]:
-        """Trains on every row once, or until the time is up; returns its columns of the history."""
-        clock, images, total = fit.clock, 0, 0.0
-        began = clock.seconds
-        with closing(fit.batches.shuffled(self.rng)) as shuffled:
-            for x, y in shuffled:
-                if fit.stop is not None and fit.stop.is_set():
-                    raise StoppedFromOutside
+    def _epoch(self, fit: FitState, bar: ProgressBar) -> dict[str, float]:
+        """Trains on what is left of the epoch, or until the time is up; returns its columns."""
+        clock, epoch, number = fit.clock, fit.epoch, len(fit.history) + 1
+        fit.between_steps()
+        began = clock.seconds - epoch.seconds
+        with closing(fit.batches_left()) as batches:
+            for x, y in batches:
                 self._follow_schedules(clock.progress)
-                total += self._train_on(x, y) * len(x)
+                loss, labels = self._train_on(x, y)
                 if fit.average is not None:
                     fit.average.update()
-                images += len(x)
+                epoch.count(len(x), labels, loss)
                 clock.count(len(x))
-                seconds = clock.seconds - began
-                fit.bar.show(epoch, total / images, images / seconds, clock)
+                epoch.seconds = clock.seconds - began
+                bar.show(number, epoch.mean_loss, epoch.images / epoch.seconds, clock)
                 if clock.is_up:
                     break
+                fit.between_steps()
         return {
-            "epoch": epoch,
-            "loss": total / images,
+            "epoch": number,
+            "loss": epoch.mean_loss,
             "lr": self.optimizer.lr,
-            "images": images,
-            "images_per_second": images / seconds,
+            "images": epoch.images,
+            "images_per_second": epoch.images / epoch.seconds,
         }
 
     def _follow_schedules(self, progress: float) -> None:
@@ -273,24 +285,16 @@ class Trainer:
             if schedule is not None:
                 setattr(self.optimizer, name, schedule(progress))
 
-    def _train_on(self, x: np.ndarray, y: np.ndarray) -> float:
-        """Does one step of the optimizer; returns the loss before it."""
-        loss = self.loss.forward(self.model.forward(x, training=True), y)
-        if not math.isfinite(loss):
-            raise NotFiniteError(f"fit: got a loss of {loss}, expected a finite number; lower the learning rate")
-        self.model.backward(self.loss.backward())
+    def _train_on(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+        """Does one step of the optimizer; returns the loss before it, and its number of labels."""
+        try:
+            loss = self.loss.forward(self.model.forward(x, training=True), y)
+            check_loss(loss)
+            self.model.backward(self.loss.backward())
+            check_bias_gradients(self.model)
+        except NotFiniteError as error:
+            raise NotFiniteError(origin(self.model, x, error)) from None
         if self.clip_norm is not None:
             clip_gradients(self.model, self.clip_norm)
         self.optimizer.step()
-        return loss
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """What one call of `fit` hands to each of its epochs."""
-
-    batches: Batches | AugmentedBatches
-    clock: Clock
-    average: WeightAverage | None
-    bar: ProgressBar
-    stop: threading.Event | None
+        return loss, getattr(self.loss, "labels", len(x))  # a loss of the user's own may not count them

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch import array_files
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.training.batches import Augment
 from nnscratch.training.side_by_side import Job, share_out, train_together
@@ -276,6 +280,50 @@ def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
         "network 0": True, "network 1": True, "network 2": False, "network 3": False,
     }  # fmt: skip
     assert get_threads() == 2
+
+
+class StopAfter:
+    """Asks all trainings to end after so many questions of theirs together."""
+
+    def __init__(self, questions: int) -> None:
+        self.left = itertools.count(questions, -1)
+
+    def is_set(self) -> bool:
+        return next(self.left) <= 0
+
+
+@pytest.mark.parametrize("questions", [1, 14, 30, 60])
+def test_stopped_trainings_go_on_each_where_it_was(questions: int, tmp_path: Path) -> None:
+    undisturbed, stopped, resumed = jobs(4), jobs(4), jobs(4)
+    train_together(undisturbed, epochs=3)
+    first = train_together(stopped, epochs=3, checkpoints=tmp_path, stop=StopAfter(questions))
+    assert nn.Outcome.INTERRUPTED in {history.outcome for history in first.values()}
+    histories = train_together(resumed, epochs=3, checkpoints=tmp_path)
+    assert {history.outcome for history in histories.values()} == {nn.Outcome.ALL_EPOCHS}
+    assert {path.stem.partition(".")[0] for path in tmp_path.iterdir()} == set(undisturbed)
+    for name, (trainer, *_) in undisturbed.items():
+        for w, again in zip(trainer.model.parameters(), resumed[name][0].model.parameters(), strict=True):
+            assert w.tobytes() == again.tobytes()
+
+
+def test_epochs_of_a_checkpoint_count_as_done(terminal: Any, tmp_path: Path) -> None:
+    train_together(jobs(2), epochs=3, checkpoints=tmp_path)
+    stderr = terminal()
+    train_together(jobs(2), epochs=3, checkpoints=tmp_path)
+    assert "2 of 2 networks, 6 of 6 epochs" in stderr.getvalue()
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_for_every_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(array_files, "write", full)
+    errors: list[OSError] = []
+    histories = train_together(jobs(2), epochs=2, checkpoints=tmp_path, on_checkpoint_error=errors.append)
+    assert {len(history) for history in histories.values()} == {2}
+    assert len(errors) == 4
 
 
 def test_a_terminal_shows_one_line_of_progress(terminal: Any) -> None:

@@ -131,7 +131,8 @@ def test_divergence_ends_a_training_with_the_best_weights_and_advice(trainer_of:
             trainer.optimizer.lr = 1e30
 
     history = trainer.fit(x, y, validation=(x, y), epochs=60, callbacks=[push])
-    assert history.stopped == "diverged: the loss is not finite at epoch 3; lower the learning rate, which was 1e+30"
+    assert history.stopped.startswith("diverged: the loss is inf in batch ")
+    assert history.stopped.endswith(" of epoch 3; lower the learning rate, which was 1e+30")
     assert (history.outcome, len(history)) == (nn.Outcome.DIVERGED, 2)
     assert trainer.weight == weights[history.best_epoch - 1]
 
@@ -143,7 +144,7 @@ def test_divergence_in_the_first_epoch_puts_the_first_weights_back_and_can_be_re
     trainer = trainer_of(lr=1e15)  # the velocity gets as large before the loss is inf, and must be forgotten
     before = trainer.weight
     history = trainer.fit(x, y, epochs=3)
-    assert history.stopped.startswith("diverged: the loss is not finite at epoch 1; lower the learning rate")
+    assert history.stopped.startswith("diverged: the loss is inf in batch 3 of epoch 1; lower the learning rate")
     assert (len(history), trainer.weight) == (0, before)
     trainer.optimizer.lr = 0.1
     losses = trainer.fit(x, y, epochs=40).columns["loss"]
@@ -167,5 +168,5 @@ def test_clipping_does_not_hide_a_divergence(trainer_of: Any, rows: Any) -> None
         trainer.dense.grads["bias"][:] = np.inf
 
     trainer.model.backward = infinite
-    assert trainer.fit(*rows(8), epochs=3).stopped.startswith("diverged: the loss is not finite at epoch 1")
+    assert "'bias' in layer 1" in trainer.fit(*rows(8), epochs=3).stopped
     assert trainer.weight == before
