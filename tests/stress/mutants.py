@@ -79,6 +79,7 @@ class Run:
 
 def main() -> int:
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no test run is left behind
     files = {room: _files(patterns, arguments.only) for room, patterns in ROOMS.items()}
     sample = _sample(files, arguments.count, arguments.seed)
     if not sample:
@@ -214,7 +215,17 @@ class Bench:
         return True
 
     def run_all(self, sample: list[Mutant], tests: dict[str, list[str]]) -> list[Run]:
-        waiting, running, done = list(reversed(sample)), [], []
+        waiting, done = list(reversed(sample)), []
+        running: list[Run] = []
+        try:
+            self._run(waiting, running, done, tests)
+        finally:
+            for run in running:
+                os.killpg(run.process, signal.SIGKILL)
+        return done
+
+    def _run(self, waiting: list[Mutant], running: list[Run], done: list[Run], tests: dict[str, list[str]]) -> None:
+        total = len(waiting)
         while waiting or running:
             while waiting and len(running) < self.jobs:
                 mutant = waiting.pop()
@@ -225,9 +236,8 @@ class Bench:
             for run in [run for run in running if self._has_ended(run)]:
                 running.remove(run)
                 done.append(run)
-                self._show(run, len(done), len(sample))
+                self._show(run, len(done), total)
             time.sleep(0.02)
-        return done
 
     def _show(self, run: Run, done: int, total: int) -> None:
         seconds = time.monotonic() - run.began
@@ -244,7 +254,8 @@ class Bench:
         if run.mutant is not None:
             place = tree / run.mutant.path
             place.unlink()  # the original is the same file
-            place.write_text(run.mutant.apply(_text(run.mutant.path)), encoding="utf-8")
+            original = (self.original / run.mutant.path).read_text(encoding="utf-8")
+            place.write_text(run.mutant.apply(original), encoding="utf-8")
         run.began = time.monotonic()
         run.process = os.fork()
         if run.process == 0:
@@ -276,6 +287,7 @@ def _test(tree: Path, tests: list[str], output: Path) -> None:
     code = 70
     try:
         os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, 1)
         os.dup2(file, 2)

@@ -57,6 +57,7 @@ _NAMES = {
 _NAMES |= {after: before for before, after in _NAMES.items() if before != "sum"}
 _NAMES |= {"uint8": "int8", "uint16": "uint8", "uint32": "uint8"}
 _UNWRAPPED = {"abs", "list", "tuple", "ascontiguousarray", "copy"}  # f(x) -> x, x.f() -> x
+_COMMUTATIVE = {"min", "max", "minimum", "maximum", "isclose", "allclose", "shares_memory"}
 _TEXT_ARGUMENTS = {"fix", "cache", "nogil", "fastmath", "inline", "error_model"}  # of errors and of Numba
 
 
@@ -250,6 +251,8 @@ class _Walk:
     def _Call(self, node: ast.Call) -> Iterator[str]:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         plain = [each for each in node.args if not isinstance(each, ast.Starred)]
+        if name in _COMMUTATIVE:
+            plain = []
         if len(plain) == len(node.args) >= 2 and not (_is_string(plain[0]) and _is_string(plain[1])):
             yield ast.unparse(ast.Call(node.func, [plain[1], plain[0], *plain[2:]], node.keywords))
         for left_out in node.keywords:
