@@ -277,7 +277,9 @@ class _Walk:
 
     def _Tuple(self, node: ast.Tuple) -> Iterator[str]:
         if len(node.elts) == 2 and isinstance(node.ctx, ast.Load) and not all(map(_is_string, node.elts)):
-            yield f"({ast.unparse(node.elts[1])}, {ast.unparse(node.elts[0])})"
+            first, second = map(ast.unparse, node.elts)
+            if first != second:
+                yield f"({second}, {first})"
 
     def _Subscript(self, node: ast.Subscript) -> Iterator[str]:
         if isinstance(node.slice, ast.Slice):
