@@ -61,6 +61,12 @@ ROOMS = {
     ],
     "files": ["checkpoints.py", "array_files.py", "atomic.py"],
 }
+# Tests that use a file through `import nnscratch as nn` alone, and lie in another folder.
+ELSEWHERE = {
+    "nnscratch/training/trainer.py": ["tests/diagnosis/test_watch.py"],
+    "nnscratch/model.py": ["tests/stages/test_runner.py"],
+    "nnscratch/stages/runner.py": ["tests/test_model.py"],
+}
 # Imported once, before the fork: what a test run loads that is no part of the project.
 THIRD_PARTY = ["numpy", "numba", "pandas", "pytest", "threadpoolctl", "tqdm", "matplotlib.figure", "_pytest.doctest"]
 
@@ -138,7 +144,8 @@ def _tests(path: str) -> list[str]:
     if "/kernels/" in path or Path(own).parent.name == "tests":
         folder = []
     importers = [_test_file(other) for other in _library() if _name(path) in _imports(other)]
-    found = [own, path, *users, *folder, *importers, "tests/test_gradient_check.py"]
+    elsewhere = [*ELSEWHERE.get(path, []), "tests/test_gradient_check.py"]
+    found = [own, path, *users, *folder, *importers, *elsewhere]
     return [name for name in dict.fromkeys(found) if (ROOT / name).exists()]
 
 

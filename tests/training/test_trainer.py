@@ -264,3 +264,10 @@ def test_refuses_wrong_parts() -> None:
     for clip_norm in (0, -1.0, math.inf):
         with pytest.raises(ValueError, match=f"got clip_norm={clip_norm}, expected a finite number"):
             nn.Trainer(model, loss, optimizer, clip_norm=clip_norm)
+
+
+def test_callbacks_of_a_generator_are_called_in_every_epoch(trainer_of: Any, rows: Any) -> None:
+    called: list[tuple[str, int]] = []
+    callbacks = (lambda trainer, history, name=name: called.append((name, len(history))) for name in "ab")
+    trainer_of().fit(*rows(), epochs=2, callbacks=callbacks)
+    assert called == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
