@@ -30,7 +30,15 @@ setup(
         "threadpoolctl>=3.5",
     ],
     extras_require={
-        "test": ["pytest>=8", "ruff==0.17.6", "mypy==2.4.1", "pandas-stubs", "types-tqdm"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.6.1",
+            "coverage>=7.10",
+            "ruff==0.17.6",
+            "mypy==2.4.1",
+            "pandas-stubs",
+            "types-tqdm",
+        ],
         "bench": ["torch", "scikit-learn"],
     },
 )

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+collect_ignore = ["stress"]  # programs of the nightly script
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ def train_together(
     check_apart(jobs)
     threads = get_threads()
     deadline = None if seconds is None else time.perf_counter() + seconds
-    no_more = threading.Event()
+    begin, no_more = threading.Event(), threading.Event()
     line = _Line(title, len(jobs), epochs)
 
     def train(name: str, share: float) -> History:
@@ -83,6 +83,7 @@ def train_together(
         return history
 
     def train_all(names: Sequence[str]) -> dict[str, History]:
+        begin.wait()
         left = [_cost(jobs[name]) for name in names]
         return {name: train(name, left[k] / sum(left[k:])) for k, name in enumerate(names)}
 
@@ -90,13 +91,17 @@ def train_together(
     try:
         with single_threaded_blas(), ThreadPoolExecutor(threads, thread_name_prefix="nnscratch-network") as pool:
             lists = share_out({name: _cost(job) for name, job in jobs.items()}, threads)
-            futures = [pool.submit(train_all, names) for names in lists]
+            futures: list[Future[dict[str, History]]] = []
             try:
+                futures += [pool.submit(train_all, names) for names in lists]
+                begin.set()  # not before all are in the list: Ctrl-C may come at any moment
                 wait(futures, return_when=FIRST_EXCEPTION)
             except KeyboardInterrupt:
-                pass
+                if not futures:
+                    raise
             finally:
                 no_more.set()  # after an error or Ctrl-C, the others need not go on
+                begin.set()
             done = [future.result() for future in futures]  # raises what one of them has raised
         return {name: next(histories[name] for histories in done if name in histories) for name in jobs}
     finally:

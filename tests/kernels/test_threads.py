@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnscratch as nn
 from nnscratch.kernels.thread_limits import OTHERS
@@ -161,16 +161,18 @@ def test_the_callers_error_state_holds_in_every_thread() -> None:
 
 def test_blas_is_held_to_one_thread_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nnscratch.kernels.threads._blas", None)  # another test may have loaded one since
-    before, inside = blas_threads(), []
-    if not before:
+    if not blas_threads():
         pytest.skip("threadpoolctl finds no BLAS that it can hold, such as Apple's Accelerate")
-    in_blocks(lambda start, stop: inside.append(blas_threads()), 4, 1)
-    with single_threaded_blas():
-        in_blocks(lambda start, stop: inside.append(blas_threads()), 1, 1)
-        inside.append(blas_threads())
-    assert len(inside) == 6
+    inside: list[list[int]] = []
+    with threadpool_limits(3, user_api="blas"):  # not what a test before may have left
+        for _ in range(2):
+            in_blocks(lambda start, stop: inside.append(blas_threads()), 4, 1)
+            with single_threaded_blas():
+                in_blocks(lambda start, stop: inside.append(blas_threads()), 1, 1)
+                inside.append(blas_threads())
+            assert set(blas_threads()) == {3}
+    assert len(inside) == 12
     assert all(count == 1 for counts in inside for count in counts)
-    assert blas_threads() == before
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1.5, "2", True])

@@ -27,7 +27,7 @@ from nnscratch.keypoints.kaggle.submission import read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
 from nnscratch.keypoints.scripts import diagnose
-from tests.stress.mutations import as_arrays, as_bytes, as_json, as_packed_text, as_text
+from tests.stress.damage import as_arrays, as_bytes, as_json, as_packed_text, as_text
 
 Mutate = Callable[[Random, bytes], bytes]
 FACES = draw_faces(2, seed=1)

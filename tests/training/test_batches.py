@@ -112,6 +112,7 @@ def test_batches_copy_no_more_than_a_batch() -> None:
         (lambda x, y: (x, y + np.float32(np.inf)), "got y with infinite values"),
         (lambda x, y: (x, y * np.float32(np.nan)), "got y of NaN only"),
         (lambda x, y: (x.tolist(), y), "expected NumPy arrays"),
+        (lambda x, y: (x, y.tolist()), "expected NumPy arrays"),
         (lambda x, y: (np.array(x[0, 0]), y), r"got x of shape \(\)"),
     ],
 )

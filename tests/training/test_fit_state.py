@@ -212,7 +212,13 @@ def test_a_training_that_diverges_keeps_the_last_good_state(tmp_path: Path, trai
     assert len(again.fit(x, y, epochs=5, checkpoint=path)) == 5  # from the state after the first epoch
 
 
-@pytest.mark.parametrize("change", ["parameters", "average", "best", "place", "epoch", "clock", "history", "rngs"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "parameters", "average", "best", "place", "epoch", "history", "rngs",
+        "clock", "clock before its first batch", "clock behind the end", "clock of half an image",
+    ],
+)  # fmt: skip
 def test_a_state_that_does_not_fit_changes_nothing(change: str, tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
     trainer = trainer_with_everything()
@@ -230,10 +236,13 @@ def test_a_state_that_does_not_fit_changes_nothing(change: str, tmp_path: Path) 
             "place": state["place"] | {"batches": 99},
             "epoch": state["epoch"] | {"images": 3},
             "clock": state["clock"] | {"seconds": float("nan")},
+            "clock before its first batch": state["clock"] | {"seconds": 1.0, "first_batch": 2.0},
+            "clock behind the end": state["clock"] | {"images": 1_000_000},
+            "clock of half an image": state["clock"] | {"images": 0.5},
             "history": state["history"] | {"lines": state["history"]["lines"] * 2},
             "rngs": [{"bit_generator": "MT19937"}],
         }
-        return kept | state | {change: damage[change]}
+        return kept | state | {change.split()[0]: damage[change]}
 
     again = trainer_with_everything()
     before = outcome(again, nn.History(["epoch"], score="epoch"))

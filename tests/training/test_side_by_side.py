@@ -6,7 +6,9 @@ import errno
 import itertools
 import signal
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -249,8 +251,19 @@ def test_an_error_in_one_is_raised_and_ends_the_others(place: int) -> None:
     assert not any(thread.name.startswith("nnscratch-network") for thread in threading.enumerate())
 
 
-def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt() -> None:
+class SlowPool(ThreadPoolExecutor):
+    """As on a machine with other work: its threads begin before the main thread gets on."""
+
+    def submit(self, *arguments: Any, **more: Any) -> Future[Any]:
+        future = super().submit(*arguments, **more)
+        time.sleep(0.3)
+        return future
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, SlowPool])
+def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt(pool: type, monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks 0 and 1 begin. Once both have learnt, the main thread gets Ctrl-C's signal."""
+    monkeypatch.setattr("nnscratch.training.side_by_side.ThreadPoolExecutor", pool)
     main, batches, other_has_learnt = threading.main_thread().ident, iter(range(1, 1_000_000)), threading.Event()
     assert main is not None
 

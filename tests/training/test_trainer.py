@@ -248,3 +248,10 @@ def test_its_defaults_are_those_of_its_docstring(defaults_stated: Any) -> None:
     """All others are None."""
     assert defaults_stated(nn.Trainer) == {"batch_size", "seed"}
     assert defaults_stated(nn.Trainer.fit) == {"keep_best"}
+
+
+def test_callbacks_of_a_generator_are_called_in_every_epoch(trainer_of: Any, rows: Any) -> None:
+    called: list[tuple[str, int]] = []
+    callbacks = (lambda trainer, history, name=name: called.append((name, len(history))) for name in "ab")
+    trainer_of().fit(*rows(), epochs=2, callbacks=callbacks)
+    assert called == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]

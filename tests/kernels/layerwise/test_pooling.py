@@ -43,3 +43,16 @@ def test_non_contiguous_arrays() -> None:
     np.testing.assert_array_equal(
         max_pool2d_backward(dy, argmax, x.shape, (2, 2), (2, 2)), loops.max_pool2d_backward(x, dy, (2, 2), (2, 2))
     )
+
+
+@pytest.mark.parametrize("pool_size", [(16, 16), (17, 17), (1, 300), (300, 1)])
+def test_the_last_place_of_a_large_window_can_win(pool_size: tuple[int, int]) -> None:
+    """Its number does not fit into a byte if the window has more than 256 places."""
+    x = np.zeros((1, *pool_size, 2), np.float32)
+    x[0, -1, -1, 1] = 1
+    y, argmax = max_pool2d_forward(x, pool_size, pool_size)
+    assert argmax.ravel().tolist() == [0, pool_size[0] * pool_size[1] - 1]
+    dx = max_pool2d_backward(np.full_like(y, 3), argmax, x.shape, pool_size, pool_size)
+    expected = np.zeros_like(x)
+    expected[0, 0, 0, 0] = expected[0, -1, -1, 1] = 3
+    np.testing.assert_array_equal(dx, expected)
