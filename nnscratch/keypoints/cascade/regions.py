@@ -68,8 +68,8 @@ class Region:
         is_side = isinstance(side, int | np.integer) and 2 <= side <= _LARGEST_SIDE
         if not is_side or not isinstance(width, int | float | np.number) or not 0 < width <= _WIDEST:
             raise ValueError(
-                f"Region: got side={repr(side)[:40]}, width={repr(width)[:40]}, expected 2 pixels or more, and a finite "
-                f"width above 0 ({_LARGEST_SIDE} and {_WIDEST} at most); try side=48, width=40"
+                f"Region: got side={repr(side)[:40]}, width={repr(width)[:40]}, expected 2 pixels or more, and a "
+                f"finite width above 0 ({_LARGEST_SIDE} and {_WIDEST} at most); try side=48, width=40"
             )
 
     @property
