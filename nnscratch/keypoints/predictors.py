@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from nnscratch import atomic, checkpoints
+from nnscratch.file_set import one_set
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade
 from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError
@@ -91,13 +92,8 @@ def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
     """
     folder = Path(folder)
     try:
-        if (folder / Cascade.FILE).exists():
-            cascade = Cascade.load(folder)
-            _check_network(folder, cascade.level_1)
-            return cascade
-        single = SingleNetwork.load(folder)
-        _check_network(folder, single.network)
-        return single
+        with one_set(folder, MODEL_FILE):
+            return _load(folder)
     except OSError as error:
         missing = Path(error.filename or MODEL_FILE).name
         came = f"a folder without {missing}" if folder.is_dir() else "no such folder"
@@ -105,6 +101,16 @@ def load_predictor(folder: str | os.PathLike[str]) -> Predictor:
         raise DataError.at(str(folder), came=came, expected="the folder of a finished run", fix=fix) from None
     except ValueError as error:
         raise DataError(str(error)) from None
+
+
+def _load(folder: Path) -> Predictor:
+    if (folder / Cascade.FILE).exists():
+        cascade = Cascade.load(folder)
+        _check_network(folder, cascade.level_1)
+        return cascade
+    single = SingleNetwork.load(folder)
+    _check_network(folder, single.network)
+    return single
 
 
 def _check_network(folder: Path, network: Sequential) -> None:

@@ -18,10 +18,12 @@ import numpy as np
 
 import nnscratch as nn
 from nnscratch.commands import Parser
+from nnscratch.file_set import one_set
+from nnscratch.keypoints.cascade.cascade import MODEL_FILE
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
-from nnscratch.keypoints.scripts.run_folder import METRICS_FILE
+from nnscratch.keypoints.scripts.run_files import METRICS_FILE
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.optimizers.base import Optimizer
 
@@ -52,11 +54,12 @@ def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
     Raises
         ValueError, OSError : a file is missing or damaged
     """
-    predictor = load_predictor(run)
+    with one_set(run, MODEL_FILE):
+        predictor = load_predictor(run)
+        config, history = _config(run), _history(run)
     network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
     if network is None:
         raise ValueError(f"{run}: got a {type(predictor).__name__}, expected one network; give another folder")
-    config, history = _config(run), _history(run)
     data = data or config.get("data")
     try:
         seed, batch_size = int(config["seed"]), int(config["batch_size"])
