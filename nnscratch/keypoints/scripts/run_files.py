@@ -29,10 +29,11 @@ from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.kaggle.files import DataError
 
 METRICS_FILE = "metrics.json"
+MODEL_FILE = "model.npz"
 CHECKPOINTS = "checkpoints"
 TEST_FILES = ("test.csv", "submission.csv")
 _FIXED = {
-    "model.npz", "network.json", "cascade.json", "cascade.npz", "history.csv", "learning_curve.png", "faces.png",
+    MODEL_FILE, "network.json", "cascade.json", "cascade.npz", "history.csv", "learning_curve.png", "faces.png",
     "per_point.png", METRICS_FILE, *TEST_FILES,
 }  # fmt: skip
 _NETWORK = re.compile(r"level_\d+_(.+)\.npz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.run_checkpoints import RunCheckpoints, difference, steering
 from nnscratch.keypoints.scripts.run_files import (
     CHECKPOINTS,
+    METRICS_FILE,
+    MODEL_FILE,
     OwnNames,
     check_writable,
     read_metrics,
@@ -104,8 +107,7 @@ class TrainingRun:
         except OSError as error:
             for place in self._other_places():
                 with suppress(OSError):
-                    place.mkdir(parents=True)
-                    result = write(place)
+                    result = _all_or_nothing(write, place)
                     say(
                         f"{error.filename or self.out}: could not be written ({error.strerror or error}); "
                         f"the results are in {place}"
@@ -141,7 +143,7 @@ class TrainingRun:
         if options.resume:
             self._look_for_resume(options, results)
         elif not options.overwrite and (results or checkpoints.are_there):
-            came = f"an earlier run ({results[0]} ...)" if results else "an unfinished run (checkpoints)"
+            came = f"an earlier run ({_most_telling(results)} ...)" if results else "an unfinished run (checkpoints)"
             going = "--resume goes on with it" if checkpoints.are_there else "--resume goes on with an unfinished one"
             raise DataError.at(
                 str(out),
@@ -169,7 +171,7 @@ class TrainingRun:
         elif results:
             raise DataError.at(
                 str(out),
-                came=f"an earlier run ({results[0]} ...) without checkpoints",
+                came=f"an earlier run ({_most_telling(results)} ...) without checkpoints",
                 expected="an unfinished one to go on with",
                 fix="replace it with --overwrite, or give another --out",
             )
@@ -192,6 +194,24 @@ def command_to_resume() -> str:
     if not any(word.startswith("--re") and "--resume".startswith(word) for word in words):
         words.append("--resume")
     return shlex.join(["python", sys.argv[0], *words])
+
+
+def _most_telling(names: list[str]) -> str:
+    return next((name for name in (MODEL_FILE, METRICS_FILE) if name in names), names[0])
+
+
+def _all_or_nothing(write: Callable[[Path], _Written], place: Path) -> _Written:
+    """Makes the folder `place` and writes into it; removes it if that fails.
+
+    Raises
+        OSError : it fails
+    """
+    place.mkdir(parents=True)
+    try:
+        return write(place)
+    except OSError:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
 
 
 def _compare(where: str, different: str | None) -> None:
