@@ -21,6 +21,9 @@ def main() -> None:
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="the CSV to write")
     arguments = parser.parse_args()
 
+    model = Path(arguments.model)
+    inputs = [arguments.data, *filter(None, [arguments.lookup]), *(model.iterdir() if model.is_dir() else [])]
+    command_line.check_output(arguments.out, inputs)
     predictor = load_predictor(arguments.model)
     lookup = read_lookup(arguments.lookup) if arguments.lookup else None
     faces = load_faces(arguments.data)
@@ -30,10 +33,10 @@ def main() -> None:
     points = predictor.predict_points(faces.images)  # (N, 15, 2) px from (N, 96, 96) uint8
     if lookup is None:
         write_coordinates(arguments.out, points, faces.image_ids)
-        print(f"{len(faces):,} faces, 30 coordinates each, written to {arguments.out}")
+        command_line.tell(f"{len(faces):,} faces, 30 coordinates each, written to {arguments.out}")
     else:
         values = write_submission(arguments.out, lookup, points, faces.image_ids)
-        print(f"{values:,} values for {len(faces):,} faces written to {arguments.out}")
+        command_line.tell(f"{values:,} values for {len(faces):,} faces written to {arguments.out}")
 
 
 if __name__ == "__main__":

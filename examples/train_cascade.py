@@ -28,8 +28,8 @@ from nnscratch.keypoints.metrics import RMSE_PX, mean_face
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
-from nnscratch.keypoints.scripts.run_folder import save_run
-from nnscratch.keypoints.scripts.task import start_task
+from nnscratch.keypoints.scripts.run_folder import save_networks, save_run
+from nnscratch.keypoints.scripts.task import TrainingTask, training_task
 from nnscratch.keypoints.start import start_from_mean_face
 
 
@@ -157,7 +157,11 @@ def main() -> None:
     parser = TrainingParser(__doc__, out="runs/cascade", recipes=RECIPES, networks=NETWORKS)
     command_line.add_number(parser, "--level-2-epochs", help="epochs of each network of level 2")
     options = parser.read(CascadeOptions)
-    task = start_task(options)
+    with training_task(options) as task:  # the folder is this run's alone; Ctrl-C lets it finish its batch
+        train(options, task)
+
+
+def train(options: CascadeOptions, task: TrainingTask) -> None:
     recipe = RECIPES[options.recipe]
     # for_faces: mirroring must know how far to the right of what they name these labels lie.
     first = options.adjusted(recipe.level_1, NETWORKS).for_faces(task.train)
@@ -188,7 +192,10 @@ def main() -> None:
         task.train.y,
         validation=(task.validation.x, task.validation.y),
         epochs=first.epochs,
-        time_limit=task.seconds_left(share=recipe.share),
+        time_limit=task.time_limit(share=recipe.share),
+        checkpoint=task.checkpoint,  # --resume goes on from this file
+        on_checkpoint_error=task.checkpoint_failed,
+        stop=task.stop,
     )
 
     # Crops are turned and resized to the symmetrical mean face: upright, of average size.
@@ -196,6 +203,7 @@ def main() -> None:
     # The errors of level 1 on held-out faces are what level 2 learns to correct.
     held_out = CascadeAnswers.of(cascade, task.validation)
     histories: dict[str, nn.History] = {}
+    how = {"recipe": first, "optimizer": trainer.optimizer, "history": history, "level_2_recipe": second}
     if history.outcome is not nn.Outcome.INTERRUPTED:  # Ctrl-C ends level 1 and leaves out level 2
         level_2 = train_level(
             cascade,
@@ -203,20 +211,22 @@ def main() -> None:
             LevelData(task.train, held_out),
             seed=options.seed,
             seconds=task.seconds_left(),
+            checkpoints=task.checkpoints,
+            on_checkpoint_error=task.checkpoint_failed,
+            stop=task.stop,
+            # On disk before the blends are fitted, which takes a while.
+            trained=lambda cascade, histories: save_networks(task, cascade, level_2_histories=histories, **how),
         )
         cascade, held_out, histories = level_2.cascade, level_2.held_out, level_2.histories
-        print(held_out.error_table(), flush=True)
+        command_line.tell(held_out.error_table())
     save_run(
         task,
         cascade,
-        first,
-        trainer.optimizer,
-        history,
-        level_2_recipe=second,
         level_2_histories=histories,
         # The cascade's own blends have learnt from the held-out faces too. These answers come from
         # blends that have not: only they may be scored.
         predicted=held_out.answers[-1],
+        **how,
     )
 
 

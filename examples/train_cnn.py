@@ -16,7 +16,7 @@ from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
 from nnscratch.keypoints.scripts.run_folder import save_run
-from nnscratch.keypoints.scripts.task import start_task
+from nnscratch.keypoints.scripts.task import TrainingTask, training_task
 from nnscratch.keypoints.start import centre_on, start_from_mean_face
 
 
@@ -78,7 +78,11 @@ RECIPES = {
 
 def main() -> None:
     options = TrainingParser(__doc__, out="runs/cnn", recipes=RECIPES, networks=NETWORKS).read(TrainingOptions)
-    task = start_task(options)
+    with training_task(options) as task:  # the folder is this run's alone; Ctrl-C lets it finish its batch
+        train(options, task)
+
+
+def train(options: TrainingOptions, task: TrainingTask) -> None:
     x, y = task.train.x, task.train.y  # (N, 96, 96, 1) pixels, (N, 30) coordinates
     # for_faces: mirroring must know how far to the right of what they name these labels lie.
     recipe = options.adjusted(RECIPES[options.recipe], NETWORKS).for_faces(task.train)
@@ -104,7 +108,10 @@ def main() -> None:
         y,
         validation=(task.validation.x, task.validation.y),
         epochs=recipe.epochs,
-        time_limit=task.seconds_left(),
+        time_limit=task.time_limit(),
+        checkpoint=task.checkpoint,  # --resume goes on from this file
+        on_checkpoint_error=task.checkpoint_failed,
+        stop=task.stop,
     )
     # It has learnt from changed faces: centre_on makes its mean error 0 on the unchanged ones.
     centre_on(network, x, y)

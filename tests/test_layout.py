@@ -18,6 +18,7 @@ LONGEST = 300  # lines
 # further down.
 ARROWS = {
     "atomic": "",
+    "file_set": "atomic",
     "kernels": "",
     "initializers": "checks",
     "checks": "kernels",
@@ -59,7 +60,7 @@ FACES = {
     "cascade": "faces geometry loaded_networks metrics mirror_pass recipe start",
     "predictors": "cascade faces kaggle loaded_networks mirror_pass",
     "experiments": "drawn faces geometry kaggle lookalikes metrics networks plots splits start",
-    "scripts": "drawn faces kaggle metrics plots predictors recipe splits",
+    "scripts": "cascade drawn faces kaggle metrics plots predictors recipe splits",
     "commands": "scripts",
 }
 

@@ -66,7 +66,7 @@ class Options(TrainingOptions):
 
 
 def main() -> None:
-    parser = TrainingParser(__doc__, out="runs", recipes=["best"], networks=[])
+    parser = TrainingParser(__doc__, out="runs", recipes=["best"], networks=[], keeps_run=False)
     parser.add_argument("--model", metavar="DIR", required=True, help="the --out folder of train_cascade.py")
     options = parser.read(Options)
     task = start_task(options)

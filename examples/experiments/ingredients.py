@@ -73,7 +73,9 @@ def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
 
 
 def main() -> None:
-    options = TrainingParser(__doc__, out="runs", recipes=["best"], networks=["deep"]).read(TrainingOptions)
+    options = TrainingParser(__doc__, out="runs", recipes=["best"], networks=["deep"], keeps_run=False).read(
+        TrainingOptions
+    )
     task = start_task(options)
     recipe = options.adjusted(RECIPES["best"], NETWORKS).for_faces(task.train)
     chosen = variants(recipe, options.seed)

@@ -13,6 +13,7 @@ import numpy as np
 
 from nnscratch import atomic, checkpoints, json_files
 from nnscratch.checks import check_finite
+from nnscratch.file_set import one_set
 from nnscratch.json_files import Record
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade
 from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
@@ -105,9 +106,10 @@ def load_predictor(folder: str | os.PathLike[str], *, allow_not_finite: bool = F
     """
     folder = Path(folder)
     try:
-        is_cascade = os.path.lexists(folder / Cascade.FILE)  # Path.exists() raises for some names
-        kind = Cascade if is_cascade else SingleNetwork
-        return kind.load(folder, allow_not_finite=allow_not_finite)
+        with one_set(folder, MODEL_FILE):
+            is_cascade = os.path.lexists(folder / Cascade.FILE)  # Path.exists() raises for some names
+            kind = Cascade if is_cascade else SingleNetwork
+            return kind.load(folder, allow_not_finite=allow_not_finite)
     except FileNotFoundError as error:
         missing = Path(error.filename or MODEL_FILE).name
         came = f"a folder without {missing}" if folder.is_dir() else "no such folder"

@@ -133,7 +133,7 @@ class Checkpoint:
                 warnings.warn(f"{damage[0]} (going on from {path.name}, the one before)", stacklevel=2)
             return state
         if damage:
-            raise damage[0]
+            raise CheckpointError(str(damage[0])) from None
         return None
 
     def _read(self, path: Path) -> State:
@@ -162,13 +162,17 @@ class Checkpoint:
             warnings.warn(f"{self.path}: the checkpoint could not be written ({error}); training goes on", stacklevel=4)
 
 
-class _OtherTraining(ValueError):
+class CheckpointError(ValueError):
+    """A checkpoint that no training can go on from: it is damaged, or of another training."""
+
+
+class _OtherTraining(CheckpointError):
     """The checkpoint is whole, but of another training."""
 
 
-def damaged(path: Path, why: object) -> ValueError:
+def damaged(path: Path, why: object) -> CheckpointError:
     """The error for a file that no training wrote, or that was damaged later."""
-    return ValueError(
+    return CheckpointError(
         f"{path}: got a damaged checkpoint ({str(why)[:120]}), expected what a training wrote; remove it to begin anew"
     )
 

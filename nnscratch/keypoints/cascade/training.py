@@ -14,7 +14,9 @@ section 3, who draw shifts from a range chosen by hand.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -29,7 +31,9 @@ from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean
 from nnscratch.model import Sequential
+from nnscratch.training.checkpoint import OnError
 from nnscratch.training.side_by_side import Job, train_together
+from nnscratch.training.stopping import Stop
 
 _ROWS_TO_START_FROM = 512
 
@@ -102,6 +106,10 @@ def train_level(
     *,
     seed: int = 0,
     seconds: float | None = None,
+    checkpoints: Path | None = None,
+    on_checkpoint_error: OnError | None = None,
+    stop: Stop | None = None,
+    trained: Callable[[Cascade, dict[str, History]], object] | None = None,
 ) -> TrainedLevel:
     """Trains a network for each region, side by side, and adds them to the cascade as a level.
 
@@ -111,6 +119,16 @@ def train_level(
     data    : the faces
     seed    : the same seed gives the same level
     seconds : for all of it; None: as long as the recipe's epochs take
+    checkpoints : folder; in its folder level_2, or 3, ..., each network has the checkpoint from
+        which it goes on; None: none
+    on_checkpoint_error, stop : as for `Trainer.fit`, of every network. A network that was stopped
+        before its first epoch is left out, too
+    trained : is called before the blends are fitted, with the cascade, whose new level has none and
+        thus changes no answer, and the histories: the networks can be saved then
+
+    Raises
+        CheckpointError : a checkpoint is damaged, or of other code, data or settings
+        OSError : the folder of the checkpoints cannot be made
     """
     deadline = None if seconds is None else time.perf_counter() + seconds
     number = len(cascade.levels) + 2
@@ -123,12 +141,20 @@ def train_level(
     }
     jobs = {region.name: lesson.job(region, network) for region, network in networks.items()}
     time_limit = None if deadline is None else lesson.seconds_for_networks(deadline, networks)
-    histories = train_together(jobs, epochs=recipe.training.epochs, seconds=time_limit, title=title)
+    if checkpoints is not None:
+        checkpoints = checkpoints / f"level_{number}"
+        checkpoints.mkdir(parents=True, exist_ok=True)
+    histories = train_together(
+        jobs, epochs=recipe.training.epochs, seconds=time_limit, title=title,
+        checkpoints=checkpoints, on_checkpoint_error=on_checkpoint_error, stop=stop,
+    )  # fmt: skip
     usable = {  # the answers of a network that diverged may be NaN
         region: network
         for region, network in networks.items()
-        if histories[region.name].outcome is not Outcome.DIVERGED
+        if histories[region.name].outcome is not Outcome.DIVERGED and len(histories[region.name])
     }
+    if trained is not None:
+        trained(replace(cascade, levels=(*cascade.levels, _level(usable))), histories)
     level, answers = fit_blends(
         _level(usable), cascade.reference, lesson.train, data.held_out, passes=recipe.passes, title=f"{title}, blends"
     )

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from nnscratch import atomic
 from nnscratch.checks import NotFiniteError
 from nnscratch.commands import Parser as Parser  # scripts import it from here
 from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.scripts.interruption import Interrupted, Interruption, say
+from nnscratch.training.checkpoint import CheckpointError
 
 
 def add_number(parser: Parser, name: str, *, help: str, default: int | None = None) -> None:
@@ -48,29 +53,88 @@ def minutes(text: str) -> float:
 
 def show(line: str) -> None:
     """Shows what is going on, each line over the one before; on a terminal only."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         print(f"\r{line[:78]:<78}\r", end="", file=sys.stderr, flush=True)
 
 
+def tell(line: str) -> None:
+    """Prints a line at once; work goes on if its reader went away, as `| head` does."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        _write_nowhere()
+
+
 def run(main: Callable[[], None]) -> None:
-    """Runs a program. Bad input or a file error ends it with a line and status 2, Ctrl-C with 130.
+    """Runs a program. Bad input or a file error ends it with a line and status 2; Ctrl-C with 130.
+
+    SIGTERM ends it with 143 and SIGHUP with 129, also after a line, and nothing is left half
+    written.
 
     Raises
         SystemExit : as said, after the line on stderr
     """
     program = Path(sys.argv[0]).name
     try:
-        main()
-    except (DataError, NotFiniteError) as error:
+        with Interruption():
+            main()
+        _flush()
+    except (DataError, NotFiniteError, CheckpointError) as error:
         sys.exit(_complain(program, str(error)))
+    except BrokenPipeError:
+        _write_nowhere()
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(_complain(program, f"{place}{error.strerror or error}"))
+    except Interrupted as interrupted:
+        say(f"interrupted{interrupted.then}")
+        sys.exit(interrupted.status)
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        say("interrupted")
         sys.exit(130)
 
 
+def check_output(out: Path, inputs: Iterable[str | Path]) -> None:
+    """Stops before the work if a file could not be written after it, or is one that is read.
+
+    Raises
+        DataError : says which
+        OSError : the folder cannot be written
+    """
+    if out.is_dir():
+        raise DataError.at(str(out), came="a folder", expected="the name of a file", fix="give a name in it")
+    if not out.parent.is_dir():
+        raise DataError.at(
+            str(out),
+            came="a folder that does not exist",
+            expected="one that does",
+            fix="make it, or give another --out",
+        )
+    for path in inputs:
+        if out.exists() and Path(path).exists() and out.samefile(path):
+            raise DataError.at(str(out), came="a file that is read", expected="another one", fix="give another --out")
+    with suppress(_Tried), atomic.write(out):
+        raise _Tried  # the file can be made; what is at `out` stays
+
+
+class _Tried(Exception):
+    """Ends an attempt that went well."""
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _write_nowhere() -> None:
+    """The reader of stdout is gone: without this, Python would complain when it ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def _complain(program: str, message: str) -> int:
-    print(f"{program}: error: {message}", file=sys.stderr)
+    with suppress(OSError, ValueError):
+        print(f"{program}: error: {message}", file=sys.stderr)
     return 2

@@ -18,11 +18,13 @@ import numpy as np
 import nnscratch as nn
 from nnscratch import json_files
 from nnscratch.commands import Parser
+from nnscratch.file_set import one_set
 from nnscratch.json_files import Record
+from nnscratch.keypoints.cascade.cascade import MODEL_FILE
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
-from nnscratch.keypoints.scripts.run_folder import METRICS_FILE
+from nnscratch.keypoints.scripts.run_files import METRICS_FILE
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.messages import shown
 from nnscratch.optimizers.base import Optimizer
@@ -59,11 +61,12 @@ def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
     Raises
         ValueError, OSError : a file is missing or damaged
     """
-    predictor = load_predictor(run, allow_not_finite=True)
+    with one_set(run, MODEL_FILE):
+        predictor = load_predictor(run, allow_not_finite=True)
+        config, history = _config(run), _history(run)
     network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
     if network is None:
         raise ValueError(f"{run}: got a {type(predictor).__name__}, expected one network; give another folder")
-    config, history = _config(run), _history(run)
     with told(run / METRICS_FILE, came="a damaged config", expected="numbers", fix="train again"):
         # For what metrics.json does not say: earlier scripts wrote null for an option that was not
         # given.

@@ -28,6 +28,8 @@ class TrainingOptions:
     threads    : None: all cores
     test       : file with faces whose points are wanted; None: no such file
     lookup     : file that says which of their values are wanted; None: all
+    resume     : whether to go on with the unfinished run in `out`
+    overwrite  : whether to replace an earlier run in `out`
     """
 
     out: Path
@@ -42,6 +44,8 @@ class TrainingOptions:
     threads: int | None = None
     test: str | None = None
     lookup: str | None = None
+    resume: bool = False
+    overwrite: bool = False
 
     def adjusted(self, recipe: Recipe, networks: Mapping[str, Network]) -> Recipe:
         """The recipe, with network, epochs and batch size of the command line where it has them.
@@ -66,9 +70,18 @@ class TrainingParser(Parser):
     out         : the default of --out
     recipes     : names; the first one is the default
     networks    : names
+    keeps_run   : whether the script leaves a run in --out; False for one that only prints
     """
 
-    def __init__(self, description: str | None, *, out: str, recipes: Iterable[str], networks: Iterable[str]) -> None:
+    def __init__(
+        self,
+        description: str | None,
+        *,
+        out: str,
+        recipes: Iterable[str],
+        networks: Iterable[str],
+        keeps_run: bool = True,
+    ) -> None:
         super().__init__(description)
         add, names = self.add_argument, list(recipes)
         add("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz; without it, faces are drawn")
@@ -84,6 +97,12 @@ class TrainingParser(Parser):
         add("--test", metavar="FILE", help="Kaggle's test.csv, .zip or .gz: write its points to DIR/test.csv")
         add("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv: write DIR/submission.csv instead")
         add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")
+        if keeps_run:
+            either = self.add_mutually_exclusive_group()
+            going_on = "go on with the unfinished run in DIR, which was begun with the same options"
+            either.add_argument("--resume", action="store_true", help=going_on)
+            replacing = "replace the earlier run in DIR; without either, it is left alone"
+            either.add_argument("--overwrite", action="store_true", help=replacing)
 
     def read(self, kind: type[Options]) -> Options:
         """The command line, in the fields of `kind`: TrainingOptions, or a subclass of it.

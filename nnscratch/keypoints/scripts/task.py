@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,9 @@ from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces
+from nnscratch.keypoints.scripts.command_line import tell
 from nnscratch.keypoints.scripts.options import TrainingOptions
+from nnscratch.keypoints.scripts.training_run import TrainingRun
 from nnscratch.keypoints.splits import split_apart, split_random
 
 
@@ -30,7 +35,9 @@ class TrainingTask:
     deadline   : time.perf_counter() at which training should be over; None: no limit
     test       : faces without labels, whose points are wanted; None: there are none
     lookup     : which of their values are wanted, for Kaggle's submission; None: all
-    began      : time.perf_counter() when the program began
+    began      : time.perf_counter() when the program began; earlier by the time that a resumed run
+        took before
+    run        : its folder, checkpoints and signals; None: nothing is kept, and nothing interrupts
     """
 
     options: TrainingOptions
@@ -40,10 +47,59 @@ class TrainingTask:
     test: Faces | None = None
     lookup: Lookup | None = None
     began: float = field(default_factory=time.perf_counter)
+    run: TrainingRun | None = None
 
     def seconds_left(self, share: float = 1.0) -> float | None:
         """`share` of the time that is left, at least a second; None if there is no limit."""
         return None if self.deadline is None else max(1.0, share * (self.deadline - time.perf_counter()))
+
+    def time_limit(self, share: float = 1.0) -> float | None:
+        """Seconds for the first network: `share` of those left when its training first began."""
+        seconds = self.seconds_left(share)
+        return seconds if seconds is None or self.run is None else self.run.checkpoints.limit("network", seconds)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The file with the state of the first network's training."""
+        return None if self.checkpoints is None else self.checkpoints / "network.npz"
+
+    @property
+    def checkpoints(self) -> Path | None:
+        """The folder for the states of all trainings."""
+        return None if self.run is None else self.run.checkpoints.folder
+
+    @property
+    def stop(self) -> threading.Event | None:
+        """Set once a signal asks the trainings to end after their batch."""
+        return None if self.run is None else self.run.interruption.stop
+
+    @property
+    def checkpoint_failed(self) -> Callable[[OSError], None] | None:
+        """What is to be called if a checkpoint cannot be written."""
+        return None if self.run is None else self.run.checkpoint_failed
+
+
+@contextmanager
+def training_task(options: TrainingOptions, *, drawn: int = 4000) -> Iterator[TrainingTask]:
+    """The task of a script that leaves a run in options.out, from its beginning to its end.
+
+    Before the faces are read, it sees to it that the folder is the run's alone and can be written.
+    While the block runs, signals let the trainings finish their batch (interruption.py). Behind the
+    block, the program ends with their status if they did.
+
+    drawn : as of `start_task`
+
+    Raises
+        DataError : as of `start_task` and `TrainingRun.opened`
+        OSError : the folder cannot be written
+        SystemExit : --resume found a finished run, or a signal came
+    """
+    with TrainingRun.opened(options) as run:
+        task = start_task(options, drawn=drawn)
+        run.begin(options)
+        before = run.checkpoints.seconds
+        deadline = None if task.deadline is None else task.deadline - before
+        yield replace(task, run=run, began=task.began - before, deadline=deadline)
 
 
 def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:
@@ -68,7 +124,7 @@ def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:
     split = split_apart if options.data else split_random  # no face is drawn twice, so none looks like another
     train, validation = split(faces, 0.15, seed=options.seed)
     source = f"{Path(name).name}, {options.rows} rows"
-    print(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({source})", flush=True)
+    tell(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({source})")
     deadline = None if options.time_limit is None else began + 60 * options.time_limit
     return TrainingTask(options, train, validation, deadline, test, lookup, began)
 
