@@ -18,12 +18,16 @@ import warnings
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch import array_files, atomic
+from nnscratch import array_files, atomic, json_files
+from nnscratch.json_files import Record
 from nnscratch.training.same_training import first_difference
+
+if TYPE_CHECKING:
+    from nnscratch.model import Sequential
 
 _FORMAT = "nnscratch checkpoint 1"
 _JSON = "state"  # the array that holds the text
@@ -38,6 +42,7 @@ class Checkpoint:
 
     path     : of the file, which need not exist; its folder must
     settings : name -> value, what a training must agree in to be the same one (same_training.py)
+    most_bytes : that a file is read of
     on_error : takes the error of a checkpoint that could not be written, and the training goes on;
         None: a warning, once
 
@@ -54,11 +59,17 @@ class Checkpoint:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], settings: Mapping[str, str], on_error: OnError | None = None
+        self,
+        path: str | os.PathLike[str],
+        settings: Mapping[str, str],
+        on_error: OnError | None = None,
+        *,
+        most_bytes: int = array_files.MOST_BYTES,
     ) -> None:
         self.path = Path(path)
         self.settings = dict(settings)
         self.on_error = on_error
+        self.most_bytes = most_bytes
         self._saved_at = time.perf_counter()
         self._warned = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nnscratch-checkpoint")
@@ -137,18 +148,17 @@ class Checkpoint:
         return None
 
     def _read(self, path: Path) -> State:
-        arrays = array_files.read(path)
         try:
-            content = json.loads(str(arrays.pop(_JSON)))
-            if content["format"] != _FORMAT:
-                raise ValueError(f"its format is {str(content['format'])[:40]!r}, expected {_FORMAT!r}")
-            settings = {str(name): str(value) for name, value in content["settings"].items()}
-            state = _with_arrays(content["state"], arrays)
-            if not isinstance(state, dict):
-                raise ValueError(f"its state is a {type(state).__name__}")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise damaged(path, error) from None
-        if difference := first_difference(settings, self.settings):
+            with array_files.opened(path, most_bytes=self.most_bytes) as arrays:
+                content = Record(json_files.parse(arrays.text(_JSON)))
+                content.text("format", among=[_FORMAT])
+                settings = {name: str(value) for name, value in content.record("settings").fields.items()}
+                # The arrays are not read before it is known that they are of this training.
+                difference = first_difference(settings, self.settings)
+                state = {} if difference else _with_arrays(content.record("state").fields, arrays)
+        except ValueError as error:
+            raise damaged(path, getattr(error, "reason", error)) from None
+        if difference:
             raise _OtherTraining(
                 f"{path}: got the checkpoint of another training, with {difference}; go on as it began, or remove it"
             )
@@ -160,6 +170,12 @@ class Checkpoint:
         elif not self._warned:
             self._warned = True
             warnings.warn(f"{self.path}: the checkpoint could not be written ({error}); training goes on", stacklevel=4)
+
+
+def largest_state(model: Sequential) -> int:
+    """Bytes that a checkpoint of this model may have, with any of our optimizers."""
+    copies = 5  # weights, two running means, averaged weights, the best ones
+    return copies * sum(w.nbytes for w in model.parameters()) + (1 << 26)  # and the history
 
 
 class CheckpointError(ValueError):
@@ -192,13 +208,13 @@ def _without_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _with_arrays(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+def _with_arrays(value: Any, arrays: array_files.Arrays) -> Any:
     if isinstance(value, list):
         return [_with_arrays(each, arrays) for each in value]
     if not isinstance(value, dict):
         return value
     if list(value) == ["array"]:
-        return arrays[value["array"]]
+        return arrays.read(str(value["array"]))
     if list(value) == ["float"]:
-        return float(value["float"])
+        return float(str(value["float"]))
     return {key: _with_arrays(each, arrays) for key, each in value.items()}

@@ -24,7 +24,7 @@ from nnscratch.training.arguments import (
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, batches_of
 from nnscratch.training.best_weights import BestWeights
-from nnscratch.training.checkpoint import Checkpoint, OnError
+from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
 from nnscratch.training.clipping import clip_gradients
 from nnscratch.training.divergence import bad_weight, check_bias_gradients, check_loss, origin
 from nnscratch.training.fit_state import FitState
@@ -221,7 +221,7 @@ class Trainer:
         kept = None
         if checkpoint is not None:
             settings = settings_of(self, x, y, validation, epochs=epochs, patience=patience, keep_best=keep_best)
-            kept = Checkpoint(checkpoint, settings, on_checkpoint_error)
+            kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
         with finish_the_batch() as asked:
             stops, batches = AnyOf(asked, stop), batches_of(self, x, y)
             fit = FitState(self, history, batches, clock, average, best, watch, stops, kept)

@@ -84,7 +84,7 @@ def test_a_damaged_one_is_passed_over_with_a_warning(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_what_no_training_wrote(text: str, tmp_path: Path) -> None:
     array_files.write(tmp_path / "run.npz", {"state": np.array(text)})
-    with pytest.raises(ValueError, match="damaged") as caught:
+    with pytest.raises(ValueError, match="damaged|another training") as caught:
         checkpoint(tmp_path).load()
     assert len(str(caught.value).replace(str(tmp_path), "")) < 300
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A small run of the program that damages files, and that it finds what it looks for."""
+"""Small runs of the programs in tests/stress, and that they find what they look for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PROGRAM = Path(__file__).parent / "mutate_files.py"
+PROGRAM = Path(__file__).parent / "stress" / "mutate_files.py"
 
 
 def test_some_hundred_files_of_all_kinds(tmp_path: Path) -> None:
