@@ -33,7 +33,7 @@ ARROWS = {
     "summary": "layers",
     "model": "checks layers stages summary",
     "losses": "checks kernels",
-    "gradient_check": "layers losses model",
+    "gradient_check": "checks layers losses model",
     "checkpoints": "array_files initializers json_files layers messages model stored_files",
     "history": "atomic messages stored_files",
     "commands": "",
