@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch import array_files, atomic
+from nnscratch import array_files, atomic, json_files
+from nnscratch.messages import printable
 from nnscratch.training.same_training import first_difference
 
 _FORMAT = "nnscratch checkpoint 1"
@@ -139,7 +140,7 @@ class Checkpoint:
     def _read(self, path: Path) -> State:
         arrays = array_files.read(path)
         try:
-            content = json.loads(str(arrays.pop(_JSON)))
+            content = json_files.parse(str(arrays.pop(_JSON)))
             if content["format"] != _FORMAT:
                 raise ValueError(f"its format is {str(content['format'])[:40]!r}, expected {_FORMAT!r}")
             settings = {str(name): str(value) for name, value in content["settings"].items()}
@@ -149,9 +150,8 @@ class Checkpoint:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise damaged(path, error) from None
         if difference := first_difference(settings, self.settings):
-            raise _OtherTraining(
-                f"{path}: got the checkpoint of another training, with {difference}; go on as it began, or remove it"
-            )
+            message = f"{path}: got the checkpoint of another training, with {difference}"
+            raise _OtherTraining(f"{printable(message[:200])}; go on as it began, or remove it")
         return state
 
     def _complain(self, error: OSError) -> None:
