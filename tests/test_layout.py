@@ -39,7 +39,9 @@ ARROWS = {
     "commands": "",
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pictures",
-    "training": "array_files atomic checks json_files diagnosis history kernels layers losses model optimizers",
+    "training": (
+        "array_files atomic checks diagnosis history json_files kernels layers losses messages model optimizers"
+    ),
 }
 # The same within the face task. All of it may import all of the library, which imports nothing of
 # it.

@@ -24,6 +24,7 @@ import numpy as np
 
 from nnscratch import array_files, atomic, json_files
 from nnscratch.json_files import Record
+from nnscratch.messages import printable
 from nnscratch.training.same_training import first_difference
 
 if TYPE_CHECKING:
@@ -159,9 +160,8 @@ class Checkpoint:
         except ValueError as error:
             raise damaged(path, getattr(error, "reason", error)) from None
         if difference:
-            raise _OtherTraining(
-                f"{path}: got the checkpoint of another training, with {difference}; go on as it began, or remove it"
-            )
+            message = f"{str(path)[-80:]}: got the checkpoint of another training, with {difference}"
+            raise _OtherTraining(f"{printable(message)}; go on as it began, or remove it")
         return state
 
     def _complain(self, error: OSError) -> None:

@@ -82,17 +82,8 @@ def make_kinds(folder: Path, names: list[str]) -> list[Kind]:
         Kind("history of run", _run, "history.csv", _diagnose, _either(as_text, as_bytes)),
         Kind("cache entry", _cached, "cache/*.npz", _read_cached, as_arrays),
         Kind("result", _result, "result.json", _read_result, as_json),
+        Kind("checkpoint", _train, "a.npz", _train, as_arrays),
     ]
-    with contextlib.suppress(ImportError):
-        from nnscratch.training.checkpoint import Checkpoint
-
-        def checkpoint(folder: Path) -> None:
-            Checkpoint(folder / "a.npz", {"batch_size": "8"}).save({"epoch": 3, "lr": 0.5, "weight": np.ones(9)})
-
-        def read_checkpoint(folder: Path) -> None:
-            Checkpoint(folder / "a.npz", {"batch_size": "8"}).load()
-
-        kinds.append(Kind("checkpoint", checkpoint, "a.npz", read_checkpoint, as_arrays))
     chosen = [kind for kind in kinds if not names or kind.name in names]
     for kind in chosen:
         kind.prepare(folder)
@@ -230,3 +221,15 @@ def _read_result(folder: Path) -> None:
     if result is None:
         raise ValueError("no result")
     assert isinstance(result.get("rmse_px"), int | float | None)
+
+
+def _train(folder: Path) -> None:
+    """Trains for two epochs, or goes on from the checkpoint in the folder."""
+    model = nn.Sequential(nn.Dense(3, 4, rng=0), nn.ReLU(), nn.Dropout(0.5, rng=0), nn.Dense(4, 2, rng=1))
+    rows = np.random.default_rng(0).random((8, 5), np.float32)
+    trainer = nn.Trainer(model, nn.MSELoss(), nn.Adam(model, lr=0.001), batch_size=4, average=0.9, progress=False)
+    checkpoint = folder / "a.npz"
+    history = trainer.fit(rows[:, :3], rows[:, 3:], epochs=2, checkpoint=checkpoint)
+    checkpoint.with_name("a.previous.npz").unlink(missing_ok=True)
+    assert all(np.isfinite(value).all() for value in model.parameters())
+    assert history.columns["epoch"] == [1, 2]

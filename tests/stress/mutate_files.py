@@ -183,6 +183,8 @@ def run(arguments: argparse.Namespace) -> int:
             if done % 1000 == 0:
                 speed = done / (time.monotonic() - began)
                 print(f"{done:,} of {arguments.count:,} files, {speed:,.0f}/s", file=sys.stderr, flush=True)
+    for worker in workers:
+        worker.process.join(5)
     return table(counts, kept)
 
 
