@@ -1,4 +1,4 @@
-"""Which test files concern a file of nnscratch/, those first that are likely to notice a mistake."""
+"""Which test files concern a file of nnscratch/: those first that are likely to see a mistake."""
 
 from __future__ import annotations
 
