@@ -105,3 +105,11 @@ def test_only_what_was_left_unfinished_is_removed(tmp_path: Path) -> None:
     atomic.remove_leftovers(tmp_path)
     assert {entry.name for entry in tmp_path.iterdir()} == {"notes.txt", ".hidden", "unfinished-letter", "outside"}
     atomic.remove_leftovers(tmp_path / "nowhere")
+
+
+def test_a_leftover_that_another_program_removes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".unfinished-still-there").touch()
+    names = [tmp_path / ".unfinished-gone", tmp_path / ".unfinished-still-there"]
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter(names))
+    atomic.remove_leftovers(tmp_path)
+    assert not names[1].exists()

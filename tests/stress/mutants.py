@@ -18,10 +18,8 @@ a mutant.
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import difflib
-import functools
 import hashlib
 import importlib
 import os
@@ -38,6 +36,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+from concerned_tests import concerned_tests
 from mutations import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,12 +59,6 @@ ROOMS = {
         "kernels/finite.py",
     ],
     "files": ["checkpoints.py", "array_files.py", "atomic.py"],
-}
-# Tests that use a file through `import nnscratch as nn` alone, and lie in another folder.
-ELSEWHERE = {
-    "nnscratch/training/trainer.py": ["tests/diagnosis/test_watch.py"],
-    "nnscratch/model.py": ["tests/stages/test_runner.py"],
-    "nnscratch/stages/runner.py": ["tests/test_model.py"],
 }
 # Imported once, before the fork: what a test run loads that is no part of the project.
 THIRD_PARTY = ["numpy", "numba", "pandas", "pytest", "threadpoolctl", "tqdm", "matplotlib.figure", "_pytest.doctest"]
@@ -93,7 +86,7 @@ def main() -> int:
             f"mutants: got --only {arguments.only}, expected a file of {', '.join(ROOMS)}; see ROOMS", file=sys.stderr
         )
         return 2
-    tests = {path: _tests(path) for path in {mutant.path for mutant in sample}}
+    tests = {path: concerned_tests(path) for path in {mutant.path for mutant in sample}}
     for name in THIRD_PARTY:
         importlib.import_module(name)
     with tempfile.TemporaryDirectory(prefix="nnscratch-mutants-") as folder:
@@ -128,58 +121,6 @@ def _sample(files: dict[str, list[str]], count: int, seed: int) -> list[Mutant]:
 
 def _text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
-
-
-# Which tests concern a file
-
-
-def _tests(path: str) -> list[str]:
-    """The file's own tests, its doctests, those that use it, those of its folder and its importers.
-
-    A kernel's folder says nothing: kernels do not know each other but by import.
-    """
-    own = _test_file(path)
-    users = [test for test in _test_files() if _name(path) in _imports(test)]
-    folder = [test for test in _test_files() if Path(test).parent == Path(own).parent]
-    if "/kernels/" in path or Path(own).parent.name == "tests":
-        folder = []
-    importers = [_test_file(other) for other in _library() if _name(path) in _imports(other)]
-    elsewhere = [*ELSEWHERE.get(path, []), "tests/test_gradient_check.py"]
-    found = [own, path, *users, *folder, *importers, *elsewhere]
-    return [name for name in dict.fromkeys(found) if (ROOT / name).exists()]
-
-
-def _test_files() -> list[str]:
-    found = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "tests").rglob("test_*.py"))]
-    return [name for name in found if not name.startswith(("tests/keypoints/", "tests/examples/"))]
-
-
-def _library() -> list[str]:
-    found = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "nnscratch").rglob("*.py"))]
-    return [name for name in found if "/keypoints/" not in name and not name.endswith("__init__.py")]
-
-
-def _test_file(path: str) -> str:
-    module = Path(path).relative_to("nnscratch")
-    return f"tests/{module.with_name(f'test_{module.name}').as_posix()}"
-
-
-def _name(path: str) -> str:
-    return path.removesuffix(".py").replace("/", ".")
-
-
-@functools.cache
-def _imports(path: str) -> set[str]:
-    """The modules behind a file's imports, of `import Dense` from layers also dense."""
-    found = set()
-    for node in ast.walk(ast.parse(_text(path))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("nnscratch"):
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-            package = ROOT / node.module.replace(".", "/") / "__init__.py"
-            # Not what all of nnscratch imports: every test imports that.
-            if node.module != "nnscratch" and package.exists() and path != package.relative_to(ROOT).as_posix():
-                found |= _imports(package.relative_to(ROOT).as_posix())
-    return found
 
 
 # Running them
@@ -347,9 +288,11 @@ def _explanations() -> Iterator[tuple[str, str]]:
         elif line and not line.startswith("#"):
             if key and not reason:
                 raise ValueError(f"{EXPLAINED.name}: got {key!r} without a reason, expected one below it, indented")
-            yield key, reason
+            if key:
+                yield key, reason
             key, reason = line, ""
-    yield key, reason
+    if key:
+        yield key, reason
 
 
 def _difference(mutant: Mutant) -> str:

@@ -58,7 +58,8 @@ _NAMES |= {after: before for before, after in _NAMES.items() if before != "sum"}
 _NAMES |= {"uint8": "int8", "uint16": "uint8", "uint32": "uint8"}
 _UNWRAPPED = {"abs", "list", "tuple", "ascontiguousarray", "copy"}  # f(x) -> x, x.f() -> x
 _COMMUTATIVE = {"min", "max", "minimum", "maximum", "isclose", "allclose", "shares_memory"}
-_TEXT_ARGUMENTS = {"fix", "stacklevel", "cache", "nogil", "fastmath", "inline", "error_model"}  # of errors and of Numba
+# Of errors, of Numba, and of zip, whose lengths agree unless something else is wrong.
+_NOT_MEANT = {"fix", "stacklevel", "strict", "cache", "nogil", "fastmath", "inline", "error_model"}
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ class _Walk:
                     yield from self._of_expression(part)
                 elif isinstance(part, ast.ExceptHandler):
                     yield from self._of_handler(part)
-                elif isinstance(part, ast.AST):
+                elif isinstance(part, ast.AST) and getattr(part, "arg", None) not in _NOT_MEANT:
                     yield from self._of_parts(part)
             self.indexed = outer
 
@@ -258,9 +259,7 @@ class _Walk:
         if len(plain) == len(node.args) >= 2 and not (_is_string(plain[0]) and _is_string(plain[1])):
             yield ast.unparse(ast.Call(node.func, [plain[1], plain[0], *plain[2:]], node.keywords))
         for left_out in node.keywords:
-            if ast.unparse(left_out) == "strict=False":  # the default, which a linter wants to see
-                continue
-            if left_out.arg and left_out.arg not in _TEXT_ARGUMENTS:
+            if left_out.arg and left_out.arg not in _NOT_MEANT:
                 rest = [each for each in node.keywords if each is not left_out]
                 yield ast.unparse(ast.Call(node.func, node.args, rest))
         if name in _UNWRAPPED:
