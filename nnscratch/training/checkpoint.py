@@ -24,7 +24,7 @@ import numpy as np
 
 from nnscratch import array_files, atomic, json_files
 from nnscratch.json_files import Record
-from nnscratch.messages import printable
+from nnscratch.messages import one_line, printable
 from nnscratch.training.same_training import first_difference
 
 if TYPE_CHECKING:
@@ -188,9 +188,8 @@ class _OtherTraining(CheckpointError):
 
 def damaged(path: Path, why: object) -> CheckpointError:
     """The error for a file that no training wrote, or that was damaged later."""
-    return CheckpointError(
-        f"{path}: got a damaged checkpoint ({str(why)[:120]}), expected what a training wrote; remove it to begin anew"
-    )
+    came, fix = f"a damaged checkpoint ({str(why)[:120]})", "remove it to begin anew"
+    return CheckpointError(one_line(str(path), came, "what a training wrote", fix))
 
 
 def _without_arrays(value: Any, arrays: dict[str, np.ndarray]) -> Any:

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,7 @@ def full_from_the_start(script: Script, data: Path, disk: Path, rng: random.Rand
 
 
 def full_in_the_end(script: Script, data: Path, disk: Path, expected: dict[str, np.ndarray], rng: random.Random) -> str:
-    """No space for checkpoints and results: these go elsewhere; with space, --resume brings them."""
+    """No space for checkpoints and results: they go elsewhere; with space, --resume brings them."""
     process = Process(script, data, disk / "run", rng=rng)
     status, stderr = process.end()
     lines = [line for line in stderr.splitlines() if "the results are in " in line]
@@ -158,7 +159,7 @@ def main() -> None:
             in_level_2 = script.cascade and rng.random() < 0.5
             begun = trains_level_2 if in_level_2 else trains
             process = Process(script, data, out, rng=rng)
-            problem = stop(process, WAYS[way], lambda: begun(out), seconds / 2, rng)
+            problem = stop(process, WAYS[way], partial(begun, out), seconds / 2, rng)
             # Going on with a finished run changes nothing, and is no error.
             problem = problem or resumed(script, data, out, rng) or first_difference(weights, out)
             report(script, f"{way}{' in level 2' if in_level_2 else ''}", problem)
