@@ -67,3 +67,28 @@ def test_a_folder_that_is_no_run(run_here: Any, folder: Path, tmp_path: Path) ->
     done = run_here("predict.py", *given, expect=2)
     assert done.stderr.count("\n") == 1
     assert "a folder without model.npz" in done.stderr
+
+
+def test_it_does_not_replace_what_it_reads(run_here: Any, model: Path, folder: Path, tmp_path: Path) -> None:
+    test, before = tmp_path / "test.zip", (folder / "test.zip").read_bytes()
+    test.write_bytes(before)
+    for out in (test, model / "model.npz"):
+        done = run_here("predict.py", "--model", model, "--data", test, "--out", out, expect=2)
+        assert "got a file that is read" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert test.read_bytes() == before
+
+
+def test_an_output_that_cannot_be_written_is_found_before_the_work(run_here: Any, model: Path, tmp_path: Path) -> None:
+    given = "--model", model, "--data", tmp_path / "missing.csv"
+    for out, expected in ((tmp_path, "got a folder"), (tmp_path / "no" / "a.csv", "a folder that does not exist")):
+        done = run_here("predict.py", *given, "--out", out, expect=2)
+        assert expected in done.stderr
+
+
+def test_a_run_that_is_just_being_replaced(run_here: Any, model: Path, folder: Path, tmp_path: Path) -> None:
+    (model / ".arriving").mkdir()
+    given = "--model", model, "--data", folder / "test.zip", "--out", tmp_path / "points.csv"
+    done = run_here("predict.py", *given, expect=2)
+    assert "got files of two runs" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +17,7 @@ import pytest
 
 from nnscratch.keypoints.faces import COLUMNS
 
+ROOT = Path(__file__).parents[2]
 ONE_EPOCH = "train_cascade.py", "--epochs", 1, "--level-2-epochs", 1
 
 
@@ -76,3 +82,53 @@ def test_a_network_of_level_2_for_every_point(script: Callable[[str], dict[str, 
     served = np.concatenate([region.indices_both_sides for region in recipe.level_2.regions])
     assert set(served.tolist()) == set(range(15))
     assert 0 < recipe.share < 1
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_it_goes_on_where_it_was_stopped(run: Any, folder: Path, tmp_path: Path, level: int) -> None:
+    """By SIGTERM, and then by SIGKILL: all weights are those of a run that nobody disturbed."""
+    given = "--epochs", 2, "--level-2-epochs", 2, "--batch-size", 16, "--data", folder / "training.csv"
+    done = run("train_cascade.py", *given, "--out", tmp_path / "whole")
+    out = tmp_path / "run"
+    begun = out / "checkpoints" / ("run.json" if level == 1 else "level_2")
+    process = start("train_cascade.py", *given, "--out", out)
+    wait_for(begun, process)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 143, stderr
+    assert "finishing the batch and saving" in stderr
+    assert "go on with: python" in stderr
+    metrics = out / "metrics.json"
+    assert not metrics.exists() or json.loads(metrics.read_text())["finished"] is False
+    assert metrics.exists() or level == 1
+
+    process = start("train_cascade.py", *given, "--out", out, "--resume", "--threads", 1)
+    wait_for(out / "checkpoints" / "level_2", process)
+    process.kill()
+    process.communicate(timeout=300)
+    refused = run("train_cascade.py", *given, "--out", out, expect=2)
+    assert "--resume" in refused.stderr
+    refused = run("train_cascade.py", *given, "--out", out, "--resume", "--seed", 1, expect=2)
+    assert "got an unfinished run --seed 0, now --seed 1" in refused.stderr
+    done = run("train_cascade.py", *given, "--out", out, "--resume")
+    assert done.stderr == ""
+    assert {path.name for path in out.iterdir()} == {path.name for path in (tmp_path / "whole").iterdir()}
+    for path in (tmp_path / "whole").glob("*.npz"):
+        with np.load(path) as expected, np.load(out / path.name) as got:
+            for name in expected.files:
+                np.testing.assert_array_equal(got[name], expected[name])
+    assert json.loads(metrics.read_text())["finished"] is True
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / script), *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 300
+    while not path.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    assert path.exists()

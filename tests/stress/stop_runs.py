@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +52,10 @@ WAYS = {
 
 
 def stop(
-    process: Process, signals: list[signal.Signals], begun: Callable[[], bool], seconds: float, rng: random.Random
+    process: Process, signals: list[signal.Signals], begun: Callable[[Path], bool], seconds: float, rng: random.Random
 ) -> str:
-    """Sends the signals at a random moment after `begun()`; returns what is wrong afterwards."""
-    if process.wait_for(begun):
+    """Sends the signals at a random moment after `begun(out)`; returns what is wrong afterwards."""
+    if process.wait_for(lambda: begun(process.out)):
         time.sleep(rng.uniform(0, seconds))
         for each in signals:
             process.popen.send_signal(each)
@@ -159,7 +158,7 @@ def main() -> None:
             in_level_2 = script.cascade and rng.random() < 0.5
             begun = trains_level_2 if in_level_2 else trains
             process = Process(script, data, out, rng=rng)
-            problem = stop(process, WAYS[way], partial(begun, out), seconds / 2, rng)
+            problem = stop(process, WAYS[way], begun, seconds / 2, rng)
             # Going on with a finished run changes nothing, and is no error.
             problem = problem or resumed(script, data, out, rng) or first_difference(weights, out)
             report(script, f"{way}{' in level 2' if in_level_2 else ''}", problem)

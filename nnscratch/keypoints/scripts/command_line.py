@@ -13,7 +13,7 @@ from nnscratch import atomic
 from nnscratch.checks import NotFiniteError
 from nnscratch.commands import Parser as Parser  # scripts import it from here
 from nnscratch.keypoints.kaggle.files import DataError
-from nnscratch.keypoints.scripts.interruption import Interrupted, Interruption, say
+from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
 from nnscratch.training.checkpoint import CheckpointError
 
 
@@ -76,8 +76,13 @@ def run(main: Callable[[], None]) -> None:
     """
     program = Path(sys.argv[0]).name
     try:
-        with Interruption():
-            main()
+        with Interruption() as interruption:
+            try:
+                main()
+            except (Interrupted, SystemExit) as end:
+                if isinstance(end, Interrupted) or end.code in STATUSES:
+                    interruption.ignore_more()
+                raise
         _flush()
     except (DataError, NotFiniteError, CheckpointError) as error:
         sys.exit(_complain(program, str(error)))

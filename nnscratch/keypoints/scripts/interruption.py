@@ -18,6 +18,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+STATUSES = (130, 143, 129)  # with which they end a program
 _OUTPUTS = (1, 2)  # file descriptors of stdout and stderr
 
 
@@ -74,6 +75,12 @@ class Interruption:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        self._before.clear()
+
+    def ignore_more(self) -> None:
+        """The program ends because of a signal: no other one disturbs that, to its very end."""
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
         self._before.clear()
 
     @property

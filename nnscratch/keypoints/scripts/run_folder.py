@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,7 @@ def save_run(
         Interrupted : the networks are saved
     """
     run = _run(task)
+    task = replace(task, run=run)
     histories = {"all": history, **(level_2_histories or {})}
     finished = all(each.outcome is not Outcome.INTERRUPTED for each in histories.values())
     if not save_networks(

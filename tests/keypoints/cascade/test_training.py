@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean_face
+from nnscratch.training.checkpoint import CheckpointError
 from nnscratch.training.side_by_side import train_together
 
 FACES = draw_faces(60, seed=0)
@@ -149,3 +151,53 @@ def test_the_same_seed_gives_the_same_level(level_2: TrainedLevel) -> None:
     np.testing.assert_array_equal(
         again.cascade.predict_points(HELD_OUT.images), level_2.cascade.predict_points(HELD_OUT.images)
     )
+
+
+class After:
+    """Asks to stop when it has been asked so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+
+    def is_set(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+@pytest.mark.parametrize("times", [0, 3, 9])
+def test_a_level_goes_on_where_it_was_stopped(level_2: TrainedLevel, times: int, tmp_path: Path) -> None:
+    """Wherever each of its networks was then, and to the same bits."""
+    stopped = trained(TRAIN, HELD_OUT, seed=3, checkpoints=tmp_path, stop=After(times))
+    assert Outcome.INTERRUPTED in {history.outcome for history in stopped.histories.values()}
+    with_epochs = {name for name, history in stopped.histories.items() if len(history)}
+    assert {region.name for region in stopped.cascade.levels[0].regions} == with_epochs
+    assert {path.name for path in (tmp_path / "level_2").iterdir()} >= {"nose.npz", "mouth.npz"}
+    again = trained(TRAIN, HELD_OUT, seed=3, checkpoints=tmp_path)
+    np.testing.assert_array_equal(again.held_out.answers[-1], level_2.held_out.answers[-1])
+    for network, expected in zip(again.cascade.levels[0].networks, level_2.cascade.levels[0].networks, strict=True):
+        for layer, layer_expected in zip(network.layers, expected.layers, strict=True):
+            for name, array in layer.params.items():
+                np.testing.assert_array_equal(array, layer_expected.params[name])
+
+
+def test_networks_can_be_saved_before_the_blends(tmp_path: Path) -> None:
+    """The cascade without blends can be loaded, and answers as its first network."""
+    seen: list[tuple[Cascade, dict[str, History]]] = []
+
+    def save(cascade: Cascade, histories: dict[str, History]) -> None:
+        cascade.save(tmp_path)
+        seen.append((cascade, histories))
+
+    level = trained(TRAIN, HELD_OUT, seed=3, trained=save)
+    assert seen[0][1] is level.histories
+    loaded = Cascade.load(tmp_path)
+    assert loaded.levels[0].regions == REGIONS
+    first, second = loaded.predict_levels(HELD_OUT.images)
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_checkpoint_of_another_level_is_refused(tmp_path: Path) -> None:
+    trained(TRAIN, HELD_OUT, seed=3, checkpoints=tmp_path)
+    with pytest.raises(CheckpointError, match="got the checkpoint of another training, with .*batch_size"):
+        other = replace(RECIPE, training=replace(RECIPE.training, batch_size=8))
+        trained(TRAIN, HELD_OUT, seed=3, checkpoints=tmp_path, recipe=other)

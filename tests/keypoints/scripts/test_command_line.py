@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.training.checkpoint import CheckpointError
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +104,66 @@ def test_how_a_program_ends(main, status: int, message: str, capsys: pytest.Capt
 def test_a_bug_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         command_line.run(lambda: 1 / 0 and None)
+
+
+def program(*lines: str) -> list[str]:
+    start = "import os, signal, sys", "from nnscratch.keypoints.scripts import command_line"
+    return [sys.executable, "-W", "error", "-c", "\n".join([*start, *lines])]
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_a_program_with_one_line(name: str, status: int) -> None:
+    """A second one, while it ends, does not change that."""
+    lines = (
+        "import atexit",
+        "atexit.register(lambda: signal.raise_signal(signal.SIGINT))",
+        f"command_line.run(lambda: signal.raise_signal(signal.{name}))",
+    )
+    done = subprocess.run(program(*lines), capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (status, "-c: interrupted\n")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    lines = "command_line.run(lambda: [command_line.tell('a line') for _ in range(100_000)])", "print('more')"
+    process = subprocess.Popen(program(*lines), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert (process.stderr.read(), process.wait()) == ("", 0)
+    process.stderr.close()
+
+
+def test_a_disk_that_takes_no_output_is_an_error() -> None:
+    with Path("/dev/full").open("w") as full:
+        lines = ("command_line.run(lambda: print('a line'))",)
+        done = subprocess.run(program(*lines), stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("-c: error: No space left")
+
+
+def test_a_damaged_checkpoint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def damaged() -> None:
+        raise CheckpointError("a.npz: got a damaged checkpoint")
+
+    with pytest.raises(SystemExit) as stop:
+        command_line.run(damaged)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == "train.py: error: a.npz: got a damaged checkpoint\n"
+
+
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    data.write_text("mine")
+    (tmp_path / "link.csv").symlink_to(data)
+    for out, expected in (
+        (tmp_path, "got a folder"),
+        (tmp_path / "nowhere" / "a.csv", "got a folder that does not exist"),
+        (data, "got a file that is read"),
+        (tmp_path / "link.csv", "got a file that is read"),
+    ):
+        with pytest.raises(DataError, match=expected):
+            command_line.check_output(out, [str(data)])
+    command_line.check_output(tmp_path / "new.csv", [str(data), tmp_path / "missing"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.csv", "link.csv"]
+    assert data.read_text() == "mine"

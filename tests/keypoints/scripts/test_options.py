@@ -33,9 +33,20 @@ def test_every_option_has_its_field(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         "batch_size": 8, "time_limit": 0.5, "seed": 7, "threads": 3, "test": "test.csv", "lookup": "lookup.csv",
     }  # fmt: skip
     arguments = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
-    options = read(monkeypatch, *arguments)
-    assert options == TrainingOptions(**given)
-    assert vars(options) == given
+    for flag, other in (("resume", "overwrite"), ("overwrite", "resume")):
+        options = read(monkeypatch, *arguments, f"--{flag}")
+        assert options == TrainingOptions(**given, **{flag: True})
+        assert vars(options) == given | {flag: True, other: False}
+
+
+def test_a_script_that_leaves_no_run_has_none_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["measure.py", "--resume"])
+    parser = TrainingParser("Measures.", out="runs", recipes=["best"], networks=[], keeps_run=False)
+    with pytest.raises(SystemExit):
+        parser.read(TrainingOptions)
+    monkeypatch.setattr(sys, "argv", ["measure.py"])
+    options = parser.read(TrainingOptions)
+    assert (options.resume, options.overwrite) == (False, False)
 
 
 def test_a_script_may_have_more_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +86,7 @@ def test_a_recipe_is_adjusted_by_what_is_given() -> None:
         (["--recipe", "good"], "argument --recipe: invalid choice: 'good'"),
         (["--lookup", "IdLookupTable.csv"], "argument --lookup: got it without --test, expected both"),
         (["--unknown"], "unrecognized arguments: --unknown"),
+        (["--resume", "--overwrite"], "argument --overwrite: not allowed with argument --resume"),
         (["--out", __file__], "expected a folder or a new name"),
         (["--out", f"{__file__}/run"], "expected a folder or a new name"),
     ],

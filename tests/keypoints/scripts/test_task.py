@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.training_file import save_faces
 from nnscratch.keypoints.scripts.options import TrainingOptions
-from nnscratch.keypoints.scripts.task import TrainingTask, start_task, usable_rows
+from nnscratch.keypoints.scripts.task import TrainingTask, start_task, training_task, usable_rows
 
 
 @pytest.fixture(autouse=True)
@@ -124,3 +125,35 @@ def test_rows_that_cannot_be_learnt_from() -> None:
     for rows in ("all", "complete"):
         with pytest.raises(DataError, match="is it the training file"):
             usable_rows(faces, rows, "a.csv")
+
+
+def test_a_task_that_leaves_a_run(tmp_path: Path) -> None:
+    options = TrainingOptions(tmp_path / "run", time_limit=1.0, resume=True)
+    with training_task(options, drawn=20) as task:
+        assert task.run is not None
+        assert task.checkpoint == tmp_path / "run" / "checkpoints" / "network.npz"
+        assert task.stop is task.run.interruption.stop
+        assert task.checkpoint_failed == task.run.checkpoint_failed
+        first = task.time_limit(share=0.5)
+        assert first is not None
+        assert task.deadline == task.began + 60
+        task.checkpoint.touch()
+        os.utime(task.checkpoint, (time.time() + 20,) * 2)
+    with training_task(options, drawn=20) as task:
+        assert task.time_limit(share=0.5) == first  # all of it, of which it has used some
+        left = task.seconds_left()
+        assert left is not None
+        assert left < 42
+
+
+def test_a_task_alone_keeps_nothing() -> None:
+    task = start(time_limit=1.0)
+    assert (task.checkpoint, task.checkpoints, task.stop, task.checkpoint_failed) == (None, None, None, None)
+    assert task.time_limit() == pytest.approx(60, abs=30)
+
+
+def test_bad_data_leave_no_folder_and_an_earlier_run_alone(tmp_path: Path) -> None:
+    bad = TrainingOptions(tmp_path / "run", data=str(tmp_path / "nowhere.csv"))
+    with pytest.raises(DataError, match="no file of this name"), training_task(bad):
+        pass
+    assert list(tmp_path.iterdir()) == []
