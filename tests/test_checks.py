@@ -91,6 +91,18 @@ def test_no_pairs(value: object, named: str) -> None:
         checks.pair("Conv2D", "stride", value)
 
 
+def test_flags() -> None:
+    assert checks.flag("Dense", "bias", True) is True
+    assert checks.flag("Dense", "bias", np.False_) is False
+    for value in ("no", -5, 0, 1, None, 1.0, []):
+        with pytest.raises(ValueError, match="Dense: got bias=.*, expected True or False; choose one"):
+            checks.flag("Dense", "bias", value)
+        with pytest.raises(ValueError, match="got bias="):
+            nn.Dense(3, 2, bias=value)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="got bias="):
+            nn.Conv2D(1, 2, 3, bias=value)  # type: ignore[arg-type]
+
+
 def test_dtypes() -> None:
     assert checks.floating("Dense", "float32") == np.float32
     assert checks.floating("Dense", np.float64) == np.float64

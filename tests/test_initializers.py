@@ -105,3 +105,17 @@ def test_draw_is_the_call_in_a_dtype(name: str) -> None:
 def test_a_bias_has_no_fans() -> None:
     with pytest.raises(ValueError, match="use constant or normal for a bias"):
         initializers.he_normal()((4,), np.random.default_rng(0))
+
+
+def test_nothing_is_drawn_but_what_is_wrong_is_found() -> None:
+    rng, float32 = np.random.default_rng(0), np.dtype(np.float32)
+    with initializers.nothing_drawn():
+        zeros = initializers.draw("he_normal", (10**6, 10**6), rng, float32)
+        assert (zeros.shape, zeros.dtype, zeros.flags.writeable) == ((10**6, 10**6), float32, False)
+        with pytest.raises(ValueError, match="expected a weight's"):
+            initializers.draw("he_normal", (3,), rng, float32)
+    with initializers.drawn_at_most(6):
+        assert initializers.draw("he_normal", (2, 3), rng, float32).any()
+        with pytest.raises(ValueError, match="expected 6 numbers at most"):
+            initializers.draw("he_normal", (7, 1), rng, float32)
+    assert initializers.draw("he_normal", (7, 1), rng, float32).any()

@@ -17,6 +17,7 @@ Files, in reading order
     mirror_pass.py  a network's answer, averaged with its answer for the mirror image
     networks.py     published networks: the 2015 report's and Nouri's
     recipe.py       Recipe: how a network is trained, as data
+    loaded_networks.py  a network from a file, checked to be one for faces
     predictors.py   a trained network or cascade, loaded from its run folder
     plots.py        learning curve, grid of faces, error per point
     commands.py     what the face task adds to `python -m nnscratch`

@@ -92,3 +92,17 @@ def test_a_run_that_is_just_being_replaced(run_here: Any, model: Path, folder: P
     done = run_here("predict.py", *given, expect=2)
     assert "got files of two runs" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "NaN or infinite"), (3e38, "points with")])
+def test_a_network_that_diverged_ends_in_one_line(
+    run: Any, model: Path, folder: Path, tmp_path: Path, value: float, message: str
+) -> None:
+    network = networks.report_mlp(rng=0)
+    network.layers[-1].params["weight"][:] = value
+    SingleNetwork(network).save(model)
+    done = run("predict.py", "--model", model, "--data", folder / "test.zip", "--out", tmp_path / "p.csv", expect=2)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert len(done.stderr) < 300
+    assert not (tmp_path / "p.csv").exists()

@@ -75,3 +75,8 @@ def test_wrong_sizes(arguments: tuple[int, int, int], named: str) -> None:
 def test_wrong_shapes_say_what_to_do(shape: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         nn.Conv2D(3, 2, 5).forward(np.ones(shape, np.float32))
+
+
+def test_another_number_of_channels_does_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"Conv2D\(3, 2, 3\): got images of \(9, 9, 1\), expected 3 channels"):
+        nn.Conv2D(3, 2, 3).output_shape((9, 9, 1))
