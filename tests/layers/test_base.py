@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -205,3 +206,8 @@ def test_astype_makes_a_copy() -> None:
     copy.params["weight"] += 1
     assert layer.params["weight"].dtype == np.float32
     np.testing.assert_allclose(copy.params["weight"] - 1, layer.params["weight"], rtol=1e-6)
+
+
+def test_forward_does_not_train_unless_told() -> None:
+    for kind in [nn.Sequential, *(getattr(nn, name) for name in nn.layers.__all__ if name != "NotFiniteError")]:
+        assert inspect.signature(kind.forward).parameters["training"].default is False, kind
