@@ -289,3 +289,25 @@ def test_astype_and_copies_keep_fuse() -> None:
         for other in (model.astype(np.float64), copy.copy(model), copy.deepcopy(model)):
             assert other.fuse is fuse
             assert len(other._runner.stages(other.layers)) == (1 if fuse else 2)
+
+
+def test_predict_takes_256_rows_at_a_time_unless_told() -> None:
+    class Counter(nn.ReLU):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows: list[int] = []
+
+        def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+            self.rows.append(len(x))
+            return super().forward(x, training)
+
+    model = nn.Sequential(counter := Counter())
+    model.predict(np.zeros((600, 1), np.float32))
+    assert counter.rows == [256, 256, 88]
+
+
+def test_summary_of_a_given_shape_whatever_was_seen() -> None:
+    model = nn.Sequential(nn.Conv2D(1, 2, 3, rng=0))
+    before = model.summary((9, 8, 1))
+    model.forward(np.zeros((1, 5, 5, 1), np.float32))
+    assert model.summary((9, 8, 1)) == before != model.summary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -299,3 +300,20 @@ def test_height_and_width_of_padding_and_stride_are_not_exchanged() -> None:
     with pytest.raises(ValueError, match="of at least 3 x 1 pixels"):
         layer.output_shape((2, 9, 1))
     assert nn.MaxPool2D(2, (3, 1)).output_shape((5, 5, 1)) == (2, 4, 1)
+
+
+def test_forward_does_not_train_unless_told() -> None:
+    for kind in [nn.Sequential, *(getattr(nn, name) for name in nn.layers.__all__ if name != "NotFiniteError")]:
+        assert inspect.signature(kind.forward).parameters["training"].default is False, kind
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2D(1, 1, (3, 2), stride=(4, 5), rng=0), nn.MaxPool2D((3, 2), (4, 5))])
+def test_the_window_along_the_height(layer: nn.Layer) -> None:
+    assert layer.window == (3, 4)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2D(1, 1, 2, rng=0), nn.MaxPool2D(2)])
+@pytest.mark.parametrize("shape", [(4, 4, 1), (4, 4), (1, 1, 4, 4, 1)])
+def test_images_have_four_axes(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"expected \(N, H, W, "):
+        layer.forward(np.zeros(shape, np.float32))

@@ -80,3 +80,19 @@ def test_wrong_shapes_say_what_to_do(shape: tuple[int, ...], message: str) -> No
 def test_another_number_of_channels_does_not_fit() -> None:
     with pytest.raises(ValueError, match=r"Conv2D\(3, 2, 3\): got images of \(9, 9, 1\), expected 3 channels"):
         nn.Conv2D(3, 2, 3).output_shape((9, 9, 1))
+
+
+def test_output_shape_tells_height_from_width() -> None:
+    layer = nn.Conv2D(2, 3, (5, 2), stride=(1, 2), padding=(1, 0), rng=0)
+    assert layer.output_shape((7, 9, 2)) == (5, 4, 3)
+    for shape in [(3, 2, 2), (3, 9, 2), (7, 2, 2)]:  # the least height is 5 - 2 * 1, the least width 2
+        assert layer.output_shape(shape) == layer.forward(np.zeros((1, *shape), np.float32)).shape[1:]
+    for shape in [(2, 9, 2), (9, 1, 2)]:
+        with pytest.raises(ValueError, match="expected .* of at least 3 x 2 pixels"):
+            layer.output_shape(shape)
+        with pytest.raises(ValueError, match="expected .* of at least 3 x 2 pixels"):
+            layer.forward(np.zeros((1, *shape), np.float32))
+    wide = nn.Conv2D(1, 1, (2, 5), padding=(0, 1), rng=0)
+    assert wide.output_shape((2, 3, 1)) == (1, 1, 1)
+    with pytest.raises(ValueError, match="expected .* of at least 2 x 3 pixels"):
+        wide.output_shape((3, 2, 1))

@@ -67,3 +67,14 @@ def test_of_equal_numbers_the_first_in_reading_order_wins(value: float) -> None:
     y = layer.forward(x, training=True)
     dx = layer.backward(np.ones_like(y))
     assert np.argwhere(dx).tolist() == [[0, 0, 0, 0], [0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize(("pool_size", "stride"), [((5, 2), (1, 2)), ((2, 5), (2, 1)), ((3, 2), None)])
+def test_output_shape_tells_height_from_width(pool_size: tuple[int, int], stride: tuple[int, int] | None) -> None:
+    layer = nn.MaxPool2D(pool_size, stride)
+    for shape in [pool_size, (pool_size[0] + 3, pool_size[1]), (pool_size[0], pool_size[1] + 3)]:
+        x = np.zeros((1, *shape, 4), np.float32)
+        assert layer.output_shape(x.shape[1:]) == layer.forward(x).shape[1:]
+    for shape in [(pool_size[0] - 1, 9), (9, pool_size[1] - 1)]:
+        with pytest.raises(ValueError, match=f"of at least {pool_size[0]} x {pool_size[1]} pixels"):
+            layer.output_shape((*shape, 4))
