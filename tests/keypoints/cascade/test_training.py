@@ -198,6 +198,6 @@ def test_networks_can_be_saved_before_the_blends(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_level_is_refused(tmp_path: Path) -> None:
     trained(TRAIN, HELD_OUT, seed=3, checkpoints=tmp_path)
+    other = replace(RECIPE, training=replace(RECIPE.training, batch_size=8))
     with pytest.raises(CheckpointError, match="got the checkpoint of another training, with .*batch_size"):
-        other = replace(RECIPE, training=replace(RECIPE.training, batch_size=8))
         trained(TRAIN, HELD_OUT, seed=3, checkpoints=tmp_path, recipe=other)
