@@ -79,11 +79,11 @@ class TrainingRun:
 
     def begin(self, options: TrainingOptions) -> None:
         """The faces are read: from now on there is something to lose."""
+        self.interruption.finish_first()
         if options.overwrite or not self.checkpoints.are_there:
             self.checkpoints.remove()
         self.checkpoints.begin(options)
         self._has_begun = True
-        self.interruption.finish_first()
 
     def checkpoint_failed(self, error: OSError) -> None:
         """Says once that a checkpoint could not be written; the training goes on."""
