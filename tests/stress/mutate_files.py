@@ -157,7 +157,7 @@ class Worker:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reads all mutants, prints the table, returns the number of failures; also if it is stopped."""
+    """Reads all mutants; prints the table, also if it is stopped; returns the failures."""
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     kept = arguments.keep or Path(tempfile.mkdtemp(prefix="nnscratch-failures-"))
     folder = _fast_folder()
