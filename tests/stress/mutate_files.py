@@ -14,6 +14,7 @@ import argparse
 import collections
 import multiprocessing
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -75,12 +76,12 @@ def mutant(kinds: list[Any], seed: int, index: int) -> tuple[Any, bytes]:
     return kind, kind.mutate(rng, kind.content)[:LARGEST]
 
 
-def work(connection: Connection, seed: int, first: int, step: int, count: int, names: list[str]) -> None:
+def work(connection: Connection, folder: Path, seed: int, first: int, step: int, count: int, names: list[str]) -> None:
     """Reads every `step`-th mutant from number `first` on; sends (index, kind, outcome, detail)."""
     from tests.stress.file_kinds import make_kinds
 
     warnings.simplefilter("error")
-    kinds = make_kinds(_fast_folder(), names)
+    kinds = make_kinds(Path(tempfile.mkdtemp(dir=folder)), names)
     signal.signal(signal.SIGPROF, _alarm)
     for kind in kinds:  # compiles, and takes the memory that any reading takes
         for _ in range(2):
@@ -105,8 +106,8 @@ def _fast_folder() -> Path:
 class Worker:
     """A process that reads mutants, and what is known of it."""
 
-    def __init__(self, arguments: argparse.Namespace, first: int) -> None:
-        self.arguments, self.next = arguments, first
+    def __init__(self, arguments: argparse.Namespace, folder: Path, first: int) -> None:
+        self.arguments, self.folder, self.next = arguments, folder, first
         self.begun: tuple[int, str] | None = None
         self.restarts = 0
         self.start()
@@ -116,9 +117,8 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, other = context.Pipe(duplex=False)
         given = self.arguments
-        self.process = context.Process(
-            target=work, args=(other, given.seed, self.next, given.jobs, given.count, given.only), daemon=True
-        )
+        what = other, self.folder, given.seed, self.next, given.jobs, given.count, given.only
+        self.process = context.Process(target=work, args=what, daemon=True)
         self.process.start()
         other.close()
         self.heard = time.monotonic() + 300  # its imports, or its kernels, take a while
@@ -157,14 +157,26 @@ class Worker:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Reads all mutants, prints the table, returns the number of failures."""
-    from tests.stress.file_kinds import make_kinds
-
+    """Reads all mutants; prints the table, also if it is stopped; returns the failures."""
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     kept = arguments.keep or Path(tempfile.mkdtemp(prefix="nnscratch-failures-"))
-    kinds = make_kinds(_fast_folder(), arguments.only)
+    folder = _fast_folder()
+    try:
+        _read_all(arguments, folder, kept, counts)
+    finally:
+        failures = table(counts, kept)
+        shutil.rmtree(folder, ignore_errors=True)
+    return failures
+
+
+def _read_all(
+    arguments: argparse.Namespace, folder: Path, kept: Path, counts: dict[str, collections.Counter[str]]
+) -> None:
+    from tests.stress.file_kinds import make_kinds
+
+    kinds = make_kinds(Path(tempfile.mkdtemp(dir=folder)), arguments.only)
     began, done = time.monotonic(), 0
-    workers = [Worker(arguments, first) for first in range(min(arguments.jobs, arguments.count))]
+    workers = [Worker(arguments, folder, arguments.first + i) for i in range(arguments.jobs)]
     while live := [worker for worker in workers if worker.next < arguments.count]:
         ready = wait([worker.connection for worker in live], timeout=1)
         for worker in live:
@@ -182,10 +194,10 @@ def run(arguments: argparse.Namespace) -> int:
                 _keep(kept, kinds, arguments.seed, index, outcome, detail)
             if done % 1000 == 0:
                 speed = done / (time.monotonic() - began)
-                print(f"{done:,} of {arguments.count:,} files, {speed:,.0f}/s", file=sys.stderr, flush=True)
+                of = arguments.count - arguments.first
+                print(f"{done:,} of {of:,} files, {speed:,.0f}/s", file=sys.stderr, flush=True)
     for worker in workers:
         worker.process.join(5)
-    return table(counts, kept)
 
 
 def _keep(folder: Path, kinds: list[Any], seed: int, index: int, outcome: str, detail: str) -> None:
@@ -218,9 +230,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000, metavar="N", help="mutants in all (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all mutations (default: %(default)s)")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="the first mutant (default: %(default)s)")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="processes (default: %(default)s)")
     parser.add_argument("--only", nargs="*", default=[], metavar="KIND", help="kinds of files, such as metrics.json")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder for failures (default: a new one)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the table is printed, and no folder left
     sys.exit(1 if run(parser.parse_args()) else 0)
 
 
