@@ -9,7 +9,7 @@ import numpy as np
 
 from nnscratch.checks import check_finite, whole_number
 from nnscratch.layers import Layer
-from nnscratch.stages.runner import Runner, from_first_parameters
+from nnscratch.stages.runner import Runner, check_layers, from_first_parameters
 from nnscratch.summary import summary
 
 
@@ -33,10 +33,26 @@ class Sequential:
         output into the gradient of its input, which is the output of the layer before:
             dy -> backward of f_last -> ... -> backward of f_2 -> backward of f_1 -> dx
 
+    Whose memory (as for a layer by itself)
+        y and dx are the caller's own. dy is read by `backward` alone. x is not copied: it must stay
+        unchanged until `backward` has used it. Arrays in `grads` are valid until the next
+        `backward`.
+
+    One step at a time
+        `backward` belongs to the last forward(training=True), of the same layers with the same
+        sizes. A forward(training=False) in between does no harm. Networks may share a layer, but
+        not while one of them is between forward and backward. A copy of a network begins without a
+        step.
+
+    NaN and infinity
+        forward rejects an x or a y that holds them, backward a dy, whatever `fuse` is. In between a
+        number may overflow: NaN stays NaN, so that it shows in y; a ReLU turns -infinity into 0.
+
     Raises
-        ValueError : no layer, something that is no layer, one layer object twice, an x that does
-            not fit
-        RuntimeError : backward without forward(training=True)
+        ValueError : no layer, something that is no layer, one layer object twice, an x, a dy or a
+            parameter that does not fit
+        NotFiniteError : NaN or infinity in x, y or dy; names the layer
+        RuntimeError : backward without forward(training=True), or after a change of the layers
 
     >>> import nnscratch as nn
     >>> model = Sequential(nn.Dense(3, 4, rng=0), nn.ReLU(), nn.Dense(4, 2, rng=1))
@@ -50,20 +66,21 @@ class Sequential:
     """
 
     layers: list[Layer]
-    fuse: bool
 
     def __init__(self, *layers: Layer, fuse: bool = True) -> None:
-        for layer in layers:
-            if not isinstance(layer, Layer):
-                raise ValueError(f"Sequential: got {layer!r}, expected layers; pass them as Sequential(*layers)")
-        if not layers:
-            raise ValueError("Sequential: got no layer, expected at least one; pass layers as Sequential(*layers)")
-        if len({id(layer) for layer in layers}) < len(layers):
-            raise ValueError("Sequential: got one layer object twice, expected distinct layers; make two of them")
+        check_layers(layers)
         self.layers = list(layers)
-        self.fuse = fuse
         self._runner = Runner(fuse)
         self._seen_shape: tuple[int, ...] | None = None
+
+    @property
+    def fuse(self) -> bool:
+        """Whether layers that belong together run in one pass; may be set between two steps."""
+        return self._runner.fuse
+
+    @fuse.setter
+    def fuse(self, value: bool) -> None:
+        self._runner.fuse = bool(value)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """y, (N, ...), in the dtype of the parameters; keeps what `backward` needs if `training`.
@@ -72,12 +89,13 @@ class Sequential:
         """
         with self._runner.lock:
             stages = self._runner.stages(self.layers)  # a stage is a layer, or several that run as one
-            self._runner.check_input(x)
+            number = self._runner.begin(x, training)
             y = x
             for stage in stages:
                 y = stage.forward(y, training)
+            self._runner.end(number, x, y)
             self._seen_shape = x.shape[1:]
-            return self._runner.own(y)
+            return y.copy()
 
     def backward(self, dy: np.ndarray, input_gradient: bool = False) -> np.ndarray | None:
         """Sets the `grads` of every layer from dy = dL/dy; returns dx if `input_gradient`, or None.
@@ -87,13 +105,13 @@ class Sequential:
         `backward` overwrites them: copy those that you want to keep.
         """
         with self._runner.lock:
-            stages = self._runner.stages(self.layers)
+            stages = self._runner.begin_backward(self.layers, dy)
             first, *later = stages if input_gradient else from_first_parameters(stages)
             gradient: Any = dy
             for stage in reversed(later):
                 gradient = stage.backward(gradient, input_gradient=True)  # of its output -> of its input
             dx = first.backward(gradient, input_gradient)
-            return None if dx is None else self._runner.own(dx)
+            return None if dx is None else dx.copy()
 
     def predict(self, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """y for any number of rows, `batch_size` at a time to bound the memory; dropout is off.

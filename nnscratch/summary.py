@@ -33,11 +33,11 @@ def summary(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> str
     layer                       output shape  parameters  mult-adds  kept B  field
     input                            8, 8, 1
     Conv2D(1, 2, 5)                  4, 4, 2          52        800     256      5
-    ReLU()                           4, 4, 2           0          0     128      5
+    ReLU()                           4, 4, 2           0          0      32      5
     MaxPool2D(2)                     2, 2, 2           0          0       8      6
     Flatten()                              8           0          0       0      6
     Dense(8, 3)                            3          27         24      32    all
-    total                                             79        824     424
+    total                                             79        824     328
     """
     shape = input_shape or _smallest_input(layers)
     kept = _bytes_kept(layers, shape)

@@ -43,9 +43,9 @@ def test_multiply_adds() -> None:
 def test_bytes_kept_count_shared_memory_once() -> None:
     model = nn.Sequential(nn.Dense(10, 20), nn.ReLU(), nn.Dense(20, 5))
     table = model.summary()
-    # Dense keeps x (10 floats); ReLU keeps y (20 floats), which is the second Dense's x: counted
-    # once.
-    assert [line.split()[-2] for line in table.splitlines()[2:5]] == ["40", "80", "0"]
+    # Dense keeps x (10 floats); ReLU keeps 20 bytes; the second Dense keeps ReLU's y (20 floats),
+    # which a third layer would keep, too.
+    assert [line.split()[-2] for line in table.splitlines()[2:5]] == ["40", "20", "80"]
 
 
 def test_shape_from_the_last_forward_pass_or_the_dense_layer() -> None:

@@ -4,11 +4,54 @@ from __future__ import annotations
 
 import copy
 import inspect
+import itertools
+import threading
 from typing import Any, Self
 
 import numpy as np
 
 from nnscratch.checks import check_array, check_finite, floating
+
+_FLOATS = np.dtype(np.float32), np.dtype(np.float64)
+
+
+class _InsideNetwork(threading.local):
+    """`with inside_network:` around a network's pass; nested passes are counted.
+
+    A network checks for NaN and infinity where arrays enter and leave it, so that the answer is the
+    same however its layers are run. Its layers, which check by themselves when used by themselves,
+    leave that out in between.
+    """
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+
+
+inside_network = _InsideNetwork()
+
+
+class AttributeChanges:
+    """Whether an attribute of any layer was set: `latest` is then another number than before.
+
+    A network asks in every pass whether its plan still holds. One comparison is cheap; looking at
+    each layer's sizes would take some percent of a pass of one image.
+    """
+
+    latest = 0
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def note(self) -> None:
+        self.latest = next(self._numbers)
+
+
+attribute_changes = AttributeChanges()
 
 
 class Layer:
@@ -27,14 +70,29 @@ class Layer:
         again: each `backward` belongs to exactly one forward pass. `backward` overwrites `grads`
         and never adds to them. A layer computes in the dtype of its parameters. It never divides by
         the number of rows N: that 1/N belongs to the loss.
+
+    Whose memory
+        y and dx are the caller's own: to change them changes nothing that the layer gives later. dy
+        is read by `backward` alone. x is not copied, because a batch is large: it must stay
+        unchanged until `backward` has used it. Arrays in `params` may be changed, and replaced by
+        others of the same shape and dtype; those in `grads` are valid until the next `backward`.
+
+    NaN and infinity
+        A layer used by itself rejects an x or a dy that holds them (`NotFiniteError`). In a network
+        `Sequential` does so, where arrays enter and leave it.
     """
 
     params: dict[str, np.ndarray]
     grads: dict[str, np.ndarray]
+    last_pass: int = 0  # the number of the last network's training pass that came through here
 
     def __init__(self) -> None:
         self.params = {}
         self.grads = {}
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+        attribute_changes.note()
 
     # The idea: what a layer is. A subclass defines these three.
 
@@ -58,8 +116,16 @@ class Layer:
         """
         return take(self, name, self)
 
-    # No mathematics from here on: what serves speed (`backward_parameters`), the summary
-    # (`multiply_adds`, `window`), the gradient check (`astype`) and saving (`config`, `repr`).
+    # No mathematics from here on: what serves safety (`check_sizes`), speed
+    # (`backward_parameters`), the summary (`multiply_adds`, `window`), the gradient check
+    # (`astype`) and saving (`config`, `repr`).
+
+    def check_sizes(self) -> None:
+        """Checks the constructor's arguments, which may have been set to something else since.
+
+        Raises
+            ValueError : one is out of its range
+        """
 
     def backward_parameters(self, dy: np.ndarray) -> None:
         """Sets `grads` without computing dx, which nobody reads for a network's first layer."""
@@ -130,7 +196,9 @@ def take(owner: object, name: str, layer: Layer) -> Any:
 
 
 def check_input(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: int | None = None) -> None:
-    """Stops an x that `layer` cannot compute with: `check_shape`, then `check_finite`.
+    """Stops an x that `layer` cannot compute with: `check_shape`, then NaN and infinity.
+
+    The second is left to the network if the layer runs in one.
 
     ndim, channels : as `check_shape` takes them
 
@@ -139,7 +207,8 @@ def check_input(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: 
         NotFiniteError : holds NaN or infinity
     """
     check_shape(layer, x, ndim, channels)
-    check_finite(layer, "x", x)
+    if not inside_network.depth:
+        check_finite(layer, "x", x)
 
 
 def check_shape(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: int | None = None) -> None:
@@ -152,15 +221,29 @@ def check_shape(layer: Layer, x: np.ndarray, ndim: int | None = None, channels: 
         ValueError : not an array, or of a wrong dtype or shape
     """
     check_array(layer, "x", x)
-    expected = [value.dtype for value in layer.params.values()][:1] or [np.dtype(np.float32), np.dtype(np.float64)]
-    if x.dtype not in expected:
-        wanted = " or ".join(str(dtype) for dtype in expected)
-        fix = f"x.astype(np.{expected[0]})" + (f" or layer.astype(np.{x.dtype})" if x.dtype.kind == "f" else "")
-        raise ValueError(f"{layer!r}: got x of dtype {x.dtype}, expected {wanted}; use {fix}")
+    check_dtype(layer, x.dtype)
     if (ndim is not None and x.ndim != ndim) or x.ndim == 0 or (channels is not None and x.shape[-1] != channels):
         last = "C" if channels is None else str(channels)
         shape = {2: f"(N, {last})", 4: f"(N, H, W, {last})"}.get(ndim or 0, "(N, ...)")
         raise ValueError(f"{layer!r}: got x of shape {x.shape}, expected {shape}; {_shape_fix(x, ndim, channels)}")
+
+
+def check_dtype(layer: Layer, x_dtype: np.dtype[Any]) -> None:
+    """Stops an x of another dtype than that of the layer's parameters.
+
+    Raises
+        ValueError : another dtype; without parameters, one that is neither float32 nor float64
+    """
+    for value in layer.params.values():
+        if isinstance(value, np.ndarray) and value.dtype in _FLOATS:
+            expected: tuple[np.dtype[Any], ...] = (value.dtype,)
+            break
+    else:
+        expected = _FLOATS
+    if x_dtype not in expected:
+        wanted = " or ".join(str(dtype) for dtype in expected)
+        fix = f"x.astype(np.{expected[0]})" + (f" or layer.astype(np.{x_dtype})" if x_dtype.kind == "f" else "")
+        raise ValueError(f"{layer!r}: got x of dtype {x_dtype}, expected {wanted}; use {fix}")
 
 
 def _shape_fix(x: np.ndarray, ndim: int | None, channels: int | None) -> str:
@@ -199,7 +282,8 @@ def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dty
     y_shape, y_dtype : of that y
 
     Raises
-        ValueError : not an array of y's shape and dtype
+        ValueError     : not an array of y's shape and dtype
+        NotFiniteError : holds NaN or infinity; left to the network if the layer runs in one
     """
     if not isinstance(dy, np.ndarray) or dy.shape != y_shape or dy.dtype != y_dtype:
         got = f"dtype {dy.dtype}, shape {dy.shape}" if isinstance(dy, np.ndarray) else type(dy).__name__
@@ -207,3 +291,5 @@ def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dty
             f"{layer!r}: got dy of {got}, expected dtype {y_dtype}, shape {y_shape}, as y of the last "
             "forward(training=True) has them; pass dL/dy of that very y"
         )
+    if not inside_network.depth:
+        check_finite(layer, "dy", dy)

@@ -80,18 +80,20 @@ class ContrastNormalization(Layer):
     floor: float
     x: np.ndarray  # this and the next are kept from forward(training=True) to backward
     moments: np.ndarray  # (N, 2), float64: m and std of each picture
+    divisors: tuple[float, float]  # spread and floor of that pass
 
     def __init__(self, spread: float = 0.25, floor: float = 0.02) -> None:
         super().__init__()
-        self.spread = positive("ContrastNormalization", "spread", spread, fix="the default, 0.25, will do")
-        self.floor = positive("ContrastNormalization", "floor", floor, fix="the default, 0.02, will do")
+        self.spread, self.floor = spread, floor
+        self.check_sizes()
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.check_sizes()
         self.check(x)
         y, moments = np.empty(x.shape, x.dtype), np.empty((len(x), 2))
         self.normalize(x, y, moments)
         if training:
-            self.x, self.moments = x, moments
+            self.x, self.moments, self.divisors = x[...], moments, (self.spread, self.floor)
         return y
 
     def check(self, x: np.ndarray) -> None:
@@ -111,11 +113,15 @@ class ContrastNormalization(Layer):
             )
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        x, moments = self.take("x"), self.take("moments")
+        x, moments, divisors = self.take("x"), self.take("moments"), self.take("divisors")
         check_gradient(self, dy, x.shape, x.dtype)
         dx = np.empty(x.shape, x.dtype)
-        normalize_backward(x, dy, moments, self.spread, self.floor, dx)
+        normalize_backward(x, dy, moments, *divisors, dx)
         return dx
+
+    def check_sizes(self) -> None:
+        self.spread = positive("ContrastNormalization", "spread", self.spread, fix="the default, 0.25, will do")
+        self.floor = positive("ContrastNormalization", "floor", self.floor, fix="the default, 0.02, will do")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         self._check_not_empty(input_shape)

@@ -16,6 +16,7 @@ from nnscratch.kernels.layerwise.im2col import (
     output_size,
 )
 from nnscratch.layers.base import Layer, check_gradient, check_input, check_window
+from nnscratch.layers.parameters import checked_parameters
 
 
 class Conv2D(Layer):
@@ -81,7 +82,8 @@ class Conv2D(Layer):
     weight_init: str
     bias_init: str
     bias: bool
-    x: np.ndarray  # kept from forward(training=True) to backward
+    x: np.ndarray  # this and the next are kept from forward(training=True) to backward
+    sizes: tuple[tuple[int, ...], tuple[int, int], tuple[int, int]]  # the weight's shape, stride, padding
 
     def __init__(
         self,
@@ -98,9 +100,9 @@ class Conv2D(Layer):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        self.c_in, self.c_out = whole_number("Conv2D", "c_in", c_in), whole_number("Conv2D", "c_out", c_out)
-        self.kernel_size = pair("Conv2D", "kernel_size", kernel_size)
-        self.stride, self.padding = pair("Conv2D", "stride", stride), pair("Conv2D", "padding", padding, least=0)
+        self.c_in, self.c_out, self.kernel_size = c_in, c_out, kernel_size  # type: ignore[assignment]
+        self.stride, self.padding = stride, padding  # type: ignore[assignment]
+        self.check_sizes()
         self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
         self.bias = bool(bias)
         rng, dtype = np.random.default_rng(rng), floating("Conv2D", dtype)
@@ -109,32 +111,46 @@ class Conv2D(Layer):
             self.params["bias"] = initializers.draw(bias_init, (self.c_out,), rng, dtype)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.check_sizes()
         check_input(self, x, ndim=4, channels=self.c_in)
         self._check_window(x.shape[1:])
+        weight, bias = checked_parameters(self, (*self.kernel_size, self.c_in, self.c_out), x.dtype)
         if training:
-            self.x = x  # backward needs it: dweight sums x * dy
-        return conv2d_forward(x, self.params["weight"], self.params.get("bias"), self.stride, self.padding)
+            self.x = x[...]  # backward needs it: dweight sums x * dy
+            self.sizes = weight.shape, self.stride, self.padding
+        return conv2d_forward(x, weight, bias, self.stride, self.padding)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        x = self.take("x")
-        self._set_gradients(x, dy)
-        return conv2d_backward_input(dy, self.params["weight"], x.shape, self.stride, self.padding)
+        x, (shape, stride, padding) = self.take("x"), self.take("sizes")
+        weight = self._set_gradients(x, dy, shape, stride, padding)
+        return conv2d_backward_input(dy, weight, x.shape, stride, padding)
 
     def backward_parameters(self, dy: np.ndarray) -> None:
-        self._set_gradients(self.take("x"), dy)
+        self._set_gradients(self.take("x"), dy, *self.take("sizes"))
 
-    def _set_gradients(self, x: np.ndarray, dy: np.ndarray) -> None:
-        check_gradient(self, dy, (len(x), *self.output_shape(x.shape[1:])), x.dtype)
-        dweight, dbias = conv2d_backward_weight(x, dy, self.kernel_size, self.stride, self.padding)
+    def _set_gradients(
+        self, x: np.ndarray, dy: np.ndarray, shape: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int]
+    ) -> np.ndarray:
+        """Sets `grads`, by the sizes of the forward pass; returns the weight, which dx needs."""
+        check_gradient(self, dy, (len(x), *_output_size(x.shape[1:], shape[:2], stride, padding), shape[3]), x.dtype)
+        weight, bias = checked_parameters(self, shape, x.dtype)
+        dweight, dbias = conv2d_backward_weight(x, dy, (shape[0], shape[1]), stride, padding)
         self.grads["weight"] = dweight
-        if self.bias:
+        if bias is not None:
             self.grads["bias"] = dbias
+        return weight
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         self._check_window(input_shape)
-        height, width = input_shape[:2]
-        (k_h, k_w), (s_h, s_w), (p_h, p_w) = self.kernel_size, self.stride, self.padding
-        return output_size(height, k_h, s_h, p_h), output_size(width, k_w, s_w, p_w), self.c_out
+        return *_output_size(input_shape, self.kernel_size, self.stride, self.padding), self.c_out
+
+    def check_sizes(self) -> None:
+        self.c_in, self.c_out = whole_number("Conv2D", "c_in", self.c_in), whole_number("Conv2D", "c_out", self.c_out)
+        self.kernel_size, self.stride = (
+            pair("Conv2D", "kernel_size", self.kernel_size),
+            pair("Conv2D", "stride", self.stride),
+        )
+        self.padding = pair("Conv2D", "padding", self.padding, least=0)
 
     def _check_window(self, input_shape: tuple[int, ...]) -> None:
         (k_h, k_w), (p_h, p_w) = self.kernel_size, self.padding
@@ -153,3 +169,11 @@ class Conv2D(Layer):
     def config(self) -> dict[str, Any]:
         sizes = {name: short_pair(getattr(self, name)) for name in ("kernel_size", "stride", "padding")}
         return super().config() | sizes
+
+
+def _output_size(
+    input_shape: tuple[int, ...], kernel_size: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int]
+) -> tuple[int, int]:
+    """(H_out, W_out) for images of (H, W, C)."""
+    (height, width, _), (k_h, k_w), (s_h, s_w), (p_h, p_w) = input_shape, kernel_size, stride, padding
+    return output_size(height, k_h, s_h, p_h), output_size(width, k_w, s_w, p_w)

@@ -11,6 +11,7 @@ from nnscratch.checks import floating, whole_number
 from nnscratch.initializers import Initializer
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers.base import Layer, check_gradient, check_input
+from nnscratch.layers.parameters import checked_parameters
 
 
 class Dense(Layer):
@@ -87,7 +88,8 @@ class Dense(Layer):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        self.n_in, self.n_out = whole_number("Dense", "n_in", n_in), whole_number("Dense", "n_out", n_out)
+        self.n_in, self.n_out = n_in, n_out
+        self.check_sizes()
         self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
         self.bias = bool(bias)
         rng, dtype = np.random.default_rng(rng), floating("Dense", dtype)
@@ -96,24 +98,32 @@ class Dense(Layer):
             self.params["bias"] = initializers.draw(bias_init, (self.n_out,), rng, dtype)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.check_sizes()
         check_input(self, x, ndim=2, channels=self.n_in)
+        weight, bias = checked_parameters(self, (self.n_in, self.n_out), x.dtype)
         if training:
-            self.x = x  # backward needs it: dweight sums x * dy
-        y = matmul(x, self.params["weight"])
-        if self.bias:
-            y += self.params["bias"]
+            self.x = x[...]  # backward needs it: dweight sums x * dy
+        y = matmul(x, weight)
+        if bias is not None:
+            y += bias
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         self.backward_parameters(dy)
-        return matmul(dy, self.params["weight"].T)
+        weight, _ = checked_parameters(self, (self.n_in, self.n_out), dy.dtype)
+        return matmul(dy, weight.T)
 
     def backward_parameters(self, dy: np.ndarray) -> None:
         x = self.take("x")
         check_gradient(self, dy, (len(x), self.n_out), x.dtype)
+        _, bias = checked_parameters(self, (x.shape[1], self.n_out), x.dtype)
         self.grads["weight"] = matmul(x.T, dy)
-        if self.bias:
+        if bias is not None:
             self.grads["bias"] = dy.sum(axis=0)
+
+    def check_sizes(self) -> None:
+        self.n_in = whole_number("Dense", "n_in", self.n_in)
+        self.n_out = whole_number("Dense", "n_out", self.n_out)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if input_shape != (self.n_in,):

@@ -53,26 +53,31 @@ class Dropout(Layer):
 
     def __init__(self, p: float, *, rng: np.random.Generator | int | None = None) -> None:
         super().__init__()
-        self.p = fraction("Dropout", "p", p, fix="it is the share to drop, such as 0.5")
+        self.p = p
+        self.check_sizes()
         self.rng = np.random.default_rng(rng)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         check_input(self, x)
         if not training:
-            return x
+            return x.copy()
         self.mask = self.draw_mask(x)
         return x * self.mask
 
     def draw_mask(self, x: np.ndarray) -> np.ndarray:
         """A new mask for x: 1 / (1 - p) or 0, in x's shape and dtype."""
+        p = fraction("Dropout", "p", self.p)
         # float32 numbers are drawn twice as fast, and 24 bits of chance are plenty.
-        kept = self.rng.random(x.shape, dtype=np.float32) >= self.p
-        return kept * x.dtype.type(1 / (1 - self.p))
+        kept = self.rng.random(x.shape, dtype=np.float32) >= p
+        return kept * x.dtype.type(1 / (1 - p))
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         mask = self.take("mask")
         check_gradient(self, dy, mask.shape, mask.dtype)
         return dy * mask
+
+    def check_sizes(self) -> None:
+        self.p = fraction("Dropout", "p", self.p, fix="it is the share to drop, such as 0.5")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return input_shape

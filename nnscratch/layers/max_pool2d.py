@@ -59,31 +59,37 @@ class MaxPool2D(Layer):
     pool_size: tuple[int, int]  # this and the next are (height, width)
     stride: tuple[int, int]
     argmax: np.ndarray  # this and the next are kept from forward(training=True) to backward
-    like_x: tuple[tuple[int, ...], np.dtype[Any]]  # the shape and dtype of x
+    like_x: tuple[tuple[int, ...], np.dtype[Any]]  # the shape and dtype of x; then the sizes of that pass
+    sizes: tuple[tuple[int, int], tuple[int, int]]
 
     def __init__(self, pool_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
         super().__init__()
-        self.pool_size = pair("MaxPool2D", "pool_size", pool_size)
-        self.stride = self.pool_size if stride is None else pair("MaxPool2D", "stride", stride)
+        self.pool_size, self.stride = pool_size, pool_size if stride is None else stride  # type: ignore[assignment]
+        self.check_sizes()
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.check_sizes()
         check_input(self, x, ndim=4)
         self._check_window(x.shape[1:])
         y, argmax = max_pool2d_forward(x, self.pool_size, self.stride)
         if training:
-            self.argmax, self.like_x = argmax, (x.shape, x.dtype)
+            self.argmax, self.like_x, self.sizes = argmax, (x.shape, x.dtype), (self.pool_size, self.stride)
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        argmax, (shape, dtype) = self.take("argmax"), self.take("like_x")
+        argmax, (shape, dtype), sizes = self.take("argmax"), self.take("like_x"), self.take("sizes")
         check_gradient(self, dy, argmax.shape, dtype)
-        return max_pool2d_backward(dy, argmax, shape, self.pool_size, self.stride)
+        return max_pool2d_backward(dy, argmax, shape, *sizes)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         self._check_window(input_shape)
         height, width, channels = input_shape
         (pool_h, pool_w), (stride_h, stride_w) = self.pool_size, self.stride
         return output_size(height, pool_h, stride_h), output_size(width, pool_w, stride_w), channels
+
+    def check_sizes(self) -> None:
+        self.pool_size = pair("MaxPool2D", "pool_size", self.pool_size)
+        self.stride = pair("MaxPool2D", "stride", self.stride)
 
     def _check_window(self, input_shape: tuple[int, ...]) -> None:
         check_window(self, input_shape, self.pool_size, fix="use larger images or fewer pooling layers")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nnscratch.layers.base import Layer, check_gradient, check_input
@@ -24,7 +26,7 @@ class ReLU(Layer):
         A unit whose x is negative for every row gets no gradient at all, and so never learns: it is
         dead.
 
-    Cost: one comparison per number; keeps y, which the next layer keeps as its x anyway.
+    Cost: one comparison per number; keeps for each whether it was positive, one byte.
 
     Raises
         ValueError : an x or dy of a wrong shape or dtype, NaN
@@ -39,19 +41,20 @@ class ReLU(Layer):
     Source: Nair & Hinton, "Rectified Linear Units Improve Restricted Boltzmann Machines" (2010).
     """
 
-    y: np.ndarray  # kept from forward(training=True) to backward
+    positive: np.ndarray  # y > 0; this and the next are kept from forward(training=True) to backward
+    dtype: np.dtype[Any]
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         check_input(self, x)
         y = np.maximum(x, 0)
         if training:
-            self.y = y  # backward needs its sign
+            self.positive, self.dtype = y > 0, y.dtype
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        y = self.take("y")
-        check_gradient(self, dy, y.shape, y.dtype)
-        return dy * (y > 0)
+        positive, dtype = self.take("positive"), self.take("dtype")
+        check_gradient(self, dy, positive.shape, dtype)
+        return dy * positive
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         return input_shape

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.checks import check_finite
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward import backward
 from nnscratch.kernels.channel_vectors.forward import forward
 from nnscratch.kernels.memory import Scratch
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
 from nnscratch.layers.base import check_gradient, check_shape, take
-from nnscratch.stages.base import Stage
+from nnscratch.layers.parameters import Parameters
+from nnscratch.stages.base import Stage, triple_sizes
 
 
 class ChannelVectorsStage(Stage):
@@ -28,27 +30,34 @@ class ChannelVectorsStage(Stage):
     def __init__(self, conv: Conv2D, relu: ReLU, pool: MaxPool2D, winograd: bool | None = None) -> None:
         super().__init__([conv, relu, pool])
         self.conv, self.pool, self.winograd = conv, pool, winograd
+        self.parameters = Parameters(conv, (*conv.kernel_size, conv.c_in, conv.c_out))
         self.scratch = Scratch()
+
+    def sizes(self) -> tuple[object, ...]:
+        return triple_sizes(self.conv, self.pool)
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         conv = self.conv
         check_shape(conv, x, ndim=4, channels=conv.c_in)
         shape = (len(x), *self.pool.output_shape(conv.output_shape(x.shape[1:])))
+        weight, bias = self.parameters.get(x.dtype)
+        if self.is_first:
+            check_finite(conv, "x", x)
         y = self.result("y", training, shape, x.dtype)
         argmax = self.result("argmax", training, shape, np.uint8)
-        weight, bias = conv.params["weight"], conv.params.get("bias")
         winograd = self.winograd
         if winograd is None:
             winograd = choice.winograd(weight.shape, y.size // conv.c_out, x.dtype)
         forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd)
         if training:
-            self.kept = x, argmax
+            self.kept = x[...], argmax
         return y
 
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
-        conv, weight = self.conv, self.conv.params["weight"]
+        conv = self.conv
         x, argmax = take(self, "kept", conv)
         check_gradient(self.pool, dy, argmax.shape, x.dtype)
+        weight, bias = self.parameters.get(x.dtype)
         dweight = self.buffers.get("dweight", weight.shape, weight.dtype)
         dbias = self.buffers.get("dbias", weight.shape[3:], weight.dtype)
         dx = None
@@ -56,6 +65,6 @@ class ChannelVectorsStage(Stage):
             dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
         backward(x, weight, dy, argmax, conv.padding, dweight, dbias, dx, self.scratch)
         conv.grads["weight"] = dweight
-        if conv.bias:
+        if bias is not None:
             conv.grads["bias"] = dbias
         return dx

@@ -17,12 +17,14 @@ class ContrastNormalizationStage(Stage):
         x, y, dx, dy : (N, ...)
     """
 
-    checks_finite = True
     needs_y = False  # backward reads x and the moments of each picture: the next stage may put its dx where y was
 
     def __init__(self, layer: ContrastNormalization) -> None:
         super().__init__([layer])
         self.layer = layer
+
+    def sizes(self) -> tuple[object, ...]:
+        return self.layer.spread, self.layer.floor
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         self.layer.check(x)
@@ -30,7 +32,7 @@ class ContrastNormalizationStage(Stage):
         moments = self.result("moments", training, (len(x), 2), np.float64)
         self.layer.normalize(x, y, moments)
         if training:
-            self.kept = x, moments
+            self.kept = x[...], moments
         return y
 
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:

@@ -11,6 +11,7 @@ from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers import Dense, Dropout, Flatten, ReLU
 from nnscratch.layers.base import check_gradient, check_shape, take
+from nnscratch.layers.parameters import Parameters
 from nnscratch.stages.base import Stage
 
 
@@ -22,14 +23,16 @@ class DenseStage(Stage):
         y, dy : (N, n_out)
     """
 
-    checks_finite = True
-
     def __init__(
         self, dense: Dense, relu: ReLU | None = None, dropout: Dropout | None = None, flatten: Flatten | None = None
     ) -> None:
         super().__init__([layer for layer in (flatten, dense, relu, dropout) if layer is not None])
         self.dense, self.dropout, self.flatten = dense, dropout, flatten
         self.has_relu = relu is not None
+        self.parameters = Parameters(dense, (dense.n_in, dense.n_out))
+
+    def sizes(self) -> tuple[object, ...]:
+        return self.dense.n_in, self.dense.n_out, self.dense.bias
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         dense, x_shape = self.dense, np.shape(x)
@@ -37,32 +40,33 @@ class DenseStage(Stage):
             check_shape(self.flatten, x)
             x = x.reshape(len(x), math.prod(x_shape[1:]))
         check_shape(dense, x, ndim=2, channels=dense.n_in)
+        weight, bias = self.parameters.get(x.dtype)
         y = self.result("y", training, (len(x), dense.n_out), x.dtype)
-        matmul(x, dense.params["weight"], out=y)
+        matmul(x, weight, out=y)
         # Every x is a term of some y: NaN or infinity in x shows in y, which has fewer numbers to
         # check.
-        if not all_finite(y):
+        if self.is_first and not all_finite(y):
             check_finite(self.layers[0], "x", x)
         mask = None
         if training and self.dropout is not None:
             mask = self.dropout.draw_mask(y)
-        bias_relu_dropout(y, dense.params.get("bias"), self.has_relu, mask)
+        bias_relu_dropout(y, bias, self.has_relu, mask)
         if training:
-            self.kept = x, x_shape, y, mask
+            self.kept = x[...], x_shape, y, mask
         return y
 
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         dense = self.dense
         x, x_shape, y, mask = take(self, "kept", dense)
         check_gradient(self.layers[-1], dy, y.shape, y.dtype)
+        weight, bias = self.parameters.get(x.dtype)
         if self.has_relu or mask is not None:
             dz = self.buffers.get("dz", y.shape, y.dtype)
             relu_dropout_backward(dy, y, self.has_relu, mask, dz)
         else:
             dz = dy
-        weight = dense.params["weight"]
         dense.grads["weight"] = matmul(x.T, dz, out=self.buffers.get("dweight", weight.shape, weight.dtype))
-        if dense.bias:
+        if bias is not None:
             dense.grads["bias"] = dz.sum(axis=0)
         if not input_gradient:
             return None

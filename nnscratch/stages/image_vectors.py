@@ -21,7 +21,8 @@ from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.vectors import VECTOR_BYTES
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
 from nnscratch.layers.base import check_gradient, check_shape, take
-from nnscratch.stages.base import Stage
+from nnscratch.layers.parameters import Parameters
+from nnscratch.stages.base import Stage, triple_sizes
 
 _ALIGNED = 64  # each map begins at a multiple of this many numbers: on a cache line, even in bytes
 
@@ -40,13 +41,13 @@ class ImageVectorsStage(Stage):
         y, dy : (N, H_p, W_p, c_out) of the last
     """
 
-    checks_finite = True
     needs_y = False
 
     def __init__(self, *triples: tuple[Conv2D, ReLU, MaxPool2D]) -> None:
         super().__init__([layer for triple in triples for layer in triple])
         self.convs = [conv for conv, _, _ in triples]
         self.pools = [pool for _, _, pool in triples]
+        self.parameters = [Parameters(conv, (*conv.kernel_size, conv.c_in, conv.c_out)) for conv in self.convs]
         self.scratch = Scratch()
         self.block_shape: tuple[int, ...] = ()  # to which these four belong:
         self.geometry, self.map_size = np.empty((0, COLUMNS), np.int64), 0  # see kernels/image_vectors/chain.py
@@ -55,6 +56,9 @@ class ImageVectorsStage(Stage):
         self.gradient = np.empty(0)  # of all parameters, in one piece
         self.gradients: list[tuple[np.ndarray, np.ndarray]] = []  # its parts, one pair per convolution
 
+    def sizes(self) -> tuple[object, ...]:
+        return tuple([triple_sizes(conv, pool) for conv, pool in zip(self.convs, self.pools, strict=True)])
+
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         check_shape(self.convs[0], x, ndim=4, channels=self.convs[0].c_in)
         block = images_per_block(len(x), x.dtype)
@@ -62,12 +66,13 @@ class ImageVectorsStage(Stage):
         geometry, size, y_shape, y_at = self.geometry, self.map_size, self.y_shape, self.y_at
         y = self.result("y", training, (len(x), *y_shape), x.dtype)
         parameters = self._parameters(x.dtype)
+        is_first = self.is_first
         if training:  # backward needs the maps of every block; inference only those of the blocks under way
             kept_maps, kept_argmax = self._kept_maps(-(-len(x) // block), x.dtype)
 
         def work(start: int, stop: int) -> None:
             pictures = np.ascontiguousarray(x[start:stop])
-            if not all_finite(pictures):  # this also brings them into the cache
+            if is_first and not all_finite(pictures):  # this also brings them into the cache
                 check_finite(self.layers[0], "x", x)  # the error counts in all of x
             if training:
                 maps, argmax = kept_maps[start // block], kept_argmax[start // block]
@@ -81,12 +86,11 @@ class ImageVectorsStage(Stage):
 
         in_blocks(work, len(x), block)
         if training:
-            self.kept = x.shape, y.shape
+            self.kept = x.shape, y.shape, x.dtype
         return y
 
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
-        x_shape, y_shape = take(self, "kept", self.convs[0])
-        dtype = self.convs[0].params["weight"].dtype
+        x_shape, y_shape, dtype = take(self, "kept", self.convs[0])
         check_gradient(self.pools[-1], dy, y_shape, dtype)
         block = images_per_block(len(dy), dtype)
         n_blocks = -(-len(dy) // block)
@@ -123,7 +127,7 @@ class ImageVectorsStage(Stage):
         images, shape = block_shape[0], block_shape[1:]
         rows, x_at, weight_at = [], 0, 0
         for conv, pool in zip(self.convs, self.pools, strict=True):
-            pooled, kernel = pool.output_shape(conv.output_shape(shape)), conv.params["weight"].shape
+            pooled, kernel = pool.output_shape(conv.output_shape(shape)), (*conv.kernel_size, conv.c_in, conv.c_out)
             y_at = x_at + -(-math.prod(shape) * images // _ALIGNED) * _ALIGNED
             bias_at = weight_at + math.prod(kernel)
             rows.append((*shape, *kernel[:2], conv.c_out, *pooled[:2], x_at, y_at, weight_at, bias_at))
@@ -141,8 +145,8 @@ class ImageVectorsStage(Stage):
     def _parameters(self, dtype: np.dtype[np.generic]) -> np.ndarray:
         """Weight and bias of all convolutions in one array; zeros where there is no bias."""
         arrays = []
-        for conv in self.convs:
-            bias = conv.params["bias"] if conv.bias else np.zeros(conv.c_out, dtype)
-            arrays += [conv.params["weight"].reshape(-1), bias]
+        for parameters in self.parameters:
+            weight, bias = parameters.get(dtype)
+            arrays += [weight.reshape(-1), np.zeros(weight.shape[3], dtype) if bias is None else bias]
         size = sum(array.size for array in arrays)
         return np.concatenate(arrays, out=self.buffers.get("parameters", (size,), dtype))

@@ -35,8 +35,10 @@ def plan(layers: Sequence[Layer]) -> list[Stage]:
     while rest:
         stages.append(_first_stage(rest))
         rest = rest[len(stages[-1].layers) :]
+    for stage in stages:
+        stage.planned = stage.sizes()
     for before, stage in pairwise(stages):
-        stage.may_overwrite_x = not before.needs_y
+        stage.may_overwrite_x, stage.is_first = not before.needs_y, False
     return stages
 
 

@@ -1,16 +1,30 @@
-"""What stands between a network and its stages: the plan, the lock, and the buffers."""
+"""What stands between a network and its stages: the plan, the lock, and the step under way."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnscratch.checks import check_finite
+from nnscratch.kernels.finite import all_finite
 from nnscratch.layers import Layer
+from nnscratch.layers.base import attribute_changes, check_gradient, inside_network
 from nnscratch.stages import Single, Stage, plan
+
+_numbers = itertools.count(1)  # of training passes, of all networks
+
+
+class Step(NamedTuple):
+    """What ran forward(training=True), and waits for its backward."""
+
+    number: int
+    stages: list[Stage]
+    y_shape: tuple[int, ...]
+    y_dtype: np.dtype[Any]
 
 
 class Runner:
@@ -21,37 +35,125 @@ class Runner:
         passes of one network at the same time would overwrite each other's
 
     A copy of a runner, also a pickled one, has the same `fuse`, a lock and buffers of its own, and
-    makes its stages when it is first used.
+    makes its stages when it is first used. A step under way stays with the original.
     """
 
     def __init__(self, fuse: bool) -> None:
         self.fuse = fuse
         self.lock = threading.RLock()
+        self._planned = fuse
+        self._looked_at = 0  # the latest change of an attribute when the sizes were last compared
         self._layers: list[Layer] = []
         self._stages: list[Stage] = []
+        self._step: Step | None = None
 
     def stages(self, layers: Sequence[Layer]) -> list[Stage]:
-        """The stages of `layers`: the ones of the last call, unless the layers have changed."""
-        if self._layers != layers:
-            self._layers = list(layers)
-            self._stages = plan(self._layers) if self.fuse else [Single(layer) for layer in self._layers]
-        return self._stages
-
-    def check_input(self, x: np.ndarray) -> None:
-        """Stops NaN and infinity, unless the first stage does so itself, while x is in the cache.
+        """The stages of `layers`: the ones of the last call, unless layers or their sizes changed.
 
         Raises
-            NotFiniteError : says how many values of x are not finite
+            ValueError : no layers, or a size out of its range
         """
-        if isinstance(x, np.ndarray) and not self._stages[0].checks_finite:
-            check_finite(self._layers[0], "x", x)
+        latest = attribute_changes.latest
+        same_layers = self._layers == layers and self.fuse == self._planned
+        if not same_layers or latest != self._looked_at:
+            if not same_layers or any(stage.sizes() != stage.planned for stage in self._stages):
+                self._plan(layers)
+            self._looked_at = latest
+        return self._stages
 
-    def own(self, array: np.ndarray) -> np.ndarray:
-        """`array` as the caller's own: a copy, if a stage would overwrite it in its next pass."""
-        return array.copy() if self.fuse else array
+    def _plan(self, layers: Sequence[Layer]) -> None:
+        self._layers = []  # so that the next call plans again if a check here fails
+        check_layers(layers)
+        for layer in layers:
+            layer.check_sizes()
+        self._stages = plan(layers) if self.fuse else [Single(layer) for layer in layers]
+        self._layers, self._planned = list(layers), self.fuse
+
+    def begin(self, x: np.ndarray, training: bool) -> int:
+        """The number of the forward pass of x that begins: 0, or one that marks the layers.
+
+        Raises
+            ValueError : x is NaN or infinite, or the first layer does not take it; a stage of
+                several layers checks that itself, while x is in the cache
+        """
+        if training:
+            self._step = None
+        if type(self._stages[0]) is Single and isinstance(x, np.ndarray) and x.dtype.kind == "f" and not all_finite(x):
+            self._layers[0].forward(x)  # first what else is wrong with x, as the layer by itself would say
+            check_finite(self._layers[0], "x", x)
+        if not training:
+            return 0
+        number = next(_numbers)
+        for layer in self._layers:
+            vars(layer)["last_pass"] = number  # by-passes the count of changes: no size is changed
+        return number
+
+    def end(self, number: int, x: np.ndarray, y: np.ndarray) -> None:
+        """Ends a forward pass; one that is numbered waits for its backward.
+
+        Raises
+            NotFiniteError : y is NaN or infinite; names the first layer where that happened
+        """
+        if not all_finite(y):
+            self._say_where_not_finite(x, y)
+        if number:
+            self._step = Step(number, self._stages, y.shape, y.dtype)
+
+    def begin_backward(self, layers: Sequence[Layer], dy: np.ndarray) -> list[Stage]:
+        """The stages of the forward pass that dy belongs to; there is no second backward of it.
+
+        Raises
+            RuntimeError : there is none; layers were changed since; another network used one
+            ValueError   : dy is not of y's shape and dtype, or is NaN or infinite
+        """
+        step, self._step = self._step, None
+        if step is None:
+            raise RuntimeError(
+                "Sequential: got backward without a forward(training=True) before it, expected one forward per "
+                "backward; call forward(x, training=True) first"
+            )
+        if self.stages(layers) is not step.stages:
+            raise RuntimeError(
+                "Sequential: got backward after layers or their sizes were changed, expected those of the last "
+                "forward(training=True); call forward(x, training=True) again"
+            )
+        for layer in self._layers:
+            if layer.last_pass != step.number:
+                raise RuntimeError(
+                    f"{layer!r}: got backward after another network's forward(training=True) of this layer, expected "
+                    "one step at a time; end a step before another network begins one, or use copy.deepcopy"
+                )
+        check_gradient(self._layers[-1], dy, step.y_shape, step.y_dtype)
+        return step.stages
+
+    def _say_where_not_finite(self, x: np.ndarray, y: np.ndarray) -> None:
+        for layer in self._layers:
+            for name, w in layer.params.items():
+                check_finite(layer, name, w)
+        z = x
+        with inside_network, np.errstate(all="ignore"):
+            for layer in self._layers:
+                z = layer.forward(z)
+                check_finite(layer, "y", z)
+        check_finite(self._layers[-1], "y", y)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Runner, (self.fuse,)
+
+
+def check_layers(layers: Sequence[Layer]) -> None:
+    """Stops what is no chain of layers.
+
+    Raises
+        ValueError : no layer, something that is no layer, or one layer object twice
+    """
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise ValueError(f"Sequential: got {layer!r}, expected layers; pass them as Sequential(*layers)")
+    if not layers:
+        raise ValueError("Sequential: got no layer, expected at least one; pass layers as Sequential(*layers)")
+    if len({id(layer) for layer in layers}) < len(layers):
+        raise ValueError("Sequential: got one layer object twice, expected distinct layers; make two of them")
 
 
 def from_first_parameters(stages: list[Stage]) -> list[Stage]:

@@ -61,7 +61,7 @@ def test_from_the_first_stage_with_parameters() -> None:
 
 
 @pytest.mark.parametrize("fuse", [True, False])
-@pytest.mark.parametrize("channels", [3, 40])  # a stage that checks x itself, and one that does not
+@pytest.mark.parametrize("channels", [3, 40])
 def test_nan_is_found_at_the_entrance(fuse: bool, channels: int) -> None:
     x = images(2)
     x[1, 3, 3] = np.nan
@@ -116,18 +116,206 @@ class Meeting(nn.Layer):
         self.barrier, self.met = threading.Barrier(2), False
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.meet()
+        return x
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        self.meet()
+        return dy
+
+    def meet(self) -> None:
         with suppress(threading.BrokenBarrierError):
             self.barrier.wait(timeout=0.2)
             self.met = True
-        return x
 
 
-def test_one_pass_at_a_time() -> None:
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("calls", ["forward forward", "forward backward", "backward forward"])
+def test_one_pass_at_a_time(fuse: bool, calls: str) -> None:
     meeting = Meeting()
-    model = nn.Sequential(meeting)
-    threads = [threading.Thread(target=model.forward, args=(images(1),)) for _ in range(2)]
+    model, x = nn.Sequential(meeting, fuse=fuse), images(1)
+    meeting.barrier.abort()  # nobody meets in this first pass
+    model.forward(x, training=True)
+    meeting.barrier.reset()
+    threads = [threading.Thread(target=getattr(model, name), args=(x,)) for name in calls.split()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert not meeting.met
+
+
+def conv(fuse: bool, channels: int = 3) -> nn.Sequential:
+    rng = np.random.default_rng(0)
+    return nn.Sequential(
+        nn.Conv2D(1, channels, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(2), nn.ReLU(), nn.Dropout(0.5, rng=1), fuse=fuse
+    )
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("channels", [3, 40])
+@pytest.mark.parametrize(
+    ("i", "name", "value", "like"),
+    [
+        (0, "stride", 3, lambda channels: nn.Conv2D(1, channels, 3, stride=3)),
+        (0, "stride", [2, 1], lambda channels: nn.Conv2D(1, channels, 3, stride=(2, 1))),
+        (0, "padding", 1, lambda channels: nn.Conv2D(1, channels, 3, padding=1)),
+        (2, "pool_size", 1, lambda channels: nn.MaxPool2D(1, 2)),
+        (2, "pool_size", (2, 3), lambda channels: nn.MaxPool2D((2, 3), 2)),
+        (2, "stride", 1, lambda channels: nn.MaxPool2D(2, 1)),
+    ],
+)
+def test_a_changed_size_is_what_runs(fuse, channels, i, name, value, like) -> None:
+    model, fresh, x = conv(fuse, channels), conv(False, channels), images(3)
+    model.forward(x)
+    setattr(model.layers[i], name, value)
+    fresh.layers[i] = like(channels)
+    if i == 0:
+        fresh.layers[0].params = model.layers[0].params
+    y, expected = model.forward(x, training=True), fresh.forward(x, training=True)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
+    dy = np.random.default_rng(3).random(y.shape, np.float32)
+    dx = [network.backward(dy, input_gradient=True) for network in (model, fresh)]
+    np.testing.assert_allclose(*dx, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("channels", [3, 40])
+@pytest.mark.parametrize(
+    ("i", "name", "value"),
+    [
+        (0, "stride", 0), (0, "stride", "2"), (0, "padding", -1), (0, "padding", None), (0, "kernel_size", 5),
+        (0, "kernel_size", 1), (0, "c_in", 2), (0, "c_out", 2), (0, "c_out", 60), (2, "pool_size", 0),
+        (2, "pool_size", 60), (2, "stride", None), (4, "p", 1.0), (4, "p", 50), (4, "p", np.nan),
+    ],
+)  # fmt: skip
+def test_a_wrong_size_is_refused_before_a_kernel_sees_it(fuse, channels, i, name, value) -> None:
+    model = conv(fuse, channels)
+    dy = np.ones_like(model.forward(images(3), training=True))
+    setattr(model.layers[i], name, value)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="expected") as raised:
+            model.forward(images(3), training=True)
+        assert "\n" not in str(raised.value)
+    with pytest.raises((ValueError, RuntimeError), match="expected"):
+        model.backward(dy)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("channels", [3, 40])
+@pytest.mark.parametrize(("i", "name", "value"), [(0, "padding", 1), (0, "stride", 2), (2, "pool_size", 3)])
+def test_a_size_changed_between_the_passes_never_gives_another_gradient(fuse, channels, i, name, value) -> None:
+    model = conv(fuse, channels)
+    dy = np.ones_like(model.forward(images(3), training=True))
+    expected = model.backward(dy, input_gradient=True)
+    model = conv(fuse, channels)
+    model.forward(images(3), training=True)
+    setattr(model.layers[i], name, value)
+    try:
+        dx = model.backward(dy, input_gradient=True)
+    except RuntimeError as error:
+        assert "sizes were changed" in str(error)
+    else:
+        np.testing.assert_array_equal(dx, expected)
+
+
+CHANGES: dict[str, Callable[[list[nn.Layer]], Any]] = {
+    "removed": lambda some: some.pop(3),
+    "inserted": lambda some: some.insert(3, nn.ReLU()),
+    "replaced": lambda some: some.__setitem__(3, nn.ReLU()),
+    "exchanged": lambda some: some.reverse(),
+    "emptied": lambda some: some.clear(),
+}
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_layers_changed_between_forward_and_backward(fuse: bool, change: Callable[[list[nn.Layer]], Any]) -> None:
+    model = conv(fuse)
+    dy = np.ones_like(model.forward(images(3), training=True))
+    change(model.layers)
+    with pytest.raises((RuntimeError, ValueError), match="got backward after layers|got no layer"):
+        model.backward(dy)
+
+
+def test_wrong_layers_in_the_list() -> None:
+    model = conv(True)
+    model.layers = ()  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="got no layer"):
+        model.forward(images(1))
+    model.layers = [nn.ReLU, nn.ReLU()]  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="expected layers"):
+        model.forward(images(1))
+    layer = nn.ReLU()
+    model.layers = [layer, layer]
+    with pytest.raises(ValueError, match="one layer object twice"):
+        model.forward(images(1))
+    model.layers = (layer, nn.Flatten())  # type: ignore[assignment]
+    assert model.backward(model.forward(images(1), training=True)) is None
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+def test_fuse_may_be_set(fuse: bool) -> None:
+    model = conv(fuse)
+    stages = model._runner.stages(model.layers)
+    model.fuse = not fuse
+    assert len(model._runner.stages(model.layers)) != len(stages)
+    assert copy.deepcopy(model).fuse == model.astype(np.float64).fuse == (not fuse)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("i", range(5))
+def test_a_layer_of_two_networks_at_once(fuse: bool, i: int) -> None:
+    model, other = conv(fuse), conv(fuse)
+    other.layers[i] = model.layers[i]
+    x, dy = images(3), np.ones((3, 3, 3, 3), np.float32)
+    for _ in range(2):  # one after the other
+        for network in (model, other):
+            network.forward(x, training=True)
+            network.backward(dy)
+    model.forward(x, training=True)
+    other.predict(x)  # leaves the step alone
+    model.backward(dy)
+    model.forward(x, training=True)
+    other.forward(images(3, seed=5), training=True)
+    with pytest.raises(RuntimeError, match="got backward after another network's forward") as raised:
+        model.backward(dy)
+    assert repr(model.layers[i]) in str(raised.value)
+    other.backward(dy)
+    with pytest.raises(RuntimeError, match="got backward without a forward"):
+        model.backward(dy)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, copied_by_pickle])
+def test_a_copy_in_the_middle_of_a_step_begins_without_one(fuse: bool, copied: Callable[[Any], Any]) -> None:
+    model, x = conv(fuse), images(3)
+    dy = np.ones_like(model.forward(x, training=True))
+    other = copied(model)
+    with pytest.raises(RuntimeError, match="got backward without a forward"):
+        other.backward(dy)
+    np.testing.assert_array_equal(other.predict(x), model.predict(x))
+    expected = conv(fuse)
+    expected.forward(x, training=True)
+    np.testing.assert_array_equal(model.backward(dy, input_gradient=True), expected.backward(dy, input_gradient=True))
+    assert other.fuse is fuse
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+def test_a_forward_that_failed_leaves_no_step(fuse: bool) -> None:
+    model = conv(fuse)
+    dy = np.ones_like(model.forward(images(3), training=True))
+    with pytest.raises(ValueError, match="got x of shape"):
+        model.forward(images(3)[0], training=True)
+    with pytest.raises(RuntimeError, match="got backward without a forward"):
+        model.backward(dy)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+def test_a_backward_that_failed_leaves_no_step(fuse: bool) -> None:
+    model = conv(fuse)
+    dy = np.ones_like(model.forward(images(3), training=True))
+    with pytest.raises(ValueError, match="got dy of"):
+        model.backward(dy[:1])
+    with pytest.raises(RuntimeError, match="got backward without a forward"):
+        model.backward(dy)

@@ -49,7 +49,7 @@ def _forward(x: np.ndarray, pool_size: Pair, stride: Pair, y: np.ndarray, argmax
                     row, column = h * s_h + place // pool_w, w * s_w + place % pool_w
                     for c in range(channels):
                         value = x[n, row, column, c]
-                        if value > y[n, h, w, c]:
+                        if value > y[n, h, w, c] or value != value:  # NaN wins: it must show in y
                             y[n, h, w, c] = value
                             argmax[n, h, w, c] = place
 
