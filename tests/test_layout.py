@@ -28,7 +28,7 @@ ARROWS = {
     "summary": "layers",
     "model": "checks layers stages summary",
     "losses": "checks kernels",
-    "gradient_check": "layers losses model",
+    "gradient_check": "checks layers losses model",
     "checkpoints": "array_files layers model",
     "history": "atomic",
     "commands": "",

@@ -185,3 +185,107 @@ def test_a_parameter_that_is_not_finite_is_found(value: float) -> None:
     model.layers[2].params["weight"][1, 1] = value
     with pytest.raises(nn.NotFiniteError, match=r"Dense\(4, 2.*got weight with 1 of 8 values"):
         model.check_finite()
+
+
+def gradients(model: nn.Sequential) -> list[np.ndarray]:
+    return [grad.copy() for layer in model.layers for grad in layer.grads.values()]
+
+
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("fuse", [True, False])
+def test_what_the_caller_does_with_y_dx_dy_and_grads_changes_nothing(layers: list[nn.Layer], fuse: bool) -> None:
+    models = [nn.Sequential(*copy.deepcopy(layers), fuse=fuse) for _ in range(2)]
+    x = images(4)
+    for _ in range(2):
+        results = []
+        for model, overwrites in zip(models, (True, False), strict=True):
+            predicted = model.forward(x)
+            y = model.forward(x, training=True)
+            dy = np.random.default_rng(2).random(y.shape, np.float32)
+            assert not any(np.shares_memory(y, other) for other in (x, predicted))
+            if overwrites:
+                y[...], predicted[...] = np.nan, np.nan
+            dx = model.backward(dy, input_gradient=True)
+            assert dx is not None
+            assert not any(np.shares_memory(dx, other) for other in (x, dy, y))
+            results.append([dx.copy(), *gradients(model), model.predict(x)])
+            if overwrites:
+                dx[...], dy[...] = np.nan, np.nan
+                for layer in model.layers:
+                    for grad in layer.grads.values():
+                        grad[...] = np.nan
+        for changed, untouched in zip(*results, strict=True):
+            np.testing.assert_array_equal(changed, untouched)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("layer", [nn.Flatten(), nn.Dropout(0.5), nn.ReLU()], ids=repr)
+def test_a_network_of_one_layer_hands_out_a_copy(layer: nn.Layer, fuse: bool) -> None:
+    model, x = nn.Sequential(layer, fuse=fuse), images(2)
+    before = x.copy()
+    model.forward(x)[...] = 5
+    y = model.forward(x, training=True)
+    dy = np.ones_like(y)
+    dx = model.backward(dy, input_gradient=True)
+    assert dx is not None
+    y[...], dx[...] = 5, 5
+    np.testing.assert_array_equal(x, before)
+    np.testing.assert_array_equal(dy, 1)
+
+
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("input_gradient", [True, False])
+def test_a_gradient_that_is_not_finite(layers: list[nn.Layer], fuse: bool, value: float, input_gradient: bool) -> None:
+    model = nn.Sequential(*copy.deepcopy(layers), fuse=fuse)
+    dy = np.ones_like(model.forward(images(2), training=True))
+    dy.flat[1] = value
+    with pytest.raises(nn.NotFiniteError, match="got dy with 1 of .* values NaN or infinite") as raised:
+        model.backward(dy, input_gradient)
+    assert str(raised.value).startswith(repr(model.layers[-1]))
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("channels", [2, 40])
+def test_numbers_that_overflow_on_the_way(fuse: bool, channels: int) -> None:
+    model = nn.Sequential(
+        nn.Conv2D(1, channels, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(9 * channels, 3, rng=0),
+        fuse=fuse,
+    )  # fmt: skip
+    model.layers[0].params["weight"][:] = 1e30
+    with pytest.raises(nn.NotFiniteError, match=rf"Conv2D\(1, {channels}, 3\): got y with"):
+        model.forward(np.full((2, 8, 8, 1), 1e30, np.float32))
+    # To -infinity, which ReLU turns into 0: nothing to report.
+    y = model.forward(np.full((2, 8, 8, 1), -1e30, np.float32), training=True)
+    np.testing.assert_array_equal(y, 0)
+    model.backward(np.ones_like(y))
+    assert all(np.isfinite(grad).all() for grad in gradients(model))
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("place", range(4))
+def test_nan_on_the_way_is_never_turned_into_a_number(fuse: bool, place: int) -> None:
+    class Spoil(nn.Layer):
+        def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+            y = x.copy()
+            y[0, 0, place, 0] = np.nan
+            return y
+
+    for rest in (
+        [nn.MaxPool2D((1, 4))],
+        [nn.ReLU(), nn.MaxPool2D(4)],
+        [nn.Conv2D(1, 40, 1), nn.ReLU(), nn.MaxPool2D(2)],
+    ):
+        model = nn.Sequential(Spoil(), *rest, fuse=fuse)
+        with pytest.raises(nn.NotFiniteError, match=r"Spoil\(\): got y with 1 of 128 values"):
+            model.forward(images(2))
+
+
+def test_astype_and_copies_keep_fuse() -> None:
+    for fuse in (True, False):
+        model = nn.Sequential(nn.Dense(3, 2, rng=0), nn.ReLU(), fuse=fuse)
+        model.forward(np.ones((1, 3), np.float32))
+        for other in (model.astype(np.float64), copy.copy(model), copy.deepcopy(model)):
+            assert other.fuse is fuse
+            assert len(other._runner.stages(other.layers)) == (1 if fuse else 2)

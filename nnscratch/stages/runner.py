@@ -41,7 +41,7 @@ class Runner:
     def __init__(self, fuse: bool) -> None:
         self.fuse = fuse
         self.lock = threading.RLock()
-        self._planned = fuse
+        self._planned: bool | None = None  # fuse when the plan was made
         self._looked_at = 0  # the latest change of an attribute when the sizes were last compared
         self._layers: list[Layer] = []
         self._stages: list[Stage] = []
@@ -54,7 +54,7 @@ class Runner:
             ValueError : no layers, or a size out of its range
         """
         latest = attribute_changes.latest
-        same_layers = self._layers == layers and self.fuse == self._planned
+        same_layers = self.fuse == self._planned and (self._layers == layers or self._layers == list(layers))
         if not same_layers or latest != self._looked_at:
             if not same_layers or any(stage.sizes() != stage.planned for stage in self._stages):
                 self._plan(layers)
@@ -62,7 +62,7 @@ class Runner:
         return self._stages
 
     def _plan(self, layers: Sequence[Layer]) -> None:
-        self._layers = []  # so that the next call plans again if a check here fails
+        self._planned = None  # so that the next call plans again if a check here fails
         check_layers(layers)
         for layer in layers:
             layer.check_sizes()

@@ -205,3 +205,97 @@ def test_astype_makes_a_copy() -> None:
     copy.params["weight"] += 1
     assert layer.params["weight"].dtype == np.float32
     np.testing.assert_allclose(copy.params["weight"] - 1, layer.params["weight"], rtol=1e-6)
+
+
+@each_layer
+@pytest.mark.parametrize("training", [True, False])
+def test_y_and_dx_are_the_callers_own(layer: nn.Layer, shape: tuple[int, ...], training: bool) -> None:
+    x, twin = numbers(shape), layer.astype(np.float32)
+    y = layer.forward(x, training=training)
+    assert not np.shares_memory(x, y)
+    expected = twin.forward(x, training=True)
+    dy = numbers(y.shape)
+    y[...] = -7
+    if not training:
+        layer = twin
+    dx, expected_dx = layer.backward(dy), twin.backward(dy) if training else None
+    assert not np.shares_memory(dx, dy)
+    if expected_dx is not None:
+        np.testing.assert_array_equal(dx, expected_dx)
+    dx[...], dy[...], expected[...] = -7, -7, -7
+    for grad in layer.grads.values():
+        grad[...] = -7
+    again = layer.forward(x)
+    np.testing.assert_array_equal(again, twin.forward(x))
+
+
+@each_layer
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("method", ["backward", "backward_parameters"])
+def test_a_gradient_that_is_not_finite(layer: nn.Layer, shape: tuple[int, ...], value: float, method: str) -> None:
+    dy = np.ones_like(layer.forward(numbers(shape), training=True))
+    dy.flat[-1] = value
+    with pytest.raises(nn.NotFiniteError, match=r"got dy with 1 of .* values NaN or infinite, expected finite numbers"):
+        getattr(layer, method)(dy)
+    with pytest.raises(RuntimeError, match="call forward"):
+        layer.backward(dy)
+
+
+SETTINGS = [
+    (nn.Dense(3, 2), "n_in", 0),
+    (nn.Dense(3, 2), "n_out", 2.5),
+    (nn.Conv2D(1, 2, 3), "c_in", -1),
+    (nn.Conv2D(1, 2, 3), "kernel_size", "3"),
+    (nn.Conv2D(1, 2, 3), "stride", 0),
+    (nn.Conv2D(1, 2, 3), "padding", (1, 1, 1)),
+    (nn.MaxPool2D(2), "pool_size", 0),
+    (nn.MaxPool2D(2), "stride", None),
+    (nn.Dropout(0.5), "p", 1.5),
+    (nn.ContrastNormalization(), "spread", 0),
+    (nn.ContrastNormalization(), "floor", np.nan),
+]
+
+
+@pytest.mark.parametrize(("layer", "name", "value"), SETTINGS, ids=lambda value: repr(value))
+def test_a_setting_changed_later_is_checked_as_in_the_constructor(layer: nn.Layer, name: str, value: object) -> None:
+    layer = layer.astype(np.float32)
+    setattr(layer, name, value)
+    x = np.ones((1, 3) if isinstance(layer, nn.Dense) else (1, 5, 5, 1), np.float32)
+    with pytest.raises(ValueError, match=f"{type(layer).__name__}: got {name}=.*expected"):
+        layer.forward(x, training=True)
+
+
+def test_settings_changed_between_the_passes_are_those_of_the_forward_pass() -> None:
+    x = numbers((2, 6, 6, 1))
+    for make, name, value in (
+        (lambda: nn.Conv2D(1, 2, 3, rng=0), "padding", 1),
+        (lambda: nn.MaxPool2D(3), "pool_size", (2, 2)),
+        (lambda: nn.MaxPool2D(2), "stride", (1, 1)),
+        (lambda: nn.ContrastNormalization(), "spread", 2.0),
+        (lambda: nn.Dropout(0.5, rng=0), "p", 0.1),
+    ):
+        layer, twin = make(), make()
+        dy = numbers(layer.forward(x, training=True).shape)
+        twin.forward(x, training=True)
+        setattr(layer, name, value)
+        np.testing.assert_array_equal(layer.backward(dy), twin.backward(dy))
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2D(1, 2, (3, 5)), nn.MaxPool2D((3, 5))], ids=repr)
+def test_height_and_width_are_not_exchanged(layer: nn.Layer) -> None:
+    assert layer.output_shape((3, 5, 1))[:2] == (1, 1)
+    assert layer.output_shape((9, 7, 1))[:2] == ((7, 3) if isinstance(layer, nn.Conv2D) else (3, 1))
+    for shape in ((5, 3, 1), (2, 9, 1), (9, 4, 1)):
+        with pytest.raises(ValueError, match="expected .* of at least 3 x 5 pixels"):
+            layer.output_shape(shape)
+        with pytest.raises(ValueError, match="expected .* of at least 3 x 5 pixels"):
+            layer.forward(np.ones((1, *shape), np.float32))
+
+
+def test_height_and_width_of_padding_and_stride_are_not_exchanged() -> None:
+    layer = nn.Conv2D(1, 2, (3, 5), stride=(2, 1), padding=(0, 2))
+    assert layer.output_shape((7, 1, 1)) == (3, 1, 2)
+    assert layer.forward(np.ones((1, 7, 1, 1), np.float32)).shape == (1, 3, 1, 2)
+    with pytest.raises(ValueError, match="of at least 3 x 1 pixels"):
+        layer.output_shape((2, 9, 1))
+    assert nn.MaxPool2D(2, (3, 1)).output_shape((5, 5, 1)) == (2, 4, 1)

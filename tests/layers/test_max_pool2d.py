@@ -48,3 +48,22 @@ def test_sizes_are_pairs_and_shown_as_given() -> None:
 def test_wrong_sizes(pool_size: object, stride: object) -> None:
     with pytest.raises(ValueError, match="MaxPool2D: got .* expected"):
         nn.MaxPool2D(pool_size, stride)  # type: ignore[arg-type]
+
+
+def test_a_window_of_more_than_256_places() -> None:
+    layer = nn.MaxPool2D(17)
+    x = np.random.default_rng(0).permutation(2 * 34 * 17).astype(np.float32).reshape(2, 34, 17, 1)
+    y = layer.forward(x, training=True)
+    dx = layer.backward(np.ones_like(y))
+    np.testing.assert_array_equal(dx, np.isin(x, y))
+    assert dx.sum() == 4
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, -3.0, 2.0])
+def test_of_equal_numbers_the_first_in_reading_order_wins(value: float) -> None:
+    layer = nn.MaxPool2D((2, 3), 2)
+    x = np.full((1, 2, 3, 2), value)
+    x[0, 0, 0, 1] = value - 1
+    y = layer.forward(x, training=True)
+    dx = layer.backward(np.ones_like(y))
+    assert np.argwhere(dx).tolist() == [[0, 0, 0, 0], [0, 0, 1, 1]]

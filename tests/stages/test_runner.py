@@ -211,12 +211,11 @@ def test_a_size_changed_between_the_passes_never_gives_another_gradient(fuse, ch
     model = conv(fuse, channels)
     model.forward(images(3), training=True)
     setattr(model.layers[i], name, value)
-    try:
-        dx = model.backward(dy, input_gradient=True)
-    except RuntimeError as error:
-        assert "sizes were changed" in str(error)
+    if fuse:
+        with pytest.raises(RuntimeError, match="sizes were changed"):
+            model.backward(dy)
     else:
-        np.testing.assert_array_equal(dx, expected)
+        np.testing.assert_array_equal(model.backward(dy, input_gradient=True), expected)
 
 
 CHANGES: dict[str, Callable[[list[nn.Layer]], Any]] = {

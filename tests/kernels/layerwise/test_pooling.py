@@ -43,3 +43,22 @@ def test_non_contiguous_arrays() -> None:
     np.testing.assert_array_equal(
         max_pool2d_backward(dy, argmax, x.shape, (2, 2), (2, 2)), loops.max_pool2d_backward(x, dy, (2, 2), (2, 2))
     )
+
+
+@pytest.mark.parametrize("pool_size", [(16, 16), (17, 16), (17, 17), (1, 300)])
+def test_the_winner_may_be_any_place_of_a_large_window(pool_size) -> None:
+    shape = (pool_size[0] * pool_size[1], *pool_size, 1)
+    x = np.zeros(shape, np.float32)
+    x.reshape(len(x), -1)[np.diag_indices(len(x))] = 1  # in image k, place k of the only window wins
+    y, argmax = max_pool2d_forward(x, pool_size, pool_size)
+    np.testing.assert_array_equal(argmax.ravel(), np.arange(len(x)))
+    dx = max_pool2d_backward(y, argmax, shape, pool_size, pool_size)
+    np.testing.assert_array_equal(dx, x)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_nan_wins(place: int) -> None:
+    x = np.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 2, 2, 1)
+    x.flat[place] = np.nan
+    y, _ = max_pool2d_forward(x, (2, 2), (2, 2))
+    assert np.isnan(y).all()
