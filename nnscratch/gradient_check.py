@@ -55,8 +55,8 @@ def gradient_check(
 
     Returns name -> |numerical - written| / (|numerical| + |written|), Euclidean norms over the
     array; the names are "x" and, for each parameter, "weight" or, in a network, "layer 2 weight".
-    Below 1e-7 a gradient is right. A difference that rounding explains counts as less than that: some
-    gradients are 0 but for rounding.
+    Below 1e-7 a gradient is right. A difference that rounding explains counts as less than that:
+    some gradients are 0 but for rounding.
 
     Kinks (ReLU at 0, two equal maxima) have no derivative. If two step sizes disagree, a kink may
     lie between them, so smaller steps are tried until two agree. If the slope to the left is not

@@ -277,13 +277,28 @@ def check_window(
 
 
 def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dtype: Any) -> None:
-    """Stops a dy that cannot be the gradient of the layer's last y.
+    """Stops a dy that cannot be the gradient of the layer's last y: shape and dtype, then NaN.
+
+    The second is left to the network if the layer runs in one.
 
     y_shape, y_dtype : of that y
 
     Raises
         ValueError     : not an array of y's shape and dtype
-        NotFiniteError : holds NaN or infinity; left to the network if the layer runs in one
+        NotFiniteError : holds NaN or infinity
+    """
+    check_gradient_shape(layer, dy, y_shape, y_dtype)
+    if not inside_network.depth:
+        check_finite(layer, "dy", dy)
+
+
+def check_gradient_shape(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dtype: Any) -> None:
+    """Stops a dy that is not of the shape and dtype of the layer's last y.
+
+    y_shape, y_dtype : of that y
+
+    Raises
+        ValueError : not an array of y's shape and dtype
     """
     if not isinstance(dy, np.ndarray) or dy.shape != y_shape or dy.dtype != y_dtype:
         got = f"dtype {dy.dtype}, shape {dy.shape}" if isinstance(dy, np.ndarray) else type(dy).__name__
@@ -291,5 +306,3 @@ def check_gradient(layer: Layer, dy: np.ndarray, y_shape: tuple[int, ...], y_dty
             f"{layer!r}: got dy of {got}, expected dtype {y_dtype}, shape {y_shape}, as y of the last "
             "forward(training=True) has them; pass dL/dy of that very y"
         )
-    if not inside_network.depth:
-        check_finite(layer, "dy", dy)

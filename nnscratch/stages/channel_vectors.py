@@ -10,7 +10,7 @@ from nnscratch.kernels.channel_vectors.backward import backward
 from nnscratch.kernels.channel_vectors.forward import forward
 from nnscratch.kernels.memory import Scratch
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
-from nnscratch.layers.base import check_gradient, check_shape, take
+from nnscratch.layers.base import check_gradient_shape, check_shape, take
 from nnscratch.layers.parameters import Parameters
 from nnscratch.stages.base import Stage, triple_sizes
 
@@ -56,7 +56,7 @@ class ChannelVectorsStage(Stage):
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         conv = self.conv
         x, argmax = take(self, "kept", conv)
-        check_gradient(self.pool, dy, argmax.shape, x.dtype)
+        check_gradient_shape(self.pool, dy, argmax.shape, x.dtype)
         weight, bias = self.parameters.get(x.dtype)
         dweight = self.buffers.get("dweight", weight.shape, weight.dtype)
         dbias = self.buffers.get("dbias", weight.shape[3:], weight.dtype)

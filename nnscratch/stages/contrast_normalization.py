@@ -6,7 +6,7 @@ import numpy as np
 
 from nnscratch.kernels.normalization import normalize_backward
 from nnscratch.layers import ContrastNormalization
-from nnscratch.layers.base import check_gradient, take
+from nnscratch.layers.base import check_gradient_shape, take
 from nnscratch.stages.base import Stage
 
 
@@ -38,7 +38,7 @@ class ContrastNormalizationStage(Stage):
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         layer = self.layer
         x, moments = take(self, "kept", layer)
-        check_gradient(layer, dy, x.shape, x.dtype)
+        check_gradient_shape(layer, dy, x.shape, x.dtype)
         if not input_gradient:
             return None
         dx = self.buffers.get("dx", x.shape, x.dtype)

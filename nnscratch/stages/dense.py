@@ -10,7 +10,7 @@ from nnscratch.checks import check_finite
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers import Dense, Dropout, Flatten, ReLU
-from nnscratch.layers.base import check_gradient, check_shape, take
+from nnscratch.layers.base import check_gradient_shape, check_shape, take
 from nnscratch.layers.parameters import Parameters
 from nnscratch.stages.base import Stage
 
@@ -58,7 +58,7 @@ class DenseStage(Stage):
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         dense = self.dense
         x, x_shape, y, mask = take(self, "kept", dense)
-        check_gradient(self.layers[-1], dy, y.shape, y.dtype)
+        check_gradient_shape(self.layers[-1], dy, y.shape, y.dtype)
         weight, bias = self.parameters.get(x.dtype)
         if self.has_relu or mask is not None:
             dz = self.buffers.get("dz", y.shape, y.dtype)

@@ -20,7 +20,7 @@ from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.vectors import VECTOR_BYTES
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
-from nnscratch.layers.base import check_gradient, check_shape, take
+from nnscratch.layers.base import check_gradient_shape, check_shape, take
 from nnscratch.layers.parameters import Parameters
 from nnscratch.stages.base import Stage, triple_sizes
 
@@ -91,7 +91,7 @@ class ImageVectorsStage(Stage):
 
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         x_shape, y_shape, dtype = take(self, "kept", self.convs[0])
-        check_gradient(self.pools[-1], dy, y_shape, dtype)
+        check_gradient_shape(self.pools[-1], dy, y_shape, dtype)
         block = images_per_block(len(dy), dtype)
         n_blocks = -(-len(dy) // block)
         self._lay_out((block, *x_shape[1:]))
