@@ -104,7 +104,7 @@ def _errors_at(
 
     def forward() -> np.ndarray:
         for layer, rng in generators:
-            layer.rng = copy.deepcopy(rng)  # type: ignore[attr-defined]  # so that it draws the same mask again
+            layer.rng = copy.deepcopy(rng)  # so that it draws the same mask again
         return network.forward(x, training=True)
 
     def scalar() -> float:

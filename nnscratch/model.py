@@ -47,6 +47,8 @@ class Sequential:
     NaN and infinity
         forward rejects an x or a y that holds them, backward a dy, whatever `fuse` is. In between a
         number may overflow: NaN stays NaN, so that it shows in y; a ReLU turns -infinity into 0.
+        (Where terms of both signs overflow in one sum, its order decides which of these comes out,
+        and layers that run as one may add in another order.)
 
     Raises
         ValueError : no layer, something that is no layer, one layer object twice, an x, a dy or a

@@ -10,6 +10,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.gradient_check import gradient_check, numerical_gradient, relative_error
+from tests.stress import random_gradients
 
 BOUND = 1e-7
 
@@ -253,3 +254,16 @@ def test_a_gradient_that_is_zero_but_for_rounding() -> None:
     assert relative_error(zeros + 1e-14, zeros) == 1
     assert relative_error(zeros + 1e-14, zeros, rounding=1e-12) < BOUND
     assert relative_error(zeros + 1e-4, zeros, rounding=1e-12) > 0.9
+
+
+def test_random_networks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert random_gradients.main(["--count", "6", "--seed", "1"]) == 0, capsys.readouterr().out
+
+
+def test_a_wrong_gradient_in_random_networks_is_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(nn.Dense, "backward_parameters", lambda self, dy: None)
+    monkeypatch.setattr(random_gradients, "random_network", lambda rng: ([nn.Dense(3, 2, rng=0)], (2, 3)))
+    assert random_gradients.main(["--count", "1"]) == 1
+    assert "--seed 0 --first 0 --count 1: error" in capsys.readouterr().out

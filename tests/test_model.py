@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from tests.stress import fused_networks
 
 
 def small_cnn(dropout: float = 0.0) -> nn.Sequential:
@@ -289,3 +290,16 @@ def test_astype_and_copies_keep_fuse() -> None:
         for other in (model.astype(np.float64), copy.copy(model), copy.deepcopy(model)):
             assert other.fuse is fuse
             assert len(other._runner.stages(other.layers)) == (1 if fuse else 2)
+
+
+def test_random_networks_give_the_same_fused_and_layer_by_layer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fused_networks.main(["--count", "90", "--seed", "1"]) == 0, capsys.readouterr().out
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert int(last.split()[-1]) >= 40, last  # mostly the gradients could be compared
+
+
+def test_a_network_that_differs_is_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    backward = nn.ReLU.backward
+    monkeypatch.setattr(nn.ReLU, "backward", lambda self, dy: backward(self, dy) * dy.dtype.type(1.001))
+    assert fused_networks.main(["--count", "6"]) == 1
+    assert "--seed 0 --first 3 --count 1: ['dx', 'layer 0 dweight'" in capsys.readouterr().out

@@ -8,6 +8,8 @@
     dropout.py                 leaves units out at random while training
     contrast_normalization.py  every picture in the same light
     base.py                    what all layers share: params, grads, and the checks of x and dy
+    parameters.py              weight and bias, checked before a kernel gets them
+    networks.py                what a layer and the network around it tell each other
 
 A layer computes with arrays and knows no optimizer, no other layer and no stage. `nnscratch.stages`
 executes several layers together, faster and with the same numbers.

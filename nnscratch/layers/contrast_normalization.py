@@ -113,10 +113,10 @@ class ContrastNormalization(Layer):
             )
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        x, moments, divisors = self.take("x"), self.take("moments"), self.take("divisors")
+        x, moments, (spread, floor) = self.take("x"), self.take("moments"), self.take("divisors")
         check_gradient(self, dy, x.shape, x.dtype)
         dx = np.empty(x.shape, x.dtype)
-        normalize_backward(x, dy, moments, *divisors, dx)
+        normalize_backward(x, dy, moments, spread, floor, dx)
         return dx
 
     def check_sizes(self) -> None:

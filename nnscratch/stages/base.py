@@ -8,7 +8,7 @@ import numpy as np
 
 from nnscratch.kernels.memory import Buffers
 from nnscratch.layers import Conv2D, Layer, MaxPool2D
-from nnscratch.layers.base import inside_network
+from nnscratch.layers.networks import inside_network
 
 
 class Stage:

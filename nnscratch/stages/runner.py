@@ -12,7 +12,8 @@ import numpy as np
 from nnscratch.checks import check_finite
 from nnscratch.kernels.finite import all_finite
 from nnscratch.layers import Layer
-from nnscratch.layers.base import attribute_changes, check_gradient, inside_network
+from nnscratch.layers.base import check_gradient
+from nnscratch.layers.networks import attribute_changes, inside_network
 from nnscratch.stages import Single, Stage, plan
 
 _numbers = itertools.count(1)  # of training passes, of all networks

@@ -60,3 +60,23 @@ def test_winograd_can_be_asked_for() -> None:
     assert (results[0] != results[1]).any()  # rounded in other places
     np.testing.assert_allclose(results[0], results[1], rtol=2e-5, atol=2e-5)
     np.testing.assert_array_equal(results[0], results[2])  # 50 windows: Winograd's does not pay
+
+
+@pytest.mark.parametrize("c_out", [20, 32])  # dweight by run, and by channel
+@pytest.mark.parametrize("images", [1, 9, 37])
+def test_the_same_bits_on_any_number_of_threads(stages, c_out: int, images: int) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((images, 48, 47, 3)).astype(np.float32)
+    results = []
+    try:
+        for threads in (1, 2, 3, 4):
+            nn.set_threads(threads)
+            model = stages.model(lambda rng: stages.conv(3, c_out, 3, rng))
+            y = model.forward(x, training=True)
+            dx = model.backward(np.random.default_rng(2).standard_normal(y.shape).astype(np.float32), True)
+            results.append([y, dx, *model.layers[0].grads.values()])
+    finally:
+        nn.set_threads(None)
+    for result in results[1:]:
+        for got, expected in zip(result, results[0], strict=True):
+            np.testing.assert_array_equal(got, expected)
