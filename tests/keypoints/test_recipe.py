@@ -32,7 +32,7 @@ def test_a_trainer_does_what_the_recipe_says() -> None:
     assert trainer.rng.random() == np.random.default_rng(3).random()
     assert trainer.lr is not None
     rates = [trainer.lr(progress) for progress in (0.0, 0.125, 0.25, 0.625, 1.0)]
-    np.testing.assert_allclose(rates, [0, 0.005, 0.01, 0.005, 0], atol=1e-12)
+    np.testing.assert_allclose(rates, [0.0001, 0.005, 0.01, 0.005, 0], atol=1e-12)
 
 
 def test_flips_learn_the_offset_of_the_labels_and_nothing_else_changes() -> None:
