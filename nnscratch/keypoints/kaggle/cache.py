@@ -1,4 +1,4 @@
-"""Parsed faces, kept in the user's cache folder: a second reading takes a tenth of a second.
+"""Parsed faces, kept in the user's cache folder: a second reading takes a fraction of a second.
 
 The folder is the first of these that is set: $NNSCRATCH_CACHE; $XDG_CACHE_HOME/nnscratch;
 ~/Library/Caches/nnscratch on macOS, ~/.cache/nnscratch elsewhere. It may be deleted at any time. No

@@ -45,7 +45,7 @@ def load_faces(path: str | os.PathLike[str], *, cache: bool = True, limits: Limi
 
     path  : a CSV, or a zip that contains one .csv, or a gzipped CSV
     cache : True keeps the parsed arrays in the user's cache folder (cache.py) and reads them from
-            there while the file does not change: 0.1 s instead of 3 s for Kaggle's training.csv
+            there while the file does not change: 0.2 s instead of 3 s for Kaggle's training.csv
     limits : what the file may have at most; None: 50,000 rows, 1000 columns, a line of 1 MB, 2 GiB
             in all, and as text of an archive 100 times its size beyond 64 MB. Read more with
             limits=nnscratch.keypoints.kaggle.files.Limits(rows=200_000)
