@@ -15,9 +15,15 @@ def all_finite(x: np.ndarray) -> bool:
 
     x : any shape; copied first if it is not contiguous; slower if it is neither float32 nor float64
 
+    Raises
+        ValueError : x is no array of numbers
+
     >>> all_finite(np.array([1.0, -2.0])), all_finite(np.array([1.0, np.nan]))
     (True, False)
     """
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiubc":
+        kind = f"dtype {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+        raise ValueError(f"all_finite: got x of {kind}, expected an array of numbers; use np.asarray(x, np.float64)")
     if x.dtype not in (np.float32, np.float64):
         return bool(np.isfinite(x).all())
     flat = np.ascontiguousarray(x).reshape(-1)

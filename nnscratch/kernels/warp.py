@@ -6,7 +6,8 @@ pixels,
     source(p) = A p + t + bend(p)
 
 is a place in the old picture. Its value is bilinear between the four pixels around it; places
-beyond the border take the nearest pixel of the border. bend is given at G x G nodes, spread evenly
+beyond the border take the nearest pixel of the border, NaN takes pixel 0: no number leads out of
+the picture. bend is given at G x G nodes, spread evenly
 over the new picture, corners included, and is bilinear between them.
 
 `sample` does the affine part alone; `warp` does all of it. Both go row by row: first where each
@@ -26,7 +27,7 @@ from numba import uint64
 def sample(x: np.ndarray, affine: np.ndarray, y: np.ndarray) -> None:
     """y[n,r,c] = x[n] at A (c, r) + t, bilinear: `loops.warp` without bend, tone and blank.
 
-    N pictures of H x W pixels, N new ones of h x w
+    N pictures of H x W pixels, at least 1 x 1, N new ones of h x w
     x      : (N, H, W, 1) float32
     affine : (N, 2, 3) float32, [A | t]
     y      : (N, h, w, 1) float32, overwritten; a smaller one is a crop
@@ -54,7 +55,7 @@ def warp(
 ) -> None:
     """y from x, picture by picture; `loops.warp` is the same, plainly.
 
-    N pictures of H x W pixels, N new ones of h x w, G x G nodes
+    N pictures of H x W pixels, at least 1 x 1, N new ones of h x w, G x G nodes, at least 2 x 2
     x      : (N, H, W, 1) float32
     affine : (N, 2, 3) float32, [A | t]
     bend   : (N, G, G, 2) float32, x and y in pixels
@@ -69,11 +70,11 @@ def warp(
     columns = np.arange(width).astype(np.float32)
     # For each column: its distance from the node to its left, in node spacings. For each node: the
     # first column right of it.
-    from_node = columns * np.float32((nodes - 1) / (width - 1))
+    from_node = columns * np.float32((nodes - 1) / max(width - 1, 1))
     left_node = np.minimum(from_node.astype(np.int32), np.int32(nodes - 2))
     from_node -= left_node.astype(np.float32)
     first_column = np.searchsorted(left_node, np.arange(nodes))
-    nodes_per_row = np.float32((nodes - 1) / (height - 1))
+    nodes_per_row = np.float32((nodes - 1) / max(height - 1, 1))
     bend_x, bend_y = np.empty(nodes, np.float32), np.empty(nodes, np.float32)
     source_x, source_y = np.empty(width, np.float32), np.empty(width, np.float32)
     corners = np.empty(width, np.uint64)
@@ -154,13 +155,19 @@ def _sample_row(
     corners : (w,) uint64, scratch: where that pixel lies in memory;  row : (w,), overwritten
     """
     zero, last_x, last_y = np.float32(0), np.float32(width - 1), np.float32(height - 1)
-    last_left, last_upper, row_step = np.int32(width - 2), np.int32(height - 2), np.int32(width)
+    # In a picture of one column, the pixel to the right is the pixel itself; of one row likewise.
+    last_left, last_upper = np.int32(max(width - 2, 0)), np.int32(max(height - 2, 0))
+    right, below = uint64(min(width - 1, 1)), uint64(width if height > 1 else 0)
+    row_step = np.int32(width)
     for c in range(uint64(len(row))):
-        x, y = min(max(source_x[c], zero), last_x), min(max(source_y[c], zero), last_y)
+        x, y = source_x[c], source_y[c]
+        # Before they become whole numbers: that of NaN or 1e39 may be anything. No comparison with
+        # NaN holds.
+        x, y = x if x > zero else zero, y if y > zero else zero
+        x, y = x if x < last_x else last_x, y if y < last_y else last_y
         j, i = min(np.int32(x), last_left), min(np.int32(y), last_upper)
         source_x[c], source_y[c] = x - np.float32(j), y - np.float32(i)
         corners[c] = np.uint64(i * row_step + j)
-    right, below = uint64(1), uint64(width)
     for c in range(uint64(len(row))):
         at, u, v = corners[c], source_x[c], source_y[c]
         upper = pixels[at] + u * (pixels[at + right] - pixels[at])

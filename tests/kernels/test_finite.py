@@ -33,3 +33,21 @@ def test_no_number_and_strided_numbers() -> None:
     x[:, 1] = np.nan
     assert all_finite(x[:, ::2])
     assert not all_finite(x.T)
+
+
+@pytest.mark.parametrize(
+    "x", [np.ones((3, 4), ">f4"), np.ones(5, np.float16), np.ones((2, 3), int), np.ones(3, bool), np.ones(()),
+          np.ones((0, 3), np.float32), np.ones(4, complex), np.ones((4, 6), np.float32).T[::2]],
+)  # fmt: skip
+def test_any_array_of_numbers(x: np.ndarray) -> None:
+    assert all_finite(x)
+    if x.size and x.dtype.kind in "fc":
+        bad = x.copy()
+        bad[(-1,) * x.ndim] = np.nan
+        assert not all_finite(bad)
+
+
+@pytest.mark.parametrize("x", [np.array(["a"]), np.array([None]), [1.0], None])
+def test_what_is_no_array_of_numbers(x: object) -> None:
+    with pytest.raises(ValueError, match="all_finite: got x of .*expected an array of numbers"):
+        all_finite(x)  # type: ignore[arg-type]

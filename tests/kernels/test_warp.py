@@ -66,3 +66,45 @@ def test_noise_is_even_and_differs_from_place_to_place() -> None:
     assert y.std() == pytest.approx(0.5 / np.sqrt(3), rel=0.03)
     flat = y.ravel()
     assert abs(np.corrcoef(flat[1:], flat[:-1])[0, 1]) < 0.04
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -3e38, 2.0**31, -(2.0**31)])
+@pytest.mark.parametrize("size", [(9, 12), (1, 7), (7, 1), (1, 1)])
+def test_no_map_leads_out_of_the_picture(value: float, size: tuple[int, int]) -> None:
+    """Every float as every number of the map, also in several at once: inf - inf is NaN. Nothing is
+    read that is not of the picture: it is all ones, and so is what comes of it.
+    """
+    around = np.full((3, 40, 13, 1), 1e30, np.float32)  # memory in front of the picture and behind it
+    for height, width in (size, (9, 12)):
+        picture = around[1:2].reshape(-1)[: height * width].reshape(1, height, width, 1)
+        picture[:] = 1
+        for which in ([0], [1], [2], [3], [4], [5], [0, 3], [2, 5], [0, 1, 2, 3, 4, 5]):
+            affine = np.array([[[1, 0, 0], [0, 1, 0]]], np.float32)
+            affine.reshape(-1)[which] = value
+            affine.reshape(-1)[which[1:2]] *= -1
+            for target in (size, (5, 6)):
+                y = np.empty((1, *target, 1), np.float32)
+                sample(picture, affine, y)
+                np.testing.assert_array_equal(y, 1)
+                bend = np.full((1, 2, 2, 2), value, np.float32)
+                tone = np.array([[1, 0, 0]], np.float32)
+                warp(picture, affine, bend, tone, np.zeros(1, np.uint32), np.zeros((1, 4), np.int64), y)
+                np.testing.assert_array_equal(y, 1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 8), (8, 1), (1, 1)])
+def test_pictures_of_one_row_or_column_equal_the_loops(height: int, width: int) -> None:
+    x, affine, *_ = arguments(3, height, width, 3)
+    y = np.empty((3, 4, 5, 1), np.float32)
+    sample(x, affine, y)
+    np.testing.assert_allclose(y[:, :, :, 0], one_by_one(x, affine, 4, 5), atol=2e-5)
+
+
+def one_by_one(x: np.ndarray, affine: np.ndarray, height: int, width: int) -> np.ndarray:
+    """np.interp twice, pixel by pixel."""
+    y = np.empty((len(x), height, width))
+    for n, r, c in np.ndindex(y.shape):
+        column, row = affine[n].astype(np.float64) @ [c, r, 1]
+        rows = [np.interp(column, np.arange(x.shape[2]), x[n, i, :, 0]) for i in range(x.shape[1])]
+        y[n, r, c] = np.interp(row, np.arange(x.shape[1]), rows)
+    return y

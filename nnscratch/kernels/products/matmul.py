@@ -23,7 +23,12 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     Fast for contiguous arrays and their transposes, all float32 or all float64: only blocks are
     ever copied. Everything else is left to np.matmul. The blocks depend on the shapes alone, not on
     the threads, so the bits do not either.
+
+    Raises
+        ValueError : a or b is no matrix, their inner sizes differ, or `out` does not fit
     """
+    if a.ndim != 2 or b.ndim != 2:
+        raise ValueError(f"matmul: got a {a.shape} and b {b.shape}, expected matrices; a single row is a[np.newaxis]")
     product = np.empty((len(a), b.shape[1]), np.result_type(a, b)) if out is None else out
     if choice.numpy_multiplies(a, b, product):
         return np.matmul(a, b, out=product)

@@ -16,12 +16,14 @@ import math
 
 import numpy as np
 
+from nnscratch.checks import check_finite
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.faces import SIDE, to_points, to_targets
+from nnscratch.keypoints.faces import POINTS, SIDE, to_points, to_targets
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.geometry.mirror import mirrored
+from nnscratch.keypoints.geometry.pictures import check_pictures
 
 
 def with_filled(points: np.ndarray, answers: np.ndarray) -> np.ndarray:
@@ -56,6 +58,10 @@ class RegionCrops:
     Called with x (N, 96, 96, 1) float32, y (N, 2, 30) float32 from `with_filled`, and an rng. Gives
     new arrays: crops (N, side, side, 1) and targets (N, 2 G), both float32. Half of the pictures
     are mirrored. A point outside its crop has no label.
+
+    Raises
+        ValueError : a reference or errors of another shape, or not finite; when called, an x of
+            another shape or dtype, a y of another shape or with gaps in y[:, 1]
     """
 
     def __init__(
@@ -68,11 +74,25 @@ class RegionCrops:
         rotation: float,
         scale: float,
     ) -> None:
+        points = len(POINTS), 2
+        if np.shape(reference) != points or np.shape(errors) != (len(errors), *points) or len(errors) == 0:
+            raise ValueError(
+                f"RegionCrops: got reference of shape {np.shape(reference)}, errors of shape {np.shape(errors)}, "
+                f"expected {points} and (M, {points[0]}, {points[1]}), M from 1 up; take the errors of held-out faces"
+            )
+        check_finite("RegionCrops", "reference", reference)
+        check_finite("RegionCrops", "errors", errors)
         self.region, self.reference, self.offsets = region, reference, offsets
         self.errors = errors
         self.rotation, self.scale = math.radians(rotation), math.log1p(scale)
 
     def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        check_pictures("RegionCrops", x, (SIDE, SIDE))
+        if np.shape(y) != (len(x), 2, 2 * len(POINTS)):
+            raise ValueError(
+                f"RegionCrops: got y of shape {np.shape(y)}, expected {(len(x), 2, 2 * len(POINTS))}, two rows for "
+                "each picture; make it by with_filled"
+            )
         region, count = self.region, len(x)
         true, filled = split_filled(y)
         is_mirrored = rng.random(count) < 0.5

@@ -13,7 +13,9 @@ of the picture: one network serves both sides, and learns from both.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -34,7 +36,7 @@ class Region:
     width  : width of the crop in pixels of an average face
 
     Raises
-        ValueError : no or unknown points, a side below 2, no width
+        ValueError : no or unknown points, a side below 2, a width that is not a number above 0
 
     >>> region = Region("nose", ("nose_tip",), side=24, width=20)
     >>> points = np.random.default_rng(0).uniform(20, 76, (1, 15, 2))
@@ -52,10 +54,12 @@ class Region:
         unknown = [point for point in self.points if point not in POINTS]
         if unknown or not self.points:
             raise ValueError(f"Region: got points={self.points}, expected names from POINTS; correct {unknown or 'it'}")
-        if self.side < 2 or not self.width > 0:
+        is_side = isinstance(self.side, Integral) and self.side >= 2
+        is_width = isinstance(self.width, Real) and 0 < self.width < math.inf
+        if not is_side or not is_width:
             raise ValueError(
-                f"Region: got side={self.side}, width={self.width}, expected 2 pixels or more, and a width above 0; "
-                "try side=48, width=40"
+                f"Region: got side={self.side!r}, width={self.width!r}, expected 2 pixels or more, and a finite width "
+                "above 0; try side=48, width=40"
             )
 
     @property

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnscratch.checks import check_array
+
 _LEAST_SPREAD = 1.0  # px^2; points that lie closer together do not determine a turn and a size
 
 
@@ -30,6 +32,10 @@ class AffineMaps:
     """N affine maps, q = A p + t; every method that changes them returns new ones.
 
     matrices : (N, 2, 3) float64, or float32 for a kernel, [A | t]; inverses are float64 in any case
+
+    Raises
+        ValueError : matrices that are no array of that shape, or not of numbers; `back` and
+            `differences_back` of a map that has no inverse: it is singular, or not finite
 
     A quarter turn, twice the size, and a shift:
 
@@ -41,6 +47,14 @@ class AffineMaps:
     """
 
     matrices: np.ndarray
+
+    def __post_init__(self) -> None:
+        check_array("AffineMaps", "matrices", self.matrices)
+        if self.matrices.shape[1:] != (2, 3) or self.matrices.dtype.kind not in "fiu":
+            raise ValueError(
+                f"AffineMaps: got matrices of dtype {self.matrices.dtype}, shape {self.matrices.shape}, expected real "
+                "numbers, (N, 2, 3); a single map is matrix[np.newaxis]"
+            )
 
     @classmethod
     def fit(cls, points: np.ndarray, reference: np.ndarray) -> AffineMaps:
@@ -96,7 +110,7 @@ class AffineMaps:
 
     def differences_back(self, differences: np.ndarray) -> np.ndarray:
         """(N, K, 2): where differences between points (N, K, 2) came from, A^-1 q."""
-        return np.einsum("nij,nkj->nki", np.linalg.inv(self.linear.astype(np.float64)), differences)
+        return np.einsum("nij,nkj->nki", self._inverses(), differences)
 
     def resized(self, factor: float | Sequence[float]) -> AffineMaps:
         """The maps with A times `factor`: a number, or one for x and one for y; t stays.
@@ -136,6 +150,19 @@ class AffineMaps:
         matrices = self.matrices * [[[-1], [1]]]
         matrices[:, 0, 2] += width - 1
         return AffineMaps(np.where(np.reshape(where, (-1, 1, 1)), matrices, self.matrices))
+
+    def _inverses(self) -> np.ndarray:
+        """(N, 2, 2) float64: A^-1."""
+        linear = self.linear.astype(np.float64)
+        with np.errstate(all="ignore"):
+            has_none = ~np.isfinite(linear).all(axis=(1, 2)) | (np.linalg.det(linear) == 0)
+        if has_none.any():
+            bad = int(has_none.argmax())
+            raise ValueError(
+                f"AffineMaps: got map {bad} = {self.matrices[bad].tolist()}, expected finite numbers and a map that "
+                "has an inverse; look at the points that it was made from"
+            )
+        return np.linalg.inv(linear)
 
     @staticmethod
     def _with(linear: np.ndarray, shift: np.ndarray) -> AffineMaps:

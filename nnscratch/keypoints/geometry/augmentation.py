@@ -22,13 +22,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnscratch.checks import at_least, at_most, check_array, number, whole_number
 from nnscratch.kernels.memory import empty
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.warp import warp
-from nnscratch.keypoints.faces import SIDE, to_points, to_targets
+from nnscratch.keypoints.faces import POINTS, SIDE, to_points, to_targets
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.geometry.mirror import MIRRORED
+from nnscratch.keypoints.geometry.pictures import check_pictures
 
 _NODES = 5  # of a bend, in each direction
 _BLOCK = 16  # pictures per call of the kernel
@@ -102,22 +104,31 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for name, most in _MOST.items():
-            value = getattr(self, name)
-            if not 0 <= value <= most:
-                raise ValueError(f"Augmentation: got {name}={value!r}, expected a number from 0 to {most}; 0 is none")
+            number("Augmentation", name, getattr(self, name), at_least(0), at_most(most), fix="0 is none")
+        whole_number("Augmentation", "blank", self.blank, least=0)
 
     def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """The changed x and y of a batch, in new arrays.
 
         x : (N, 96, 96, 1) float32; y : (N, 30) float32, NaN where a label is missing
+
+        Raises
+            ValueError : an x or y of another shape, an x of another dtype
         """
+        check_pictures("Augmentation", x, (SIDE, SIDE))
+        check_array("Augmentation", "y", y)
+        if y.shape != (len(x), 2 * len(POINTS)):
+            raise ValueError(
+                f"Augmentation: got y of shape {y.shape}, expected {(len(x), 2 * len(POINTS))}, a row for each "
+                "picture; leave none out"
+            )
         changes = self.draw(len(x), rng)
         arrays = changes.affine, changes.bend, changes.tone, changes.seeds, changes.blank
         new_x = empty(x.shape, x.dtype)
 
         def work(start: int, stop: int) -> None:
             rows = slice(start, stop)
-            warp(x[rows], *(array[rows] for array in arrays), new_x[rows])
+            warp(np.ascontiguousarray(x[rows]), *(array[rows] for array in arrays), new_x[rows])
 
         in_blocks(work, len(x), _BLOCK)
         return new_x, self.move_labels(y, changes)

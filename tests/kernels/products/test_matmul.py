@@ -71,3 +71,17 @@ def test_dense_is_this_product() -> None:
     np.testing.assert_allclose(matmul(dy, weight.T), dx, rtol=1e-12)
     np.testing.assert_allclose(matmul(x.T, dy), dweight, rtol=1e-12)
     np.testing.assert_allclose(dy.sum(axis=0), dbias, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "out"),
+    [((3,), (3, 2), None), ((2, 3), (3,), None), ((2, 3, 1), (3, 2), None), ((2, 3), (4, 2), None),
+     ((200, 30), (29, 20), None), ((200, 30), (30, 20), (200, 19)), ((1, 30), (30, 20), (1, 21)),
+     ((5, 1), (1, 6), (6, 5)), ((1, 30), (31, 20), None), ((5, 1), (2, 6), None)],
+)  # fmt: skip
+def test_shapes_that_do_not_fit_are_refused(
+    a: tuple[int, ...], b: tuple[int, ...], out: tuple[int, ...] | None
+) -> None:
+    given = np.ones(a, np.float32), np.ones(b, np.float32)
+    with pytest.raises(ValueError, match=r"matmul|mismatch|dimension"):
+        matmul(*given, None if out is None else np.empty(out, np.float32))

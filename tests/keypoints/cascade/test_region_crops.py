@@ -18,6 +18,7 @@ FACES = draw_faces(60, seed=0)
 REFERENCE = symmetrical(mean_face(FACES.points))
 EYE, OTHER_EYE = POINTS.index("left_eye_center"), POINTS.index("right_eye_center")
 NO_OFFSET = LabelOffsets({}, other=0.0)
+EYE_REGION = Region("eye", ("left_eye_center",), side=24, width=20)
 
 
 def poses(count: int) -> np.ndarray:
@@ -214,3 +215,34 @@ def test_validation_crops_without_a_labelled_point_are_left_out() -> None:
     crop, target = validation_crops(region, REFERENCE, held_out, NO_OFFSET)
     assert len(crop) == len(target) == 3 + 5
     assert np.isfinite(target).all()
+
+
+@pytest.mark.parametrize(
+    ("reference", "errors", "message"),
+    [
+        (REFERENCE[:3], np.zeros((2, 15, 2)), r"got reference of shape \(3, 2\)"),
+        (REFERENCE, np.zeros((0, 15, 2)), r"errors of shape \(0, 15, 2\), expected"),
+        (REFERENCE, np.zeros((2, 30)), r"errors of shape \(2, 30\), expected"),
+        (REFERENCE, np.full((2, 15, 2), np.nan), "got errors with 60 of 60 values NaN"),
+        (REFERENCE * np.inf, np.zeros((2, 15, 2)), "got reference with 30 of 30 values NaN"),
+    ],
+)
+def test_what_displaces_no_crop(reference: np.ndarray, errors: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RegionCrops(EYE_REGION, reference, errors, NO_OFFSET, rotation=0.0, scale=0.0)
+
+
+def test_batches_that_do_not_fit_are_refused() -> None:
+    augment, rng = crops_of(EYE_REGION), np.random.default_rng(0)
+    x, y = np.zeros((2, 96, 96, 1), np.float32), rows(poses(2))
+    gaps = y.copy()
+    gaps[1, 1] = np.nan
+    for wrong_x, wrong_y, message in [
+        (x.astype(np.float64), y, "got x of dtype float64"),
+        (x[:, :48], y, r"shape \(2, 48, 96, 1\)"),
+        (x, y[:1], r"got y of shape \(1, 2, 30\)"),
+        (x, y[:, 0], r"got y of shape \(2, 30\)"),
+        (x, gaps, "got map 1 = .*expected finite numbers"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            augment(wrong_x, wrong_y, rng)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -151,3 +153,24 @@ def test_what_is_made_of_maps_leaves_them_as_they_were() -> None:
         other.matrices[:] = 0
     np.testing.assert_array_equal(affine.matrices, before)
     assert len(affine) == 6
+
+
+@pytest.mark.parametrize(
+    "matrices", [[[1.0]], np.eye(2, 3), np.zeros((1, 3, 2)), np.zeros((1, 2, 3), complex), np.array([[[None] * 3] * 2])]
+)
+def test_what_is_no_map(matrices: Any) -> None:
+    with pytest.raises(ValueError, match="AffineMaps: got matrices of"):
+        AffineMaps(matrices)
+
+
+@pytest.mark.parametrize("bad", [[[0, 0], [0, 0]], [[1, 2], [2, 4]], [[np.nan, 0], [0, 1]], [[np.inf, 0], [0, 1]]])
+def test_a_map_without_inverse_says_which(bad: list[list[float]]) -> None:
+    maps = some_maps(3)
+    maps.linear[1] = bad
+    points = np.zeros((3, 4, 2))
+    assert maps.to(points).shape == points.shape  # the way there is defined
+    for method in (maps.back, maps.differences_back):
+        with pytest.raises(
+            ValueError, match=r"AffineMaps: got map 1 = .*expected finite numbers and a map that has an"
+        ):
+            method(points)

@@ -118,7 +118,10 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads() -> None:
     assert results[0] == results[1] == results[2]
 
 
-@pytest.mark.parametrize(("name", "value"), [("flip", 1.5), ("rotation", -1.0), ("bend", 10.0), ("shift", np.nan)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("flip", 1.5), ("rotation", -1.0), ("bend", 10.0), ("shift", np.nan), ("scale", "1"), ("blank", 3.5)],
+)
 def test_numbers_out_of_range(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"got {name}="):
         Augmentation(**{name: value})
@@ -242,3 +245,25 @@ def test_augmentation_flips_about_the_axis_of_the_labels() -> None:
     new_x, new_y = augmentation(x, to_targets(points), np.random.default_rng(0))
     row, column = np.unravel_index(new_x[0, :, :, 0].argmax(), (96, 96))
     np.testing.assert_allclose(to_points(new_y)[0, other], [column + 2, row], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.zeros((2, 96, 96, 1)), np.zeros((2, 30), np.float32), "got x of dtype float64"),
+        (np.zeros((2, 95, 96, 1), np.float32), np.zeros((2, 30), np.float32), r"shape \(2, 95, 96, 1\)"),
+        (np.zeros((2, 96, 96), np.float32), np.zeros((2, 30), np.float32), r"shape \(2, 96, 96\)"),
+        (np.zeros((2, 96, 96, 1), np.float32), np.zeros((1, 30), np.float32), r"got y of shape \(1, 30\)"),
+        (np.zeros((2, 96, 96, 1), np.float32), [0.0], "got y of type list"),
+    ],
+)
+def test_what_the_kernel_cannot_take_is_refused(x: Any, y: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Augmentation(**ALL)(x, y, np.random.default_rng(0))
+
+
+def test_pictures_that_are_not_contiguous_are_fine() -> None:
+    faces = draw_faces(20, seed=2)
+    expected, _ = Augmentation(**ALL)(faces.x, faces.y, np.random.default_rng(5))
+    for x in (np.asfortranarray(faces.x), faces.x[::-1][::-1], np.repeat(faces.x, 2, axis=2)[:, :, ::2]):
+        np.testing.assert_array_equal(Augmentation(**ALL)(x, faces.y, np.random.default_rng(5))[0], expected)
