@@ -54,9 +54,10 @@ class Region:
         unknown = [point for point in self.points if point not in POINTS]
         if unknown or not self.points:
             raise ValueError(f"Region: got points={self.points}, expected names from POINTS; correct {unknown or 'it'}")
-        is_side = isinstance(self.side, Integral) and self.side >= 2
-        is_width = isinstance(self.width, Real) and 0 < self.width < math.inf
-        if not is_side or not is_width:
+        side: object = self.side  # they may come from a file, and then be anything
+        width: object = self.width
+        is_side = isinstance(side, Integral) and side >= 2
+        if not is_side or not isinstance(width, Real) or not 0 < width < math.inf:
             raise ValueError(
                 f"Region: got side={self.side!r}, width={self.width!r}, expected 2 pixels or more, and a finite width "
                 "above 0; try side=48, width=40"
