@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Integral, Real
 
 import numpy as np
 
@@ -56,8 +55,8 @@ class Region:
             raise ValueError(f"Region: got points={self.points}, expected names from POINTS; correct {unknown or 'it'}")
         side: object = self.side  # they may come from a file, and then be anything
         width: object = self.width
-        is_side = isinstance(side, Integral) and side >= 2
-        if not is_side or not isinstance(width, Real) or not 0 < width < math.inf:
+        is_side = isinstance(side, int | np.integer) and side >= 2
+        if not is_side or not isinstance(width, int | float | np.number) or not 0 < width < math.inf:
             raise ValueError(
                 f"Region: got side={self.side!r}, width={self.width!r}, expected 2 pixels or more, and a finite width "
                 "above 0; try side=48, width=40"
