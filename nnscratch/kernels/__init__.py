@@ -17,7 +17,13 @@
     cache.py            a change in an imported file reaches the compiled kernels
     assembly.py         the machine code of a kernel, to be read
     threads.py          blocks of work on a pool of threads
+    thread_limits.py    how many threads the environment allows
     memory.py           buffers that stay
 
 A kernel knows no layer, and checks nothing that its caller has checked.
 """
+
+from nnscratch.kernels.thread_limits import hidden_from_numba
+
+with hidden_from_numba():
+    import numba  # noqa: F401, the first time in this process, unless the user has imported it

@@ -6,6 +6,14 @@ wait for each other after every step; and two pools at once (ours and BLAS's) co
 
 The blocks depend on the shapes alone, and every sum over blocks is taken in block order. So the
 same seed gives the same bits on any number of threads.
+
+How many threads: what `set_threads` was last given (the examples' --threads is that); otherwise
+NNSCRATCH_NUM_THREADS; otherwise the cores that this process may use, or fewer if OMP_NUM_THREADS or
+its like say so (thread_limits.py).
+
+A fork copies a process with one thread only. The child starts with a pool of its own, with BLAS as
+it was before this module held it, and with no lock held; what a block was doing in the parent it
+does not go on with.
 """
 
 from __future__ import annotations
@@ -18,14 +26,18 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from pathlib import Path
 
+from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import LibController, ThreadpoolController
 
+from nnscratch.kernels.thread_limits import default_threads
+
 _lock = threading.Lock()
-_threads: int | None = None  # None until it is set or first needed; then the cores that this process may use
+_threads: int | None = None  # None until it is set or first needed
 _pool: ThreadPoolExecutor | None = None
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
 _blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0
+_forks = 0  # between the first process and this one: who holds BLAS across a fork does not hold it any more
 
 
 def available_cores() -> int:
@@ -39,7 +51,11 @@ def available_cores() -> int:
 
 
 def set_threads(threads: int | None) -> None:
-    """Sets the number of threads that kernels use in this process; None means all available cores.
+    """Sets the number of threads that kernels use in this process; None means the default.
+
+    The default is NNSCRATCH_NUM_THREADS if that is set; otherwise all available cores, or the least
+    of OMP_NUM_THREADS, OPENBLAS_NUM_THREADS, MKL_NUM_THREADS, NUMBA_NUM_THREADS and their like.
+    Work that is under way in other threads ends on the threads that it began with.
 
     Raises
         ValueError : fewer than one thread
@@ -51,60 +67,124 @@ def set_threads(threads: int | None) -> None:
     """
     global _threads, _pool
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        raise ValueError(f"set_threads: got {threads!r}, expected a whole number from 1 up, or None for all cores")
+        raise ValueError(f"set_threads: got {threads!r}, expected a whole number from 1 up, or None for the default")
     with _lock:
         _threads = threads
         old, _pool = _pool, None
     if old is not None:
-        old.shutdown(wait=False)
+        old.shutdown(wait=False)  # what is in its queue is still done
 
 
 def get_threads() -> int:
     """The number of threads that kernels use."""
     global _threads
     if _threads is None:
-        _threads = available_cores()
+        _threads = default_threads(available_cores())
     return _threads
 
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Holds BLAS to one thread inside the block; the last of nested or concurrent users restores it."""
-    global _blas, _blas_threads, _blas_users
-    with _lock:
-        if _blas_users == 0:
-            # Library by library, because threadpoolctl's own `limit` takes as long as a small
-            # product.
-            if _blas is None:
-                _blas = ThreadpoolController().select(user_api="blas").lib_controllers
-            _blas_threads = [library.get_num_threads() for library in _blas]
-            for library in _blas:
-                library.set_num_threads(1)
-        _blas_users += 1
+    global _blas_users
+    holds, forks = False, _forks
     try:
+        with _lock:
+            # Counted before anything is held: a Ctrl-C from here on gives back what it finds held.
+            _blas_users += 1
+            holds = True
+            if _blas_users == 1:
+                _hold_blas()
         yield
     finally:
-        with _lock:
-            _blas_users -= 1
-            if _blas_users == 0:
-                _restore_blas()
+        if holds and forks == _forks:
+            with _lock:
+                _blas_users -= 1
+                if _blas_users == 0:
+                    _restore_blas()
+
+
+def _hold_blas() -> None:
+    global _blas, _blas_threads
+    # Library by library, because threadpoolctl's own `limit` takes as long as a small product.
+    if _blas is None:
+        _blas = ThreadpoolController().select(user_api="blas").lib_controllers
+    _blas_threads = [library.get_num_threads() for library in _blas]
+    for library in _blas:
+        library.set_num_threads(1)
 
 
 def _restore_blas() -> None:
-    for library, threads in zip(_blas or [], _blas_threads, strict=True):
+    global _blas_threads
+    for library, threads in zip(_blas or [], _blas_threads, strict=False):
         library.set_num_threads(threads)
+    _blas_threads = []
+
+
+class _Blocks:
+    """The blocks of one call of `in_blocks`, which its caller and lent threads take in turn."""
+
+    def __init__(self, work: Callable[[int, int], None], total: int, block: int) -> None:
+        self.work, self.total, self.block = work, total, block
+        self.starts = iter(range(0, total, block))
+        self.failure: BaseException | None = None  # the first one in a lent thread
+        self.lent = 0  # threads that are taking blocks, besides the caller's
+        self.lock = threading.Lock()  # of the three above
+        self.change = threading.Condition(self.lock)  # of `lent`
+        self.forks = _forks
+
+    def take(self) -> None:
+        """Takes blocks until none is left."""
+        while (start := self._next_start()) is not None:
+            self.work(start, min(start + self.block, self.total))
+
+    def _next_start(self) -> int | None:
+        if self.forks != _forks:
+            raise RuntimeError(
+                "in_blocks: got a fork inside a block, expected none; the other threads are not there, so end the "
+                "child by os._exit or exec, or fork outside"
+            )
+        with self.lock:
+            return next(self.starts, None)
+
+    def lend(self) -> None:
+        """What a thread of the pool does; if it begins late, nothing."""
+        with self.lock:
+            self.lent += 1
+        failure = None
+        try:
+            self.take()
+        except BaseException as error:  # raised in the caller's thread
+            failure = error
+        if self.forks != _forks:
+            os._exit(1)  # this thread is all that the child has, and nobody waits for it
+        with self.change:
+            if failure is not None:
+                self.starts = iter(())
+                self.failure = self.failure or failure
+            self.lent -= 1
+            self.change.notify()
+
+    def end(self) -> None:
+        """No block begins any more; returns when those under way are done."""
+        if self.forks != _forks:
+            return
+        with self.change:
+            self.starts = iter(())
+            while self.lent:
+                self.change.wait()
 
 
 def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
     """Calls work(start, stop) for every block of 0..total, several at a time; returns when all are done.
 
     work  : releases the GIL for most of its time (NumPy on large arrays, nogil kernels); writes
-        only its own block; must not call in_blocks itself
+        only its own block
     total : number of items, such as images
     block : items per call; the last call may get fewer
 
     BLAS is held to one thread meanwhile, unless there is only one block. An exception in any block
-    is raised here.
+    is raised here, when the blocks under way are done; no other begins. The same holds for Ctrl-C.
 
     >>> done = []
     >>> in_blocks(lambda start, stop: done.append((start, stop)), total=5, block=2)
@@ -115,45 +195,55 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
         if total > 0:
             work(0, total)
         return
-    starts = iter(range(0, total, block))
-    take = threading.Lock()
-
-    def next_start() -> int | None:
-        with take:
-            return next(starts, None)
-
-    def take_blocks() -> None:
-        while (start := next_start()) is not None:
-            work(start, min(start + block, total))
-
-    blocks = -(-total // block)
+    blocks = _Blocks(work, total, block)
     with single_threaded_blas():
-        # This thread works too, so the pool lends one thread fewer, and a busy pool cannot block
-        # the work. A lent thread works in a copy of the caller's context, so that np.errstate holds
-        # there too.
-        others = range(min(get_threads(), blocks) - 1)
-        lent = [_get_pool().submit(copy_context().run, take_blocks) for _ in others]
+        interrupt: BaseException | None = None
         try:
-            take_blocks()
-        finally:
-            # A thread that has not begun yet would find nothing to do. Not waiting for it makes
-            # short work cheap.
-            failures = [error for future in lent if not future.cancel() and (error := future.exception())]
-    if failures:
-        raise failures[0]
+            # This thread works too, so the pool lends one thread fewer, and a busy pool cannot
+            # block the work.
+            _lend(blocks, min(get_threads(), -(-total // block)) - 1)
+            blocks.take()
+        except BaseException as error:
+            interrupt = error
+        # Nobody may go on while a lent thread still writes, least of all after a second Ctrl-C.
+        waits = True
+        while waits:
+            try:
+                blocks.end()
+                waits = False
+            except BaseException as error:
+                interrupt = error
+    failure = interrupt or blocks.failure
+    if failure is not None:
+        raise failure
 
 
-def _get_pool() -> ThreadPoolExecutor:
+def _lend(blocks: _Blocks, threads: int) -> None:
+    """Lets so many threads of the pool take blocks; fewer if the system gives no more."""
     global _pool
-    with _lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(max_workers=max(1, get_threads() - 1), thread_name_prefix="nnscratch")
-        return _pool
+    if threads < 1:
+        return
+    with _lock:  # `set_threads` in another thread does not take the pool away in between
+        try:
+            if _pool is None:
+                _pool = ThreadPoolExecutor(max_workers=max(1, get_threads() - 1), thread_name_prefix="nnscratch")
+            for _ in range(threads):
+                # In a copy of the caller's context, so that np.errstate holds there too.
+                _pool.submit(copy_context().run, blocks.lend)
+        except RuntimeError:  # no more threads in this system, or Python is about to end
+            return
+
+
+def _wait_before_fork() -> None:
+    # A kernel that another thread is compiling: the child could neither end nor repeat that.
+    global_compiler_lock.acquire()
 
 
 def _forget_after_fork() -> None:
     # Threads and held locks do not survive a fork: a child starts without any.
-    global _lock, _pool, _blas_users
+    global _lock, _pool, _blas_users, _forks
+    global_compiler_lock.release()
+    _forks += 1
     _lock = threading.Lock()
     _pool = None
     if _blas_users:  # another thread of the parent held BLAS; nobody would restore it in the child
@@ -162,4 +252,6 @@ def _forget_after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_after_fork)
+    os.register_at_fork(
+        before=_wait_before_fork, after_in_parent=global_compiler_lock.release, after_in_child=_forget_after_fork
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +31,7 @@ class Runner:
         self.lock = threading.RLock()
         self._layers: list[Layer] = []
         self._stages: list[Stage] = []
+        _runners.add(self)
 
     def stages(self, layers: Sequence[Layer]) -> list[Stage]:
         """The stages of `layers`: the ones of the last call, unless the layers have changed."""
@@ -50,8 +53,31 @@ class Runner:
         """`array` as the caller's own: a copy, if a stage would overwrite it in its next pass."""
         return array.copy() if self.fuse else array
 
+    def unlock(self) -> None:
+        """Frees all locks that a thread of the process before a fork may have held."""
+        self.lock = threading.RLock()
+        for layer in self._layers:
+            rng = getattr(layer, "rng", None)
+            if isinstance(rng, np.random.Generator):  # it may just have been drawing
+                lock: Any = rng.bit_generator.lock  # which NumPy lets nobody replace
+                lock._at_fork_reinit()
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Runner, (self.fuse,)
+
+
+_runners: weakref.WeakSet[Runner] = weakref.WeakSet()
+
+
+def _unlock_after_fork() -> None:
+    # The child has one thread, which waits for nobody: a pass that another thread was in does not
+    # go on, and the next one writes all that it reads.
+    for runner in _runners:
+        runner.unlock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_after_fork)
 
 
 def from_first_parameters(stages: list[Stage]) -> list[Stage]:

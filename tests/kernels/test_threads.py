@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 import nnscratch as nn
+from nnscratch.kernels.thread_limits import OTHERS
 from nnscratch.kernels.threads import available_cores, get_threads, in_blocks, set_threads, single_threaded_blas
 
 
@@ -40,17 +43,98 @@ def test_every_item_is_done_once(threads: int, total: int, block: int) -> None:
     np.testing.assert_array_equal(count, 1)
 
 
+@pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_an_exception_in_a_block_is_raised(threads: int) -> None:
+@pytest.mark.parametrize("bad", [0, 6, 8])
+def test_an_exception_in_a_block_is_raised(threads: int, bad: int, kind: type[BaseException]) -> None:
     set_threads(threads)
+    before = blas_threads()
 
     def work(start: int, stop: int) -> None:
-        if start == 6:
-            raise ZeroDivisionError("in the block")
+        if start == bad:
+            raise kind("in the block")
 
-    with pytest.raises(ZeroDivisionError, match="in the block"):
+    with pytest.raises(kind, match="in the block"):
         in_blocks(work, 10, 2)
+    assert blas_threads() == before
     in_blocks(lambda start, stop: None, 10, 2)  # the pool still works
+
+
+def test_after_an_exception_no_block_begins_and_none_is_under_way() -> None:
+    """Whoever caught it may free or use the arrays at once."""
+    set_threads(3)
+    barrier, begun, ended = threading.Barrier(3, timeout=10), [], []
+
+    def work(start: int, stop: int) -> None:
+        begun.append(start)
+        if start < 3:
+            barrier.wait()  # all three threads have a block
+        if start == 0:
+            raise ZeroDivisionError
+        time.sleep(0.05)
+        ended.append(start)
+
+    with pytest.raises(ZeroDivisionError):
+        in_blocks(work, 300, 1)
+    known = sorted(begun)
+    assert sorted(ended) == known[1:]
+    assert len(known) < 20
+    time.sleep(0.1)
+    assert sorted(begun) == known
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_blocks_within_blocks(threads: int) -> None:
+    set_threads(threads)
+    count = np.zeros((6, 7), int)
+
+    def row(r: int) -> None:
+        def work(start: int, stop: int) -> None:
+            count[r, start:stop] += 1
+
+        in_blocks(work, 7, 2)
+
+    before = blas_threads()
+    in_blocks(lambda start, stop: row(start), 6, 1)
+    np.testing.assert_array_equal(count, 1)
+    assert blas_threads() == before
+
+
+def test_the_number_of_threads_changes_beside_other_work() -> None:
+    """Once: RuntimeError, cannot schedule new futures after shutdown."""
+    failures: list[BaseException] = []
+    ends = threading.Event()
+
+    def compute() -> None:
+        try:
+            while not ends.is_set():
+                count = np.zeros(6, int)
+                in_blocks(lambda start, stop: count.__setitem__(slice(start, stop), 1), 6, 1)  # noqa: B023
+                assert count.all()
+        except BaseException as error:
+            failures.append(error)
+
+    workers = [threading.Thread(target=compute) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for change in range(400):
+        set_threads(2 + change % 3)
+    ends.set()
+    for worker in workers:
+        worker.join(timeout=30)
+    assert not failures
+    assert not any(worker.is_alive() for worker in workers)
+
+
+def test_a_system_that_gives_no_thread_costs_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    set_threads(4)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    done: list[int] = []
+    in_blocks(lambda first, stop: done.append(first), 5, 1)
+    assert sorted(done) == [0, 1, 2, 3, 4]
 
 
 def test_two_threads_work_at_the_same_time() -> None:
@@ -95,9 +179,19 @@ def test_bad_number_of_threads(threads: object) -> None:
         set_threads(threads)  # type: ignore[arg-type]
 
 
-def test_default_is_all_cores() -> None:
+def test_default_is_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NNSCRATCH_NUM_THREADS", *OTHERS):
+        monkeypatch.delenv(name, raising=False)
     set_threads(None)
     assert get_threads() == available_cores() >= 1
+
+
+def test_the_environment_is_asked_and_set_threads_is_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NNSCRATCH_NUM_THREADS", "7")
+    set_threads(None)
+    assert get_threads() == 7
+    set_threads(3)
+    assert get_threads() == 3
 
 
 @pytest.mark.parametrize(("limit", "cores"), [("max 100000", 8), ("150000 100000", 1), ("300000 100000", 3), ("?", 8)])
@@ -145,21 +239,172 @@ def test_the_same_seed_gives_the_same_bits_on_any_number_of_threads() -> None:
         np.testing.assert_array_equal(train(threads), expected)
 
 
-FORK = """
-import os, sys
+SIGNALS = """
+import signal, time
 import numpy as np, nnscratch as nn
-nn.set_threads(2)
-model = nn.Sequential(nn.Conv2D(1, 4, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(196, 3, rng=1))
-x = np.random.default_rng(0).random((40, 16, 16, 1), dtype=np.float32)
-expected = model.forward(x)
-child = os.fork()
-if child == 0:
-    os._exit(0 if np.array_equal(model.forward(x), expected) else 1)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+from threadpoolctl import threadpool_info
+from nnscratch.kernels.threads import in_blocks
+
+def blas():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+def work(start, stop):
+    under_way.add(start)
+    time.sleep(0.0002)
+    under_way.discard(start)
+
+nn.set_threads(3)
+in_blocks(lambda start, stop: None, 3, 1)
+before, caught = blas(), 0
+for k in range(150):
+    under_way = set()
+    try:
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.00005 * (k % 40 + 1))
+        in_blocks(work, 40, 1)
+        time.sleep(0.01)
+    except KeyboardInterrupt:
+        caught += 1
+        # The caller's own block may have been torn from it; those of the others are done.
+        assert len(under_way) <= 1, under_way
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    assert blas() == before, (k, blas(), before)
+in_blocks(lambda start, stop: None, 3, 1)
+print(caught)
 """
 
 
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
+def test_ctrl_c_at_any_moment_leaves_threads_and_blas_as_they_were() -> None:
+    done = subprocess.run([sys.executable, "-c", SIGNALS], timeout=120, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 100
+
+
+# What each of these programs begins with. A child that hangs is ended by its alarm, status -14.
+FORK = """
+import os, signal, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np, nnscratch as nn
+from threadpoolctl import threadpool_info
+from nnscratch.kernels.threads import in_blocks, single_threaded_blas
+
+def blas():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+def in_child(work):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        try:
+            os._exit(0 if work() else 1)
+        except RuntimeError as error:
+            os._exit(3 if "fork inside a block" in str(error) else 4)
+        except BaseException:
+            os._exit(5)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def sums(blocks=40):
+    total = np.zeros(blocks)
+    in_blocks(lambda start, stop: total.__setitem__(start, start), blocks, 1)
+    return total.sum() == blocks * (blocks - 1) / 2
+
+nn.set_threads(3)
+assert sums()
+threads = blas()
+"""
+FORKS = {
+    "between calls": "assert in_child(sums) == 0",
+    "inside BLAS held to one thread": """
+with single_threaded_blas():
+    def child():
+        ok = sums() and blas() == threads
+        return ok
+    assert in_child(child) == 0
+    assert set(blas()) <= {1}
+    child_pid = os.fork()
+    if child_pid:
+        assert os.waitstatus_to_exitcode(os.waitpid(child_pid, 0)[1]) == 0
+if not child_pid:  # came out of the block, as the parent does
+    inside = []
+    in_blocks(lambda start, stop: inside.extend(blas()), 4, 1)
+    os._exit(0 if set(inside) <= {1} and blas() == threads else 1)
+assert blas() == threads
+""",
+    "beside other threads that work": """
+ends = []
+def work():
+    while not ends:
+        assert sums()
+workers = [threading.Thread(target=work) for _ in range(3)]
+for worker in workers: worker.start()
+results = {in_child(lambda: sums() and blas() == threads) for _ in range(40)}
+ends.append(1)
+for worker in workers: worker.join(20)
+assert results == {0}, results
+assert sums() and blas() == threads
+""",
+    "in a thread of another pool": """
+with ThreadPoolExecutor(3) as pool:
+    results = set(pool.map(lambda k: in_child(sums), range(12)))
+assert results == {0}, results
+""",
+    "inside a block": """
+results, here = [], threading.get_ident()
+def work(start, stop):
+    if start == 3:
+        results.append(in_child(sums))  # other blocks than those of the parent: allowed
+in_blocks(work, 6, 1)
+assert results == [0], results
+
+inside = []
+def leaves_the_block(start, stop):
+    if start == 3:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            inside.append(1)
+        else:
+            results.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+for nn_threads in (1, 2, 3):
+    nn.set_threads(nn_threads)
+    parent = os.getpid()
+    try:
+        in_blocks(leaves_the_block, 6, 1)
+    except RuntimeError as error:
+        assert os.getpid() != parent and "fork inside a block" in str(error), error
+        os._exit(1 if sums() and blas() == threads else 9)
+assert results == [0, 1, 1, 1], results
+assert sums() and blas() == threads
+""",
+    "while another thread compiles": """
+import numba
+def compile_one():
+    for k in range(3):
+        numba.njit(lambda x: np.sort(x)[::2].sum() + k)(np.ones(5))
+worker = threading.Thread(target=compile_one)
+worker.start()
+results = {in_child(lambda: numba.njit(lambda x: x + 1)(2) == 3 and sums()) for _ in range(2)}
+worker.join()
+assert results == {0}, results
+""",
+    "by multiprocessing": """
+import multiprocessing
+for method in multiprocessing.get_all_start_methods():
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        assert pool.map(sums, [20, 30, 40]) == [True] * 3, method
+    assert sums() and blas() == threads
+""",
+}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_after_a_fork_the_child_has_threads_of_its_own() -> None:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], timeout=120, check=False)
-    assert done.returncode == 0
+@pytest.mark.parametrize("where", FORKS)
+def test_fork(where: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    main = "".join(f"    {line}\n" for line in FORKS[where].splitlines())
+    program.write_text(FORK + "\nif __name__ == '__main__':\n" + main)  # spawn imports it again
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", program], timeout=120, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

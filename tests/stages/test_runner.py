@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -131,3 +134,67 @@ def test_one_pass_at_a_time() -> None:
     for thread in threads:
         thread.join()
     assert not meeting.met
+
+
+FORK = """
+import copy, os, signal, threading
+import numpy as np, nnscratch as nn
+
+def child(model):
+    signal.alarm(20)
+    other = copy.deepcopy(model)
+    for each in (model, other):
+        if not np.array_equal(each.forward(x), expected):
+            return 1
+        each.forward(x, training=True)
+        each.backward(np.ones((40, 3), np.float32))
+    return 0
+
+def use():
+    while not ends:
+        model.forward(x, training=True)
+        model.backward(np.ones((40, 3), np.float32))
+
+nn.set_threads(2)
+for fuse in (True, False):
+    model = nn.Sequential(
+        nn.Conv2D(1, 4, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(196, 3, rng=1),
+        nn.Dropout(0.5, rng=2), fuse=fuse,
+    )
+    x = np.random.default_rng(0).random((40, 16, 16, 1), dtype=np.float32)
+    expected, ends = model.forward(x), []
+    users = [threading.Thread(target=use) for _ in range(2)]
+    for user in users: user.start()
+    for _ in range(20):
+        process = os.fork()
+        if process == 0:
+            os._exit(child(model))
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        if status:
+            print(fuse, status, flush=True)
+    ends.append(1)
+    for user in users: user.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_child_uses_a_model_that_another_thread_was_using() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK], timeout=300, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_a_generator_that_was_drawing_is_free_again() -> None:
+    dropout = nn.Dropout(0.5, rng=0)
+    runner = Runner(fuse=True)
+    runner.stages([dropout])
+    dropout.rng.bit_generator.lock.acquire()
+    held = runner.lock
+    runner.unlock()
+    assert runner.lock is not held
+    done = []
+    other = threading.Thread(target=lambda: done.append(dropout.rng.random()), daemon=True)
+    other.start()
+    other.join(timeout=10)
+    assert done
