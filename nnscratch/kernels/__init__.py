@@ -14,7 +14,9 @@
     vectors.py          how vector instructions are written: the notation of all *_tiles.py
     values.py           its numbers, vectors and arrays
     writer.py           its loads, stores, multiply-adds, loops and branches: `v` in every intrinsic
-    cache.py            a change in an imported file reaches the compiled kernels
+    compiled.py         njit, and NNSCRATCH_CHECK=1: every kernel checks its bounds
+    bounds.py           the check of a load or a store
+    cache.py            machine code on disk, never that of other sources
     assembly.py         the machine code of a kernel, to be read
     threads.py          blocks of work on a pool of threads
     thread_limits.py    how many threads the environment allows

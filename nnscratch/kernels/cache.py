@@ -1,92 +1,153 @@
-"""Makes Numba's disk cache notice changes in the files that a kernel imports.
+"""The machine code of kernels on disk: never that of other sources, and never a reason to fail.
 
-Numba compiles a kernel again when its own file has changed. But the compiled code also holds what
-the file imports: intrinsics, other kernels, constants. Without this module, a change there would
-have no effect until the caller's file is touched or its cache is deleted.
+Numba's own cache compiles a function again when its file has changed. But the code also holds what
+the file imports: intrinsics, other kernels, constants. And a file of the cache that is torn, a full
+disk, or folders that cannot be written to end Numba with an exception. Here
 
-Numba asks a "locator" for the place of a function's cache, and for a stamp: if the stamp differs
-from the one in the cache, it compiles. Here the stamp of a file in nnscratch/kernels also covers
-the files of nnscratch/kernels that it imports, directly or not. Everything else is left to Numba's
-own locators: other packages' functions, and where the cache lies (NUMBA_CACHE_DIR, __pycache__, or
-the user's cache directory if the installation cannot be written to).
+- an entry belongs to the sources of all of nnscratch/kernels, to the versions of Numba, llvmlite
+  and NumPy, and to the options that Numba's own key leaves out (`_stamp`). The processor and the
+  arguments' types are in Numba's key;
+- an entry begins with a hash of all that and of what follows. An entry that does not fit its hash
+  is as none: it was torn, changed, or written by other sources;
+- an entry that cannot be read or written costs the time to compile, and one line in the log.
+
+Where it lies is left to Numba: in NUMBA_CACHE_DIR, else in __pycache__ beside the sources, else in
+the user's cache directory. The entries are pickles, as trustworthy as the .pyc files beside them:
+who can write there can have any code run.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import re
+import logging
+import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
-from numba.core.caching import CacheImpl
+import llvmlite
+import numba
+import numpy as np
+from numba.core import config
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, NullCache
 
 _KERNELS = Path(__file__).resolve().parent
-_IMPORT = re.compile(rf"^from {_KERNELS.parent.name}\.{_KERNELS.name}([\w.]*) import (.*)$", re.MULTILINE)
+_SEAL = hashlib.sha256().digest_size  # bytes in front of an entry
 
 
-@functools.cache
-def _read(file: Path) -> tuple[bytes, list[Path]]:
-    """A file's hash, and the files of nnscratch/kernels that it imports."""
-    text = file.read_text(encoding="utf-8")
-    imported = []
-    for module, names in _IMPORT.findall(text):
-        place = _KERNELS.joinpath(*module.split(".")[1:])
-        if place.is_dir():
-            imported += [place / f"{name.strip()}.py" for name in names.split(",")]
-        else:
-            imported.append(place.with_suffix(".py"))
-    return hashlib.sha256(text.encode()).digest(), [file for file in imported if file.is_file()]
+def cache_of(function: Any, checked: bool) -> Any:
+    """The cache of a function of nnscratch/kernels, for its dispatcher; an empty one if no place is.
 
-
-def files_behind(file: Path) -> set[Path]:
-    """The file, and all files of nnscratch/kernels that it imports, directly or not.
-
-    >>> sorted(path.name for path in files_behind(_KERNELS / "values.py"))
-    ['values.py']
-    >>> sorted(path.name for path in files_behind(_KERNELS / "writer.py"))
-    ['values.py', 'writer.py']
+    checked : the code checks its bounds (compiled.py); it has entries of its own
     """
-    found: set[Path] = set()
-    left = [file]
-    while left:
-        now = left.pop()
-        if now not in found:
-            found.add(now)
-            left += _read(now)[1]
-    return found
+    try:
+        return _KernelCache(function, checked)
+    except Exception as error:  # Numba: RuntimeError, no locator available
+        _say_once(error)
+        return NullCache()
 
 
 @functools.cache
-def _stamp(file: Path) -> bytes:
-    """Changes when one of the files behind this one does."""
-    return hashlib.sha256(b"".join(_read(each)[0] for each in sorted(files_behind(file)))).digest()
+def stamp() -> bytes:
+    """A hash of what the code of a kernel depends on, besides its arguments and the processor."""
+    parts = [numba.__version__, llvmlite.__version__, np.__version__]
+    parts += [config.OPT, config.BOUNDSCHECK, config.DEBUGINFO_DEFAULT, config.LOOP_VECTORIZE, config.SLP_VECTORIZE]
+    files = sorted(_KERNELS.rglob("*.py")) or sorted(_KERNELS.rglob("*.pyc"))
+    if not files:
+        raise RuntimeError(f"no sources in {_KERNELS} that a cache could belong to")
+    total = hashlib.sha256(repr([str(part) for part in parts]).encode())
+    for file in files:
+        total.update(file.relative_to(_KERNELS).as_posix().encode())
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.digest()
 
 
-@functools.cache
-def _resolved(source: str) -> Path:
-    return Path(source).resolve()
+_said: list[str] = []  # in this process
 
 
-class _LocatorThatFollowsImports:
-    """For a function of nnscratch/kernels, Numba's own locator with another stamp; None for others."""
+def _say_once(error: Exception) -> None:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if not _said:
+        logging.getLogger("nnscratch").warning(
+            "kernels: cannot keep compiled code (%s); it is made again in each process, unless NUMBA_CACHE_DIR names "
+            "a folder that can be written to",
+            reason,
+        )
+    _said.append(reason)
 
-    @classmethod
-    def from_function(cls, function: Any, source: str) -> Any:
-        file = _resolved(source)
-        if not file.is_relative_to(_KERNELS) or not file.is_file():
+
+class _Place(CompileResultCacheImpl):  # type: ignore[misc]
+    """Where the entries of a function lie, and their names."""
+
+    suffix = ""
+
+    def get_filename_base(self, fullname: str, abiflags: str) -> str:
+        # Without the line, which Numba has in it: an edit would leave the old file for ever.
+        return f"{fullname}{self.suffix}.py{sys.version_info[0]}{sys.version_info[1]}{abiflags}"
+
+
+class _CheckedPlace(_Place):
+    suffix = "-checked"
+
+
+class _Entries(IndexDataCacheFile):  # type: ignore[misc]
+    """The files of one function: an index and an entry per signature, each behind its seal."""
+
+    def save(self, key: Any, data: Any) -> None:
+        super().save(key, (key, data))
+
+    def load(self, key: Any) -> Any:
+        # Two processes that write at once may give one file name to two signatures.
+        found = super().load(key)
+        return found[1] if isinstance(found, tuple) and found[0] == key else None
+
+    def _load_index(self) -> dict[Any, str]:
+        index = self._read(self._index_path)
+        return index if isinstance(index, dict) else {}
+
+    def _save_index(self, overloads: dict[Any, str]) -> None:
+        self._write(self._index_path, overloads)
+
+    def _load_data(self, name: str) -> Any:
+        return self._read(self._data_path(name))
+
+    def _save_data(self, name: str, data: Any) -> None:
+        self._write(self._data_path(name), data)
+
+    def _read(self, path: str) -> Any:
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
             return None
-        for other in CacheImpl._locator_classes:
-            locator = None if other is cls else other.from_function(function, source)
-            if locator is not None:
-                locator.get_source_stamp = functools.partial(_stamp, file)
-                return locator
-        return None
+        data = content[_SEAL:]
+        return pickle.loads(data) if content[:_SEAL] == self._seal(data) else None
+
+    def _write(self, path: str, value: Any) -> None:
+        data = self._dump(value)
+        with self._open_for_write(path) as file:
+            file.write(self._seal(data) + data)
+
+    def _seal(self, data: bytes) -> bytes:
+        return hashlib.sha256(self._source_stamp + data).digest()
 
 
-def follow_imports() -> None:
-    """From now on, the cache of a function of nnscratch/kernels has the stamp of all files behind it."""
-    # Not a public name of Numba: without it, the cache works as it always did.
-    locators = getattr(CacheImpl, "_locator_classes", None)
-    if isinstance(locators, list) and _LocatorThatFollowsImports not in locators:
-        CacheImpl._locator_classes = [_LocatorThatFollowsImports, *locators]
+class _KernelCache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache of a function, with our entries; no error leaves it."""
+
+    def __init__(self, function: Any, checked: bool) -> None:
+        self._impl_class = _CheckedPlace if checked else _Place
+        super().__init__(function)
+        self._cache_file = _Entries(self._cache_path, self._impl.filename_base, stamp())
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(signature, target_context)
+        except Exception:  # a pickle of other classes, say: compiled again, and overwritten
+            return None
+
+    def save_overload(self, signature: Any, data: Any) -> None:
+        try:
+            super().save_overload(signature, data)
+        except Exception as error:
+            _say_once(error)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.threads import in_blocks
 
 _NUMBERS_PER_BLOCK = 1 << 18  # below this a second thread costs more than it saves

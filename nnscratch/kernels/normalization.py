@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.threads import in_blocks
 
 _NUMBERS_PER_BLOCK = 1 << 17  # about 0.1 ms of one core: for less, a second thread mostly waits for the GIL

@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from nnscratch.kernels.compiled import njit
 
 # Numbers per block of an update, about 0.3 ms of one core: an array of 512 x 512 is done before a
 # thread could be woken.

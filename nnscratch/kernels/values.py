@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 from llvmlite import ir
 
+from nnscratch.kernels.bounds import Bounds
+
 INTP = ir.IntType(64)
 BYTE = ir.IntType(8)
 _FLOATS = (ir.FloatType, ir.DoubleType)
@@ -121,10 +123,11 @@ class Array:
 
     Numbers are counted as they lie in memory, whatever the shape.
     length : of the first axis of the whole array
+    bounds : of the whole array, if loads and stores check them
     """
 
-    def __init__(self, builder: ir.IRBuilder, address: ir.Value, length: Index) -> None:
-        self.builder, self.address, self.length = builder, address, length
+    def __init__(self, builder: ir.IRBuilder, address: ir.Value, length: Index, bounds: Bounds | None = None) -> None:
+        self.builder, self.address, self.length, self.bounds = builder, address, length, bounds
 
     @property
     def number(self) -> ir.Type:
@@ -133,10 +136,19 @@ class Array:
 
     def __add__(self, steps: Index | int) -> Array:
         steps = steps.llvm if isinstance(steps, Value) else INTP(steps)
-        return Array(self.builder, self.builder.gep(self.address, [steps]), self.length)
+        return Array(self.builder, self.builder.gep(self.address, [steps]), self.length, self.bounds)
 
     def __getitem__(self, index: Index | int) -> Value:
-        return Value(self.builder, self.builder.load((self + index).address))
+        place = self + index
+        place.check(1)
+        return Value(self.builder, self.builder.load(place.address))
 
     def __setitem__(self, index: Index | int, number: Number) -> None:
-        self.builder.store(number.llvm, (self + index).address)
+        place = self + index
+        place.check(1)
+        self.builder.store(number.llvm, place.address)
+
+    def check(self, numbers: int, mask: Condition | None = None) -> None:
+        """Before so many numbers are read or written here, or those in the mask: with bounds only."""
+        if self.bounds is not None:
+            self.bounds.check(self.builder, self.address, numbers, None if mask is None else mask.llvm)

@@ -40,7 +40,8 @@ A vector has `v.lanes` numbers of the dtype of the first argument: 16 float32 or
 AVX-512, half as many with AVX. `v.first(count)` is the same with fewer lanes: what it loads and
 stores ends after `count` numbers.
 
-Bounds are not checked: that is the callers' work.
+Bounds are not checked: that is the callers' work. With NNSCRATCH_CHECK=1 they are (compiled.py,
+bounds.py).
 
 To see the instructions of a kernel: assembly.py.
 """
@@ -60,11 +61,10 @@ from numba.core.codegen import get_host_cpu_features
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from nnscratch.kernels import cache
+from nnscratch.kernels.bounds import Bounds
+from nnscratch.kernels.compiled import CHECKED
 from nnscratch.kernels.values import INTP, Array, Value
 from nnscratch.kernels.writer import Vectors
-
-cache.follow_imports()  # all files with intrinsics, and all that call them, import this one
 
 # What Numba compiles for: this machine, unless NUMBA_CPU_FEATURES says otherwise.
 _FEATURES = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
@@ -96,7 +96,8 @@ def writes_vectors(write: Callable[..., None]) -> Any:
         def code(context: BaseContext, builder: ir.IRBuilder, signature: object, values: list[ir.Value]) -> ir.Value:
             number = context.get_value_type(kinds[0].dtype)
             v = Vectors(context, builder, number, VECTOR_BYTES // context.get_abi_sizeof(number))
-            write(v, *(_argument(v, *each) for each in zip(kinds, values, literal, strict=True)))
+            given = zip(names, kinds, values, literal, strict=True)
+            write(v, *(_argument(v, f"{write.__name__}: {name}", *each) for name, *each in given))
             return context.get_dummy_value()
 
         return types.void(*kinds), code
@@ -104,7 +105,7 @@ def writes_vectors(write: Callable[..., None]) -> Any:
     return typed
 
 
-def _argument(v: Vectors, kind: types.Type, value: ir.Value, literal: bool) -> Value | Array | int | None:
+def _argument(v: Vectors, name: str, kind: types.Type, value: ir.Value, literal: bool) -> Value | Array | int | None:
     """An argument as its intrinsic gets it: its Numba type is `kind`."""
     if isinstance(kind, types.NoneType):
         return None
@@ -115,8 +116,12 @@ def _argument(v: Vectors, kind: types.Type, value: ir.Value, literal: bool) -> V
     if kind.layout != "C":
         raise TypeError(f"an intrinsic: got {kind}, expected contiguous memory; pass np.ascontiguousarray of it")
     array = v.context.make_array(kind)(v.context, v.builder, value)
-    length = cgutils.unpack_tuple(v.builder, array.shape)[0]
-    return Array(v.builder, array.data, Value(v.builder, length))
+    length = Value(v.builder, cgutils.unpack_tuple(v.builder, array.shape)[0])
+    if not CHECKED:
+        return Array(v.builder, array.data, length)
+    size = v.builder.mul(array.nitems, array.itemsize)
+    message = f"{name} is read or written outside of its array"
+    return Array(v.builder, array.data, length, Bounds(v.context, v.builder, array.data, size, message))
 
 
 @intrinsic(prefer_literal=True)

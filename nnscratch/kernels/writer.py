@@ -87,6 +87,7 @@ class Vectors:
 
     def load(self, place: Array) -> Vector:
         """The vector that begins at this place, 0 in lanes that do not exist."""
+        place.check(self.lanes, self.mask)
         vector = ir.VectorType(place.number, self.lanes)
         align = self.context.get_abi_sizeof(place.number)
         address = self.builder.bitcast(place.address, vector.as_pointer())
@@ -96,6 +97,7 @@ class Vectors:
         return self._call_masked("load", vector, vector, [address, _INT32(align), self.mask.llvm, zeros])
 
     def store(self, vector: Vector | Sum, place: Array) -> None:
+        place.check(self.lanes, self.mask)
         value = (vector.value if isinstance(vector, Sum) else vector).llvm
         align = self.context.get_abi_sizeof(value.type.element)
         address = self.builder.bitcast(place.address, value.type.as_pointer())

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward_tiles import (
@@ -32,6 +32,7 @@ from nnscratch.kernels.channel_vectors.backward_tiles import (
 )
 from nnscratch.kernels.channel_vectors.forward import padded
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.layout import pack
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch

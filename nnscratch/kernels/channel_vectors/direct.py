@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
 
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS, conv_pool_row
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes

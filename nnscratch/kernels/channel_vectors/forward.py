@@ -15,11 +15,12 @@ in backward.py.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
 from nnscratch.kernels.channel_vectors.direct import direct_rows
 from nnscratch.kernels.channel_vectors.winograd import PRODUCTS as WINOGRAD_PRODUCTS
 from nnscratch.kernels.channel_vectors.winograd import winograd_rows
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.layerwise.im2col import Pair, output_size
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.threads import in_blocks

@@ -37,7 +37,7 @@ Winograd, "Arithmetic complexity of computations" (1980).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 
 from nnscratch.kernels.channel_vectors.direct import PooledRows
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
@@ -48,6 +48,7 @@ from nnscratch.kernels.channel_vectors.winograd_tiles import (
     pool_patches,
     transform_patches,
 )
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 

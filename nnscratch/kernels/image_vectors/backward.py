@@ -15,8 +15,8 @@ whole.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
 from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, sum_lanes
 from nnscratch.kernels.pool_tiles import add_winners, unpool_vector

@@ -16,9 +16,9 @@ a block:
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.backward import backward_input, backward_weight
 from nnscratch.kernels.image_vectors.forward import forward
 

@@ -20,9 +20,9 @@ Architectures" (2018); the layout is the CHWN of Krizhevsky's cuda-convnet (2012
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from nnscratch.kernels import choice
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.tiles import POOLED_OUTPUTS, multiply_rows, pool_products
 from nnscratch.kernels.pool_tiles import pool_vector
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.tiles import copy_number, transpose_square
 from nnscratch.kernels.vectors import lanes
 

@@ -20,9 +20,9 @@ Processing" (2006).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.lib.stride_tricks import sliding_window_view
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.matmul import matmul
 
 Pair = tuple[int, int]

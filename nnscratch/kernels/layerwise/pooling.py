@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.layerwise.im2col import Pair, output_size
 
 

@@ -13,8 +13,8 @@ Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.gemm_tiles import (
     PANEL,
     STRIP,

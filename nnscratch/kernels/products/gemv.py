@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.gemv_tiles import add_rows, multiply_by_rows
 from nnscratch.kernels.vectors import lanes
 
