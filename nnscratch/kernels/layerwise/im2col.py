@@ -5,9 +5,11 @@
     dweight = sum over n of columns.T @ dy[n]
     dx[n]   = each row of  dy[n] @ weight.T  added back to its window: "columns to image"
 
-One image at a time: the columns are k_h*k_w times as large as the image, and those of a whole batch
-would take gigabytes. Images are (N, H, W, C), so the product's rows already are the pixels of the
-next layer's input.
+One image at a time, and of a large one some rows of windows at a time: the columns are k_h*k_w times
+as large as the image, and those of a whole batch would take gigabytes. Besides x, its padded copy
+and the results, a pass holds at most MOST_COLUMNS numbers of columns, or those of one row of windows
+if that is more. The blocks depend on the shapes alone, so the bits do not depend on the threads.
+Images are (N, H, W, C), so the product's rows already are the pixels of the next layer's input.
 
 A layer runs this by itself: with strides, with other activations or pools, and with
 `Sequential(..., fuse=False)`. A convolution with ReLU and 2x2 pooling is faster in image_vectors/
@@ -19,6 +21,8 @@ Processing" (2006).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -26,6 +30,10 @@ from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.matmul import matmul
 
 Pair = tuple[int, int]
+
+# Numbers of columns at a time: 32 MB of float32. Ordinary images fit as a whole: 224 x 224 x 3 under
+# 7 x 7 windows has 7 million.
+MOST_COLUMNS = 1 << 23
 
 
 def output_size(size: int, kernel_size: int, stride: int, padding: int = 0) -> int:
@@ -75,8 +83,9 @@ def conv2d_forward(
     matrix, x = weight.reshape(-1, c_out), _pad(x, padding)
     h_out, w_out = output_size(x.shape[1], k_h, stride[0]), output_size(x.shape[2], k_w, stride[1])
     y = np.empty((len(x), h_out, w_out, c_out), x.dtype)
-    for n in range(len(x)):
-        matmul(im2col(x[n], (k_h, k_w), stride), matrix, out=y[n].reshape(-1, c_out))
+    for n, first, stop in _blocks(len(x), h_out, w_out * len(matrix)):
+        rows = _rows_under(x[n], first, stop, k_h, stride)
+        matmul(im2col(rows, (k_h, k_w), stride), matrix, out=y[n, first:stop].reshape(-1, c_out))
     if bias is not None:
         y += bias
     return y
@@ -92,10 +101,11 @@ def conv2d_backward_weight(
     The columns are made again rather than kept: they would take k_h*k_w times the memory of x.
     """
     x, dy = _pad(x, padding), np.ascontiguousarray(dy)
-    (k_h, k_w), c_in, c_out = kernel_size, x.shape[3], dy.shape[3]
+    (k_h, k_w), c_in, (_, h_out, w_out, c_out) = kernel_size, x.shape[3], dy.shape
     dweight = np.zeros((k_h * k_w * c_in, c_out), x.dtype)
-    for n in range(len(x)):
-        dweight += matmul(im2col(x[n], kernel_size, stride).T, dy[n].reshape(-1, c_out))
+    for n, first, stop in _blocks(len(x), h_out, w_out * len(dweight)):
+        rows = _rows_under(x[n], first, stop, k_h, stride)
+        dweight += matmul(im2col(rows, kernel_size, stride).T, dy[n, first:stop].reshape(-1, c_out))
     return dweight.reshape(k_h, k_w, c_in, c_out), dy.sum(axis=(0, 1, 2))
 
 
@@ -111,10 +121,25 @@ def conv2d_backward_input(
     (n_images, height, width, c_in), (p_h, p_w) = input_shape, padding
     matrix = weight.reshape(-1, c_out)
     dx = np.zeros((n_images, height + 2 * p_h, width + 2 * p_w, c_in), dy.dtype)
-    for n in range(n_images):
-        dcolumns = matmul(dy[n].reshape(-1, c_out), matrix.T)
-        col2im(dcolumns.reshape(h_out, w_out, len(weight), -1), stride, dx[n])
+    for n, first, stop in _blocks(n_images, h_out, w_out * len(matrix)):
+        dcolumns = matmul(dy[n, first:stop].reshape(-1, c_out), matrix.T)
+        rows = _rows_under(dx[n], first, stop, len(weight), stride)
+        col2im(dcolumns.reshape(stop - first, w_out, len(weight), -1), stride, rows)
+        del dcolumns  # before the next ones are made
     return dx[:, p_h : p_h + height, p_w : p_w + width]
+
+
+def _blocks(images: int, rows: int, numbers_per_row: int) -> Iterator[tuple[int, int, int]]:
+    """(image, first, stop): all rows of windows of all images, as many at a time as MOST_COLUMNS allows."""
+    step = max(1, MOST_COLUMNS // max(1, numbers_per_row))
+    for n in range(images):
+        for first in range(0, rows, step):
+            yield n, first, min(first + step, rows)
+
+
+def _rows_under(image: np.ndarray, first: int, stop: int, k_h: int, stride: Pair) -> np.ndarray:
+    """The rows of an image (H, W, C) that lie under the rows of windows first..stop: a view."""
+    return image[first * stride[0] : (stop - 1) * stride[0] + k_h]
 
 
 def _pad(x: np.ndarray, padding: Pair) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
 from nnscratch.kernels.layerwise import im2col
+from nnscratch.kernels.threads import set_threads
 
 # (image shape, c_out, kernel size, stride, padding)
 CASES = [
@@ -87,3 +90,57 @@ def test_several_blocks_and_partial_sums(images: int) -> None:
     dweight, dbias = im2col.conv2d_backward_weight(x, y, (5, 5), (1, 1), (0, 0))
     np.testing.assert_allclose(dweight, np.einsum("nhwcij,nhwo->ijco", windows, y), rtol=1e-10, atol=1e-9)
     np.testing.assert_allclose(dbias, y.sum(axis=(0, 1, 2)), rtol=1e-10)
+
+
+@pytest.mark.parametrize("most", [1, 60, 1000])
+@pytest.mark.parametrize(("shape", "c_out", "kernel_size", "stride", "padding"), CASES, ids=IDS)
+def test_rows_of_windows_at_a_time(shape, c_out, kernel_size, stride, padding, most, monkeypatch) -> None:
+    """As a large image is done, on small ones: another number of columns, the same results."""
+    x, weight, bias = arrays(shape, c_out, kernel_size, np.float64)
+
+    def results() -> list[np.ndarray]:
+        y = im2col.conv2d_forward(x, weight, bias, stride, padding)
+        dx = im2col.conv2d_backward_input(y, weight, x.shape, stride, padding)
+        return [y, dx, *im2col.conv2d_backward_weight(x, y, kernel_size, stride, padding)]
+
+    whole, sizes = results(), []
+    columns_of = im2col.im2col
+    monkeypatch.setattr(im2col, "im2col", lambda *given: sizes.append(columns_of(*given)) or sizes[-1])
+    monkeypatch.setattr(im2col, "MOST_COLUMNS", most)
+    for got, expected in zip(results(), whole, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
+    row_of_windows = whole[0].shape[2] * weight[..., 0].size
+    assert all(columns.size <= max(most, row_of_windows) for columns in sizes)
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 3)])
+def test_a_large_picture_takes_the_memory_that_is_promised(stride: tuple[int, int]) -> None:
+    """Columns: 32 MB. Once: 9 times the picture, 9 * 27 MB."""
+    x, weight, bias = arrays((1, 1500, 1500, 3), 4, (3, 3), np.float32)
+    y = im2col.conv2d_forward(x, weight, bias, stride, (1, 1))
+    passes = [
+        (y.nbytes, lambda: im2col.conv2d_forward(x, weight, bias, stride, (1, 1))),
+        (weight.nbytes, lambda: im2col.conv2d_backward_weight(x, y, (3, 3), stride, (1, 1))),
+        (0, lambda: im2col.conv2d_backward_input(y, weight, x.shape, stride, (1, 1))),
+    ]
+    padded = x.nbytes * 1.01  # of x, or dx before its border is cut off
+    for result, compute in passes:
+        tracemalloc.start()
+        compute()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < result + padded + 4 * im2col.MOST_COLUMNS + 3e6
+
+
+def test_a_large_picture_has_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(im2col, "MOST_COLUMNS", 40_000)
+    x, weight, bias = arrays((2, 200, 150, 3), 8, (3, 3), np.float32)
+    results = []
+    for threads in (1, 2, 3):
+        set_threads(threads)
+        y = im2col.conv2d_forward(x, weight, bias, (1, 1), (1, 1))
+        dweight, dbias = im2col.conv2d_backward_weight(x, y, (3, 3), (1, 1), (1, 1))
+        dx = im2col.conv2d_backward_input(y, weight, x.shape, (1, 1), (1, 1))
+        results.append([array.tobytes() for array in (y, dweight, dbias, dx)])
+    set_threads(None)
+    assert results[0] == results[1] == results[2]
