@@ -144,6 +144,7 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
         try:
             return super().load_overload(signature, target_context)
         except Exception:  # a pickle of other classes, say: compiled again, and overwritten
+            logging.getLogger("nnscratch").debug("kernels: an entry of the cache could not be used", exc_info=True)
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:

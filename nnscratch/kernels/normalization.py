@@ -115,4 +115,4 @@ def normalize_backward(
 
 
 def _pictures_per_block(size: int) -> int:
-    return max(1, _NUMBERS_PER_BLOCK // size)
+    return max(1, _NUMBERS_PER_BLOCK // max(1, size))

@@ -222,7 +222,9 @@ def test_processes_that_compile_at_once(package: Path) -> None:
     environment["PYTHONPATH"] = str(package.parent)
     command = [sys.executable, "-c", PROGRAM]
     started = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command, env=environment, cwd=package.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         for _ in range(4)
     ]
     for process in started:

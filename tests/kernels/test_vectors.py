@@ -14,6 +14,7 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from nnscratch.kernels.compiled import CHECKED
 from nnscratch.kernels.values import Array, Index, Number
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes, writes_vectors
 from nnscratch.kernels.writer import Vectors
@@ -105,6 +106,7 @@ def test_add_scaled(function, dtype, length) -> None:
     np.testing.assert_allclose(y, expected, rtol=10 * np.finfo(dtype).eps)
 
 
+@pytest.mark.skipif(CHECKED, reason="NNSCRATCH_CHECK=1: each load and store is checked")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_instructions_are_those_that_one_would_write_by_hand(dtype) -> None:
     written = []

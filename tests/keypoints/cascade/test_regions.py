@@ -136,8 +136,19 @@ def test_one_region_per_point_finds_every_point_once() -> None:
         ({"side": 1}, "got side=1, width=20, expected 2 pixels or more"),
         ({"width": 0}, "got side=24, width=0"),
         ({"width": float("nan")}, "width=nan"),
+        ({"width": float("inf")}, "width=inf, expected 2 pixels or more, and a finite width"),
+        ({"width": "20"}, "width='20'"),
+        ({"side": 24.0}, "got side=24.0"),
     ],
 )
 def test_what_is_no_region(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Region(**{"name": "a", "points": ("nose_tip",), "side": 24, "width": 20} | changes)
+
+
+def test_answers_that_are_not_finite_give_no_crop() -> None:
+    """As a network with a NaN weight gives them."""
+    region, points = EYE, poses(3)
+    points[1] = np.nan
+    with pytest.raises(ValueError, match="got map 1 = .*nan.*expected finite numbers"):
+        region.crop(np.zeros((3, 96, 96, 1), np.float32), region.crop_maps(points, REFERENCE))
