@@ -34,10 +34,11 @@ MARKED = re.compile(r"<!-- (example|printed) -->\n```(?:python)?\n(.*?)```", re.
 # What is put behind a command of the README, so that it takes seconds: a small file, an epoch.
 # Later options win.
 TRAINING = ["--data", "training.zip", "--epochs", "1"]
+AGAIN = ["--overwrite"]  # several commands train into the folder of the default
 CUTS = {
-    "train_mlp.py": TRAINING,
-    "train_cnn.py": TRAINING,
-    "train_cascade.py": [*TRAINING, "--level-2-epochs", "1"],
+    "train_mlp.py": [*TRAINING, *AGAIN],
+    "train_cnn.py": [*TRAINING, *AGAIN],
+    "train_cascade.py": [*TRAINING, "--level-2-epochs", "1", *AGAIN],
     "ingredients.py": TRAINING,
     "cascade_ingredients.py": ["--data", "training.zip"],
     "reproduce_report.py": ["--data", "training.zip", "--most-epochs", "1"],

@@ -57,9 +57,12 @@ ENTRIES = {
     "stages.image_vectors: image_vectors.chain.chain_forward": "image vectors forward",
     "stages.image_vectors: image_vectors.layout.pack": "image vectors forward",
     "stages.image_vectors: image_vectors.layout.unpack": "image vectors forward",
+    "stages.runner: finite.all_finite": "all_finite",
     "training.averaging: finite.all_finite": "all_finite",
     "training.averaging: updates.running_mean": "WeightAverage",
     "training.clipping: updates.sum_of_squares": "clip_gradients",
+    "training.divergence: finite.all_finite": "all_finite",
+    "training.fit_state: finite.all_finite": "all_finite",
 }
 
 

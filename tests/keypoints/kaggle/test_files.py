@@ -39,7 +39,8 @@ def test_the_name_tells_nothing(tmp_path: Path) -> None:
         assert lines_of(path) == [(1, b"one")]
 
 
-def test_an_encrypted_zip_says_so(tmp_path: Path) -> None:
+def test_an_encrypted_zip_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a long path would take the room of the rest
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a.csv", "one\n")
     content = bytearray((tmp_path / "a.zip").read_bytes())
@@ -47,7 +48,7 @@ def test_an_encrypted_zip_says_so(tmp_path: Path) -> None:
     content[content.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "a.zip").write_bytes(content)
     with pytest.raises(DataError, match=r"encrypted, password required.*without a password"):
-        lines_of(tmp_path / "a.zip")
+        lines_of(Path("a.zip"))
 
 
 def test_damage_is_reported_before_what_it_did(tmp_path: Path) -> None:
