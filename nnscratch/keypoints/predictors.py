@@ -12,10 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from nnscratch import atomic, checkpoints, json_files
-from nnscratch.checks import check_finite
 from nnscratch.file_set import one_set
 from nnscratch.json_files import Record
-from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade
+from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade, check_answers
 from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError, unreadable
 from nnscratch.keypoints.loaded_networks import load_network
@@ -67,7 +66,7 @@ class SingleNetwork:
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             y = both_ways(self.network, x)[0] if self.both_ways else self.network.predict(x)
             points = to_points(y)
-        check_finite("SingleNetwork", "points", points)
+        check_answers("SingleNetwork", points)
         return points
 
     def save(self, folder: Path) -> list[str]:

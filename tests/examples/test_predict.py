@@ -94,7 +94,7 @@ def test_a_run_that_is_just_being_replaced(run_here: Any, model: Path, folder: P
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(("value", "message"), [(np.nan, "NaN or infinite"), (1e30, "points with")])
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "NaN or infinite"), (1e30, "answers beyond 1,000,000 px")])
 def test_a_network_that_diverged_ends_in_one_line(
     run: Any, model: Path, folder: Path, tmp_path: Path, value: float, message: str
 ) -> None:

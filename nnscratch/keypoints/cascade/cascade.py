@@ -62,7 +62,7 @@ class Level:
         """(N, 15, 2) float64 px: the answers after all passes. Arguments as of `sight`."""
         for blend in self.blends:
             points = blend(self.sight(x, points, offset, reference))
-            _check_answers(points)
+            check_answers("Cascade", points)
         return points
 
     def sight(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> Sighting:
@@ -127,7 +127,7 @@ class Cascade:
         """As `answers`, from x (N, 96, 96, 1) float32, all at once."""
         y, offset = both_ways(self.level_1, x)
         levels = [to_points(y).astype(np.float64)]
-        _check_answers(levels[0])
+        check_answers("Cascade", levels[0])
         for level in self.levels:
             levels.append(level(x, levels[-1], offset, self.reference))
         return levels, offset
@@ -213,12 +213,12 @@ def _described(record: Record) -> tuple[tuple[Region, ...], int]:
     return tuple(regions), record.whole_number(_PASSES, least=0, most=_MOST_PASSES)
 
 
-def _check_answers(points: np.ndarray) -> None:
-    """Raises NotFiniteError for points nowhere near a picture: no crop can be around them."""
+def check_answers(where: str, points: np.ndarray) -> None:
+    """Raises NotFiniteError for points (N, 15, 2) px that are nowhere near a picture."""
     if not (np.abs(points) <= _FARTHEST).all():
         raise NotFiniteError(
-            f"Cascade: got answers beyond {_FARTHEST:,} px, or NaN, expected points near the picture; a network or a "
-            "blend has diverged: train again"
+            f"{where}: got answers beyond {_FARTHEST:,} px, or NaN, expected points near the picture; the training has "
+            "diverged: train again"
         )
 
 
