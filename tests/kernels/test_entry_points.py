@@ -60,6 +60,8 @@ ENTRIES = {
     "training.averaging: finite.all_finite": "all_finite",
     "training.averaging: updates.running_mean": "WeightAverage",
     "training.clipping: updates.sum_of_squares": "clip_gradients",
+    "training.divergence: finite.all_finite": "all_finite",
+    "training.fit_state: finite.all_finite": "all_finite",
 }
 
 
