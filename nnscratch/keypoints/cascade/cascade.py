@@ -118,7 +118,7 @@ class Cascade:
         images  : (N, 96, 96) uint8
         at_once : so many pictures at a time
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # told by _check_answers
+        with np.errstate(over="ignore", invalid="ignore"):  # told by check_answers
             parts = [self._answers(to_network_input(images[rows])) for rows in row_blocks(len(images), at_once)]
         levels, offsets = zip(*parts, strict=True)
         return [np.concatenate(answers) for answers in zip(*levels, strict=True)], np.concatenate(offsets)
