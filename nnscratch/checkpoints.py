@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch import array_files, json_files, layers
-from nnscratch.array_files import Arrays, Form
+from nnscratch import layers
+from nnscratch.files import array_files, json_files
+from nnscratch.files.array_files import Arrays, Form
+from nnscratch.files.json_files import Record
+from nnscratch.files.stored_files import told
 from nnscratch.initializers import drawn_at_most, nothing_drawn
-from nnscratch.json_files import Record
 from nnscratch.layers import Layer
 from nnscratch.messages import shown
 from nnscratch.model import Sequential
-from nnscratch.stored_files import told
 
 _FORMAT = "nnscratch model 1"
 _DESCRIPTION = "architecture"  # the array that holds the JSON text

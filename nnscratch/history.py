@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch import atomic
+from nnscratch.files import atomic
+from nnscratch.files.stored_files import read_bytes, told
 from nnscratch.messages import shown
-from nnscratch.stored_files import read_bytes, told
 
 # What a file may hold at most, and what some columns may be.
 _MOST_BYTES, _MOST_COLUMNS, _LONGEST_NUMBER, _LAST_EPOCH = 1 << 24, 100, 40, 10**9

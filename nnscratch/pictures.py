@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

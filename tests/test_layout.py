@@ -17,31 +17,24 @@ LONGEST = 300  # lines
 # What stands behind a colon may be imported by what stands before it, and by nothing that stands
 # further down.
 ARROWS = {
-    "atomic": "",
-    "file_set": "atomic",
     "kernels": "",
     "initializers": "checks",
     "checks": "kernels",
-    "pictures": "atomic",
     "messages": "",
-    "stored_files": "messages",
-    "json_files": "messages stored_files",
-    "zip_members": "",
-    "array_files": "atomic messages stored_files zip_members",
+    "files": "messages",
+    "pictures": "files",
     "layers": "checks initializers kernels",
     "stages": "checks kernels layers",
     "summary": "layers",
     "model": "checks layers stages summary",
     "losses": "checks kernels",
     "gradient_check": "checks layers losses model",
-    "checkpoints": "array_files initializers json_files layers messages model stored_files",
-    "history": "atomic messages stored_files",
+    "checkpoints": "files initializers layers messages model",
+    "history": "files messages",
     "commands": "",
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pictures",
-    "training": (
-        "array_files atomic checks diagnosis history json_files kernels layers losses messages model optimizers"
-    ),
+    "training": "checks diagnosis files history kernels layers losses messages model optimizers",
 }
 # The same within the face task. All of it may import all of the library, which imports nothing of
 # it.

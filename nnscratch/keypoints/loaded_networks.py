@@ -6,9 +6,9 @@ import math
 from pathlib import Path
 
 from nnscratch import checkpoints
+from nnscratch.files.stored_files import DamagedError
 from nnscratch.layers import MaxPool2D
 from nnscratch.model import Sequential
-from nnscratch.stored_files import DamagedError
 
 # A file of a kilobyte can describe a network of any size: a padding of a million, for example.
 _MOST_NUMBERS = 1 << 21  # between two layers, per picture; Nouri's net2 has 282,752

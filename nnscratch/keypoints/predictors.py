@@ -11,16 +11,17 @@ from typing import Protocol
 
 import numpy as np
 
-from nnscratch import atomic, checkpoints, json_files
-from nnscratch.file_set import one_set
-from nnscratch.json_files import Record
+from nnscratch import checkpoints
+from nnscratch.files import atomic, json_files
+from nnscratch.files.file_set import one_set
+from nnscratch.files.json_files import Record
+from nnscratch.files.stored_files import told
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade, check_answers
 from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError, unreadable
 from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.model import Sequential
-from nnscratch.stored_files import told
 
 
 class Predictor(Protocol):

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch import array_files, atomic, json_files
-from nnscratch.json_files import Record
+from nnscratch.files import array_files, atomic, json_files
+from nnscratch.files.json_files import Record
 from nnscratch.messages import one_line, printable
 from nnscratch.training.same_training import first_difference
 

@@ -58,7 +58,7 @@ ROOMS = {
         "kernels/memory.py",
         "kernels/finite.py",
     ],
-    "files": ["checkpoints.py", "array_files.py", "atomic.py"],
+    "files": ["checkpoints.py", "files/array_files.py", "files/atomic.py"],
 }
 # Imported once, before the fork: what a test run loads that is no part of the project.
 THIRD_PARTY = ["numpy", "numba", "pandas", "pytest", "threadpoolctl", "tqdm", "matplotlib.figure", "_pytest.doctest"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch import array_files
+from nnscratch.files import array_files
 from nnscratch.training.checkpoint import Checkpoint
 
 SETTINGS = {"epochs": "3", "batch_size": "64"}

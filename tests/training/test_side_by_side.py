@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch import array_files
+from nnscratch.files import array_files
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.training.batches import Augment
 from nnscratch.training.side_by_side import Job, share_out, train_together

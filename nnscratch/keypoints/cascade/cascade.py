@@ -24,10 +24,12 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch import array_files, atomic, checkpoints, json_files
-from nnscratch.array_files import Form
+from nnscratch import checkpoints
 from nnscratch.checks import NotFiniteError
-from nnscratch.json_files import Record
+from nnscratch.files import array_files, atomic, json_files
+from nnscratch.files.array_files import Form
+from nnscratch.files.json_files import Record
+from nnscratch.files.stored_files import told
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
@@ -35,7 +37,6 @@ from nnscratch.keypoints.geometry.mirror import mirrored
 from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.model import Sequential
-from nnscratch.stored_files import told
 
 MODEL_FILE = "model.npz"
 _ARRAYS_FILE = "cascade.npz"

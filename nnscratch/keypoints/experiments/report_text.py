@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 from nnscratch.history import Outcome
 from nnscratch.keypoints.experiments import report_figures
 from nnscratch.keypoints.experiments.results import Result

@@ -11,9 +11,9 @@ import math
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
 
-from nnscratch import atomic, json_files
+from nnscratch.files import atomic, json_files
+from nnscratch.files.json_files import Record
 from nnscratch.history import Outcome
-from nnscratch.json_files import Record
 
 _MOST_BYTES = 1 << 24
 _MOST = 1e300  # of any number in a result

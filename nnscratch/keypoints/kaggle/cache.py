@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnscratch import array_files
-from nnscratch.array_files import Form
+from nnscratch.files import array_files
+from nnscratch.files.array_files import Form
 from nnscratch.keypoints.faces import POINTS, SIDE, Faces
 from nnscratch.keypoints.kaggle.files import Limits
 

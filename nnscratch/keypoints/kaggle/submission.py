@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 from nnscratch.keypoints.faces import COLUMNS, SIDE, check_points, to_frame
 from nnscratch.keypoints.kaggle.files import DataError, Limits, listed
 from nnscratch.keypoints.kaggle.tables import open_table

@@ -26,7 +26,7 @@ from typing import IO
 
 import numpy as np
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, Faces
 from nnscratch.keypoints.kaggle.cache import HIGHEST, LOWEST, Entry
 from nnscratch.keypoints.kaggle.files import Limits

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from nnscratch import atomic
 from nnscratch.checks import NotFiniteError
 from nnscratch.commands import Parser as Parser  # scripts import it from here
+from nnscratch.files import atomic
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
 from nnscratch.training.checkpoint import CheckpointError

@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 
 import nnscratch as nn
-from nnscratch import json_files
 from nnscratch.commands import Parser
-from nnscratch.file_set import one_set
-from nnscratch.json_files import Record
+from nnscratch.files import json_files
+from nnscratch.files.file_set import one_set
+from nnscratch.files.json_files import Record
+from nnscratch.files.stored_files import told
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
@@ -28,7 +29,6 @@ from nnscratch.keypoints.scripts.run_files import METRICS_FILE
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.messages import shown
 from nnscratch.optimizers.base import Optimizer
-from nnscratch.stored_files import told
 
 _DRAWN_FACES = 1000  # enough for a diagnosis, and drawn in three seconds
 _MOST = 10**15  # of any number in a config

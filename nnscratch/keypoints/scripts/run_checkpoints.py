@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.run_files import names_in

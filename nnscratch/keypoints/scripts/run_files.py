@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.kaggle.files import DataError
 

@@ -25,8 +25,8 @@ import numba
 import numpy as np
 
 import nnscratch
-from nnscratch import atomic
-from nnscratch.file_set import arrive
+from nnscratch.files import atomic
+from nnscratch.files.file_set import arrive
 from nnscratch.history import History, Outcome
 from nnscratch.kernels.threads import get_threads
 from nnscratch.keypoints import plots

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from nnscratch import atomic
-from nnscratch.file_set import finish_arriving
+from nnscratch.files import atomic
+from nnscratch.files.file_set import finish_arriving
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.command_line import tell
 from nnscratch.keypoints.scripts.interruption import Interrupted, Interruption, say

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 from nnscratch.keypoints.experiments.ablation.settings import Names
 from nnscratch.keypoints.experiments.report_text import markdown
 from nnscratch.keypoints.experiments.results import LayerProbe, Probe, Result

@@ -16,8 +16,8 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from nnscratch.files.stored_files import read_bytes, told
 from nnscratch.messages import shown
-from nnscratch.stored_files import read_bytes, told
 
 MOST_BYTES = 1 << 22
 DEEPEST = 32

@@ -49,8 +49,8 @@ def told(path: str | os.PathLike[str], *, came: str = "a damaged file", expected
     >>> with told("a.json", expected="a list", fix="write it again"):
     ...     {}["layers"]
     Traceback (most recent call last):
-    nnscratch.stored_files.DamagedError: a.json: got a damaged file (there is no 'layers'), expected
-    a list; write it again
+    nnscratch.files.stored_files.DamagedError: a.json: got a damaged file (there is no 'layers'),
+    expected a list; write it again
     """
     try:
         yield

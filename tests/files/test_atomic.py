@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 
 
 def test_the_file_appears_at_the_end(tmp_path: Path) -> None:

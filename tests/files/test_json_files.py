@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nnscratch import json_files
-from nnscratch.json_files import Record, parse
+from nnscratch.files import json_files
+from nnscratch.files.json_files import Record, parse
 
 REFUSED = {
     "": "Expecting value",

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nnscratch import atomic
+from nnscratch.files import atomic
 
 ARRIVING = ".arriving"
 

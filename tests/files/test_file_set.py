@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nnscratch import atomic, file_set
+from nnscratch.files import atomic, file_set
 
 OLD = {"model.npz": "old", "level_2.npz": "old", "stale.png": "old"}
 NEW = {"model.npz": "new", "level_2.npz": "new", "extra.csv": "new"}

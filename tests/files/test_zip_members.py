@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nnscratch.zip_members import MOST_MEMBERS, members
+from nnscratch.files.zip_members import MOST_MEMBERS, members
 
 
 def zipped(*names: str, method: int = zipfile.ZIP_STORED, zip64: bool = True, content: bytes = b"content") -> bytes:

@@ -21,10 +21,10 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from nnscratch import atomic
+from nnscratch.files import atomic
+from nnscratch.files.stored_files import open_stored, told
+from nnscratch.files.zip_members import Member, members
 from nnscratch.messages import shown
-from nnscratch.stored_files import open_stored, told
-from nnscratch.zip_members import Member, members
 
 # NumPy 2.0 and 2.1 took the `allow_pickle` of np.savez(file, allow_pickle=False, ...) for an array
 # of that name. Files that were saved with those versions hold it.

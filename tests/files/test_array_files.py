@@ -12,8 +12,8 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from nnscratch import array_files
-from nnscratch.array_files import Form
+from nnscratch.files import array_files
+from nnscratch.files.array_files import Form
 
 ARRAYS = {
     "0.weight": np.arange(6, dtype=np.float32).reshape(2, 3),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nnscratch.stored_files import DamagedError, open_stored, read_bytes, told
+from nnscratch.files.stored_files import DamagedError, open_stored, read_bytes, told
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
