@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments : the command's name, then what it takes; None: from the command line
 
     Raises
-        SystemExit : status 2, after one line, for bad input
+        SystemExit : status 2, after one line, for bad input; 130 after Ctrl-C
     """
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     commands = find_commands()
@@ -34,6 +34,9 @@ def main(arguments: list[str] | None = None) -> None:
             commands[name].main(rest)
         except (ValueError, OSError) as error:
             _end(str(error))
+        except KeyboardInterrupt:
+            print(f"{_PROGRAM}: interrupted", file=sys.stderr)
+            sys.exit(130)
 
 
 def find_commands() -> dict[str, Command]:

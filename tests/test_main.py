@@ -67,6 +67,17 @@ def test_bad_input_is_one_line_and_status_2(
     assert capsys.readouterr().err == f"python -m nnscratch: error: {message}\n"
 
 
+def test_ctrl_c_is_one_line_and_status_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(arguments: list[str]) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(commands.COMMANDS, "heal", Command("makes it whole", interrupted))
+    with pytest.raises(SystemExit) as stop:
+        __main__.main(["heal"])
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "python -m nnscratch: interrupted\n"
+
+
 def test_it_runs_as_a_module() -> None:
     command = [sys.executable, "-W", "error", "-m", "nnscratch", "--help"]
     done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
