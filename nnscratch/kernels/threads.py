@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import os
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from pathlib import Path
+from queue import SimpleQueue
 
 from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import LibController, ThreadpoolController
@@ -33,7 +34,10 @@ from nnscratch.kernels.thread_limits import default_threads
 
 _lock = threading.Lock()
 _threads: int | None = None  # None until it is set or first needed
-_pool: ThreadPoolExecutor | None = None
+# Who lends a thread: a queue and low-level threads that end with the process. The pool of
+# concurrent.futures has locks written in Python, which a Ctrl-C may leave held.
+_pool: SimpleQueue[tuple[Context, _Blocks] | None] = SimpleQueue()
+_pool_threads = 0
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
 _blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0
@@ -65,14 +69,14 @@ def set_threads(threads: int | None) -> None:
     2
     >>> set_threads(None)
     """
-    global _threads, _pool
+    global _threads, _pool, _pool_threads
     if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
         raise ValueError(f"set_threads: got {threads!r}, expected a whole number from 1 up, or None for the default")
     with _lock:
         _threads = threads
-        old, _pool = _pool, None
-    if old is not None:
-        old.shutdown(wait=False)  # what is in its queue is still done
+        for _ in range(_pool_threads):
+            _pool.put(None)  # behind what is in the queue, which is still done
+        _pool, _pool_threads = SimpleQueue(), 0
 
 
 def get_threads() -> int:
@@ -130,7 +134,10 @@ class _Blocks:
         self.failure: BaseException | None = None  # the first one in a lent thread
         self.lent = 0  # threads that are taking blocks, besides the caller's
         self.lock = threading.Lock()  # of the three above
-        self.change = threading.Condition(self.lock)  # of `lent`
+        # Free when `lent` has become 0. Plain locks, since a Ctrl-C inside a Condition, which is
+        # written in Python, may leave its lock held for ever.
+        self.idle = threading.Lock()
+        self.idle.acquire()
         self.forks = _forks
 
     def take(self) -> None:
@@ -158,21 +165,22 @@ class _Blocks:
             failure = error
         if self.forks != _forks:
             os._exit(1)  # this thread is all that the child has, and nobody waits for it
-        with self.change:
+        with self.lock:
             if failure is not None:
                 self.starts = iter(())
                 self.failure = self.failure or failure
             self.lent -= 1
-            self.change.notify()
+            if not self.lent and self.idle.locked():
+                self.idle.release()
 
     def end(self) -> None:
         """No block begins any more; returns when those under way are done."""
-        if self.forks != _forks:
-            return
-        with self.change:
-            self.starts = iter(())
-            while self.lent:
-                self.change.wait()
+        while self.forks == _forks:
+            with self.lock:
+                self.starts = iter(())
+                if not self.lent:
+                    return
+            self.idle.acquire()
 
 
 def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
@@ -220,18 +228,25 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
 
 def _lend(blocks: _Blocks, threads: int) -> None:
     """Lets so many threads of the pool take blocks; fewer if the system gives no more."""
-    global _pool
-    if threads < 1:
-        return
+    global _pool_threads
     with _lock:  # `set_threads` in another thread does not take the pool away in between
         try:
-            if _pool is None:
-                _pool = ThreadPoolExecutor(max_workers=max(1, get_threads() - 1), thread_name_prefix="nnscratch")
-            for _ in range(threads):
-                # In a copy of the caller's context, so that np.errstate holds there too.
-                _pool.submit(copy_context().run, blocks.lend)
+            while _pool_threads < threads:
+                start_new_thread(_serve, (_pool,))
+                _pool_threads += 1
         except RuntimeError:  # no more threads in this system, or Python is about to end
-            return
+            pass
+        for _ in range(min(threads, _pool_threads)):
+            # In a copy of the caller's context, so that np.errstate holds there too.
+            _pool.put((copy_context(), blocks))
+
+
+def _serve(pool: SimpleQueue[tuple[Context, _Blocks] | None]) -> None:
+    """What a thread of the pool does all its life."""
+    while (lent := pool.get()) is not None:
+        context, blocks = lent
+        context.run(blocks.lend)
+        del lent, context, blocks  # whose arrays would otherwise stay until the next call
 
 
 def _wait_before_fork() -> None:
@@ -241,11 +256,11 @@ def _wait_before_fork() -> None:
 
 def _forget_after_fork() -> None:
     # Threads and held locks do not survive a fork: a child starts without any.
-    global _lock, _pool, _blas_users, _forks
+    global _lock, _pool, _pool_threads, _blas_users, _forks
     global_compiler_lock.release()
     _forks += 1
     _lock = threading.Lock()
-    _pool = None
+    _pool, _pool_threads = SimpleQueue(), 0
     if _blas_users:  # another thread of the parent held BLAS; nobody would restore it in the child
         _restore_blas()
     _blas_users = 0

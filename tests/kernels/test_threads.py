@@ -127,11 +127,11 @@ def test_the_number_of_threads_changes_beside_other_work() -> None:
 
 
 def test_a_system_that_gives_no_thread_costs_time_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(thread: threading.Thread) -> None:
+    def start(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     set_threads(4)
-    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr("nnscratch.kernels.threads.start_new_thread", start)
     done: list[int] = []
     in_blocks(lambda first, stop: done.append(first), 5, 1)
     assert sorted(done) == [0, 1, 2, 3, 4]
