@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 
 import nnscratch
-from nnscratch.commands import Command
+from nnscratch.commands import Command, open_closed_streams
 
 _PROGRAM = "python -m nnscratch"
 
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     Raises
         SystemExit : status 2, after one line, for bad input; 130 after Ctrl-C
     """
+    open_closed_streams()
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     commands = find_commands()
     if name in ("-h", "--help"):

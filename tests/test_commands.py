@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from nnscratch import commands
 from nnscratch.commands import Parser
 
 
@@ -15,3 +21,24 @@ def test_a_parser_answers_a_mistake_with_one_line_and_status_2(capsys: pytest.Ca
         parser.parse_args(["--all", "x"])
     assert stop.value.code == 2
     assert capsys.readouterr().err == "heal: error: argument --all: invalid int value: 'x'; see heal --help\n"
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams_are_the_null_device_before_a_file_takes_their_number(closed: str, tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from nnscratch.commands import open_closed_streams\n"
+        "open_closed_streams()\n"
+        "file = open('numbers.txt', 'w'); print('to stdout'); print('to stderr', file=sys.stderr)\n"
+        "os.write(2, b'at once'); file.write(str(file.fileno() > 2) + sys.stdin.read())"
+    )
+    command = f"'{sys.executable}' -c \"$PROGRAM\" {closed}"
+    environment = {**os.environ, "PROGRAM": program, "PYTHONPATH": str(Path(commands.__file__).parents[1])}
+    subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=tmp_path,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    assert (tmp_path / "numbers.txt").read_text() == "True"

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shlex
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +17,22 @@ import numpy as np
 import pytest
 
 Write = Callable[[Path, Path], object]
+ROOT = Path(__file__).parents[2]
 
 
 def test_it_trains_in_a_pipe(run: Any, check_run: Any, folder: Path, tmp_path: Path) -> None:
     done = run("train_mlp.py", "--epochs", 2, "--data", folder / "training.csv", "--out", tmp_path / "run")
     assert check_run(done, tmp_path / "run")["epochs"] == 2
+
+
+def test_it_trains_without_stderr_as_a_service_does(check_run: Any, folder: Path, tmp_path: Path) -> None:
+    arguments = ["--data", str(folder / "training.zip"), "--epochs", "1", "--out", str(tmp_path / "run")]
+    command = shlex.join([sys.executable, str(ROOT / "examples" / "train_mlp.py"), *arguments])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["/bin/sh", "-c", f"{command} 2>&-"], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"written to" in done.stdout
+    assert (tmp_path / "run" / "metrics.json").exists()
 
 
 @pytest.mark.parametrize("options", [["--network", "report-dropout"], ["--recipe", "best"]], ids=" ".join)

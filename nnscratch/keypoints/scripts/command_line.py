@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nnscratch.checks import NotFiniteError
 from nnscratch.commands import Parser as Parser  # scripts import it from here
+from nnscratch.commands import open_closed_streams
 from nnscratch.files import atomic
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
@@ -74,6 +75,7 @@ def run(main: Callable[[], None]) -> None:
     Raises
         SystemExit : as said, after the line on stderr
     """
+    open_closed_streams()
     program = Path(sys.argv[0]).name
     try:
         with Interruption() as interruption:

@@ -93,7 +93,12 @@ class TrainingParser(Parser):
         add_number(self, "--batch-size", help="faces per step")
         add("--time-limit", type=minutes, metavar="MINUTES", help="stop training after so long, reading data included")
         add("--seed", type=seed, default=0, help="the same seed gives the same result (default: %(default)s)")
-        add("--threads", type=whole_number, metavar="N", help="threads to use (default: $NNSCRATCH_NUM_THREADS, or all cores)")
+        add(
+            "--threads",
+            type=whole_number,
+            metavar="N",
+            help="threads to use (default: $NNSCRATCH_NUM_THREADS, or all cores)",
+        )
         add("--test", metavar="FILE", help="Kaggle's test.csv, .zip or .gz: write its points to DIR/test.csv")
         add("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv: write DIR/submission.csv instead")
         add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")

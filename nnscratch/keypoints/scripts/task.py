@@ -117,7 +117,7 @@ def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:
     if lookup is not None and test is not None:
         check_images(lookup, test.image_ids)
     name = options.data or "drawn faces"
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         print(f"reading {name} ..." if options.data else f"drawing {drawn:,} faces ...", file=sys.stderr)
     faces = load_faces(options.data) if options.data else draw_faces(drawn, seed=options.seed)
     faces = usable_rows(faces, options.rows, name)
