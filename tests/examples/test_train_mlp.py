@@ -26,7 +26,7 @@ def test_it_trains_in_a_pipe(run: Any, check_run: Any, folder: Path, tmp_path: P
 
 
 def test_it_trains_without_stderr_as_a_service_does(check_run: Any, folder: Path, tmp_path: Path) -> None:
-    arguments = ["--data", str(folder / "training.zip"), "--epochs", "1", "--out", str(tmp_path / "run")]
+    arguments = ["--data", str(folder / "training.csv"), "--epochs", "1", "--out", str(tmp_path / "run")]
     command = shlex.join([sys.executable, str(ROOT / "examples" / "train_mlp.py"), *arguments])
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["/bin/sh", "-c", f"{command} 2>&-"], env=environment, capture_output=True, check=False)
