@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
 from nnscratch.training.batches import check_rows
 from nnscratch.training.scoring import COLUMNS
-
-if TYPE_CHECKING:
-    from nnscratch.training.trainer import Trainer
 
 _LONGEST = 60  # characters of a value in a message
 
@@ -88,24 +85,34 @@ def check_choices(progress: object, augment: object) -> None:
             raise _error("augment", augment, "a function (x, y, rng) -> x, y", "leave it out for rows as they are")
 
 
-def check_data(trainer: Trainer, x: np.ndarray, y: np.ndarray, validation: object) -> None:
-    """Stops rows that the trainer's model cannot learn from, or not be scored on.
+def check_data(
+    x: np.ndarray,
+    y: np.ndarray,
+    validation: object,
+    *,
+    model: Sequential,
+    loss: object,
+    metric: Metric | None,
+    augmented: bool,
+) -> None:
+    """Stops rows that a model cannot learn from, or not be scored on.
 
     x, y, validation : as given to `fit`
+    model, loss, metric : the trainer's;  augmented : whether it augments x and y
 
     Raises
         ValueError : the rows are wrong (`check_rows`); they do not fit the model's first or last
             layer; validation is no pair, or is missing for a metric
     """
-    if trainer.metric is not None and validation is None:
+    if metric is not None and validation is None:
         raise ValueError(
-            f"fit: got no validation, expected rows for the metric {trainer.metric.name!r}; pass validation=(x, y), or "
+            f"fit: got no validation, expected rows for the metric {metric.name!r}; pass validation=(x, y), or "
             "make the Trainer without metric"
         )
-    dtype = trainer.model.parameters()[0].dtype
+    dtype = model.parameters()[0].dtype
     check_rows("", x, y, dtype)
-    if trainer.augment is None:  # otherwise these are not the shapes that reach the model
-        _check_fits(trainer, "", x, y)
+    if not augmented:  # otherwise these are not the shapes that reach the model
+        _check_fits(model, loss, "", x, y)
     if validation is None:
         return
     if not isinstance(validation, tuple | list) or len(validation) != 2:
@@ -115,8 +122,8 @@ def check_data(trainer: Trainer, x: np.ndarray, y: np.ndarray, validation: objec
         )
     scored_x, scored = validation
     check_rows("validation ", scored_x, scored, dtype)
-    _check_fits(trainer, "validation ", scored_x, scored)
-    if trainer.augment is None and scored.shape[1:] != y.shape[1:]:
+    _check_fits(model, loss, "validation ", scored_x, scored)
+    if not augmented and scored.shape[1:] != y.shape[1:]:
         raise ValueError(
             f"fit: got validation y of shape {scored.shape}, expected {_rows_of(y.shape[1:])} as y; give both one shape"
         )
@@ -147,18 +154,18 @@ def check_stop(keep_best: object, stop: object) -> None:
         raise _error("stop", stop, "a threading.Event or None", "leave it out", where="fit")
 
 
-def _check_fits(trainer: Trainer, which: str, x: np.ndarray, y: np.ndarray) -> None:
+def _check_fits(model: Sequential, loss: object, which: str, x: np.ndarray, y: np.ndarray) -> None:
     """Stops rows of other shapes than the first layer takes and the last one gives."""
     shape = x.shape[1:]
     try:
-        for layer in trainer.model.layers:
+        for layer in model.layers:
             shape = layer.output_shape(shape)
     except NotImplementedError:  # a layer of the user's own need not tell
         return
     except ValueError as error:
         raise ValueError(f"fit: got {which}x of shape {x.shape}, which does not fit the model: {error}") from None
     # Any other loss may compare the outputs to something of another shape.
-    if type(trainer.loss).forward is MSELoss.forward and y.shape[1:] != shape:
+    if getattr(type(loss), "forward", None) is MSELoss.forward and y.shape[1:] != shape:
         one_column = y.ndim == 1 and shape == (1,)
         fix = "use y[:, np.newaxis]" if one_column else "give the last layer as many outputs as y has columns"
         raise ValueError(

@@ -16,7 +16,7 @@ from nnscratch.kernels.memory import Buffers
 from nnscratch.kernels.threads import get_threads, single_threaded_blas
 
 if TYPE_CHECKING:
-    from nnscratch.training.trainer import Trainer
+    from nnscratch.model import Sequential
 
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 _Pair = tuple[np.ndarray, np.ndarray]
@@ -189,14 +189,16 @@ class AugmentedBatches:
         return new_x, new_y
 
 
-def batches_of(trainer: Trainer, x: np.ndarray, y: np.ndarray) -> Batches | AugmentedBatches:
-    """The rows in batches as this trainer wants them, augmented or not."""
-    batches = Batches(x, y, trainer.batch_size)
-    if trainer.augment is None:
+def batches_of(
+    x: np.ndarray, y: np.ndarray, batch_size: int, augment: Augment | None, rng: np.random.Generator, model: Sequential
+) -> Batches | AugmentedBatches:
+    """The rows in batches, augmented or not, for the training of a model with this rng."""
+    batches = Batches(x, y, batch_size)
+    if augment is None:
         return batches
     # If a Dropout draws from the trainer's own rng, the threads must not decide who draws first.
-    shared = any(getattr(layer, "rng", None) is trainer.rng for layer in trainer.model.layers)
-    return AugmentedBatches(batches, trainer.augment, overlap=not shared)
+    shared = any(getattr(layer, "rng", None) is rng for layer in model.layers)
+    return AugmentedBatches(batches, augment, overlap=not shared)
 
 
 def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any]) -> None:

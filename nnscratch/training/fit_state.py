@@ -18,11 +18,11 @@ from nnscratch.training.stopping import Stop, StoppedFromOutside
 if TYPE_CHECKING:
     from nnscratch.diagnosis.watch import TrainingWatch
     from nnscratch.history import History
+    from nnscratch.optimizers.base import Optimizer
     from nnscratch.training.averaging import WeightAverage
     from nnscratch.training.batches import AugmentedBatches, Batches
     from nnscratch.training.best_weights import BestWeights
     from nnscratch.training.progress import Clock
-    from nnscratch.training.trainer import Trainer
 
 
 @dataclass
@@ -54,9 +54,9 @@ class EpochSoFar:
 
 @dataclass
 class FitState:
-    """What one `fit` of a trainer keeps from batch to batch.
+    """What one `fit` of a Trainer keeps from batch to batch.
 
-    trainer : its model, optimizer and rng are part of the state
+    optimizer, rng : the trainer's; the optimizer's model is part of the state
     history, batches, clock, average, best, watch : of this fit
     stop       : asks the training to end between two steps
     checkpoint : where the state is kept; None: nowhere
@@ -66,7 +66,8 @@ class FitState:
         place : where the next batches begin; None while some are drawn
     """
 
-    trainer: Trainer
+    optimizer: Optimizer
+    rng: np.random.Generator
     history: History
     batches: Batches | AugmentedBatches
     clock: Clock
@@ -89,7 +90,7 @@ class FitState:
     def batches_left(self) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
         """The batches that are left: all of a new epoch, the rest of one that was left."""
         place, self.place = self.place, None
-        return self.batches.shuffled(self.trainer.rng, place)
+        return self.batches.shuffled(self.rng, place)
 
     def close(self) -> None:
         """Returns when the last checkpoint is on disk."""
@@ -122,7 +123,7 @@ class FitState:
 
     def _begin_epoch(self) -> None:
         self.epoch = EpochSoFar()
-        now = self.trainer.rng.bit_generator.state
+        now = self.rng.bit_generator.state
         self.place = Place(0, now, now)
 
     def state(self) -> State:
@@ -131,11 +132,11 @@ class FitState:
         Raises
             NotFiniteError : a weight is NaN or infinite: from there no training can go on
         """
-        trainer = self.trainer
-        trainer.model.check_finite()
+        model = self.optimizer.model
+        model.check_finite()
         return {
-            "parameters": trainer.model.copy_parameters(),
-            "optimizer": trainer.optimizer.state(),
+            "parameters": model.copy_parameters(),
+            "optimizer": self.optimizer.state(),
             "average": None if self.average is None else self.average.state(),
             "best": self.best.state(),
             "rngs": [rng.bit_generator.state for rng in self._layer_rngs()],
@@ -155,9 +156,8 @@ class FitState:
         """
         with self._all_or_nothing():
             _check_finite(state, "")
-            trainer = self.trainer
-            trainer.model.put_back(state["parameters"])
-            trainer.optimizer.restore(state["optimizer"])
+            self.optimizer.model.put_back(state["parameters"])
+            self.optimizer.restore(state["optimizer"])
             if self.average is not None:
                 self.average.restore(state["average"])
             self.best.restore(state["best"])
@@ -172,18 +172,18 @@ class FitState:
             self._check_counts()
 
     def _present_place(self) -> Place:
-        return self.batches.place(self.trainer.rng) if self.place is None else self.place
+        return self.batches.place(self.rng) if self.place is None else self.place
 
     def _layer_rngs(self) -> list[np.random.Generator]:
         """The Generators that the layers draw from while they train, such as Dropout's."""
-        rngs = [getattr(layer, "rng", None) for layer in self.trainer.model.layers]
+        rngs = [getattr(layer, "rng", None) for layer in self.optimizer.model.layers]
         return [rng for rng in rngs if isinstance(rng, np.random.Generator)]
 
     def _checked_place(self, saved: Mapping[str, Any]) -> Place:
         """The saved place; the trainer's rng is at it."""
         place = Place(_count("batches", saved["batches"]), saved["start"], saved["now"])
         for state in (place.start, place.now):
-            self.trainer.rng.bit_generator.state = state
+            self.rng.bit_generator.state = state
         return place
 
     def _check_counts(self) -> None:
@@ -203,16 +203,16 @@ class FitState:
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
-        """Undoes all changes to the trainer if the block raises, whatever it raises."""
-        trainer = self.trainer
-        parameters, optimizer = trainer.model.copy_parameters(), trainer.optimizer.state()
-        rngs = [trainer.rng, *self._layer_rngs()]
+        """Undoes all changes to what is trained if the block raises, whatever it raises."""
+        model = self.optimizer.model
+        parameters, optimizer = model.copy_parameters(), self.optimizer.state()
+        rngs = [self.rng, *self._layer_rngs()]
         states = [rng.bit_generator.state for rng in rngs]
         try:
             yield
         except Exception as error:  # a state from a file may be wrong in any way
-            trainer.model.put_back(parameters)
-            trainer.optimizer.restore(optimizer)
+            model.put_back(parameters)
+            self.optimizer.restore(optimizer)
             for rng, state in zip(rngs, states, strict=True):
                 rng.bit_generator.state = state
             raise ValueError(f"{type(error).__name__}: {error}") from error

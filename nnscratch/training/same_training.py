@@ -17,12 +17,9 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from nnscratch.training.trainer import Trainer
 
 _PACKAGE = Path(__file__).parent.parent
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -48,27 +45,32 @@ def _code() -> str:
 
 
 def settings_of(
-    trainer: Trainer, x: np.ndarray, y: np.ndarray, validation: tuple[np.ndarray, np.ndarray] | None, **of_fit: object
+    trainer: Mapping[str, Any],
+    x: np.ndarray,
+    y: np.ndarray,
+    validation: tuple[np.ndarray, np.ndarray] | None,
+    **of_fit: object,
 ) -> dict[str, str]:
     """Everything in a trainer, and in a call of its `fit`, that steers the numbers of a training.
 
+    trainer : name -> value, the attributes of a Trainer
     x, y, validation : as given to `fit`
     of_fit : name -> value, the other arguments of `fit`
     """
-    model, metric = trainer.model, trainer.metric
+    model, metric, seed = trainer["model"], trainer["metric"], trainer["seed"]
     return {
         **versions(),
-        "seed": repr(trainer.seed) if isinstance(trainer.seed, int) else "a Generator",
+        "seed": repr(seed) if isinstance(seed, int) else "a Generator",
         "model": " ".join(repr(model).split()),
         "dtype": ", ".join(sorted({str(w.dtype) for w in model.parameters()})),
         "fuse": repr(model.fuse),
-        "loss": _ADDRESS.sub("", repr(trainer.loss)),
-        "optimizer": _ADDRESS.sub("", repr(trainer.optimizer)),
-        "lr": described(trainer.lr),
-        "momentum": described(trainer.momentum),
+        "loss": _ADDRESS.sub("", repr(trainer["loss"])),
+        "optimizer": _ADDRESS.sub("", repr(trainer["optimizer"])),
+        "lr": described(trainer["lr"]),
+        "momentum": described(trainer["momentum"]),
         "metric": "None" if metric is None else f"{metric.name} {described(metric.function)} {metric.higher_is_better}",
-        **{name: described(getattr(trainer, name)) for name in ("batch_size", "augment", "average", "clip_norm")},
-        "diagnose_every": repr(trainer.diagnose_every),
+        **{name: described(trainer[name]) for name in ("batch_size", "augment", "average", "clip_norm")},
+        "diagnose_every": repr(trainer["diagnose_every"]),
         **{name: described(value) for name, value in of_fit.items()},
         "rows": rows(x, y),
         "validation rows": "None" if validation is None else rows(*validation),

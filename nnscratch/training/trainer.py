@@ -211,7 +211,9 @@ class Trainer:
         callbacks = checked_callbacks(callbacks)
         check_stop(keep_best, stop)
         self.optimizer.check_model()
-        check_data(self, x, y, validation)
+        check_data(
+            x, y, validation, model=self.model, loss=self.loss, metric=self.metric, augmented=self.augment is not None
+        )
         clock = Clock(len(x), epochs, self.batch_size, time_limit)
         average = None if self.average is None else WeightAverage(self.model, self.average)
         scoring = Scoring(self.model, self.loss, self.metric, validation, average)
@@ -220,11 +222,11 @@ class Trainer:
         watch = TrainingWatch(self.diagnose_every, x, y)
         kept = None
         if checkpoint is not None:
-            settings = settings_of(self, x, y, validation, epochs=epochs, patience=patience, keep_best=keep_best)
+            settings = settings_of(vars(self), x, y, validation, epochs=epochs, patience=patience, keep_best=keep_best)
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
         with finish_the_batch() as asked:
-            stops, batches = AnyOf(asked, stop), batches_of(self, x, y)
-            fit = FitState(self, history, batches, clock, average, best, watch, stops, kept)
+            batches, stops = batches_of(x, y, self.batch_size, self.augment, self.rng, self.model), AnyOf(asked, stop)
+            fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
             bar = ProgressBar(self.progress, epochs, self.metric)
             try:
                 while history.outcome is None:
