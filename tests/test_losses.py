@@ -95,3 +95,9 @@ def test_the_labelled_mean_is_the_constant_with_the_least_loss() -> None:
 
 def test_the_labelled_mean_of_a_column_without_a_label() -> None:
     np.testing.assert_array_equal(labelled_mean(np.array([[np.nan, 1.0], [np.nan, 3.0]])), [0, 2])
+
+
+def test_one_infinite_target_among_others_is_refused() -> None:
+    target = np.array([[1.0, np.inf], [np.nan, 2.0]])
+    with pytest.raises(ValueError, match="got an infinite target"):
+        nn.MSELoss().forward(np.zeros((2, 2)), target)

@@ -133,6 +133,7 @@ BAD_MEMBERS: dict[str, tuple[str, bytes, str]] = {
     "a short member": ("a.npy", b"\x93NUMPY", "no header of NumPy's"),
     "version 9": ("a.npy", b"\x93NUMPY\x09\0" + described()[8:], "no header of NumPy's"),
     "a bool of 7": ("a.npy", described("|b1", data=b"\1\7"), "neither True nor False"),
+    "a bool of 255": ("a.npy", described("|b1", data=b"\1\xff"), "neither True nor False"),
     "a character that is none": ("a.npy", described("<U1", data=b"\xff" * 8), "what is no text"),
     "half a character": ("a.npy", described("<U1", data=b"\x00\xd8\0\0" * 2), "what is no text"),
     "no array": ("a.txt", b"text", "member 'a.txt' is no array"),
@@ -189,3 +190,11 @@ def test_text_is_one_text_of_a_bounded_length(tmp_path: Path) -> None:
             array_files.opened(tmp_path / "a.npz") as arrays,
         ):
             arrays.text(name, at_most=most)
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_a_header_is_read(tmp_path: Path, version: tuple[int, int]) -> None:
+    array = np.arange(6.0).reshape(2, 3)
+    with ZipFile(tmp_path / "a.npz", "w") as archive, archive.open("a.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, array, version=version, allow_pickle=False)
+    np.testing.assert_array_equal(array_files.read(tmp_path / "a.npz")["a"], array)

@@ -33,3 +33,11 @@ def test_each_thread_has_its_own_scratch() -> None:
     thread.join()
     assert not np.shares_memory(*arrays)
     assert np.shares_memory(arrays[0], scratch.get("x", (4,), np.float32))
+
+
+def test_the_same_shape_in_another_dtype_is_another_array() -> None:
+    buffers = Buffers()
+    single = buffers.get("y", (3, 4), np.float32)
+    double = buffers.get("y", (3, 4), np.float64)
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    assert double.shape == (3, 4)

@@ -16,6 +16,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnscratch as nn
+from nnscratch.kernels import threads as threads_module
 from nnscratch.kernels.thread_limits import OTHERS
 from nnscratch.kernels.threads import available_cores, get_threads, in_blocks, set_threads, single_threaded_blas
 
@@ -410,3 +411,38 @@ def test_fork(where: str, tmp_path: Path) -> None:
         [sys.executable, "-W", "ignore", program], timeout=120, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("count", "cores"), [(3, 3), (None, 1)])
+def test_a_system_without_affinity_is_asked_for_its_cores(
+    monkeypatch: pytest.MonkeyPatch, count: int | None, cores: int
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: count)
+    monkeypatch.setattr(Path, "read_text", lambda self: "max 100000")  # no limit by a cgroup
+    assert available_cores() == cores
+
+
+def test_who_was_interrupted_before_holding_blas_gives_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def __enter__(self) -> None:
+            raise KeyboardInterrupt
+
+        def __exit__(self, *_: object) -> None:
+            raise AssertionError
+
+    with single_threaded_blas():
+        held = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+        with monkeypatch.context() as patch:
+            patch.setattr(threads_module, "_lock", Interrupted())
+            with pytest.raises(KeyboardInterrupt), single_threaded_blas():
+                pass
+        assert threads_module._blas_users == 1
+        assert held == [1] * len(held)
+
+
+def test_nothing_is_given_back_before_blas_was_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads_module, "_blas", None)
+    monkeypatch.setattr(threads_module, "_blas_threads", [])
+    threads_module._restore_blas()
+    assert threads_module._blas_threads == []

@@ -13,7 +13,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.files import array_files
-from nnscratch.training.checkpoint import Checkpoint
+from nnscratch.training.checkpoint import Checkpoint, largest_state
 
 SETTINGS = {"epochs": "3", "batch_size": "64"}
 
@@ -148,3 +148,9 @@ def test_a_slow_disk_does_not_hold_the_training_up(tmp_path: Path, monkeypatch: 
     assert checkpoint(tmp_path).load() in ({"number": 1}, {"number": 2})
     one.wait()
     assert checkpoint(tmp_path).load() == {"number": 2}
+
+
+def test_the_limit_leaves_room_for_five_copies_of_the_weights() -> None:
+    model = nn.Sequential(nn.Dense(4000, 3000, weight_init="constant(0)", rng=0))
+    weights = sum(w.nbytes for w in model.parameters())
+    assert 5 * weights < largest_state(model) < 5 * weights + (1 << 28)

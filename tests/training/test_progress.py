@@ -318,3 +318,12 @@ def test_a_training_in_a_pipe_shows_nothing(
 def test_a_training_shows_its_line_if_told(trainer_of: Any, rows: Any, capsys: pytest.CaptureFixture[str]) -> None:
     trainer_of(progress=True).fit(*rows(), epochs=2)
     assert "epoch 2/2" in capsys.readouterr().err
+
+
+def test_a_stderr_that_was_closed_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    stderr = io.StringIO()
+    stderr.close()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with progress_line(3, show=True) as line:
+        assert line.disable
+        line.update(3)

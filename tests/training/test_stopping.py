@@ -170,3 +170,12 @@ def test_clipping_does_not_hide_a_divergence(trainer_of: Any, rows: Any) -> None
     trainer.model.backward = infinite
     assert "'bias' in layer 1" in trainer.fit(*rows(8), epochs=3).stopped
     assert trainer.weight == before
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(59.9, "59.9 s"), (60.0, "1 min"), (90.0, "1.5 min")])
+def test_a_time_limit_is_told_in_its_own_unit(clock: Any, seconds: float, words: str) -> None:
+    history, watch = nn.History(["epoch", "loss"], score="loss"), Clock(8, 2, 8, seconds)
+    history.append({"epoch": 1, "loss": 0.5})
+    clock.now = 100.0
+    end_if_over(history, 2, watch, None, [])
+    assert history.stopped == f"time limit of {words} reached"
