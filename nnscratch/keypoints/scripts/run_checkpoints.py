@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from nnscratch.files import atomic
+from nnscratch.files import atomic, json_files
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.run_files import names_in
@@ -99,18 +99,16 @@ class RunCheckpoints:
         """
         path = self.folder / _FILE
         try:
-            if path.stat().st_size > _LARGEST:
-                raise ValueError(f"it has {path.stat().st_size:,} bytes")
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json_files.read(path, at_most=_LARGEST)
             options, limits = content["options"], content["limits"]
             seconds, began = float(content["seconds"]), float(content["began"])
             if not (isinstance(options, dict) and isinstance(limits, dict) and 0 <= seconds < 1e9):
                 raise ValueError("a field is of another kind")
             self._content = {"limits": {str(name): float(limit) for name, limit in limits.items()}}
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise DataError.at(
                 str(path),
-                came=f"a damaged file ({str(error)[:80]})",
+                came=f"a damaged file ({str(getattr(error, 'reason', error))[:80]})",
                 expected="what a training wrote",
                 fix="train anew with --overwrite",
             ) from None

@@ -17,14 +17,13 @@ No other name is ever removed or replaced.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from nnscratch.files import atomic
+from nnscratch.files import atomic, json_files
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.kaggle.files import DataError
 
@@ -40,7 +39,6 @@ _NETWORK = re.compile(r"level_\d+_(.+)\.npz")
 _HISTORY = re.compile(r"(.+)_history\.csv")
 # As in the scripts: a part of the face, or a point and the width of its crop.
 _REGION = re.compile(rf"eye|mouth|half_face|face|({'|'.join(POINTS)})_[0-9.]+")
-_LARGEST = 1 << 22  # bytes of a metrics.json that is read
 _PROBE = 1 << 16  # bytes
 
 
@@ -85,9 +83,8 @@ def results_in(folder: Path) -> list[str]:
 def read_metrics(folder: Path) -> dict[str, Any]:
     """What metrics.json says; nothing if it is missing or damaged in any way."""
     try:
-        path = folder / METRICS_FILE
-        content = json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= _LARGEST else {}
-    except (OSError, ValueError, RecursionError):
+        content = json_files.read(folder / METRICS_FILE)
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 
