@@ -7,6 +7,7 @@ import inspect
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,12 @@ import pytest
 collect_ignore = ["stress"]  # programs of the nightly script
 
 ROOT = Path(__file__).parent.parent
+
+# A suite in the background inherits ignored signals (`nohup`, `&` in a script), and so would
+# all that it starts.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 
 @pytest.fixture(autouse=True)

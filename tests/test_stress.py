@@ -20,6 +20,14 @@ def test_some_hundred_files_of_all_kinds(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_suite_hears_signals_in_the_background() -> None:
+    tests = Path(__file__).parent / "training" / "test_interrupts.py"
+    ignored = 'trap "" INT HUP; exec "$0" "$@"'
+    command = ["sh", "-c", ignored, sys.executable, "-m", "pytest", "-n", "0", str(tests)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
 def fails(kind: str) -> object:
     def read(folder: Path) -> None:
         if kind == "hang":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,11 @@ from nnscratch.keypoints.kaggle.training_file import save_faces
 ROOT = Path(__file__).parents[2]
 LONGEST = 600.0  # seconds of one process
 _OWN_WRITING = (".unfinished-", ".arriving")
+
+# In the background (`nohup`, `&` in a script) these may be ignored, and would be by the runs.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 
 @dataclass(frozen=True)
