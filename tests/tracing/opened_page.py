@@ -10,7 +10,8 @@ READ = """
 const number = (element) => [
   element.dataset.number, element.dataset.exact, element.textContent, element.dataset.index ?? null];
 const read = () => ({
-  numbers: [...document.querySelectorAll("#cards [data-number], #said [data-number]")].map(number),
+  numbers: [...document.querySelectorAll("#details [data-number]")]
+    .filter((element) => !element.closest("#play")).map(number),
   play: [...document.querySelectorAll("#play [data-number]")].map(number),
   masked: document.querySelector("#details .masked") !== null,
   wins: Object.fromEntries([...document.querySelectorAll(".pool-window")].map(

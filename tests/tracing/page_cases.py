@@ -172,7 +172,9 @@ def small(seed: int = 0) -> Case:
     ]
     y = rng.standard_normal((4, 4)).astype(np.float32)
     y[rng.random(y.shape) < 0.3] = np.nan
-    return _traced(layers, x, y, lambda model: nn.SGD(model, lr=0.1, momentum=0.5), image=1, points=Points(3, 6))
+    return _traced(
+        layers, x, y, lambda model: nn.SGD(model, lr=0.1, momentum=0.5, weight_decay=0.01), image=1, points=Points(3, 6)
+    )
 
 
 def places(case: Case) -> list[tuple[str, int]]:
