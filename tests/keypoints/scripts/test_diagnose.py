@@ -63,7 +63,16 @@ def test_a_run_of_a_script_can_be_diagnosed(
     assert used.items() <= config.items()
     assert config["lr"] == (0.0005 if script == "train_mlp.py" else 0.002)
     left_open = {name for name, value in config.items() if value is None}
-    assert left_open <= {"time_limit", "test", "lookup", "average", "augment", "level_2_average", "level_2_augment"}
+    assert left_open <= {
+        "every",
+        "time_limit",
+        "test",
+        "lookup",
+        "average",
+        "augment",
+        "level_2_average",
+        "level_2_augment",
+    }
 
 
 @pytest.mark.parametrize("name", [None, *OLD])
