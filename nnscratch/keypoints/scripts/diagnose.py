@@ -1,6 +1,8 @@
 """Why the network in a run's folder does not learn, or that it does.
 
 python -m nnscratch diagnose runs/cnn
+python -m nnscratch diagnose runs/cnn --data training.zip --json diagnosis.json
+python -m nnscratch diagnose --network report     before its first step
 
 The network is judged on the faces of --data, or on drawn ones. Pass the file
 that it was trained on: metrics.json names it, but no file is opened because
@@ -14,7 +16,15 @@ from pathlib import Path
 
 import nnscratch as nn
 from nnscratch.commands import Parser
-from nnscratch.keypoints.scripts.studied import run_config, studied_run
+from nnscratch.keypoints.scripts.studied import (
+    Studied,
+    add_json,
+    add_subject,
+    run_config,
+    studied,
+    studied_run,
+    write_json,
+)
 from nnscratch.messages import shown
 
 _DRAWN_FACES = 1000  # enough for a diagnosis, and drawn in three seconds
@@ -24,18 +34,20 @@ def main(arguments: list[str]) -> None:
     """Prints the diagnosis of a run.
 
     Raises
-        ValueError, OSError : a file is missing or damaged
+        ValueError, OSError : a file is missing or damaged, or cannot be written
         SystemExit : an argument is wrong
     """
     parser = Parser(__doc__, "python -m nnscratch diagnose")
-    parser.add_argument("run", type=Path, metavar="RUN_DIR", help="the --out folder of a training script")
-    parser.add_argument("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz that it was trained on")
+    add_subject(parser)
+    add_json(parser)
     parsed = parser.parse_args(arguments)
-    diagnosis = diagnose_run(parsed.run, parsed.data)
-    trained_on = run_config(parsed.run).text("data", "")
+    found = studied(parser, parsed, _DRAWN_FACES)
+    diagnosis = _diagnose(found)
+    trained_on = run_config(parsed.run).text("data", "") if parsed.run is not None else ""
     if trained_on and parsed.data is None:
         print(f"Judged on drawn faces. Pass --data to judge it on what it was trained on:\n{shown(trained_on, 70)}\n")
     print(diagnosis)
+    write_json(parsed.json, diagnosis.facts())
 
 
 def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
@@ -46,5 +58,9 @@ def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
     Raises
         ValueError, OSError : a file is missing or damaged
     """
-    found = studied_run(run, data, _DRAWN_FACES)
-    return nn.diagnose(found.network, found.faces.x, found.faces.y, optimizer=found.optimizer, history=found.history)
+    return _diagnose(studied_run(run, data, _DRAWN_FACES))
+
+
+def _diagnose(found: Studied) -> nn.Diagnosis:
+    x, y = found.faces.x, found.faces.y
+    return nn.diagnose(found.network, x, y, optimizer=found.optimizer, history=found.history)

@@ -17,18 +17,15 @@ the run was trained with --every, it shows how the network came about.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 import nnscratch as nn
 from nnscratch.commands import Parser
-from nnscratch.files import atomic
 from nnscratch.keypoints.faces import Faces
-from nnscratch.keypoints.scripts.command_line import add_number, check_output
-from nnscratch.keypoints.scripts.studied import Studied, add_subject, studied
+from nnscratch.keypoints.scripts.command_line import add_number
+from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied, write_json
 
 _BATCH = 8
 
@@ -45,19 +42,15 @@ def main(arguments: list[str]) -> None:
     add_number(parser, "--batch", help=f"faces of the step (default: {_BATCH})")
     parser.add_argument("--image", type=int, metavar="N", help="means and spreads of face N of the batch, from 0")
     add_number(parser, "--step", help="trace the step after so many minus one others (default: 1)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the lines' numbers to FILE")
+    add_json(parser)
     parsed = parser.parse_args(arguments)
     batch_size, steps = parsed.batch or _BATCH, parsed.step or 1
     if parsed.image is not None and not 0 <= parsed.image < batch_size:
         parser.error(f"argument --image: got {parsed.image}, expected one of the batch, 0 to {batch_size - 1}")
-    if parsed.json is not None:
-        check_output(parsed.json, [])
     found = studied(parser, parsed, drawn=max(64, batch_size))
     trace = trace_of(found, batch_size, steps)
     print(f"step {steps} of {found.name}, batch of {len(trace.x)}\n\n{trace.table(parsed.image)}")
-    if parsed.json is not None:
-        with atomic.write(parsed.json) as temporary:
-            temporary.write_text(json.dumps(trace.facts(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_json(parsed.json, trace.facts())
 
 
 def trace_of(found: Studied, batch_size: int, step: int) -> nn.Trace:

@@ -81,6 +81,13 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytes
     assert error.count("\n") == 1
 
 
-def test_a_json_file_that_cannot_be_written_is_found_before_the_work(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a folder"):
-        trace.main(["--json", str(tmp_path)])
+def test_a_json_file_that_cannot_be_written_is_found_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path, message in ((tmp_path, "a folder"), (tmp_path / "no" / "facts.json", "does not exist")):
+        with pytest.raises(SystemExit) as stop:
+            trace.main(["--json", str(path)])
+        assert stop.value.code == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
