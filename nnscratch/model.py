@@ -9,7 +9,7 @@ import numpy as np
 
 from nnscratch.checks import check_finite, whole_number
 from nnscratch.layers import Layer
-from nnscratch.stages.runner import Runner, check_layers, from_first_parameters
+from nnscratch.stages.runner import Runner, check_layers, from_first_that_learns
 from nnscratch.summary import summary
 
 
@@ -103,12 +103,13 @@ class Sequential:
         """Sets the `grads` of every layer from dy = dL/dy; returns dx if `input_gradient`, or None.
 
         Nobody reads the gradient of the input while training, and for a convolution on large images
-        it is the most expensive of all. The arrays in `grads` are the network's own, and the next
-        `backward` overwrites them: copy those that you want to keep.
+        it is the most expensive of all. For the same reason frozen layers below the first one that
+        learns are left out then: their `grads` are empty. The arrays in `grads` are the network's
+        own, and the next `backward` overwrites them: copy those that you want to keep.
         """
         with self._runner.lock:
             stages = self._runner.begin_backward(self.layers, dy)
-            first, *later = stages if input_gradient else from_first_parameters(stages)
+            first, *later = stages if input_gradient else from_first_that_learns(stages)
             gradient: Any = dy
             for stage in reversed(later):
                 gradient = stage.backward(gradient, input_gradient=True)  # of its output -> of its input

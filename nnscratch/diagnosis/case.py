@@ -18,7 +18,7 @@ from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
 from nnscratch.history import Outcome
 from nnscratch.layers import Dropout, Layer, ReLU
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss, MSELoss
 from nnscratch.model import Sequential
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Case:
     signals: Signals
     x: np.ndarray
     y: np.ndarray
-    loss: MSELoss
+    loss: Loss
     optimizer: Optimizer | None = None
     history: History | None = None
 

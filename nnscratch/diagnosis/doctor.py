@@ -18,7 +18,7 @@ import numpy as np
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss, MSELoss
 from nnscratch.model import Sequential
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def diagnose(
     model: Sequential,
     x: np.ndarray,
     y: np.ndarray,
-    loss: MSELoss | None = None,
+    loss: Loss | None = None,
     optimizer: Optimizer | None = None,
     history: History | None = None,
 ) -> Diagnosis:

@@ -11,7 +11,7 @@ from nnscratch.diagnosis.activity import active_units
 from nnscratch.diagnosis.spread import RunningSpread
 from nnscratch.kernels.finite import all_finite
 from nnscratch.layers import Layer, NotFiniteError, ReLU
-from nnscratch.losses import MSELoss, labelled_mean
+from nnscratch.losses import Loss, labelled_mean, labels_in
 
 _BATCH = 32  # images at a time, so that the largest layers of a network fit into memory
 
@@ -32,7 +32,7 @@ class MeasuredPass:
     """
 
     layers: Sequence[Layer]
-    loss: MSELoss
+    loss: Loss
     spreads: list[RunningSpread]
     active: list[np.ndarray | None]
     grads: list[dict[str, np.ndarray]]
@@ -43,7 +43,7 @@ class MeasuredPass:
     total: float
     not_finite: str
 
-    def __init__(self, layers: Sequence[Layer], loss: MSELoss) -> None:
+    def __init__(self, layers: Sequence[Layer], loss: Loss) -> None:
         self.layers = layers
         self.loss = loss
         self.spreads = [RunningSpread() for _ in layers]
@@ -67,8 +67,8 @@ class MeasuredPass:
         # Every n-th row makes a batch, so that the rows that go back come from everywhere.
         batches = max(1, math.ceil(len(x) / _BATCH))
         back = range(0, batches, max(1, math.ceil(len(x) / rows_back)))
-        # A batch counts as much as it has labels, as in `labels_of`; here before its forward.
-        counts = [self._count(y[i::batches]) for i in range(batches)]
+        # A batch counts as much as it has labels, as in `labels_of`.
+        counts = [labels_in(self.loss, y[i::batches]) for i in range(batches)]
         count, count_back = max(1, sum(counts)), max(1, sum(counts[i] for i in back))
         for i in range(batches):
             if self.not_finite:
@@ -78,10 +78,6 @@ class MeasuredPass:
             prediction = self._forward(x[rows], residual[rows], training=share_back is not None)
             if prediction is not None:
                 self._loss_and_back(prediction, y[rows], counts[i] / count, share_back)
-
-    def _count(self, y: np.ndarray) -> int:
-        """How much a batch counts: its labels, or its rows if the loss knows of no labels."""
-        return int(np.count_nonzero(~np.isnan(y))) if hasattr(self.loss, "labels") else len(y)
 
     def _not_finite_before(self, x: np.ndarray, y: np.ndarray) -> str:
         """Which input, parameter or target is not finite before anything was computed, or ""."""

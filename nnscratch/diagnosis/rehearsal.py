@@ -12,7 +12,7 @@ import numpy as np
 from nnscratch import initializers
 from nnscratch.diagnosis.activity import silent_share
 from nnscratch.layers import NotFiniteError, ReLU
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss
 from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
 
@@ -46,7 +46,7 @@ def rehearse(
     model: Sequential,
     x: np.ndarray,
     y: np.ndarray,
-    loss: MSELoss,
+    loss: Loss,
     optimizer: Optimizer,
     lr: float,
     *,
@@ -95,7 +95,7 @@ def _draw_parameters(model: Sequential, rng: np.random.Generator) -> None:
                 values[:] = initializers.get(initializer)(values.shape, rng)
 
 
-def _steps(model: Sequential, x: np.ndarray, y: np.ndarray, loss: MSELoss, optimizer: Optimizer) -> None:
+def _steps(model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer: Optimizer) -> None:
     for step in range(STEPS):
         first = step % _BATCHES * _ROWS
         rows = slice(first, first + _ROWS)

@@ -28,7 +28,7 @@ from nnscratch.diagnosis.spread import RunningSpread, rms
 from nnscratch.diagnosis.twins import share_of_twins
 from nnscratch.initializers import fans
 from nnscratch.layers import Dropout, Layer
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss, MSELoss
 from nnscratch.optimizers import Adam
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Signals:
 
 
 def measure(
-    model: Sequential, x: np.ndarray, y: np.ndarray, loss: MSELoss | None = None, optimizer: Optimizer | None = None
+    model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss | None = None, optimizer: Optimizer | None = None
 ) -> Signals:
     """Runs copies of the layers forward and back, without dropout; the model stays as it is.
 

@@ -183,12 +183,15 @@ def check_layers(layers: Sequence[Layer]) -> None:
         raise ValueError("Sequential: got one layer object twice, expected distinct layers; make two of them")
 
 
-def from_first_parameters(stages: list[Stage]) -> list[Stage]:
-    """The stages from the first one on that has parameters; all of them if none has.
+def from_first_that_learns(stages: list[Stage]) -> list[Stage]:
+    """The stages from the first one on that has parameters to move; all of them if none has.
 
-    A backward pass that is not asked for dx may end there: no stage before has a gradient to set.
+    A backward pass that is not asked for dx may end there: whatever gradients the stages before
+    have, nobody reads them. Those of an earlier pass are taken away, so that nobody can.
     """
     for i, stage in enumerate(stages):
-        if any(layer.params for layer in stage.layers):
+        if any(layer.params and not layer.frozen for layer in stage.layers):
             return stages[i:]
+        for layer in stage.layers:
+            layer.grads.clear()
     return stages
