@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 from typing import Any
 
 import numpy as np
@@ -337,3 +339,26 @@ def test_the_window_along_the_height(layer: nn.Layer) -> None:
 def test_images_have_four_axes(layer: nn.Layer, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"expected \(N, H, W, "):
         layer.forward(np.zeros(shape, np.float32))
+
+
+@each_layer
+def test_frozen_survives_copies(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    assert layer.frozen is False
+    layer = layer.astype(np.float32)
+    layer.frozen = True
+    for other in (copy.copy(layer), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), layer.astype(np.float64)):
+        assert other.frozen is True
+        assert repr(other) == repr(layer)
+    y = layer.forward(numbers(shape), training=True)
+    layer.backward(np.ones_like(y))  # a layer by itself computes all of its gradients
+    assert set(layer.grads) == set(layer.params)
+    layer.frozen = np.False_  # type: ignore[assignment]
+    assert layer.frozen is False
+
+
+@pytest.mark.parametrize("value", ["no", None, 1, 0.0])
+def test_frozen_is_true_or_false(value: object) -> None:
+    layer = nn.Dense(2, 1)
+    with pytest.raises(ValueError, match="Dense: got frozen=.*, expected True or False"):
+        layer.frozen = value  # type: ignore[assignment]
+    assert layer.frozen is False
