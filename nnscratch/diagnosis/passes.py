@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnscratch.diagnosis.activity import active_units
+from nnscratch.diagnosis.activity import ACTIVATIONS, active_units, can_die, can_saturate, saturated_values
 from nnscratch.diagnosis.spread import RunningSpread
 from nnscratch.kernels.finite import all_finite
-from nnscratch.layers import Layer, NotFiniteError, ReLU
+from nnscratch.layers import Layer, NotFiniteError
 from nnscratch.losses import Loss, labelled_mean, labels_in
 
 _BATCH = 32  # images at a time, so that the largest layers of a network fit into memory
@@ -22,10 +22,11 @@ class MeasuredPass:
     layers, loss : copies, for a pass leaves its gradients in them
     spreads : of each layer's output, one `RunningSpread` per layer
     active : (units,) bool per ReLU: whether a unit was above 0 for any image; None for other layers
+    saturated : (saturated values, all values) of each Sigmoid and Tanh; (0, 0) for other layers
     grads : of each layer, the gradients of the loss of the images that went back
     dy_squares : sum of squares of dL/dy of each layer with parameters
     residual_gradient : (n_in, n_out) the gradient of a last dense layer's weights if the network
-        answered with the mean of the targets; None if the last layer with weights is another kind
+        answered with the mean of the targets; None if the last layer is another kind
     predictions, targets : of each batch
     total : the loss of all images
     not_finite : where NaN or infinity first came up, in words; "" if nowhere
@@ -35,6 +36,7 @@ class MeasuredPass:
     loss: Loss
     spreads: list[RunningSpread]
     active: list[np.ndarray | None]
+    saturated: list[tuple[int, int]]
     grads: list[dict[str, np.ndarray]]
     dy_squares: list[float]
     residual_gradient: np.ndarray | None
@@ -48,6 +50,7 @@ class MeasuredPass:
         self.loss = loss
         self.spreads = [RunningSpread() for _ in layers]
         self.active = [None] * len(layers)
+        self.saturated = [(0, 0)] * len(layers)
         self.grads = [{} for _ in layers]
         self.dy_squares = [0.0] * len(layers)
         self.residual_gradient = None
@@ -93,7 +96,7 @@ class MeasuredPass:
         """The answers to a batch, or None if something on the way was not finite."""
         z = np.ascontiguousarray(x)  # its rows were taken with a step
         for i, layer in enumerate(self.layers):
-            if i == self._last and z.ndim == residual.ndim == 2:
+            if i == self._last == len(self.layers) - 1 and z.ndim == residual.ndim == 2:
                 dw = z.T @ residual.astype(z.dtype)
                 self.residual_gradient = dw if self.residual_gradient is None else self.residual_gradient + dw
             z = layer.forward(z, training=training)
@@ -106,10 +109,13 @@ class MeasuredPass:
     def _measure(self, i: int, z: np.ndarray) -> None:
         """Adds a batch of outputs of layer i to the sums."""
         layer, before = self.layers[i], self.active[i]
-        if layer.params or isinstance(layer, ReLU) or i == len(self.layers) - 1:
+        if layer.params or isinstance(layer, ACTIVATIONS) or i == len(self.layers) - 1:
             self.spreads[i].add(z)
-        if isinstance(layer, ReLU) and (before is None or not before.all()):
+        if can_die(layer) and (before is None or not before.all()):
             self.active[i] = active_units(z) if before is None else before | active_units(z)
+        if can_saturate(layer):
+            flat, values = self.saturated[i]
+            self.saturated[i] = flat + saturated_values(layer, z), values + z.size
 
     def _loss_and_back(self, prediction: np.ndarray, y: np.ndarray, share: float, share_back: float | None) -> None:
         self.predictions.append(prediction)
