@@ -159,6 +159,8 @@ class Optimizer:
         SGD(model, lr=0.2, momentum=0.9, nesterov=False, weight_decay=0.0)
         """
         where = f"{type(self).__name__}.restore"
+        if isinstance(state, Mapping) and "steps" in state:  # before layers could be frozen, all had made all steps
+            state = {"steps_of_parameters": [state["steps"]] * len(self._parameters), **state}
         check_keys(where, state, ["steps", "steps_of_parameters", *self.changing, "means"])
         own = [mean for parameter in self._parameters for mean in parameter.means]
         steps = count_of_steps(where, "steps", state["steps"])

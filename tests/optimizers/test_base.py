@@ -216,3 +216,6 @@ def test_steps_of_parameters_are_restored(make: Any) -> None:
     assert again.state()["steps_of_parameters"] == [1, 1, 0, 0]
     again.reset()
     assert again.state()["steps_of_parameters"] == [0] * 4
+    del state["steps_of_parameters"]  # as earlier versions gave it
+    again.restore(state)
+    assert again.state()["steps_of_parameters"] == [1] * 4
