@@ -1,4 +1,5 @@
-"""The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks.
+"""The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks;
+`'.[browser]'` with what the tests of the page need besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -20,7 +21,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["nnscratch", "nnscratch.*"]),
-    package_data={"nnscratch": ["py.typed", "kernels/README.md"]},
+    package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*"]},
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",
@@ -40,5 +41,6 @@ setup(
             "types-tqdm",
         ],
         "bench": ["torch", "scikit-learn"],
+        "browser": ["selenium>=4.11"],
     },
 )
