@@ -5,7 +5,8 @@ page/page.css    how it looks, dark and light
 page/layers.js, network.js   the network once more, in JavaScript: what the sliders move
 page/arrays.js   the arrays of the step, out of the text in the page
 page/numbers.js  a number with as many digits as are true
-page/explain.js  what a click tells: where a number comes from
+page/explain.js, explain_weight.js   what a click tells: where a number comes from
+page/play.js     what a slider changes
 page/pictures.js maps, bars and filters as pictures
 page/view.js     the page itself: columns, clicks, keys, sliders
 """
@@ -30,7 +31,11 @@ from nnscratch.tracing.trace import Trace
 __all__ = ["Epoch", "Points", "write_page"]
 
 _SOURCES = Path(__file__).parent / "page"
-_SCRIPTS = "layers.js", "network.js", "arrays.js", "numbers.js", "explain.js", "explain_weight.js", "play.js", "pictures.js", "view.js"
+# In this order: each uses those before it.
+_SCRIPTS = (
+    *("layers.js", "network.js", "arrays.js", "numbers.js", "explain.js", "explain_weight.js", "play.js"),
+    *("pictures.js", "view.js"),
+)
 
 
 def write_page(

@@ -1,8 +1,8 @@
 """What a page must know of a trace: facts for JSON, and the arrays that they point at.
 
-Of the picture that is looked at: y of each layer and dx of each layer. Of the other rows of the
-batch: what a weight's gradient is made of, x and dy of the layers with weights. What follows exactly
-from another array (a ReLU's y from its x) is left out; page/arrays.js has the same list.
+For the picture that is looked at: y and dx of each layer. For the other rows of the batch: what a
+weight's gradient is made of, x and dy of the layers with weights. What follows exactly from another
+array (a ReLU's y from its x) is left out; page/arrays.js has the same list.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from nnscratch.tracing.trace import LayerTrace, ParameterTrace, Trace
 # Their y follows from x, and dx from dy, without rounding or with one product.
 FOLLOWING = ("ReLU", "LeakyReLU", "MaxPool2D", "Flatten", "Dropout")
 _WEIGHTED = ("Dense", "Conv2D")
-# Layers that page/layers.js runs when the page shows another epoch; of all others y is packed. A
-# Dense could run, but its weights take far more room than its y.
-_RUN_BY_PAGE = (*FOLLOWING, "Conv2D", "AveragePool2D", "ContrastNormalization")
+# Layers that page/layers.js can run when the page shows another epoch.
+_RUN_BY_PAGE = (*FOLLOWING, "Conv2D", "Dense", "AveragePool2D", "ContrastNormalization", "Sigmoid", "Tanh")
 
 
 class Finding(Protocol):
@@ -93,8 +92,7 @@ def facts(
         },
         "optimizer": {
             "text": trace.optimizer,
-            **_plain(trace.settings),
-            **recomputed.starting_factors(trace.settings),
+            **_plain({**trace.settings, **recomputed.starting_factors(trace.settings)}),
         },
         "points": None if points is None else _points(points),
         "findings": [_finding(finding) for finding in findings],
@@ -113,9 +111,7 @@ def number(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _layer(
-    layer: LayerTrace, settings: dict[str, Any], pack: Pack, image: int, others: np.ndarray
-) -> dict[str, Any]:
+def _layer(layer: LayerTrace, settings: dict[str, Any], pack: Pack, image: int, others: np.ndarray) -> dict[str, Any]:
     name = kind(layer.layer, "layers")
     follows = name in FOLLOWING
     result: dict[str, Any] = {
@@ -163,7 +159,7 @@ def _parameter(layer: LayerTrace, traced: ParameterTrace, settings: dict[str, An
 
 
 def _known(formula: np.ndarray | None, real: np.ndarray, pack: Pack) -> dict[str, Any]:
-    """{"array": ...}, or {"formula": True, "difference": ... or None} if the page knows a formula."""
+    """{"array": ...}, or {"formula": True, "difference": ... or None} if there is a formula."""
     if formula is None:
         return {"array": pack.add(real)}
     difference = recomputed.difference(formula, real)
@@ -180,7 +176,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _epoch(epoch: Epoch, trace: Trace, pack: Pack, image: int) -> dict[str, Any]:
-    """The parameters that the page runs, y of the layers that it does not, the share of units on."""
+    """Of each layer what takes less room: the parameters, from which the page computes y, or y."""
     result: dict[str, Any] = {
         "epoch": int(epoch.epoch),
         "loss": number(epoch.loss),
@@ -198,7 +194,7 @@ def _epoch(epoch: Epoch, trace: Trace, pack: Pack, image: int) -> dict[str, Any]
         layer = _with_parameters(traced, parameters, epoch.epoch)
         x = layer.forward(x)
         name, places = kind(layer, "layers"), {}
-        if name in _RUN_BY_PAGE:
+        if name in _RUN_BY_PAGE and sum(array.size for array in layer.params.values()) <= x[image].size:
             places = {"parameters": {key: pack.add(array) for key, array in layer.params.items()}}
         else:
             places = {"y": pack.add(x[image])}

@@ -1,8 +1,8 @@
 """What a page computes by itself, to the bit: a formula, and how the real numbers differ from it.
 
 A formula in float64, rounded to float32 once for each line, gives what the compiled kernels give,
-but for some last digits: they may join a product and a sum, or add in another order. So a page needs
-of such an array only the bits in which it differs from the formula, nearly all of which are 0. The
+but for some last digits: they may join a product and a sum, or add in another order. So a page
+needs only the bits in which such an array differs from the formula; nearly all of them are 0. The
 same lines stand in page/arrays.js; both use only operations that IEEE 754 rounds exactly.
 """
 
@@ -31,9 +31,10 @@ def dense_gradient(x: np.ndarray, dy: np.ndarray) -> np.ndarray:
     x (N, n_in), dy (N, n_out) -> (n_in, n_out), in the dtype of dy
     """
     total = np.zeros((x.shape[1], dy.shape[1]))
-    for row, gradient in zip(x.astype(np.float64), dy.astype(np.float64), strict=True):
-        total += np.outer(row, gradient)
-    return total.astype(dy.dtype)
+    with np.errstate(all="ignore"):  # what the layer came to is in the difference
+        for row, gradient in zip(x.astype(np.float64), dy.astype(np.float64), strict=True):
+            total += np.outer(row, gradient)
+        return total.astype(dy.dtype)
 
 
 def starting_factors(settings: Mapping[str, Any]) -> dict[str, float]:
@@ -62,7 +63,8 @@ def update(
     rule = {"SGD": _sgd, "Adam": _adam}.get(settings["rule"])
     if rule is None or set(memory) != {"SGD": {"v"}, "Adam": {"m", "v"}}[settings["rule"]]:
         return None
-    return rule(settings, decay, w, dw, memory)
+    with np.errstate(all="ignore"):  # what the real step came to is in the difference
+        return rule(settings, decay, w, dw, memory)
 
 
 def _sgd(settings: Any, decay: float, w: np.ndarray, dw: np.ndarray, memory: Any) -> Any:

@@ -97,8 +97,8 @@ class Trace:
     layers    : from input to output
     loss      : what was made smaller
     optimizer : as text
-    settings  : what its formula needs: "rule", such as "SGD" (a class of the library) or None, "steps"
-        with this one, "lr" and the other arguments of that class, by name
+    settings  : what its formula needs: "rule", such as "SGD" (a class of the library) or None,
+        "steps" with this one, "lr" and the other arguments of that class, by name
     update_seconds : the clock's, of the optimizer's step
     """
 

@@ -5,11 +5,26 @@
 
 const TYPES = { f4: Float32Array, f8: Float64Array, i4: Int32Array, u1: Uint8Array };
 
-// The bytes that packed.py has put into the page as text.
+// The bytes that packed.py has put into the page as text: "how many, deflated" and then they.
 async function unpack(text) {
-  const deflated = Uint8Array.from(atob(text.trim()), (character) => character.charCodeAt(0));
+  const [count, digits] = text.trim().split(" ");
+  const deflated = bytesOf(digits).subarray(0, Number(count));
   const stream = new Blob([deflated]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+// Five digits of base 85, the highest first, are four bytes, the highest first.
+function bytesOf(digits) {
+  const values = new Uint8Array(128);
+  for (let code = 35, value = 0; code < 127; code++) if (!"<>&'`\\".includes(String.fromCharCode(code))) values[code] = value++;
+  const bytes = new Uint8Array((digits.length / 5) * 4);
+  const words = new DataView(bytes.buffer);
+  for (let k = 0; k < digits.length; k += 5) {
+    let word = 0;
+    for (let j = 0; j < 5; j++) word = word * 85 + values[digits.charCodeAt(k + j)];
+    words.setUint32((k / 5) * 4, word);
+  }
+  return bytes;
 }
 
 const sizeOf = (shape) => shape.reduce((product, length) => product * length, 1);

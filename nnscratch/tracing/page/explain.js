@@ -84,6 +84,7 @@ const OUTPUTS = {
     const { kernel, stride, padding } = convolutionOf(step.layers[layer]);
     const x = moment.y(layer - 1);
     const { weight, bias } = moment.params(layer);
+    if (!weight) return outputOfOther(step, moment, layer, [h, w, o], value);
     const terms = [];
     const grids = [];
     for (let c = 0; c < x.shape[2]; c++) {

@@ -50,22 +50,27 @@ function shareOf(value, { low, high, root, palette }) {
 
 const colourOf = (value, colours, table) => table[Math.round(shareOf(value, colours) * (SHADES - 1))] ?? [128, 128, 128];
 
+const MOST_BARS = 1100;
+
 // A picture of an array, and the way from a place in it to an index and back.
 //
 //     (H, W, C)          C maps side by side          index [h, w, c]
 //     (k, k, c_in, c_out)  the kernels: a row for each output, a column for each input   [i, j, c, o]
 //     (n_in, n_out)      a matrix                     [i, o]
-//     all others         bars, one for each number    [k], or the index in that shape
+//     all others         bars, one for each number, and if they are very many a square of them in
+//                        reading order    [k], or the index in that shape
 class Sheet {
   constructor(shape, height) {
     this.shape = shape;
-    this.bars = ![2, 3, 4].includes(shape.length);
+    const list = ![2, 3, 4].includes(shape.length);
+    this.square = list && sizeOf(shape) > MOST_BARS;
+    this.bars = list && !this.square;
+    const side = Math.ceil(Math.sqrt(sizeOf(shape)));
     if (this.bars) this.layOutBars(height);
-    else this.layOutMaps(height);
+    else this.layOutMaps(height, this.square ? [Math.ceil(sizeOf(shape) / side), side] : shape);
   }
 
-  layOutMaps(height) {
-    const [rows, columns, ...rest] = this.shape;
+  layOutMaps(height, [rows, columns, ...rest]) {
     this.maps = sizeOf(rest);
     this.size = [rows, columns];
     if (rest.length === 2 && rest[0] > 1) this.grid = [rest[1], rest[0]];
@@ -122,6 +127,7 @@ class Sheet {
     const [row, column] = [Math.floor(y / (rows + this.gap)), Math.floor(x / (columns + this.gap))];
     const [h, w] = [Math.floor(y - row * (rows + this.gap)), Math.floor(x - column * (columns + this.gap))];
     if (h < 0 || w < 0 || h >= rows || w >= columns || row >= this.grid[0] || column >= this.grid[1]) return null;
+    if (this.square) return h * columns + w < sizeOf(this.shape) ? unravel(h * columns + w, this.shape) : null;
     const map = this.shape.length === 4 && this.shape[2] > 1 ? column * this.shape[3] + row : row * this.grid[1] + column;
     return map < this.maps ? [h, w, ...this.restOf(map)] : null;
   }
@@ -134,6 +140,7 @@ class Sheet {
       const column = Math.floor(k / this.down);
       return [this.box(column * (this.cell[0] + this.gap), (k % this.down) * this.cell[1], this.cell[0], this.cell[1])];
     }
+    if (this.square) index = unravel(offset(this.shape, index), this.size);
     const [h, w, ...rest] = index;
     const maps = Array.from({ length: this.maps }, (_, map) => map).filter((map) => this.restOf(map).every((own, axis) => rest[axis] === null || rest[axis] === own));
     const [rows, columns] = this.size;
@@ -151,6 +158,11 @@ class Sheet {
 
   // One step with an arrow or a page key; the same index at an edge.
   moved(index, key) {
+    if (this.square) {
+      const by = { ArrowUp: -this.size[1], ArrowDown: this.size[1], ArrowLeft: -1, ArrowRight: 1, PageUp: -10 * this.size[1], PageDown: 10 * this.size[1] }[key];
+      const k = offset(this.shape, index) + by;
+      return k >= 0 && k < sizeOf(this.shape) ? unravel(k, this.shape) : index;
+    }
     const by = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[key];
     if (this.bars) {
       const jump = by ? by[0] + by[1] * this.down : key === "PageUp" ? -10 : 10;
@@ -182,6 +194,7 @@ class Sheet {
       for (let h = 0; h < rows; h++) {
         for (let w = 0; w < columns; w++) {
           const value = data[(h * columns + w) * this.maps + map];
+          if (value === undefined) continue;
           const colour = colourOf(value, colours, table);
           const at = ((top + h) * this.width + left + w) * 4;
           image.data[at] = colour[0];

@@ -270,26 +270,26 @@ class View {
       const label = `${parameter.name} ${parameter.shape.join("×")}`;
       return [this.figure(number, parameter.name, parameter.shape, label), this.figure(number, `${parameter.name}-gradient`, parameter.shape, `d${parameter.name}`)];
     });
-    const badges = make("span", { class: "badges" });
+    const clock = make("small", { title: "milliseconds forward and backward" }, `${milliseconds.map((ms) => ms.toFixed(2)).join(" + ")} ms`);
     const head = [
-      make("h2", { title: text }, make("span", { class: "count" }, String(number)), name, badges),
+      make("h2", { title: text }, make("span", { class: "count" }, String(number)), `${name} `, clock, make("span", { class: "badges" })),
       make("p", { class: "formula-line", title: text }, `y = ${forward}`),
       make("p", { class: "formula-line" }, `dx = ${backward}`),
-      make("p", { class: "ms" }, `${milliseconds.map((ms) => ms.toFixed(2)).join(" + ")} ms`, make("span", { class: "share-off" })),
+      make("p", { class: "share-off" }),
     ];
     return this.column(number, head,
       [...slices.map(([own]) => own), this.figure(number, "output", shape, `y ${shape.join("×")}`)],
       [...slices.map(([, gradient]) => gradient), this.figure(number, "gradient", shape, "dL/dy")]);
   }
 
+  // The face stands as high as both bands; it is what all of this is about.
   lossColumn() {
     const { loss } = this.step.facts;
     this.face = make("div", { class: "face" });
-    const shown = this.hasFace() ? this.face : make("div", { class: "errors scroll" });
-    this.errors = shown;
+    this.errors = make("div", { class: "errors scroll" });
     const value = make("p", { class: "big" }, "L = ", loss.value === null ? "not finite" : numberElement(num("header.loss", loss.value)));
-    return this.column("loss", [make("h2", {}, "Loss"), make("p", { class: "formula-line", title: loss.text }, loss.text)], [shown],
-      [make("div", {}, value, make("p", { class: "note" }, "From here the gradient goes back: dL/dL = 1."))]);
+    const head = [make("h2", {}, "Loss"), make("p", { class: "formula-line", title: loss.text }, loss.text), value, make("p", { class: "formula-line" }, "From here the gradient goes back: dL/dL = 1")];
+    return this.column("loss", head, [this.hasFace() ? this.face : this.errors], []);
   }
 
   hasFace() {
@@ -334,7 +334,7 @@ class View {
     const off = 100 * (1 - sum(Array.from(counts)) / (places * channels));
     const dead = counts.filter((on) => on === 0).length;
     const element = this.columns[layer.number + 1].querySelector(".share-off");
-    element.textContent = ` · off ${shownNumber(off, 2)} %${dead ? ` · silent: ${dead} of ${channels}` : ""}`;
+    element.textContent = `off: ${shownNumber(off, 2)} %${dead ? `, silent: ${dead} of ${channels}` : ""}`;
     element.title = "Share of places and images of the batch where this layer passes nothing; silent: units that are off everywhere in the batch";
   }
 
@@ -540,6 +540,7 @@ class View {
   }
 
   sayPlay(loss, gradient) {
+    this.loss = loss;
     const { lines } = this.play.explain(loss, gradient);
     this.playLines.replaceChildren(...lines.filter((line) => line.length).map((line, k) => make("p", { class: k === 2 ? "strong" : null }, ...line.map(part))));
     this.curve?.mark(this.play.value, loss);
@@ -559,6 +560,7 @@ class View {
     clearTimeout(this.later);
     clearTimeout(this.drawing);
     this.play = this.played = this.curve = null;
+    this.loss = undefined;
     find("#play").hidden = true;
     find("#play").replaceChildren();
     this.endPlaying();
@@ -577,6 +579,7 @@ class View {
     const own = new Play(this.step, this.played);
     const curve = new Curve(this.chart, low, high, old, before, gradient);
     this.curve = curve;
+    if (this.loss !== undefined) curve.mark(this.play.value, this.loss);
     const places = [0, 16, 8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15].map((k) => low + ((high - low) * k) / 16);
     const next = () => {
       if (this.curve !== curve || !places.length) return;
@@ -708,7 +711,9 @@ class View {
     strip.style.setProperty("--zoom", 1);
     this.zoom = 1;
     const fixed = strip.scrollHeight - 2 * BAND;
-    this.zoomTo(Math.min(Math.max((find("#network").clientHeight - fixed - 8) / (2 * BAND), 0.45), 2));
+    const { clientHeight, clientWidth } = find("#network");
+    const most = Math.min(1.6, (0.75 * clientWidth) / BAND);
+    this.zoomTo(Math.min(Math.max((clientHeight - fixed - 8) / (2 * BAND), 0.45), most));
   }
 
   switchTheme() {
@@ -754,7 +759,7 @@ class Curve {
     const room = Math.max((top - bottom) * 0.15, Math.abs(this.loss) * 1e-6, 1e-12);
     [bottom, top] = [bottom - room, top + room];
     const x = (value) => 6 + (288 * (value - this.low)) / (this.high - this.low);
-    const y = (loss) => 112 - (104 * (loss - bottom)) / (top - bottom);
+    const y = (loss) => 116 - (96 * (loss - bottom)) / (top - bottom);
     const line = (value) => y(this.loss + this.gradient * (value - this.old));
     this.svg.replaceChildren(
       make("line", { class: "tangent", x1: x(this.low), y1: line(this.low), x2: x(this.high), y2: line(this.high) }),
