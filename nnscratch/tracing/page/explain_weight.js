@@ -16,9 +16,16 @@ function explainWeight(step, layer, name, index) {
     title: `${own.name} · ${name}[${index}]`,
     said: `${nameOf(step, layer)}, ${name} ${index}: ${shownNumber(parameter.before[at])}, gradient ${shownNumber(gradient)}, after the step ${shownNumber(parameter.after[at])}`,
     cards: [...told.cards, explainUpdate(step.facts.optimizer, parameter, at)],
-    marks: [{ layer, what: name, index, size: [1, 1] }, { layer, what: `${name}-gradient`, index, size: [1, 1] }, ...(told.marks ?? [])],
+    marks: [{ layer, what: name, index }, { layer, what: `${name}-gradient`, index, quiet: true }, ...(made ? meetingMarks(step, layer, index) : [])],
     play: { kind: "weight", layer, name, index },
   };
+}
+
+// The maps, or numbers, of x and dy that meet in a weight.
+function meetingMarks(step, layer, index) {
+  const all = step.y(layer).shape.length === 3 ? [null, null] : [];
+  const dy = { layer, what: "gradient", index: [...all, index.at(-1)] };
+  return index.length === 1 ? [dy] : [{ layer: layer - 1, what: "output", index: [...all, index.at(-2)] }, dy];
 }
 
 // What each product of a gradient is made of: { n, place, x, dy, product }.

@@ -54,15 +54,15 @@ const BLOCKS = {
     const colours = {};
     for (const { range } of pictures) {
       const all = pictures.filter((picture) => picture.range === range).flatMap(({ array }) => Array.from(array.data));
-      colours[range] = { ...coloursFor("gradient", 0, { data: all }), root: range !== "x" };
+      colours[range] = coloursFor(range === "x" ? "output" : "gradient", 0, { data: all });
     }
     return make("div", { class: "block pictures" }, ...pictures.map(({ label, array, range, small }) => {
       const canvas = make("canvas", { role: "img", "aria-label": label });
       const sheet = new Sheet(array.shape, small ? 64 : 150);
       sheet.draw(canvas, array, colours[range], isDark());
       Object.assign(canvas.style, { width: `${sheet.css[0]}px`, height: `${sheet.css[1]}px` });
-      const reach = shownNumber(colours[range].high, 3);
-      return make("figure", {}, canvas, make("figcaption", {}, label, small ? null : make("small", {}, ` −${reach} to ${reach}`)));
+      const { low, high } = colours[range];
+      return make("figure", {}, canvas, make("figcaption", {}, label, small ? null : make("small", {}, ` ${shownNumber(low, 3)} to ${shownNumber(high, 3)}`)));
     }));
   },
 };
@@ -77,7 +77,7 @@ function gridRow({ title, columns, parts, total }, operation) {
         element.style.background = tint(number.value, reach);
         return element;
       }));
-    grid.style.gridTemplateColumns = `repeat(${columns}, auto)`;
+    grid.style.gridTemplateColumns = `repeat(${columns}, minmax(3.25rem, auto))`;
     return [k ? make("span", { class: "sign", "aria-hidden": "true" }, signs[k - 1] ?? "") : null, make("div", { class: "part" }, make("small", {}, label), grid)];
   });
   const sumOf = total ? make("div", { class: "part total" }, make("small", {}, "their sum"), numberElement(total)) : null;
@@ -393,7 +393,7 @@ class View {
     this.marks = told.marks;
     find("#said-title").textContent = told.title;
     find("#said-text").textContent = told.said;
-    find("#cards").replaceChildren(...told.cards.map(card));
+    find("#cards").replaceChildren(find("#play"), ...told.cards.map(card));
     find("#details").scrollTop = 0;
     if (this.epochIndex === null && told.play) this.startPlay(told.play);
     this.showMarks();
@@ -426,7 +426,7 @@ class View {
   showMarks() {
     for (const figure of this.figures) {
       const own = (this.marks ?? []).map((mark, rank) => ({ mark, rank })).filter(({ mark }) => mark.layer === figure.layer && mark.what === figure.what);
-      const boxes = own.flatMap(({ mark, rank }) => figure.sheet.boxesOf(mark.index, mark.size).map((box) => markElement(box, rank ? "source" : "chosen")));
+      const boxes = own.flatMap(({ mark, rank }) => figure.sheet.boxesOf(mark.index, mark.size).map((box) => markElement(box, rank ? (mark.quiet ? "quiet source" : "source") : "chosen")));
       figure.marks.replaceChildren(...boxes);
       for (const { mark, rank } of own) if (!rank) figure.cursor = mark.index;
       figure.element.classList.toggle("marked", boxes.length > 0);
@@ -442,7 +442,7 @@ class View {
     if (!chosen) return;
     this.lines.setAttribute("width", strip.width);
     this.lines.setAttribute("height", strip.height);
-    const sources = [...document.querySelectorAll("#strip .mark.source")].slice(0, 40);
+    const sources = [...document.querySelectorAll("#strip .mark.source:not(.quiet)")].slice(0, 40);
     for (const source of sources) {
       const box = source.getBoundingClientRect();
       const leftward = box.left < chosen.left;
