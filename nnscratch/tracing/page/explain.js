@@ -48,10 +48,12 @@ function explainOutput(step, moment, layer, index) {
     ...told,
     cards: [...told.cards, ...onward, ...(moment === step ? [{ title: "Backward", blocks: links }] : [])],
     marks: [{ layer, what: "output", index }, ...(told.marks ?? [])],
-    play: layer < 0 ? { kind: "pixel", layer, index } : null,
+    play: playOf(step, layer, index),
   };
 }
 
+// The last layer's y goes straight into the loss, which says it all.
+const playOf = (step, layer, index) => (layer < step.layers.length - 1 ? { kind: "pixel", layer, index } : null);
 const link = (text, kind, layer, index, name) => ({ text, go: { kind, layer, index, ...(name ? { name } : {}) } });
 const toOutput = (layer, index) => ({ kind: "output", layer, index });
 const toWeight = (layer, index, name = "weight") => ({ kind: "weight", layer, name, index });
@@ -316,7 +318,7 @@ function explainGradient(step, layer, index) {
     ...told,
     cards: [{ title: `dL/dy = ${shownNumber(value)}`, blocks: [{ line: ["dL/dy = ", num("gradient.value", value, { digits: told.digits || DIGITS }), `. If this number rises by a little, the loss rises by that many times as much. ${name} sends it back: dx = ${step.layers[next].formulas[1]}.`] }, { line: ["The number itself: ", link(`y of ${layer < 0 ? "the input" : step.layers[layer].name}`, "output", layer, index)] }] }, ...told.cards],
     marks: [{ layer, what: "gradient", index }, ...(told.marks ?? [])],
-    play: layer < 0 ? { kind: "pixel", layer, index } : null,
+    play: playOf(step, layer, index),
   };
 }
 

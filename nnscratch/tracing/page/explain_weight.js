@@ -179,7 +179,8 @@ function explainLoss(step, index) {
   const gradient = valueAt(step.rowOf(step.dprediction), index);
   const told = (LOSS_CARDS[loss.kind] ?? lossOfOther)(step, index, prediction, gradient);
   const last = step.layers.length - 1;
-  const links = { line: ["The prediction: ", link(`y of ${step.layers[last].name}`, "output", last, index)] };
+  const other = [index[0] % 2 ? index[0] - 1 : index[0] + 1];
+  const links = { line: ["The prediction: ", link(`y of ${step.layers[last].name}`, "output", last, index), ...(step.facts.points ? [", and of this point: ", link(other[0] % 2 ? "its y" : "its x", "loss", last, other)] : [])] };
   return {
     title: `Loss · ${outputName(step, index)}`,
     said: `${outputName(step, index)} of image ${image}: prediction ${shownNumber(prediction)}, gradient ${shownNumber(gradient)}${told.masked ? ", no label: exactly 0" : ""}`,

@@ -25,14 +25,14 @@ function paletteTable(name) {
 const TABLES = Object.fromEntries(Object.keys(STOPS).map((name) => [name, paletteTable(name)]));
 
 // How numbers become colours: { palette, low, high, root }. Signed ones are symmetric around 0.
-function coloursFor(what, layer, { data }) {
+function coloursFor(what, layer, { shape, data }) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of data) {
     if (value < low) low = value;
     if (value > high) high = value;
   }
   if (!(low <= high)) [low, high] = [0, 0];
-  if (what === "output" && layer < 0) return { palette: "grey", low, high };
+  if (what === "output" && layer < 0 && shape.length === 3) return { palette: "grey", low, high };
   if (what === "output" && low >= 0) return { palette: "heat", low: 0, high };
   const reach = Math.max(Math.abs(low), Math.abs(high));
   return { palette: "signed", low: -reach, high: reach, root: what.includes("gradient") };

@@ -5,15 +5,16 @@
 class Play {
   // Layers and loss after the number that the page cannot compute: readers' own classes.
   static unknown(step, what) {
-    return Network.unknown(step.layers.slice(Math.max(what.layer, 0)), step.facts.loss.kind);
+    return Network.unknown(step.layers.slice(firstAfter(what)), step.facts.loss.kind);
   }
 
-  // what : { kind: "pixel" | "weight", layer, name, index }
+  // what : { kind: "pixel" | "weight", layer, name, index }; a pixel is a number of a layer's y, or of
+  //     the input, layer -1
   constructor(step, what) {
     this.step = step;
     this.what = what;
     const pixel = what.kind === "pixel";
-    this.first = pixel ? 0 : what.layer; // of the layers that compute anew
+    this.first = firstAfter(what);
     const layers = step.layers.slice(this.first).map((layer) => ({
       kind: layer.kind,
       config: layer.config,
@@ -21,10 +22,12 @@ class Play {
       mask: layer.masks ? (pixel ? rows([layer.mask]) : layer.masks) : null,
     }));
     this.network = new Network(layers, step.facts.loss.kind);
-    this.x = pixel ? { shape: [1, ...step.x.shape], data: Float64Array.from(step.x.data) } : step.batch(what.layer).x;
-    this.at = offset(pixel ? step.x.shape : step.parameter(what.layer, what.name).shape, what.index);
-    this.old = pixel ? step.x.data[this.at] : step.parameter(what.layer, what.name).before[this.at];
-    this.gradient = pixel ? step.dx(0).data[this.at] : step.parameter(what.layer, what.name).gradient[this.at];
+    const y = step.y(what.layer);
+    const parameter = pixel ? null : step.parameter(what.layer, what.name);
+    this.x = pixel ? { shape: [1, ...y.shape], data: Float64Array.from(y.data) } : step.batch(what.layer).x;
+    this.at = offset(pixel ? y.shape : parameter.shape, what.index);
+    this.old = pixel ? y.data[this.at] : parameter.before[this.at];
+    this.gradient = pixel ? step.dy(what.layer).data[this.at] : parameter.gradient[this.at];
     this.value = this.old;
     this.network.forward(this.x);
     this.before = this.lossNow();
@@ -70,7 +73,7 @@ class Play {
 
   // y and dx of the image, as the pictures show them; undefined for what did not change.
   y(layer) {
-    if (layer < 0) return this.what.kind === "pixel" ? { shape: this.step.x.shape, data: this.x.data } : undefined;
+    if (this.what.kind === "pixel" && layer === this.what.layer) return this.ofImage(this.x);
     return this.ofImage(this.network.outputs[layer - this.first]);
   }
 
@@ -99,12 +102,14 @@ class Play {
   }
 }
 
+// The first layer that computes anew.
+const firstAfter = ({ kind, layer }) => (kind === "pixel" ? layer + 1 : layer);
 const rows = ([{ shape, data }]) => ({ shape: [1, ...shape], data });
 
 // How far the slider goes, and where it begins.
 function rangeOf(step, { kind, layer, name, index }) {
   const pixel = kind === "pixel";
-  const { shape, data } = pixel ? step.x : { shape: step.parameter(layer, name).shape, data: step.parameter(layer, name).before };
+  const { shape, data } = pixel ? step.y(layer) : { shape: step.parameter(layer, name).shape, data: step.parameter(layer, name).before };
   const old = data[offset(shape, index)];
   if (!pixel) {
     const reach = Math.max(data.reduce((most, value) => Math.max(most, Math.abs(value)), 0), 0.01);

@@ -180,7 +180,9 @@ class Figure {
     this.cursor = index;
     this.cursorBox.replaceChildren(...this.sheet.boxesOf(index).map((box) => markElement(box, "cursor")));
     this.say();
-    if (aloud) this.view.tip(this.text(index), null, this.cursorBox.firstChild);
+    if (!aloud) return;
+    this.view.tip(this.text(index), null, this.cursorBox.firstChild);
+    find("#heard").textContent = this.text(index);
   }
 
   say() {
@@ -395,6 +397,7 @@ class View {
     find("#said-text").textContent = told.said;
     find("#cards").replaceChildren(find("#play"), ...told.cards.map(card));
     find("#details").scrollTop = 0;
+    find("#said").scrollIntoView({ block: "nearest" });
     if (this.epochIndex === null && told.play) this.startPlay(told.play);
     this.showMarks();
     return this.facts();
@@ -486,7 +489,7 @@ class View {
     }
     this.played = what;
     const { low, high, old } = rangeOf(this.step, what);
-    const of = what.kind === "pixel" ? "this pixel" : `this ${what.name}`;
+    const of = what.kind === "weight" ? `this ${what.name}` : what.layer < 0 ? "this pixel" : "this number";
     this.slider = make("input", { type: "range", min: low, max: high, step: "any", "aria-label": `value of ${of}`, oninput: () => this.slide(), onkeydown: (event) => this.slideByKey(event, (high - low) / 100) });
     this.slider.value = old;
     this.playLines = make("div", { class: "play-lines", "aria-live": "polite" }, make("p", { class: "note" }, `Move it: everything after ${of} is computed anew.`));
