@@ -230,7 +230,9 @@ class View {
     const { facts } = this.step;
     const { value, before, after } = facts.loss;
     const parts = [`image ${facts.image} of a batch of ${facts.images} · loss `, value === null ? "not finite" : num("header.loss", value)];
-    if (before !== null && after !== null) parts.push(", without dropout ", num("header.loss_before", before), " before the step, ", num("header.loss_after", after), " after it");
+    const dropout = this.step.layers.some(({ kind }) => kind === "Dropout");
+    if (before !== null && dropout) parts.push(", without dropout ", num("header.loss_before", before));
+    if (after !== null) parts.push(", after the step ", num("header.loss_after", after));
     return [...parts, ` · ${facts.optimizer.text}`].map(part);
   }
 
@@ -388,6 +390,7 @@ class View {
   // ---------------------------------------------------------------------------- Explanations
 
   click(what) {
+    this.check(what);
     if (this.epochIndex !== null && !["output", "finding"].includes(what.kind)) this.showEpoch(null);
     this.stopPlay();
     const told = this.explain(what);
@@ -411,6 +414,16 @@ class View {
     if (kind === "loss") return explainLoss(step, index);
     if (kind === "finding") return explainFinding(step, this.findings()[index[0]]);
     throw new Error(`click: got kind ${kind}, expected output, gradient, weight, loss or finding`);
+  }
+
+  // Stops a program that asks for a number that is not there.
+  check({ kind, layer, index, name = "weight" }) {
+    const { step } = this;
+    const shape = kind === "weight" ? step.layers[layer]?.parameters.find((parameter) => parameter.name === name)?.shape
+      : kind === "loss" ? step.prediction.shape.slice(1)
+        : kind === "finding" ? [this.findings().length] : layer < 0 ? step.x.shape : step.layers[layer]?.shape;
+    const fits = shape?.length === index?.length && index.every((i, axis) => Number.isInteger(i) && i >= 0 && i < shape[axis]);
+    if (!fits) throw new Error(`click: got ${kind} ${name} [${index}] of layer ${layer}, expected an index in [${shape}]`);
   }
 
   // The numbers that are shown, by name.
