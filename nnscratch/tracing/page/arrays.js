@@ -16,7 +16,8 @@ async function unpack(text) {
 // Five digits of base 85, the highest first, are four bytes, the highest first.
 function bytesOf(digits) {
   const values = new Uint8Array(128);
-  for (let code = 35, value = 0; code < 127; code++) if (!"<>&'`\\".includes(String.fromCharCode(code))) values[code] = value++;
+  for (let code = 35, value = 0; code < 127; code++)
+    if (!"<>&'`\\".includes(String.fromCharCode(code))) values[code] = value++;
   const bytes = new Uint8Array((digits.length / 5) * 4);
   const words = new DataView(bytes.buffer);
   for (let k = 0; k < digits.length; k += 5) {
@@ -30,7 +31,8 @@ function bytesOf(digits) {
 const sizeOf = (shape) => shape.reduce((product, length) => product * length, 1);
 
 // bits[k] of an array of bools: eight a byte, the first in the lowest bit.
-const bitsAt = (bytes, at, count) => Uint8Array.from({ length: count }, (_, k) => (bytes[at + (k >> 3)] >> (k & 7)) & 1);
+const bitsAt = (bytes, at, count) =>
+  Uint8Array.from({ length: count }, (_, k) => (bytes[at + (k >> 3)] >> (k & 7)) & 1);
 
 // { shape, data } of the array that lies at `place`: packed.Pack.add says how.
 function readArray(bytes, { type, shape, at, others }) {
@@ -75,7 +77,9 @@ const FOLLOWING = {
   MaxPool2D: {
     y(layer, x) {
       const y = { shape: layer.shape, data: new x.data.constructor(sizeOf(layer.shape)) };
-      eachPool(layer, x, (k, places) => { y.data[k] = x.data[winnerOf(x, places)]; });
+      eachPool(layer, x, (k, places) => {
+        y.data[k] = x.data[winnerOf(x, places)];
+      });
       return y;
     },
     dx(layer, x, dy) {
@@ -254,10 +258,14 @@ class Step {
     const told = layer.parameters.find((parameter) => parameter.name === name);
     const before = this.read(told.before).data;
     const known = (entry, formula) =>
-      entry.formula ? corrected(formula(), entry.difference && this.read(entry.difference)) : this.read(entry.array).data;
+      entry.formula
+        ? corrected(formula(), entry.difference && this.read(entry.difference))
+        : this.read(entry.array).data;
     const batch = () => this.batch(layer.number);
     const gradient = known(told.gradient, () => denseGradient(batch().x, batch().dy, before.constructor));
-    const memory = Object.fromEntries(Object.entries(told.memory).map(([key, place]) => [key, this.read(place).data]));
+    const memory = Object.fromEntries(
+      Object.entries(told.memory).map(([key, place]) => [key, this.read(place).data]),
+    );
     const formula = told.after.formula ? this.updated(told, before, gradient, memory) : {};
     return {
       ...told,
@@ -277,7 +285,9 @@ class Step {
     const flush = (mean) => (Math.abs(mean) < tiny ? 0 : mean);
     const update = UPDATES[this.facts.optimizer.rule](this.facts.optimizer, told.decay, rounded, flush);
     const names = Object.keys(memory);
-    const result = Object.fromEntries(["after", ...names].map((name) => [name, new before.constructor(before.length)]));
+    const result = Object.fromEntries(
+      ["after", ...names].map((name) => [name, new before.constructor(before.length)]),
+    );
     for (let k = 0; k < before.length; k++) {
       const old = Object.fromEntries(names.map((name) => [name, memory[name][k]]));
       const { after, memory: now } = update(before[k], gradient[k], old);
@@ -295,7 +305,10 @@ class Step {
   // { name: { shape, data } } before the step, as network.js takes them.
   params(layer) {
     return Object.fromEntries(
-      this.layers[layer].parameters.map(({ name, shape }) => [name, { shape, data: this.parameter(layer, name).before }]),
+      this.layers[layer].parameters.map(({ name, shape }) => [
+        name,
+        { shape, data: this.parameter(layer, name).before },
+      ]),
     );
   }
 

@@ -41,7 +41,9 @@ function explainOutput(step, moment, layer, index) {
   const kind = layer < 0 ? "input" : step.layers[layer].kind;
   const told = (OUTPUTS[kind] ?? outputOfOther)(step, moment, layer, index, value);
   const onward = layer < 0 ? [] : whatBecomesOfIt(step, moment, layer, index);
-  const links = [{ line: ["Where its gradient comes from: ", link("dL/dy of this number", "gradient", layer, index)] }];
+  const links = [
+    { line: ["Where its gradient comes from: ", link("dL/dy of this number", "gradient", layer, index)] },
+  ];
   return {
     title: `${layer < 0 ? "Input" : step.layers[layer].name} · ${placeOf(index)}`,
     said: `${nameOf(step, layer)}, ${placeOf(index)}: ${shownNumber(value)}`,
@@ -79,7 +81,12 @@ function longSum(name, terms) {
 
 const OUTPUTS = {
   input: (step, moment, layer, index, value) => ({
-    cards: [{ title: "A number of the picture", blocks: [{ line: ["x = ", num("input.value", value), num("output.value", value, { hidden: true })] }] }],
+    cards: [
+      {
+        title: "A number of the picture",
+        blocks: [{ line: ["x = ", num("input.value", value), num("output.value", value, { hidden: true })] }],
+      },
+    ],
   }),
 
   Conv2D(step, moment, layer, [h, w, o], value) {
@@ -100,22 +107,46 @@ const OUTPUTS = {
           const place = { index: [i, j, c] };
           const product = own * factor;
           terms.push({ product, go: toWeight(layer, [i, j, c, o]) });
-          cells.patch.push(num("conv.patch", own, { ...place, outside, go: outside ? null : toOutput(layer - 1, at) }));
+          cells.patch.push(
+            num("conv.patch", own, { ...place, outside, go: outside ? null : toOutput(layer - 1, at) }),
+          );
           cells.kernel.push(num("conv.kernel", factor, { ...place, go: toWeight(layer, [i, j, c, o]) }));
           cells.product.push(num("conv.product", product, place));
         }
       }
       const ofChannel = sum(cells.product.map((cell) => cell.value));
-      grids.push({ title: x.shape[2] > 1 ? `map ${c}` : "", columns: kernel[1], total: num("conv.channel_sum", ofChannel, { index: [c] }), parts: [["patch of x", cells.patch], ["weight", cells.kernel], ["products", cells.product]] });
+      grids.push({
+        title: x.shape[2] > 1 ? `map ${c}` : "",
+        columns: kernel[1],
+        total: num("conv.channel_sum", ofChannel, { index: [c] }),
+        parts: [
+          ["patch of x", cells.patch],
+          ["weight", cells.kernel],
+          ["products", cells.product],
+        ],
+      });
     }
     const b = bias ? valueAt(bias, [o]) : undefined;
-    const biasLine = bias && moment === step ? [{ line: ["The bias: ", link(`bias ${o}`, "weight", layer, [o], "bias")] }] : [];
+    const biasLine =
+      bias && moment === step ? [{ line: ["The bias: ", link(`bias ${o}`, "weight", layer, [o], "bias")] }] : [];
     return {
       cards: [
-        { title: "The number", formula: `y[${h},${w},${o}] = sum over i,j,c of x[${around(h, stride[0], padding[0])}+i, ${around(w, stride[1], padding[1])}+j, c] · weight[i,j,c,${o}] + bias[${o}]`, blocks: [sumLine(step, "conv", terms, b, value), output(value), ...longSum("conv", terms), ...biasLine] },
+        {
+          title: "The number",
+          formula: `y[${h},${w},${o}] = sum over i,j,c of x[${around(h, stride[0], padding[0])}+i, ${around(w, stride[1], padding[1])}+j, c] · weight[i,j,c,${o}] + bias[${o}]`,
+          blocks: [sumLine(step, "conv", terms, b, value), output(value), ...longSum("conv", terms), ...biasLine],
+        },
         { title: "Patch times kernel", wide: true, blocks: [{ grids, operation: "×" }] },
       ],
-      marks: [{ layer: layer - 1, what: "output", index: [h * stride[0] - padding[0], w * stride[1] - padding[1], null], size: kernel }, { layer, what: "weight", index: [null, null, null, o], size: kernel }],
+      marks: [
+        {
+          layer: layer - 1,
+          what: "output",
+          index: [h * stride[0] - padding[0], w * stride[1] - padding[1], null],
+          size: kernel,
+        },
+        { layer, what: "weight", index: [null, null, null, o], size: kernel },
+      ],
     };
   },
 
@@ -139,8 +170,15 @@ const OUTPUTS = {
     const biasLine = bias ? [{ line: ["The bias: ", link(`bias ${o}`, "weight", layer, [o], "bias")] }] : [];
     return {
       cards: [
-        { title: "The number", formula: `y[${o}] = sum over i of x[i] · weight[i,${o}] + bias[${o}]`, blocks: [sumLine(step, "dense", terms, bias?.data[o], value), output(value), ...biasLine] },
-        { title: shown.length < terms.length ? "The ten largest products" : "The products", blocks: [{ table: { head: ["i", "x[i]", `weight[i,${o}]`, "product"], rows } }] },
+        {
+          title: "The number",
+          formula: `y[${o}] = sum over i of x[i] · weight[i,${o}] + bias[${o}]`,
+          blocks: [sumLine(step, "dense", terms, bias?.data[o], value), output(value), ...biasLine],
+        },
+        {
+          title: shown.length < terms.length ? "The ten largest products" : "The products",
+          blocks: [{ table: { head: ["i", "x[i]", `weight[i,${o}]`, "product"], rows } }],
+        },
       ],
       marks: [{ layer, what: "weight", index: [null, o] }],
     };
@@ -148,7 +186,17 @@ const OUTPUTS = {
 
   ReLU(step, moment, layer, index, value) {
     const x = valueAt(moment.y(layer - 1), index);
-    const blocks = [{ line: ["y = max(x, 0) = max(", num("relu.x", x, { go: toOutput(layer - 1, index) }), ", 0) = ", num("relu.value", value)] }, output(value)];
+    const blocks = [
+      {
+        line: [
+          "y = max(x, 0) = max(",
+          num("relu.x", x, { go: toOutput(layer - 1, index) }),
+          ", 0) = ",
+          num("relu.value", value),
+        ],
+      },
+      output(value),
+    ];
     if (moment === step) blocks.push(...shareOff(step, layer, index));
     return { cards: [{ title: x > 0 ? "On: it passes x" : "Off: it passes nothing", blocks }] };
   },
@@ -156,7 +204,27 @@ const OUTPUTS = {
   LeakyReLU(step, moment, layer, index, value) {
     const x = valueAt(moment.y(layer - 1), index);
     const slope = leakySlope(step.layers[layer], x);
-    return { cards: [{ title: x > 0 ? "Passes x" : "Passes a little of x", blocks: [{ line: ["y = slope · x = ", num("leaky.slope", slope), " · ", num("leaky.x", x, { go: toOutput(layer - 1, index) }), " = ", num("leaky.value", value)] }, output(value), ...(moment === step ? shareOff(step, layer, index) : [])] }] };
+    return {
+      cards: [
+        {
+          title: x > 0 ? "Passes x" : "Passes a little of x",
+          blocks: [
+            {
+              line: [
+                "y = slope · x = ",
+                num("leaky.slope", slope),
+                " · ",
+                num("leaky.x", x, { go: toOutput(layer - 1, index) }),
+                " = ",
+                num("leaky.value", value),
+              ],
+            },
+            output(value),
+            ...(moment === step ? shareOff(step, layer, index) : []),
+          ],
+        },
+      ],
+    };
   },
 
   Sigmoid: (...all) => squeezed("sigmoid", "1 / (1 + exp(−x))", ...all),
@@ -164,38 +232,116 @@ const OUTPUTS = {
 
   MaxPool2D(step, moment, layer, [h, w, c], value) {
     const window = poolWindow(step, moment, layer, [h, w, c]);
-    return { cards: [{ title: "The largest of the window", blocks: [{ line: ["y = ", num("pool.value", value)] }, output(value), window.block("pool.window", (place) => [place.i, place.j])] }], marks: [window.mark] };
+    return {
+      cards: [
+        {
+          title: "The largest of the window",
+          blocks: [
+            { line: ["y = ", num("pool.value", value)] },
+            output(value),
+            window.block("pool.window", (place) => [place.i, place.j]),
+          ],
+        },
+      ],
+      marks: [window.mark],
+    };
   },
 
   AveragePool2D(step, moment, layer, [h, w, c], value) {
     const window = poolWindow(step, moment, layer, [h, w, c], false);
     const total = sum(window.places.map((place) => place.value));
     const digits = sharedDigits(value, total / window.places.length) || DIGITS;
-    return { cards: [{ title: "The mean of the window", blocks: [{ line: ["y = ", num("average.sum", total), ` / ${window.places.length} = `, num("average.value", value, { digits })] }, output(value), window.block("average.window", (place) => [place.i, place.j])] }], marks: [window.mark] };
+    return {
+      cards: [
+        {
+          title: "The mean of the window",
+          blocks: [
+            {
+              line: [
+                "y = ",
+                num("average.sum", total),
+                ` / ${window.places.length} = `,
+                num("average.value", value, { digits }),
+              ],
+            },
+            output(value),
+            window.block("average.window", (place) => [place.i, place.j]),
+          ],
+        },
+      ],
+      marks: [window.mark],
+    };
   },
 
   Dropout(step, moment, layer, index, value) {
     const x = valueAt(moment.y(layer - 1), index);
     const own = step.layers[layer];
-    if (moment !== step) return { cards: [{ title: "Outside of training, dropout does nothing", blocks: [{ line: ["y = x = ", num("dropout.value", value)] }, output(value)] }] };
+    if (moment !== step)
+      return {
+        cards: [
+          {
+            title: "Outside of training, dropout does nothing",
+            blocks: [{ line: ["y = x = ", num("dropout.value", value)] }, output(value)],
+          },
+        ],
+      };
     const mask = valueAt(own.mask, index);
     return {
-      cards: [{ title: mask ? "Kept in this step" : "Dropped in this step", blocks: [
-        { line: ["y = x · mask = ", num("dropout.x", x, { go: toOutput(layer - 1, index) }), " · ", num("dropout.mask", mask), " = ", num("dropout.value", value)] }, output(value),
-        { line: ["The mask is 0 with probability p = ", num("dropout.p", own.config.p), ", otherwise 1/(1 − p) = ", num("dropout.factor", own.factor), ": so the mean stays x."] }] }],
+      cards: [
+        {
+          title: mask ? "Kept in this step" : "Dropped in this step",
+          blocks: [
+            {
+              line: [
+                "y = x · mask = ",
+                num("dropout.x", x, { go: toOutput(layer - 1, index) }),
+                " · ",
+                num("dropout.mask", mask),
+                " = ",
+                num("dropout.value", value),
+              ],
+            },
+            output(value),
+            {
+              line: [
+                "The mask is 0 with probability p = ",
+                num("dropout.p", own.config.p),
+                ", otherwise 1/(1 − p) = ",
+                num("dropout.factor", own.factor),
+                ": so the mean stays x.",
+              ],
+            },
+          ],
+        },
+      ],
     };
   },
 
   Flatten(step, moment, layer, index, value) {
     const shape = step.layers[layer - 1]?.shape ?? step.x.shape;
     const from = unravel(index[0], shape);
-    return { cards: [{ title: "The same number, as one row", blocks: [{ line: [`y[${index}] = x[${from}] = `, num("flatten.value", value, { go: toOutput(layer - 1, from) })] }, output(value)] }], marks: [{ layer: layer - 1, what: "output", index: from }] };
+    return {
+      cards: [
+        {
+          title: "The same number, as one row",
+          blocks: [
+            { line: [`y[${index}] = x[${from}] = `, num("flatten.value", value, { go: toOutput(layer - 1, from) })] },
+            output(value),
+          ],
+        },
+      ],
+      marks: [{ layer: layer - 1, what: "output", index: from }],
+    };
   },
 };
 
 const output = (value) => ({ line: [num("output.value", value, { hidden: true })] });
 const around = (at, stride, padding) => String(at * stride - padding);
-const convolutionOf = ({ config }) => ({ kernel: pair(config.kernel_size), stride: pair(config.stride), padding: pair(config.padding) });
+const convolutionOf = ({ config }) => ({
+  kernel: pair(config.kernel_size),
+  stride: pair(config.stride),
+  padding: pair(config.padding),
+});
 
 function unravel(at, shape) {
   const index = [];
@@ -207,13 +353,37 @@ function unravel(at, shape) {
 }
 
 function outputOfOther(step, moment, layer, index, value) {
-  const { name, formulas: [formula] } = step.layers[layer];
-  return { cards: [{ title: `${name}: y = ${formula}`, blocks: [{ line: ["y = ", num("other.value", value)] }, output(value)] }] };
+  const {
+    name,
+    formulas: [formula],
+  } = step.layers[layer];
+  return {
+    cards: [
+      { title: `${name}: y = ${formula}`, blocks: [{ line: ["y = ", num("other.value", value)] }, output(value)] },
+    ],
+  };
 }
 
 function squeezed(name, formula, step, moment, layer, index, value) {
   const x = valueAt(moment.y(layer - 1), index);
-  return { cards: [{ title: `y = ${formula}`, blocks: [{ line: ["x = ", num(`${name}.x`, x, { go: toOutput(layer - 1, index) }), ", y = ", num(`${name}.value`, value)] }, output(value)] }] };
+  return {
+    cards: [
+      {
+        title: `y = ${formula}`,
+        blocks: [
+          {
+            line: [
+              "x = ",
+              num(`${name}.x`, x, { go: toOutput(layer - 1, index) }),
+              ", y = ",
+              num(`${name}.value`, value),
+            ],
+          },
+          output(value),
+        ],
+      },
+    ],
+  };
 }
 
 // "Off for 93 % of the images": at this place, and in a map at all of its places.
@@ -221,13 +391,29 @@ function shareOff(step, layer, index) {
   const on = step.on(layer);
   const images = step.facts.images;
   const off = images - valueAt(on, index);
-  const blocks = [{ line: ["Off for ", num("relu.off_images", off), ` of the ${images} images of the batch (`, num("relu.off_share", (100 * off) / images, { digits: 3 }), " %)"] }];
+  const blocks = [
+    {
+      line: [
+        "Off for ",
+        num("relu.off_images", off),
+        ` of the ${images} images of the batch (`,
+        num("relu.off_share", (100 * off) / images, { digits: 3 }),
+        " %)",
+      ],
+    },
+  ];
   if (index.length === 3) {
     const channels = on.shape[2];
     const places = on.data.length / channels;
     let count = 0;
     for (let k = index[2]; k < on.data.length; k += channels) count += on.data[k];
-    blocks.push({ line: [`Map ${index[2]}: off for `, num("relu.unit_off_share", 100 * (1 - count / (places * images)), { digits: 3 }), " % of all places of all images"] });
+    blocks.push({
+      line: [
+        `Map ${index[2]}: off for `,
+        num("relu.unit_off_share", 100 * (1 - count / (places * images)), { digits: 3 }),
+        " % of all places of all images",
+      ],
+    });
   }
   return blocks;
 }
@@ -239,7 +425,14 @@ function poolWindow(step, moment, layer, [h, w, c], hasWinner = true) {
   const at = poolPlaces(step.layers[layer], x, h, w, c);
   const winner = hasWinner ? winnerOf(x, at) : -1;
   const places = at.map((k, place) => ({ k, i: Math.floor(place / size[1]), j: place % size[1], value: x.data[k] }));
-  const cells = (name, index) => places.map((place) => num(name, place.value, { index: index(place), winner: place.k === winner, go: toOutput(layer - 1, [h * stride[0] + place.i, w * stride[1] + place.j, c]) }));
+  const cells = (name, index) =>
+    places.map((place) =>
+      num(name, place.value, {
+        index: index(place),
+        winner: place.k === winner,
+        go: toOutput(layer - 1, [h * stride[0] + place.i, w * stride[1] + place.j, c]),
+      }),
+    );
   return {
     places,
     winner,
@@ -261,7 +454,11 @@ function windowsOver([row, column], size, stride, padding, [hOut, wOut]) {
   };
   const rows = along(row, size[0], stride[0], padding[0], hOut);
   const columns = along(column, size[1], stride[1], padding[1], wOut);
-  return { rows, columns, all: rows.flatMap(({ position: h, i }) => columns.map(({ position: w, i: j }) => ({ h, w, i, j }))) };
+  return {
+    rows,
+    columns,
+    all: rows.flatMap(({ position: h, i }) => columns.map(({ position: w, i: j }) => ({ h, w, i, j }))),
+  };
 }
 
 // ReLU and the pooling window that it wins or loses: what the next layers make of a number.
@@ -272,7 +469,12 @@ function whatBecomesOfIt(step, moment, layer, index) {
     if (kind === "ReLU") {
       const [x, value] = [valueAt(moment.y(next - 1), index), valueAt(moment.y(next), index)];
       if (step.layers[layer].kind === "ReLU") continue;
-      cards.push({ title: value > 0 ? "Then ReLU: on" : "Then ReLU: off", blocks: [{ line: ["max(", num("relu.x", x), ", 0) = ", num("relu.value", value, { go: toOutput(next, index) })] }] });
+      cards.push({
+        title: value > 0 ? "Then ReLU: on" : "Then ReLU: off",
+        blocks: [
+          { line: ["max(", num("relu.x", x), ", 0) = ", num("relu.value", value, { go: toOutput(next, index) })] },
+        ],
+      });
     } else if (kind === "MaxPool2D") {
       return [...cards, ...(step.layers[layer].kind === "MaxPool2D" ? [] : [poolCard(step, moment, next, index)])];
     } else break;
@@ -289,8 +491,14 @@ function poolCard(step, moment, layer, index) {
     const wins = window.winner === own;
     const value = moment.y(layer - 1).data[window.winner];
     return {
-      wins, window: [h, w],
-      line: [`Window ${h}, ${w}: `, wins ? "it wins, " : "it loses to ", num("pool.value", value, { index: [h, w], go: toOutput(layer, [h, w, index[2]]) }), wins ? " goes on" : ""],
+      wins,
+      window: [h, w],
+      line: [
+        `Window ${h}, ${w}: `,
+        wins ? "it wins, " : "it loses to ",
+        num("pool.value", value, { index: [h, w], go: toOutput(layer, [h, w, index[2]]) }),
+        wins ? " goes on" : "",
+      ],
       below: window.block("pool.window", ({ i, j }) => [h, w, i, j]),
     };
   });
@@ -316,7 +524,27 @@ function explainGradient(step, layer, index) {
     title: `Gradient of ${layer < 0 ? "input" : step.layers[layer].name} · ${placeOf(index)}`,
     said: `gradient of ${nameOf(step, layer)}, ${placeOf(index)}: ${shownNumber(value)}, from ${nameOf(step, next)}`,
     ...told,
-    cards: [{ title: `dL/dy = ${shownNumber(value)}`, blocks: [{ line: ["dL/dy = ", num("gradient.value", value, { digits: told.digits || DIGITS }), `. If this number rises by a little, the loss rises by that many times as much. ${name} sends it back: dx = ${step.layers[next].formulas[1]}.`] }, { line: ["The number itself: ", link(`y of ${layer < 0 ? "the input" : step.layers[layer].name}`, "output", layer, index)] }] }, ...told.cards],
+    cards: [
+      {
+        title: `dL/dy = ${shownNumber(value)}`,
+        blocks: [
+          {
+            line: [
+              "dL/dy = ",
+              num("gradient.value", value, { digits: told.digits || DIGITS }),
+              `. If this number rises by a little, the loss rises by that many times as much. ${name} sends it back: dx = ${step.layers[next].formulas[1]}.`,
+            ],
+          },
+          {
+            line: [
+              "The number itself: ",
+              link(`y of ${layer < 0 ? "the input" : step.layers[layer].name}`, "output", layer, index),
+            ],
+          },
+        ],
+      },
+      ...told.cards,
+    ],
     marks: [{ layer, what: "gradient", index }, ...(told.marks ?? [])],
     play: playOf(step, layer, index),
   };
@@ -348,15 +576,38 @@ const GRADIENTS = {
         cells.weight.push(num("gradient.weight", factor, { ...place, go: toWeight(layer, [i, j, c, o]) }));
         cells.product.push(num("gradient.product", own * factor, place));
       }
-      grids.push({ title: `map ${o}`, columns: windows.columns.length, total: num("gradient.map_sum", sum(cells.product.map((cell) => cell.value)), { index: [o] }), parts: [["dy of the windows", cells.dy], ["weight it had there", cells.weight], ["products", cells.product]] });
+      grids.push({
+        title: `map ${o}`,
+        columns: windows.columns.length,
+        total: num("gradient.map_sum", sum(cells.product.map((cell) => cell.value)), { index: [o] }),
+        parts: [
+          ["dy of the windows", cells.dy],
+          ["weight it had there", cells.weight],
+          ["products", cells.product],
+        ],
+      });
     }
     const { digits, block } = gradientSum(terms, value);
     const [first] = windows.all;
-    const marks = first ? [{ layer, what: "gradient", index: [first.h, first.w, null], size: [windows.rows.at(-1).position - first.h + 1, windows.columns.at(-1).position - first.w + 1] }] : [];
+    const marks = first
+      ? [
+          {
+            layer,
+            what: "gradient",
+            index: [first.h, first.w, null],
+            size: [windows.rows.at(-1).position - first.h + 1, windows.columns.at(-1).position - first.w + 1],
+          },
+        ]
+      : [];
     return {
-      digits, marks,
+      digits,
+      marks,
       cards: [
-        { title: `${windows.all.length} windows contain it`, formula: `dx[${row},${column},${c}] = sum over the windows (h,w) that contain it, and o, of dy[h,w,o] · weight[i,j,${c},o]`, blocks: [block, ...longSum("gradient", terms)] },
+        {
+          title: `${windows.all.length} windows contain it`,
+          formula: `dx[${row},${column},${c}] = sum over the windows (h,w) that contain it, and o, of dy[h,w,o] · weight[i,j,${c},o]`,
+          blocks: [block, ...longSum("gradient", terms)],
+        },
         { title: "Each window's gradient times the weight", wide: true, blocks: [{ grids, operation: "×" }] },
       ],
     };
@@ -380,7 +631,17 @@ const GRADIENTS = {
     const rest = sum(terms.map((t) => t.product)) - sum(shown.map((t) => t.product));
     if (shown.length < terms.length) rows.push([`${terms.length - TOP} others`, "", "", num("gradient.rest", rest)]);
     const { digits, block } = gradientSum(terms, value);
-    return { digits, cards: [{ title: "All units that read it", formula: `dx[${i}] = sum over o of dy[o] · weight[${i},o]`, blocks: [block, { table: { head: ["o", "dy[o]", `weight[${i},o]`, "product"], rows } }] }], marks: [{ layer, what: "weight", index: [i, null] }] };
+    return {
+      digits,
+      cards: [
+        {
+          title: "All units that read it",
+          formula: `dx[${i}] = sum over o of dy[o] · weight[${i},o]`,
+          blocks: [block, { table: { head: ["o", "dy[o]", `weight[${i},o]`, "product"], rows } }],
+        },
+      ],
+      marks: [{ layer, what: "weight", index: [i, null] }],
+    };
   },
 
   MaxPool2D(step, layer, index, value) {
@@ -404,8 +665,10 @@ const GRADIENTS = {
     return poolGradient(layer, index, terms, value, () => "one of its places");
   },
 
-  ReLU: (step, layer, index, value) => oneFactor(step, layer, index, value, "slope", valueAt(step.y(layer), index) > 0 ? 1 : 0),
-  LeakyReLU: (step, layer, index, value) => oneFactor(step, layer, index, value, "slope", leakySlope(step.layers[layer], valueAt(step.y(layer - 1), index))),
+  ReLU: (step, layer, index, value) =>
+    oneFactor(step, layer, index, value, "slope", valueAt(step.y(layer), index) > 0 ? 1 : 0),
+  LeakyReLU: (step, layer, index, value) =>
+    oneFactor(step, layer, index, value, "slope", leakySlope(step.layers[layer], valueAt(step.y(layer - 1), index))),
   Sigmoid(step, layer, index, value) {
     const y = valueAt(step.y(layer), index);
     return oneFactor(step, layer, index, value, "slope y · (1 − y)", y * (1 - y));
@@ -414,19 +677,57 @@ const GRADIENTS = {
     const y = valueAt(step.y(layer), index);
     return oneFactor(step, layer, index, value, "slope 1 − y²", 1 - y * y);
   },
-  Dropout: (step, layer, index, value) => oneFactor(step, layer, index, value, "mask", valueAt(step.layers[layer].mask, index)),
+  Dropout: (step, layer, index, value) =>
+    oneFactor(step, layer, index, value, "mask", valueAt(step.layers[layer].mask, index)),
 
   Flatten(step, layer, index) {
     const at = [offset(step.y(layer - 1).shape, index)];
     const dy = valueAt(step.dy(layer), at);
-    return { cards: [{ title: "The same number, in x's shape", blocks: [{ line: [`dx[${index}] = dy[${at}] = `, num("gradient.dy", dy, { index: at, go: { kind: "gradient", layer, index: at } })] }] }], marks: [{ layer, what: "gradient", index: at }] };
+    return {
+      cards: [
+        {
+          title: "The same number, in x's shape",
+          blocks: [
+            {
+              line: [
+                `dx[${index}] = dy[${at}] = `,
+                num("gradient.dy", dy, { index: at, go: { kind: "gradient", layer, index: at } }),
+              ],
+            },
+          ],
+        },
+      ],
+      marks: [{ layer, what: "gradient", index: at }],
+    };
   },
 };
 
 function oneFactor(step, layer, index, value, what, slope) {
   const dy = valueAt(step.dy(layer), index);
   const digits = sharedDigits(value, dy * slope);
-  return { digits, cards: [{ title: "One way on, one product", blocks: [{ line: ["dx = dy · ", what, " = ", num("gradient.dy", dy, { index, go: { kind: "gradient", layer, index } }), " · ", num("gradient.slope", slope), " = ", num("gradient.sum", dy * slope, { digits: digits || DIGITS })] }] }], marks: [{ layer, what: "gradient", index }] };
+  return {
+    digits,
+    cards: [
+      {
+        title: "One way on, one product",
+        blocks: [
+          {
+            line: [
+              "dx = dy · ",
+              what,
+              " = ",
+              num("gradient.dy", dy, { index, go: { kind: "gradient", layer, index } }),
+              " · ",
+              num("gradient.slope", slope),
+              " = ",
+              num("gradient.sum", dy * slope, { digits: digits || DIGITS }),
+            ],
+          },
+        ],
+      },
+    ],
+    marks: [{ layer, what: "gradient", index }],
+  };
 }
 
 function poolGradient(layer, index, terms, value, why) {
@@ -438,10 +739,24 @@ function poolGradient(layer, index, terms, value, why) {
     why(share),
   ]);
   const { digits, block } = gradientSum(terms, value);
-  const cards = [{ title: "The windows that contain it", blocks: terms.length ? [block, { table: { head: ["window", "dy", "share", "product", ""], rows } }] : [{ note: "No window contains it: nothing comes back." }, { line: ["sum = ", num("gradient.sum", 0)] }] }];
+  const cards = [
+    {
+      title: "The windows that contain it",
+      blocks: terms.length
+        ? [block, { table: { head: ["window", "dy", "share", "product", ""], rows } }]
+        : [{ note: "No window contains it: nothing comes back." }, { line: ["sum = ", num("gradient.sum", 0)] }],
+    },
+  ];
   return { digits, cards, marks: terms.map(({ h, w }) => ({ layer, what: "gradient", index: [h, w, index[2]] })) };
 }
 
 function gradientOfOther(step, layer) {
-  return { cards: [{ title: `${step.layers[layer].name}: dx = ${step.layers[layer].formulas[1]}`, blocks: [{ note: "It depends on many numbers at once; the layer's own file derives it." }] }] };
+  return {
+    cards: [
+      {
+        title: `${step.layers[layer].name}: dx = ${step.layers[layer].formulas[1]}`,
+        blocks: [{ note: "It depends on many numbers at once; the layer's own file derives it." }],
+      },
+    ],
+  };
 }

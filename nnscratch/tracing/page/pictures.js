@@ -5,11 +5,36 @@
 // Colours that people tell apart who see no red or no green. Light and dark differ in what 0 looks
 // like: the paper.
 const STOPS = {
-  grey: [[0, 0, 0], [255, 255, 255]],
+  grey: [
+    [0, 0, 0],
+    [255, 255, 255],
+  ],
   // viridis, by Smith & van der Walt (2015), at nine places
-  heat: [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141], [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]],
-  signedLight: [[0, 66, 130], [43, 131, 198], [250, 249, 246], [238, 140, 42], [168, 66, 0]],
-  signedDark: [[150, 210, 255], [47, 131, 201], [27, 30, 36], [214, 116, 20], [255, 205, 130]],
+  heat: [
+    [68, 1, 84],
+    [71, 44, 122],
+    [59, 81, 139],
+    [44, 113, 142],
+    [33, 144, 141],
+    [39, 173, 129],
+    [92, 200, 99],
+    [170, 220, 50],
+    [253, 231, 37],
+  ],
+  signedLight: [
+    [0, 66, 130],
+    [43, 131, 198],
+    [250, 249, 246],
+    [238, 140, 42],
+    [168, 66, 0],
+  ],
+  signedDark: [
+    [150, 210, 255],
+    [47, 131, 201],
+    [27, 30, 36],
+    [214, 116, 20],
+    [255, 205, 130],
+  ],
 };
 const SHADES = 512;
 
@@ -48,7 +73,8 @@ function shareOf(value, { low, high, root, palette }) {
   return Math.min(Math.max(share, 0), 1);
 }
 
-const colourOf = (value, colours, table) => table[Math.round(shareOf(value, colours) * (SHADES - 1))] ?? [128, 128, 128];
+const colourOf = (value, colours, table) =>
+  table[Math.round(shareOf(value, colours) * (SHADES - 1))] ?? [128, 128, 128];
 
 const MOST_BARS = 1100;
 
@@ -89,7 +115,7 @@ class Sheet {
   layOutBars(height) {
     const count = sizeOf(this.shape);
     this.size = [count];
-    const thin = count <= 16 ? 13 : count <= 40 ? 7 : count <= 300 ? 4 : 2;
+    const thin = count <= 72 ? Math.min(13, Math.floor(height / count)) : count <= 300 ? 4 : 2;
     this.down = Math.max(1, Math.min(count, Math.floor(height / thin)));
     const across = Math.ceil(count / this.down);
     this.cell = [across === 1 ? 72 : across < 4 ? 44 : 26, thin];
@@ -102,7 +128,7 @@ class Sheet {
 
   // The map that shows [.., ..] + rest; and where it stands in the grid.
   mapNumber(rest) {
-    return rest.length === 2 ? rest[0] * this.shape[3] + rest[1] : rest[0] ?? 0;
+    return rest.length === 2 ? rest[0] * this.shape[3] + rest[1] : (rest[0] ?? 0);
   }
 
   gridPlace(map) {
@@ -128,7 +154,8 @@ class Sheet {
     const [h, w] = [Math.floor(y - row * (rows + this.gap)), Math.floor(x - column * (columns + this.gap))];
     if (h < 0 || w < 0 || h >= rows || w >= columns || row >= this.grid[0] || column >= this.grid[1]) return null;
     if (this.square) return h * columns + w < sizeOf(this.shape) ? unravel(h * columns + w, this.shape) : null;
-    const map = this.shape.length === 4 && this.shape[2] > 1 ? column * this.shape[3] + row : row * this.grid[1] + column;
+    const map =
+      this.shape.length === 4 && this.shape[2] > 1 ? column * this.shape[3] + row : row * this.grid[1] + column;
     return map < this.maps ? [h, w, ...this.restOf(map)] : null;
   }
 
@@ -138,28 +165,52 @@ class Sheet {
     if (this.bars) {
       const k = offset(this.shape, index);
       const column = Math.floor(k / this.down);
-      return [this.box(column * (this.cell[0] + this.gap), (k % this.down) * this.cell[1], this.cell[0], this.cell[1])];
+      return [
+        this.box(column * (this.cell[0] + this.gap), (k % this.down) * this.cell[1], this.cell[0], this.cell[1]),
+      ];
     }
     if (this.square) index = unravel(offset(this.shape, index), this.size);
     const [h, w, ...rest] = index;
-    const maps = Array.from({ length: this.maps }, (_, map) => map).filter((map) => this.restOf(map).every((own, axis) => rest[axis] === null || rest[axis] === own));
+    const maps = Array.from({ length: this.maps }, (_, map) => map).filter((map) =>
+      this.restOf(map).every((own, axis) => rest[axis] === null || rest[axis] === own),
+    );
     const [rows, columns] = this.size;
     const first = [Math.max(h ?? 0, 0), Math.max(w ?? 0, 0)];
-    const last = [h === null ? rows : Math.min(h + size[0], rows), w === null ? columns : Math.min(w + size[1], columns)];
+    const last = [
+      h === null ? rows : Math.min(h + size[0], rows),
+      w === null ? columns : Math.min(w + size[1], columns),
+    ];
     return maps.map((map) => {
       const [row, column] = this.gridPlace(map);
-      return this.box(column * (columns + this.gap) + first[1], row * (rows + this.gap) + first[0], last[1] - first[1], last[0] - first[0]);
+      return this.box(
+        column * (columns + this.gap) + first[1],
+        row * (rows + this.gap) + first[0],
+        last[1] - first[1],
+        last[0] - first[0],
+      );
     });
   }
 
   box(left, top, width, height) {
-    return { left: left / this.width, top: top / this.height, width: width / this.width, height: height / this.height };
+    return {
+      left: left / this.width,
+      top: top / this.height,
+      width: width / this.width,
+      height: height / this.height,
+    };
   }
 
   // One step with an arrow or a page key; the same index at an edge.
   moved(index, key) {
     if (this.square) {
-      const by = { ArrowUp: -this.size[1], ArrowDown: this.size[1], ArrowLeft: -1, ArrowRight: 1, PageUp: -10 * this.size[1], PageDown: 10 * this.size[1] }[key];
+      const by = {
+        ArrowUp: -this.size[1],
+        ArrowDown: this.size[1],
+        ArrowLeft: -1,
+        ArrowRight: 1,
+        PageUp: -10 * this.size[1],
+        PageDown: 10 * this.size[1],
+      }[key];
       const k = offset(this.shape, index) + by;
       return k >= 0 && k < sizeOf(this.shape) ? unravel(k, this.shape) : index;
     }
@@ -224,7 +275,12 @@ class Sheet {
     }
     context.fillStyle = dark ? "#6b7280" : "#9a968c";
     for (let column = 0; zero && column * this.down < data.length; column++) {
-      context.fillRect(column * (width + this.gap) + zero - 0.25, 0, 0.5, Math.min(this.down, data.length - column * this.down) * thin);
+      context.fillRect(
+        column * (width + this.gap) + zero - 0.25,
+        0,
+        0.5,
+        Math.min(this.down, data.length - column * this.down) * thin,
+      );
     }
   }
 }

@@ -91,12 +91,25 @@ class Play {
     const moved = loss - this.before;
     const close = { digits: 3 };
     return {
-      moved, loss,
+      moved,
+      loss,
       lines: [
         [num("play.old", this.old), " → ", num("play.value", this.value), ", a change of ", num("play.delta", delta)],
         ["loss ", num("play.loss_before", this.before), " → ", num("play.loss", loss)],
-        ["loss moved by ", num("play.moved", moved, close), ", gradient said ", num("play.predicted", this.gradient * delta, close)],
-        gradient === undefined ? [] : ["gradient there: ", num("play.gradient", gradient, close), ", here it was ", num("play.gradient_before", this.gradient, close)],
+        [
+          "loss moved by ",
+          num("play.moved", moved, close),
+          ", gradient said ",
+          num("play.predicted", this.gradient * delta, close),
+        ],
+        gradient === undefined
+          ? []
+          : [
+              "gradient there: ",
+              num("play.gradient", gradient, close),
+              ", here it was ",
+              num("play.gradient_before", this.gradient, close),
+            ],
       ],
     };
   }
@@ -109,10 +122,15 @@ const rows = ([{ shape, data }]) => ({ shape: [1, ...shape], data });
 // How far the slider goes, and where it begins.
 function rangeOf(step, { kind, layer, name, index }) {
   const pixel = kind === "pixel";
-  const { shape, data } = pixel ? step.y(layer) : { shape: step.parameter(layer, name).shape, data: step.parameter(layer, name).before };
+  const { shape, data } = pixel
+    ? step.y(layer)
+    : { shape: step.parameter(layer, name).shape, data: step.parameter(layer, name).before };
   const old = data[offset(shape, index)];
   if (!pixel) {
-    const reach = Math.max(data.reduce((most, value) => Math.max(most, Math.abs(value)), 0), 0.01);
+    const reach = Math.max(
+      data.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+      0.01,
+    );
     return { low: old - reach, high: old + reach, old };
   }
   const [low, high] = [data.reduce((a, b) => Math.min(a, b)), data.reduce((a, b) => Math.max(a, b))];
