@@ -55,11 +55,13 @@ def by_mouse(page: OpenedPage, case: Case, rng: np.random.Generator, count: int)
 
 
 def by_slider(page: OpenedPage, case: Case, rng: np.random.Generator, count: int) -> tuple[int, list[str]]:
-    """`count` values for pixels, and as many for weights of random layers, each another one."""
+    """`count` values for numbers of an input or a y, and as many for weights, each another one."""
     wrong = []
     weighted = [layer for kind, layer in page_cases.places(case) if kind == "weight"]
     for k in range(2 * count):
-        kind, layer = ("output", -1) if k % 2 else ("weight", int(rng.choice(weighted)))
+        # Of the input, of a layer's y (the last has no slider), or a weight.
+        hidden = "output", int(rng.integers(-1, len(case.trace.layers) - 1))
+        kind, layer = hidden if k % 2 else ("weight", int(rng.choice(weighted)))
         what: dict[str, Any] = case.draw(rng, kind, layer)
         page.clicks([what])
         old, least, most = page.run(

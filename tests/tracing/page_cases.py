@@ -52,29 +52,27 @@ class Case:
         return self.step.output(layer, index) if kind == "output" else self.step.gradient(layer, index)
 
     def loss(self, what: dict[str, Any], value: float, *, whole: bool = True) -> float:
-        """The step's loss if that pixel or parameter were `value`, by the layers' own forward.
+        """The step's loss if that number of a y or that parameter were `value`, by real layers.
 
         whole : of the whole network in float32, as in the step. False: in float64, and only what
             the value has a part in; the rest keeps the step's numbers
         """
         dtype = np.float32 if whole else np.float64
-        first, pixel = what["layer"], what["layer"] < 0
         layers = [layer.astype(dtype) for layer in self.before]
-        x = self.trace.x.astype(dtype)
-        if pixel:
-            x[(self.image, *what["index"])] = value
-        else:
-            layers[first].params[what["name"]][tuple(what["index"])] = value
-        start = 0 if whole or pixel else first
-        if start:
-            x = self.trace.layers[start].x.astype(dtype)
-        for traced, layer in list(zip(self.trace.layers, layers, strict=True))[start:]:
-            mask = traced.kept.get("mask")  # of a dropout: the very units that the step has dropped
-            x = layer.forward(x) if mask is None else x * mask.astype(dtype)
-        if pixel and not whole:
-            prediction = self.trace.loss.prediction.astype(dtype)
-            prediction[self.image] = x[self.image]
-            x = prediction
+        place, of_y = what["layer"], what["kind"] == "output"
+        start = 0 if whole else place + of_y
+        x = (self.trace.layers[start].x if start < len(layers) else self.trace.loss.prediction).astype(dtype)
+        if not of_y:
+            layers[place].params[what["name"]][tuple(what["index"])] = value
+        for number in range(start, len(layers) + 1):
+            if of_y and number == place + 1:
+                x[(self.image, *what["index"])] = value
+            if number < len(layers):
+                mask = self.trace.layers[number].kept.get("mask")  # of a dropout: the units that the step has dropped
+                x = layers[number].forward(x) if mask is None else x * mask.astype(dtype)
+        if of_y and not whole:
+            of_image, x = x[self.image], self.trace.loss.prediction.astype(dtype)
+            x[self.image] = of_image
         return self.trace.loss.loss.forward(x, self.trace.y.astype(dtype))
 
     def draw(self, rng: np.random.Generator, kind: str, layer: int) -> dict[str, Any]:
@@ -204,11 +202,10 @@ def slider_problems(case: Case, what: dict[str, Any], read: dict[str, Any]) -> l
     """What the slider's numbers have wrong, after a change of the pixel or the weight `what`."""
     shown = {name: float(exact) for name, exact, _, _ in read["play"]}
     index = tuple(what["index"])
-    traced = case.trace.layers[max(what["layer"], 0)]
-    if what["layer"] < 0:
-        old, gradient = case.step.y(-1)[index], traced.dx[case.image][index]
+    if what["kind"] == "output":
+        old, gradient = case.step.y(what["layer"])[index], case.step.dy(what["layer"])[index]
     else:
-        parameter = traced.parameters[what["name"]]
+        parameter = case.trace.layers[what["layer"]].parameters[what["name"]]
         old, gradient = parameter.before[index], parameter.gradient[index]
     value, delta = shown["play.value"], shown["play.value"] - float(old)
     before, after = (case.loss(what, at, whole=False) for at in (float(old), value))

@@ -133,6 +133,8 @@ def test_numbers_lead_on_to_others(page: OpenedPage, case: Case) -> None:
 
 SLIDERS = [
     {"kind": "output", "layer": -1, "index": [4, 5, 1]},
+    {"kind": "output", "layer": 2, "index": [3, 2, 1]},
+    {"kind": "output", "layer": 9, "index": [7]},
     {"kind": "weight", "layer": 0, "name": "weight", "index": [1, 2, 0, 1]},
     {"kind": "weight", "layer": 7, "name": "bias", "index": [3]},
     {"kind": "weight", "layer": 12, "name": "weight", "index": [2, 1]},
@@ -151,14 +153,14 @@ def test_a_slider_moves_the_loss_as_a_real_forward_pass_does(page: OpenedPage, c
 
 
 def test_a_slider_by_keys(page: OpenedPage, case: Case) -> None:
-    page.clicks([SLIDERS[1]])
+    page.clicks([SLIDERS[3]])
     page.run("document.querySelector('#play input').focus()")
     page.keys(*["ARROW_RIGHT"] * 5)
     page.driver.execute_async_script("setTimeout(arguments[0], 400)")
     read = page.read()
     numbers = {name: float(exact) for name, exact, _, _ in read["play"]}
     assert numbers["play.value"] > numbers["play.old"]
-    assert page_cases.slider_problems(case, SLIDERS[1], read) == []
+    assert page_cases.slider_problems(case, SLIDERS[3], read) == []
 
 
 def test_epochs_are_those_of_the_training(page: OpenedPage, case: Case) -> None:
