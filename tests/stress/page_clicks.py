@@ -2,12 +2,17 @@
 
     python tests/stress/page_clicks.py --count 50 --seed 0
 
-Two networks, the report's CNN (dropout, missing labels) and one with strides, padding, overlapping
-windows and all other layers. On each of their layers, --count clicks of each kind: how an output
-came about, who sends it gradient, where a weight's gradient comes from and what the optimizer made
-of it, the loss. Then as many clicks of a real mouse on random pictures, and as many moves of the
-slider of a pixel and of a weight, compared with forward passes. Nothing may be wrong in the last
-digit shown, the browser may complain of nothing, and may ask for nothing.
+Four networks:
+    report   the report's CNN, with dropout and missing labels
+    strides  strides, padding, overlapping windows and all other layers
+    classes  a small one that chooses classes, in float64, with a layer of one's own, one frozen
+    vectors  dense layers, and a batch of one row
+
+On each of their layers, --count clicks of each kind: how an output came about, who sends it
+gradient, where a weight's gradient comes from and what the optimizer made of it, the loss. Then as
+many clicks of a real mouse on random pictures, and as many moves of the slider of a number and of a
+weight, compared with forward passes. Nothing may be wrong in the last digit shown; the browser may
+complain of nothing, and ask for nothing.
 
 Exit status 1 if anything is wrong, 2 without Chromium or Selenium.
 """
@@ -28,7 +33,9 @@ from tests.tracing.browser import browser, why_no_browser
 from tests.tracing.opened_page import OpenedPage
 from tests.tracing.page_cases import Case
 
-CASES = {"report": page_cases.report, "strides": page_cases.strides}
+CASES = {
+    made.__name__: made for made in (page_cases.report, page_cases.strides, page_cases.classes, page_cases.vectors)
+}
 
 
 def by_script(page: OpenedPage, case: Case, rng: np.random.Generator, count: int) -> tuple[int, list[str]]:
@@ -64,10 +71,19 @@ def by_slider(page: OpenedPage, case: Case, rng: np.random.Generator, count: int
         kind, layer = hidden if k % 2 else ("weight", int(rng.choice(weighted)))
         what: dict[str, Any] = case.draw(rng, kind, layer)
         page.clicks([what])
-        old, least, most = page.run(
-            "const { value, min, max } = document.querySelector('#play input'); return [value, min, max].map(Number);"
+        slider = page.run(
+            "const slider = document.querySelector('#play input');"
+            "return slider && [slider.value, slider.min, slider.max].map(Number);"
         )
-        # Most of them small steps, where the gradient is nearly right.
+        known = all(
+            type(layer).__module__.startswith("nnscratch.") for layer in case.before[layer + (kind == "output") :]
+        )
+        if (slider is not None) != known:
+            wrong.append(f"{what}: {'a' if slider else 'no'} slider, expected {'one' if known else 'none'}")
+        if slider is None:
+            continue
+        old, least, most = slider
+        # Every second one a small step, where the gradient is nearly right.
         value = float(rng.uniform(least, most)) if k % 4 < 2 else old + float(rng.normal()) * 1e-3
         page.run("nnscratchPage.play.set(arguments[0])", value)
         wrong += page_cases.slider_problems(case, what, page.read())

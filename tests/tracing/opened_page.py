@@ -56,6 +56,12 @@ class OpenedPage:
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **at})
 
+    def finger(self, x: float, y: float) -> None:
+        """A tap of a finger."""
+        points = [{"x": x, "y": y}]
+        self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+        self.driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
     def show(self, selector: str, number: int = 0) -> dict[str, float]:
         """Scrolls the element into view; where it is: left, top, width, height."""
         script = """

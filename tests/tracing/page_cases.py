@@ -54,10 +54,10 @@ class Case:
     def loss(self, what: dict[str, Any], value: float, *, whole: bool = True) -> float:
         """The step's loss if that number of a y or that parameter were `value`, by real layers.
 
-        whole : of the whole network in float32, as in the step. False: in float64, and only what
-            the value has a part in; the rest keeps the step's numbers
+        whole : of the whole network in its own dtype, as in the step. False: in float64, and only
+            what the value has a part in; the rest keeps the step's numbers
         """
-        dtype = np.float32 if whole else np.float64
+        dtype = self.trace.x.dtype if whole else np.dtype(np.float64)
         layers = [layer.astype(dtype) for layer in self.before]
         place, of_y = what["layer"], what["kind"] == "output"
         start = 0 if whole else place + of_y
@@ -73,7 +73,8 @@ class Case:
         if of_y and not whole:
             of_image, x = x[self.image], self.trace.loss.prediction.astype(dtype)
             x[self.image] = of_image
-        return self.trace.loss.loss.forward(x, self.trace.y.astype(dtype))
+        y = self.trace.y
+        return self.trace.loss.loss.forward(x, y.astype(dtype) if y.dtype.kind == "f" else y)
 
     def draw(self, rng: np.random.Generator, kind: str, layer: int) -> dict[str, Any]:
         """A random click; kind: "output", "gradient", "weight" or "loss"; layer -1: the input."""
@@ -94,7 +95,13 @@ def _place(rng: np.random.Generator, shape: tuple[int, ...]) -> list[int]:
 
 
 def _traced(
-    layers: list[nn.Layer], x: np.ndarray, y: np.ndarray, optimizer: Any, image: int, points: Points | None
+    layers: list[nn.Layer],
+    x: np.ndarray,
+    y: np.ndarray,
+    optimizer: Any,
+    image: int,
+    points: Points | None,
+    loss: Any = None,
 ) -> Case:
     """The step after three others, so that the optimizer has something to remember.
 
@@ -102,7 +109,7 @@ def _traced(
     """
     model = nn.Sequential(*layers)
     made = optimizer(model)
-    loss = nn.MSELoss()
+    loss = loss or nn.MSELoss()
     epochs = []
     for epoch in range(3):
         parameters = [{name: w.copy() for name, w in layer.params.items()} for layer in model.layers]
@@ -175,6 +182,59 @@ def small(seed: int = 0) -> Case:
     )
 
 
+class Scale(nn.Layer):
+    """A layer that is not the library's: y = scale * x, channel by channel."""
+
+    def __init__(self, channels: int, dtype: Any = np.float32) -> None:
+        super().__init__()
+        self.channels = channels
+        self.params["scale"] = np.linspace(0.5, 1.5, channels).astype(dtype)
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.x = x
+        return x * self.params["scale"]
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        self.grads["scale"] = (dy * self.take("x")).sum(axis=tuple(range(dy.ndim - 1)))
+        return dy * self.params["scale"]
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return input_shape
+
+
+def classes(seed: int = 0) -> Case:
+    """Classes, a reader's own layer, a frozen one, plain SGD, all in float64."""
+    rng = np.random.default_rng(seed)
+    f8: Any = {"rng": rng, "dtype": np.float64}
+    layers = [
+        nn.Conv2D(1, 3, 3, stride=2, padding=2, **f8),  # 6 x 6 x 3
+        Scale(3, np.float64),
+        nn.ReLU(),
+        nn.MaxPool2D(2, stride=1),  # 5 x 5 x 3
+        nn.Flatten(),
+        nn.Dense(75, 12, **f8),
+        nn.Tanh(),
+        nn.Dense(12, 5, **f8),
+    ]
+    layers[5].frozen = True
+    y = np.array([3, -1, 0, 4, 1])
+    x = rng.standard_normal((5, 9, 9, 1))
+    loss = nn.SoftmaxCrossEntropy()
+    return _traced(
+        layers, x, y, lambda model: nn.SGD(model, lr=0.1), image=int(rng.integers(5)), points=None, loss=loss
+    )
+
+
+def vectors(seed: int = 0) -> Case:
+    """A network of dense layers and a single row, with a distribution to hit."""
+    rng = np.random.default_rng(seed)
+    layers = [nn.Dense(7, 30, rng=rng), nn.LeakyReLU(0.0), nn.Dropout(0.5, rng=rng), nn.Dense(30, 3, rng=rng)]
+    x = rng.standard_normal((1, 7)).astype(np.float32)
+    y = np.array([[0.25, 0.5, 0.25]], np.float32)
+    loss = nn.SoftmaxCrossEntropy()
+    return _traced(layers, x, y, lambda model: nn.Adam(model), image=0, points=None, loss=loss)
+
+
 def places(case: Case) -> list[tuple[str, int]]:
     """Each kind of click with each layer that it can be made on."""
     layers = range(len(case.trace.layers))
@@ -188,7 +248,7 @@ def problems(case: Case, what: dict[str, Any], read: dict[str, Any]) -> list[str
     lines = case.expected(what).problems([tuple(number) for number in read["numbers"]], OPTIONAL)
     index = tuple(what["index"])
     at_loss = what["kind"] == "loss" or (what["kind"] == "gradient" and what["layer"] == len(case.trace.layers) - 1)
-    masked = at_loss and bool(np.isnan(case.trace.y[case.image][index]))
+    masked = at_loss and case.step.masked(index)
     if read["masked"] != masked:
         lines.append(f"masked: got {read['masked']}, expected {masked}")
     won = case.step.wins(what["layer"], index) if what["kind"] == "output" else {}
@@ -211,7 +271,7 @@ def slider_problems(case: Case, what: dict[str, Any], read: dict[str, Any]) -> l
     before, after = (case.loss(what, at, whole=False) for at in (float(old), value))
     expected = {
         "play.old": (float(old), 0.0),
-        "play.value": (float(np.float32(value)), 0.0),
+        "play.value": (float(case.trace.x.dtype.type(value)), 0.0),
         "play.delta": (delta, 0.0),
         "play.loss_before": (before, 1e-12 * before),
         "play.loss": (after, 1e-12 * after),

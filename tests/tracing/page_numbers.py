@@ -396,9 +396,17 @@ class Step:
         traced = self.trace.layers[layer]
         parameter = traced.parameters[name]
         numbers = Numbers()
+        own = float(parameter.gradient[index])
+        before, after = float(parameter.before[index]), float(parameter.after[index])
+        numbers.add("weight.before", before)
+        numbers.add("weight.after", after)
+        numbers.add("weight.step", after - before)
+        if self.kind(layer) not in ("Conv2D", "Dense"):
+            numbers.add("weight.gradient", own)
+            return numbers
         x, dy, places = self._terms(layer, name, index)
         products = (x * dy).ravel()
-        own, total = float(parameter.gradient[index]), math.fsum(products)
+        total = math.fsum(products)
         numbers.add("weight.gradient", own, digits=shared_digits(own, total))
         numbers.add("weight.count", products.size)
         numbers.add("weight.sum", total, slack=_slack(products))
@@ -411,10 +419,6 @@ class Step:
         numbers.add("weight.rest", rest, slack=_slack(products))
         for n, of_image in enumerate(products.reshape(len(traced.x), -1)):
             numbers.add("weight.image_sum", math.fsum(of_image), (n,), slack=_slack(of_image))
-        before, after = float(parameter.before[index]), float(parameter.after[index])
-        numbers.add("weight.before", before)
-        numbers.add("weight.after", after)
-        numbers.add("weight.step", after - before)
         return numbers
 
     def _terms(self, layer: int, name: str, index: Index) -> tuple[np.ndarray, np.ndarray, list[Index]]:
@@ -434,6 +438,8 @@ class Step:
 
     def update(self, numbers: Numbers, layer: int, name: str, index: Index, optimizer: Any) -> None:
         """Adds the optimizer's own numbers. optimizer : the one of the step."""
+        if self.trace.layers[layer].layer.frozen:
+            return
         parameter = self.trace.layers[layer].parameters[name]
         before, gradient = float(parameter.before[index]), float(parameter.gradient[index])
         decay = optimizer.weight_decay if name == "weight" else 0.0
@@ -460,33 +466,53 @@ class Step:
 
     # --------------------------------------------------------------------------------------- Loss
 
+    def masked(self, index: Index) -> bool:
+        """Whether that number of the prediction has no label."""
+        target = self.trace.loss.target[self.image]
+        return not target >= 0 if target.ndim == 0 else bool(np.isnan(target[index]))
+
     def loss(self, index: Index) -> Numbers:
         """One number of the prediction: its error, and its gradient."""
         loss = self.trace.loss
         numbers = Numbers()
-        prediction, target = (float(array[self.image][index]) for array in (loss.prediction, loss.target))
         own = float(loss.dprediction[self.image][index])
-        labels = int((~np.isnan(loss.target)).sum())
-        numbers.add("loss.prediction", prediction)
-        numbers.add("loss.labels", labels)
+        numbers.add("loss.prediction", loss.prediction[self.image][index])
         numbers.add("loss.value", loss.value)
-        if math.isnan(target):
+        squares = isinstance(loss.loss, nn.MSELoss)
+        labels = int((~np.isnan(loss.target)).sum())
+        if squares:
+            numbers.add("loss.labels", labels)
+        if self.masked(index):
             assert own == 0
             numbers.add("loss.gradient", 0.0)
-            return numbers
-        error = prediction - target
-        numbers.add("loss.target", target)
+        elif squares:
+            self._square(numbers, index, own, labels)
+        else:
+            self._probability(numbers, index, own)
+        return numbers
+
+    def _square(self, numbers: Numbers, index: Index, own: float, labels: int) -> None:
+        prediction, target = (array[self.image].astype(np.float64) for array in self._prediction_and_target())
+        error = float(prediction[index] - target[index])
+        numbers.add("loss.target", target[index])
         numbers.add("loss.error", error)
         numbers.add("loss.square", error * error)
         numbers.add("loss.gradient", own, digits=shared_digits(own, 2 / labels * error))
         if self.points_scale is not None:
-            first = index[0] - index[0] % 2
-            pair = slice(first, first + 2)
-            errors = loss.prediction[self.image][pair].astype(np.float64) - loss.target[self.image][pair]
-            distance = abs(self.points_scale) * math.hypot(*errors)
+            pair = slice(index[0] - index[0] % 2, index[0] - index[0] % 2 + 2)
+            distance = abs(self.points_scale) * math.hypot(*(prediction[pair] - target[pair]))
             if not math.isnan(distance):
                 numbers.add("loss.distance", distance, slack=1e-14 * distance)
-        return numbers
+
+    def _probability(self, numbers: Numbers, index: Index, own: float) -> None:
+        prediction, target = (array[self.image].astype(np.float64) for array in self._prediction_and_target())
+        powers = np.exp(prediction - prediction.max())
+        numbers.add("loss.probability", powers[index] / powers.sum(), slack=1e-14)
+        numbers.add("loss.target", target[index] if target.ndim else float(target == index[0]))
+        numbers.add("loss.gradient", own)
+
+    def _prediction_and_target(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.trace.loss.prediction, self.trace.loss.target
 
     # ------------------------------------------------------------------------------------- Parts
 

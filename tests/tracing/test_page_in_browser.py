@@ -185,15 +185,30 @@ def test_every_control_has_a_name(page: OpenedPage) -> None:
         assert page.unnamed_controls() == []
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-def test_nothing_sticks_out_of_the_window(page: OpenedPage, case: Case, width: int) -> None:
-    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+@pytest.fixture
+def phone(page: OpenedPage) -> Iterator[OpenedPage]:
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    rng = np.random.default_rng(3)
-    for kind, layer in page_cases.places(case)[::4]:
-        page.clicks([case.draw(rng, kind, layer)])
-        assert page.run("return document.documentElement.scrollWidth") <= width
+    page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    yield page
+    page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
     page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_finger_on_a_phone(phone: OpenedPage, case: Case) -> None:
+    box = phone.show("[data-layer='2'] canvas[data-what='output']")
+    # In the middle of the map's first pixel.
+    phone.finger(box["left"] + 2, box["top"] + 2)
+    read = phone.read()
+    assert read["selection"] == {"kind": "output", "layer": 2, "index": [0, 0, 0]}
+    assert page_cases.problems(case, read["selection"], read) == []
+
+
+def test_nothing_sticks_out_of_a_phone(phone: OpenedPage, case: Case) -> None:
+    rng = np.random.default_rng(3)
+    for kind, layer in page_cases.places(case)[::3]:
+        phone.clicks([case.draw(rng, kind, layer)])
+        assert phone.run("return document.documentElement.scrollWidth") <= 390
 
 
 def test_light_and_dark(page: OpenedPage) -> None:
