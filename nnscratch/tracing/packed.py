@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from typing import Any
 
@@ -32,7 +31,7 @@ class Pack:
     >>> pack.add(np.zeros((100, 10), np.float32))
     {'type': 'f4', 'shape': [100, 10], 'at': 17, 'others': 0}
     >>> count, digits = pack.text().split(" ")
-    >>> len(digits) == 5 * math.ceil(int(count) / 4)
+    >>> len(digits) == 5 * -(-int(count) // 4)
     True
     """
 
