@@ -16,7 +16,7 @@ class EpochBar {
     this.range.addEventListener("input", () => this.show(Number(this.range.value)));
     find("#time-back").addEventListener("click", () => this.show(null));
     find("#time-run").addEventListener("click", () => this.run(0));
-    this.said.textContent = `${this.epochs.length} to look at`;
+    this.said.textContent = `${this.epochs.length} to see`;
     find("#time").hidden = false;
   }
 

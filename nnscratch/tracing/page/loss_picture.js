@@ -3,11 +3,18 @@
 
 "use strict";
 
+const FACE = 470; // the longer side of the picture at zoom 1, in CSS pixels: both bands
+
 class LossPicture {
   constructor(view) {
     this.view = view;
     this.step = view.step;
     this.element = make("div", { class: this.hasFace() ? "face" : "errors scroll" });
+    const [height, width] = this.hasFace() ? this.step.x.shape : [1, 1];
+    this.element.style.setProperty("--w", `${(FACE * width) / Math.max(width, height)}px`);
+    this.element.style.setProperty("--aspect", `${width} / ${height}`);
+    this.element.style.setProperty("--h", `${(FACE * height) / Math.max(width, height)}px`);
+    this.value = make("p", { class: "big" });
   }
 
   hasFace() {
@@ -15,6 +22,11 @@ class LossPicture {
   }
 
   paint() {
+    const { value } = this.step.facts.loss;
+    const played = this.view.slider.shown ? this.view.slider.loss : undefined;
+    const own = value === null ? "not finite" : numberElement(num("header.loss", value));
+    const now = played === undefined ? [] : [" → ", numberElement(num("play.loss", played))];
+    this.value.replaceChildren("L = ", own, ...now);
     if (this.hasFace()) this.paintFace();
     else this.paintErrors();
   }

@@ -133,17 +133,11 @@ class View {
   // The face stands as high as both bands; it is what all of this is about.
   lossColumn() {
     const { loss } = this.step.facts;
-    const value = make(
-      "p",
-      { class: "big" },
-      "L = ",
-      loss.value === null ? "not finite" : numberElement(num("header.loss", loss.value)),
-    );
     const head = [
       make("h2", {}, "Loss"),
       make("p", { class: "formula-line", title: loss.text }, loss.text),
-      value,
-      make("p", { class: "formula-line" }, "From here the gradient goes back: dL/dL = 1"),
+      this.lossPicture.value,
+      make("p", { class: "formula-line" }, "dL/dL = 1 goes back from here"),
     ];
     return this.column("loss", head, [this.lossPicture.element], []);
   }
