@@ -1,14 +1,15 @@
 """A training step as a page to look into: one file that needs no other and no network.
 
-page/page.html   the frame
-page/page.css    how it looks, dark and light
-page/layers.js, network.js   the network once more, in JavaScript: what the sliders move
+page/page.html, page.css   the frame, and how it looks, dark and light
+page/layers.js, network.js   the network once more, in JavaScript: what sliders move
 page/arrays.js   the arrays of the step, out of the text in the page
+page/play.js     what becomes of the loss when a number changes
 page/numbers.js  a number with as many digits as are true
-page/explain.js, explain_weight.js   what a click tells: where a number comes from
-page/play.js     what a slider changes
-page/pictures.js maps, bars and filters as pictures
-page/view.js     the page itself: columns, clicks, keys, sliders
+page/explain.js, explain_*.js   what a click tells: where a number comes from
+page/text.js     its cards, tables and grids
+page/pictures.js, figure.js, loss_picture.js   maps, bars, filters and the face
+page/slider.js, epochs.js, moving.js   a number changes, time passes, zoom and scroll
+page/view.js     the page itself: its columns, and what a click brings up
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ from nnscratch.tracing.trace import Trace
 __all__ = ["Epoch", "Points", "write_page"]
 
 _SOURCES = Path(__file__).parent / "page"
-# In this order: each uses those before it.
+# The mathematics, the arrays, the words, the pictures; the page last, which begins at once.
 _SCRIPTS = (
-    *("layers.js", "network.js", "arrays.js", "numbers.js", "explain.js", "explain_weight.js", "play.js"),
-    *("pictures.js", "view.js"),
+    *("layers.js", "network.js", "arrays.js", "play.js", "numbers.js"),
+    *("explain.js", "explain_output.js", "explain_gradient.js", "explain_weight.js", "explain_loss.js"),
+    *("text.js", "pictures.js", "figure.js", "loss_picture.js", "slider.js", "epochs.js", "moving.js", "view.js"),
 )
 
 

@@ -150,32 +150,46 @@ function denseGradient(x, dy, Numbers) {
   return Numbers.from(total);
 }
 
-// The optimizer's step: (w, dw, memory) -> { after, memory }, number by number. The lines are those
-// of recomputed.py: `r` rounds to the dtype of the parameters wherever they do.
+// The optimizer's step: from w, dw and the memory to { after, and the memory then }. The lines are
+// those of recomputed.py: `r` rounds to the dtype of the parameters wherever they do.
 const UPDATES = {
-  SGD(optimizer, decay, r, flush) {
+  SGD(optimizer, decay, { r, flush }, w, dw, memory) {
     const [lr, weightDecay, momentum] = [optimizer.lr, decay, optimizer.momentum].map(r);
-    return (w, dw, { v }) => {
-      const g = r(weightDecay * w + dw);
-      if (momentum === 0) return { after: r(w - lr * g), memory: { v } };
-      const velocity = flush(r(momentum * v + g));
-      const step = optimizer.nesterov ? r(momentum * velocity + g) : velocity;
-      return { after: r(w - lr * step), memory: { v: velocity } };
-    };
+    const [after, v] = [w.slice(), memory.v.slice()];
+    for (let k = 0; k < w.length; k++) {
+      const g = r(weightDecay * w[k] + dw[k]);
+      let step = g;
+      if (momentum !== 0) {
+        v[k] = flush(r(momentum * v[k] + g));
+        step = optimizer.nesterov ? r(momentum * v[k] + g) : v[k];
+      }
+      after[k] = r(w[k] - lr * step);
+    }
+    return { after, v };
   },
-  Adam(optimizer, decay, r, flush) {
+  Adam(optimizer, decay, { r, flush }, w, dw, memory) {
     const [beta1, beta2] = optimizer.betas;
     const [a, aRest, b, bRest] = [beta1, 1 - beta1, beta2, 1 - beta2].map(r);
     const [rate, shrink] = [optimizer.rate, 1 - optimizer.lr * decay].map(r);
-    const [correction, small] = [optimizer.correction, optimizer.epsilon].map(r);
-    return (w, dw, memory) => {
-      const m = flush(r(a * memory.m + r(aRest * dw)));
-      const v = r(b * memory.v + r(bRest * dw) * dw);
-      const root = r(r(Math.sqrt(v)) * correction + small);
-      return { after: r(shrink * w - r(r(rate * m) / root)), memory: { m, v } };
-    };
+    const [correction, epsilon] = [optimizer.correction, optimizer.epsilon].map(r);
+    const [after, m, v] = [w.slice(), memory.m.slice(), memory.v.slice()];
+    for (let k = 0; k < w.length; k++) {
+      m[k] = flush(r(a * m[k] + r(aRest * dw[k])));
+      v[k] = r(b * v[k] + r(bRest * dw[k]) * dw[k]);
+      const root = r(r(Math.sqrt(v[k])) * correction + epsilon);
+      after[k] = r(shrink * w[k] - r(r(rate * m[k]) / root));
+    }
+    return { after, m, v };
   },
 };
+
+// What rounds and flushes as the optimizers' kernels do with arrays of this dtype.
+function arithmeticOf(array) {
+  const single = array instanceof Float32Array;
+  const r = single ? Math.fround : (value) => value;
+  const tiny = r(1e8 * (single ? 2 ** -126 : 2 ** -1022));
+  return { r, flush: (mean) => (Math.abs(mean) < tiny ? 0 : mean) };
+}
 
 // ---------------------------------------------------------------------------------- The step
 
@@ -256,45 +270,42 @@ class Step {
 
   readParameter(layer, name) {
     const told = layer.parameters.find((parameter) => parameter.name === name);
-    const before = this.read(told.before).data;
     const known = (entry, formula) =>
       entry.formula
         ? corrected(formula(), entry.difference && this.read(entry.difference))
         : this.read(entry.array).data;
-    const batch = () => this.batch(layer.number);
-    const gradient = known(told.gradient, () => denseGradient(batch().x, batch().dy, before.constructor));
-    const memory = Object.fromEntries(
-      Object.entries(told.memory).map(([key, place]) => [key, this.read(place).data]),
-    );
-    const formula = told.after.formula ? this.updated(told, before, gradient, memory) : {};
+    const before = this.read(told.before).data;
+    const gradient = known(told.gradient, () => {
+      const { x, dy } = this.batch(layer.number);
+      return denseGradient(x, dy, before.constructor);
+    });
+    const memory = mapValues(told.memory, (place) => this.read(place).data);
+    const { optimizer } = this.facts;
+    const update = () =>
+      UPDATES[optimizer.rule](optimizer, told.decay, arithmeticOf(before), before, gradient, memory);
+    // The pictures do without these two: they are worked out when a weight is clicked.
+    const later = () =>
+      this.remember(`after ${layer.number} ${name}`, () => {
+        const formula = told.after.formula ? update() : {};
+        return {
+          after: known(told.after, () => formula.after),
+          memory: mapValues(told.memory_after, (entry, key) => known(entry, () => formula[key])),
+        };
+      });
     return {
-      ...told,
+      shape: told.shape,
+      frozen: told.frozen,
+      decay: told.decay,
       before,
       gradient,
-      after: known(told.after, () => formula.after),
       memory_before: memory,
-      memory_after: Object.fromEntries(
-        Object.entries(told.memory_after).map(([key, entry]) => [key, known(entry, () => formula[key])]),
-      ),
+      get after() {
+        return later().after;
+      },
+      get memory_after() {
+        return later().memory;
+      },
     };
-  }
-
-  updated(told, before, gradient, memory) {
-    const rounded = before instanceof Float32Array ? Math.fround : (value) => value;
-    const tiny = rounded(1e8 * (before instanceof Float32Array ? 2 ** -126 : 2 ** -1022));
-    const flush = (mean) => (Math.abs(mean) < tiny ? 0 : mean);
-    const update = UPDATES[this.facts.optimizer.rule](this.facts.optimizer, told.decay, rounded, flush);
-    const names = Object.keys(memory);
-    const result = Object.fromEntries(
-      ["after", ...names].map((name) => [name, new before.constructor(before.length)]),
-    );
-    for (let k = 0; k < before.length; k++) {
-      const old = Object.fromEntries(names.map((name) => [name, memory[name][k]]));
-      const { after, memory: now } = update(before[k], gradient[k], old);
-      result.after[k] = after;
-      for (const name of names) result[name][k] = now[name];
-    }
-    return result;
   }
 
   // How many images of the batch have each unit of a ReLU on.
@@ -318,6 +329,8 @@ class Step {
   }
 }
 
+const mapValues = (object, value) =>
+  Object.fromEntries(Object.entries(object).map(([key, entry]) => [key, value(entry, key)]));
 const roundedTo = (dtype) => (dtype === "float32" ? Math.fround : (value) => value);
 
 // ---------------------------------------------------------------------- Another epoch of a run
