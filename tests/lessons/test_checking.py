@@ -1,0 +1,192 @@
+"""check: right, not done yet, wrong, and how. Usual mistakes of each lesson are tried in
+tests/examples/lessons/.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnscratch.lessons import check, exercises
+from nnscratch.lessons.checking import judge
+from nnscratch.lessons.exercise import Exercise, Mistake, Question
+
+Array = np.ndarray
+
+
+def both(x: Array, y: Array) -> tuple[Array, Array]:
+    total = x + y
+    product = x * y
+    return total, product
+
+
+def pairs(rng: np.random.Generator) -> list[tuple[Array, Array]]:
+    return [(rng.standard_normal(shape), rng.standard_normal(shape)) for shape in ((3, 2), (2, 2), (1, 4))]
+
+
+TRANSPOSED = Mistake("the product is taken with a transposed array.", {"x * y": "x.T * y"})
+NO_TOTAL = Mistake("the second term is missing.", {"x + y": "x.copy()"})
+BOTH = Exercise(both, ("total", "product"), pairs, (TRANSPOSED, NO_TOTAL))
+
+
+def hints(answer: Any) -> tuple[str, ...]:
+    result = judge(BOTH, answer)
+    assert result.verdict == "wrong", result
+    assert result.working is both
+    return result.hints
+
+
+def test_right_however_it_is_written() -> None:
+    def mine(a: Array, b: Array) -> list[Array]:
+        return [np.add(b, a), np.einsum("ij,ij->ij", a, b)]
+
+    result = judge(BOTH, mine)
+    assert result
+    assert result.text == "both: right (3 cases tried)"
+    assert result.working is mine
+
+
+@pytest.mark.parametrize(
+    "answer", [None, ..., lambda x, y: None, lambda x, y: ..., lambda x, y: (None, None), lambda x, y: (..., ...)]
+)
+def test_not_done_yet(answer: Any) -> None:
+    result = judge(BOTH, answer)
+    assert (result.verdict, result.hints, result.working) == ("not done yet", (), both)
+
+
+def test_half_done() -> None:
+    assert hints(lambda x, y: (x + y, None)) == ("product: not done yet",)
+
+
+def test_each_wrong_array_has_its_own_hint() -> None:
+    first, second = hints(lambda x, y: (x.copy(), 2 * x * y))
+    assert first == "total: the second term is missing. (found with x (3, 2), y (3, 2))"
+    assert second.startswith("product: it is 2 times what it should be, everywhere: a constant factor; 0 of 6 ")
+
+
+def test_a_mistake_that_stops_for_some_sizes_is_known_by_the_others() -> None:
+    (hint,) = hints(lambda x, y: (x + y, np.swapaxes(x, 0, 1) * y))
+    assert hint.startswith(TRANSPOSED.hint)
+    assert "ValueError: operands could not be broadcast together" in hint
+    assert "(with x (3, 2), y (3, 2))" in hint
+
+
+def test_another_error_is_told_as_it_is() -> None:
+    (hint,) = hints(lambda x, y: (x + y, x @ y))
+    assert hint.startswith("your code stopped in line ")
+    assert "ValueError: matmul" in hint
+    assert "x (3, 2), y (3, 2)" in hint
+
+
+def test_the_wrong_number_of_values() -> None:
+    assert hints(lambda x, y: x + y) == ("your code returned 1 value, expected 2: total, product",)
+    assert hints(lambda x, y: (x, y, x)) == ("your code returned 3 values, expected 2: total, product",)
+
+
+def test_what_is_no_array() -> None:
+    assert hints(lambda x, y: ("sum", x * y)) == ("total: got str, expected an array",)
+    assert hints(lambda x, y: (np.add, x * y)) == ("total: got ufunc, expected an array",)
+    assert hints("both")[0].startswith("got str, expected the function itself: check('both', both)")
+
+
+def test_overwritten_arguments() -> None:
+    def answer(x: Array, y: Array) -> tuple[Array, Array]:
+        product = x * y
+        x += y
+        return x.copy(), product
+
+    assert hints(answer) == (
+        "x: your code writes into this argument, which belongs to the caller; make a new array, or work on x.copy()",
+    )
+
+
+def test_whole_numbers_that_happen_to_be_right() -> None:
+    def ones(x: Array) -> Array:
+        return np.ones(len(x))
+
+    exercise = Exercise(ones, ("y",), lambda rng: [(rng.random(3),)])
+    assert judge(exercise, lambda x: np.ones(len(x), int)).hints[0].startswith("y: it holds whole numbers")
+
+
+def test_the_readers_code_is_tried_and_never_the_lessons() -> None:
+    calls = []
+
+    def mine(x: Array, y: Array) -> tuple[Array, Array]:
+        calls.append(x.dtype)
+        return both(x, y)
+
+    judge(BOTH, mine)
+    assert calls == [np.dtype(np.float64)] * 3
+
+
+def test_the_same_answer_gives_the_same_text() -> None:
+    def wrong(x: Array, y: Array) -> tuple[Array, Array]:
+        return x - y, x * y
+
+    assert judge(BOTH, wrong).text == judge(BOTH, wrong).text
+
+
+def test_a_class_is_used_as_the_exercise_says() -> None:
+    class Doubler:
+        def forward(self, x: Array) -> Array:
+            return 2 * x
+
+    exercise = Exercise(Doubler, ("y",), lambda rng: [(rng.random(3),)], use=lambda answer, x: answer().forward(x))
+
+    class Mine:
+        def forward(self, x: Array) -> Array:
+            return x + x
+
+    assert judge(exercise, Mine)
+    assert "AttributeError" in judge(exercise, type("Empty", (), {})).hints[0]
+
+
+WHICH = Question("which", "dead_units", (("overfitting", "look at both curves."),), ("dead_units", "overfitting", "x"))
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `exercises.find` finds, to be filled."""
+    found: dict[str, Any] = {}
+    monkeypatch.setattr(exercises, "find", found.__getitem__)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("right", "answer", "verdict"),
+    [
+        ("dead_units", "dead_units", "right"),
+        ("dead_units", None, "not done yet"),
+        ("dead_units", ..., "not done yet"),
+        ("dead_units", "x", "wrong"),
+        (0.5, 0.502, "right"),
+        (0.5, 0.51, "wrong"),
+        (0.5, "0.5", "wrong"),
+        (1.0, 1, "right"),
+        (1.0, True, "wrong"),
+        (3, 3, "right"),
+        (3, 4, "wrong"),
+        ({"a", "b"}, ["b", "a"], "right"),
+        ({"a", "b"}, {"a"}, "wrong"),
+    ],
+)
+def test_a_question(known: dict[str, Any], right: Any, answer: Any, verdict: str) -> None:
+    known["which"] = Question("which", right)
+    assert check("which", answer).verdict == verdict
+
+
+def test_a_questions_hints(known: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    known["which"] = WHICH
+    assert check("which", "overfitting").hints == ("look at both curves.",)
+    assert capsys.readouterr().out == "which: wrong\n  look at both curves.\n"
+    assert check("which", "death").hints == ("got 'death', expected one of 'dead_units', 'overfitting', 'x'",)
+    assert check("which", "x").hints == ("'x' is not it",)
+
+
+def test_an_unknown_exercise() -> None:
+    with pytest.raises(
+        ValueError, match="got the exercise 'dense_backwards', expected one of .* is it 'dense_backward'"
+    ):
+        check("dense_backwards", None)
