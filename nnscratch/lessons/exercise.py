@@ -132,4 +132,4 @@ def without_types(code: str) -> str:
 
 class _Untyped(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt | None:
-        return node.value and ast.Assign([node.target], node.value)
+        return ast.Assign([node.target], node.value) if node.value else None

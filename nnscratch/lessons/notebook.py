@@ -177,7 +177,7 @@ def keep(path: str | os.PathLike[str]) -> None:
     for cell in notebook.cells:
         tags = {"tags": list(cell.tags)} if cell.tags else {}
         source = cell.source.splitlines(keepends=True)
-        entry = {"id": f"cell-{cell.number}", "metadata": tags, "source": source}
+        entry: dict[str, Any] = {"id": f"cell-{cell.number}", "metadata": tags, "source": source}
         if cell.code:
             count = [*made].index(cell.number) + 1
             entry |= {"cell_type": "code", "execution_count": count, "outputs": made[cell.number]}

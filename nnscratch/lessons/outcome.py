@@ -64,7 +64,7 @@ def tried(exercise: Exercise, answer: Callable[..., Any], arguments: Arguments) 
     return Outcome(arguments, copy.deepcopy(returned), overwritten=tuple(changed))
 
 
-def _differ(old: object, new: object) -> bool:
+def _differ(old: Any, new: Any) -> bool:
     if isinstance(old, tuple | list) and isinstance(new, tuple | list):
         return len(old) != len(new) or any(map(_differ, old, new))
     return isinstance(old, np.ndarray) and not np.array_equal(old, new, equal_nan=old.dtype.kind == "f")

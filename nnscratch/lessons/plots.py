@@ -40,10 +40,9 @@ def small_axes(columns: int = 1, *, rows: int = 1, width: float = 3.2, height: f
             "axes.titlesize": 9,
         }
     ):
-        figure, axes = pyplot.subplots(
+        _, axes = pyplot.subplots(
             rows, columns, figsize=(width * columns, height * rows), dpi=_DPI, layout="constrained", squeeze=False
         )
-    figure.get_layout_engine().set(w_pad=0.08)  # type: ignore[union-attr]
     if rows == columns == 1:
         return axes[0, 0]
     return axes[0] if rows == 1 else axes

@@ -4,6 +4,8 @@ tests/examples/lessons/.
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -190,3 +192,39 @@ def test_an_unknown_exercise() -> None:
         ValueError, match="got the exercise 'dense_backwards', expected one of .* is it 'dense_backward'"
     ):
         check("dense_backwards", None)
+
+
+def every_exercise() -> list[Exercise]:
+    found = [each for name in exercises.modules() for each in exercises.of_lesson(name)]
+    return [each for each in found if isinstance(each, Exercise)]
+
+
+def spoiled(exercise: Exercise, spoil: Any) -> Exercise:
+    """The exercise whose answers are changed by `spoil` before they are looked at."""
+
+    @functools.wraps(exercise.use or exercise.right)  # the arguments keep their names
+    def use(answer: Any, *arguments: Any) -> Any:
+        returned = exercise.called(answer, arguments)
+        if answer is exercise.right or len(exercise.returns) == 1:
+            return returned if answer is exercise.right else spoil(returned)
+        return tuple(map(spoil, returned))
+
+    return replace(exercise, use=use)
+
+
+def other_object(answer: Any) -> Any:
+    """Another callable that does the same."""
+    if isinstance(answer, type):
+        return type(answer.__name__, (answer,), {})
+    return lambda *arguments: answer(*arguments)
+
+
+@pytest.mark.parametrize("exercise", every_exercise(), ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize(
+    "spoil", [lambda y: -1.5 * np.asarray(y), lambda y: np.asarray(y)[np.newaxis], lambda y: 0.0 * np.asarray(y) + 7.0]
+)
+def test_every_exercise_tells_each_returned_array_that_is_wrong(exercise: Exercise, spoil: Any) -> None:
+    result = judge(spoiled(exercise, spoil), other_object(exercise.right))
+    assert result.verdict == "wrong"
+    assert [hint.partition(":")[0] for hint in result.hints] == [*exercise.returns]
+    assert max(map(len, result.text.splitlines())) <= 80
