@@ -136,7 +136,7 @@ def _returned(
         if not all(each.none for each in differences):
             wrong = [(hint, [_arrays(exercise, o.returned)[i] for o in tries]) for hint, tries in usual]
             hints.append(f"{name}: {_hint(exercise, outcomes, differences, wrong)}")
-        elif any(each.got.dtype.kind != each.right.dtype.kind for each in differences):
+        elif all(each.of_another_kind for each in differences):
             hints.append(f"{name}: {explain(differences)}")
     return hints
 

@@ -31,6 +31,12 @@ class Difference:
         return equal(self.got, other, self.tolerance)
 
     @property
+    def of_another_kind(self) -> bool:
+        """Whether whole numbers or truth values stand where fractions do, or numbers for a mask."""
+        got, right = self.got.dtype, self.right.dtype
+        return got.kind in "iub" if right.kind == "f" else (got.kind == "b") != (right.kind == "b")
+
+    @property
     def none(self) -> bool:
         return equal(self.got, self.right, self.tolerance)
 

@@ -72,9 +72,9 @@ def _differ(old: Any, new: Any) -> bool:
 
 def _place(error: Exception, answer: Callable[..., Any]) -> str:
     """The deepest line of the cell that holds `answer`; of NumPy's own lines nobody learns."""
-    code = getattr(answer, "__code__", None) or getattr(getattr(answer, "__init__", None), "__code__", None)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+    functions = [*vars(answer).values()] if isinstance(answer, type) else [answer]
+    files = {function.__code__.co_filename for function in functions if hasattr(function, "__code__")}
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     if not own:
         return ""
     number = own[-1].lineno or 0

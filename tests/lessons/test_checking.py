@@ -112,6 +112,20 @@ def test_whole_numbers_that_happen_to_be_right() -> None:
     assert judge(exercise, lambda x: np.ones(len(x), int)).hints[0].startswith("y: it holds whole numbers")
 
 
+def test_a_count_may_be_a_float_but_a_mask_is_no_number() -> None:
+    def count(x: Array) -> int:
+        return int(np.sum(x > 0))
+
+    assert judge(Exercise(count, ("n",), lambda rng: [(rng.standard_normal(5),)]), lambda x: (x > 0).sum() * 1.0)
+
+    def positive(x: Array) -> Array:
+        return x > 0
+
+    exercise = Exercise(positive, ("mask",), lambda rng: [(rng.standard_normal(5),)])
+    assert judge(exercise, lambda x: (x > 0) * 1.0).hints[0].startswith("mask: its dtype is float64, expected True and")
+    assert judge(exercise, lambda x: (x > 0) * 1).hints[0].startswith("mask: its dtype is int64, expected True and")
+
+
 def test_the_readers_code_is_tried_and_never_the_lessons() -> None:
     calls = []
 

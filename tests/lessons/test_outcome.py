@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+import nnscratch as nn
 from nnscratch.lessons.exercise import Exercise
 from nnscratch.lessons.outcome import shapes, tried
 
@@ -59,6 +60,19 @@ def test_an_error_inside_numpy_has_the_readers_line() -> None:
     stopped = outcome(answer)
     assert stopped.error.startswith("ValueError: ")
     assert "return np.concatenate([x, factor])" in stopped.place
+
+
+def test_an_error_in_a_class_has_the_readers_line_though_another_wrote_its_constructor() -> None:
+    class Doubler(nn.Layer):
+        def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+            return 2 * x
+
+    class Mine(nn.Layer):
+        def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+            return x.two
+
+    exercise = Exercise(Doubler, ("y",), lambda rng: [(rng.random(2),)], use=lambda answer, x: answer().forward(x))
+    assert tried(exercise, Mine, (np.ones(2),)).place.endswith("of its cell, `return x.two`")
 
 
 def test_a_wrong_number_of_arguments_has_no_line() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+Run = Callable[..., Any]
 
 
 @pytest.fixture
@@ -20,19 +20,19 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def test_outputs_are_kept(run: Run, path: Path) -> None:
-    done = run("lessons/build.py", path)
+def test_outputs_are_kept(run_here: Run, path: Path) -> None:
+    done = run_here("lessons/build.py", path)
     assert done.stdout.startswith("01_test.ipynb: ")
     assert json.loads(path.read_text())["cells"][0]["outputs"][0]["text"] == ["42\n"]
 
 
-def test_a_cell_that_fails_is_told_in_one_line(run: Run, path: Path) -> None:
+def test_a_cell_that_fails_is_told_in_one_line(run_here: Run, path: Path) -> None:
     path.write_text(path.read_text().replace("6 * 7", "6 / 0"))
-    done = run("lessons/build.py", path, expect=1)
+    done = run_here("lessons/build.py", path, expect=1)
     assert done.stderr == f"{path}: ZeroDivisionError: division by zero\n"
 
 
-def test_what_is_no_notebook_is_refused(run: Run, path: Path) -> None:
-    done = run("lessons/build.py", path.with_name("missing.ipynb"), expect=2)
+def test_what_is_no_notebook_is_refused(run_here: Run, path: Path) -> None:
+    done = run_here("lessons/build.py", path.with_name("missing.ipynb"), expect=2)
     assert done.stderr.count("\n") == 1
     assert "expected a notebook, .ipynb" in done.stderr
