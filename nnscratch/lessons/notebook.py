@@ -216,7 +216,7 @@ def _run_cell(cell: Cell, filename: str, namespace: dict[str, Any], draw: bool) 
     linecache.cache[filename] = (len(cell.source), None, cell.source.splitlines(keepends=True), filename)
     usual_show, pyplot.show = pyplot.show, show
     try:
-        with contextlib.redirect_stdout(text), warnings.catch_warnings():
+        with matplotlib.rc_context(), contextlib.redirect_stdout(text), warnings.catch_warnings():
             warnings.simplefilter("error")
             _execute(cell.source, filename, namespace)
             show()

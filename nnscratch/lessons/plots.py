@@ -12,37 +12,39 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DPI = 80
+_STYLE: dict[str, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "font.size": 9,
+    "legend.fontsize": 8,
+}
 _MOST_NUMBERS = 400  # in one picture: more cannot be read
 
 
 def small_axes(columns: int = 1, *, rows: int = 1, width: float = 3.2, height: float = 2.6) -> Any:
     """A figure of pyplot with rows x columns axes; show it with `plt.show()`.
 
+    It sets pyplot's style for what is drawn from then on.
+
     width, height : of each axes, in inches (default 3.2, 2.6)
 
     Returns one Axes, or an array of them: (columns,) for one row, otherwise (rows, columns).
 
-    >>> left, right = small_axes(2)
-    >>> _ = left.set_xlabel("x")
     >>> from matplotlib import pyplot
+    >>> with pyplot.rc_context():  # so that the style ends here
+    ...     left, right = small_axes(2)
+    >>> _ = left.set_xlabel("x")
     >>> pyplot.close(left.figure)
     """
     from cycler import cycler
-    from matplotlib import pyplot, rc_context
+    from matplotlib import pyplot
 
     lines = cycler(color=PALETTE, linestyle=["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))])
-    with rc_context(
-        {
-            "axes.prop_cycle": lines,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "font.size": 9,
-            "axes.titlesize": 9,
-        }
-    ):
-        _, axes = pyplot.subplots(
-            rows, columns, figsize=(width * columns, height * rows), dpi=_DPI, layout="constrained", squeeze=False
-        )
+    pyplot.rcParams.update(_STYLE | {"axes.prop_cycle": lines})
+    _, axes = pyplot.subplots(
+        rows, columns, figsize=(width * columns, height * rows), dpi=_DPI, layout="constrained", squeeze=False
+    )
     if rows == columns == 1:
         return axes[0, 0]
     return axes[0] if rows == 1 else axes

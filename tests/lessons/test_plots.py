@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from matplotlib import pyplot
+from matplotlib import pyplot, rc_context
 
 from nnscratch.lessons.plots import show_numbers, small_axes
 
@@ -14,7 +14,8 @@ from nnscratch.lessons.plots import show_numbers, small_axes
 @pytest.fixture(autouse=True)
 def _closed() -> Iterator[None]:
     pyplot.switch_backend("Agg")
-    yield
+    with rc_context():
+        yield
     pyplot.close("all")
 
 
