@@ -86,12 +86,28 @@ def _number(value: object) -> str:
 # The rules: each gives its sentence, or nothing.
 
 
+def _order(differences: Sequence[Difference]) -> str:
+    dimensions = {each.right.ndim for each in differences} | {each.got.ndim for each in differences}
+    if len(dimensions) > 1 or max(dimensions) > 4:
+        return ""
+    axes = tuple(range(max(dimensions)))
+    for order in itertools.permutations(axes):
+        if order != axes and all(each.explained_by(each.right.transpose(order)) for each in differences):
+            if len(axes) == 2:
+                return "it is the transpose of what it should be: rows and columns are exchanged"
+            return f"its axes stand in another order: what should be its axes {axes} are its axes {_inverse(order)}"
+    return ""
+
+
+def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    """Where each axis has gone."""
+    return tuple(order.index(axis) for axis in range(len(order)))
+
+
 def _shape(differences: Sequence[Difference]) -> str:
     wrong = [each for each in differences if each.got.shape != each.right.shape]
     if not wrong:
         return ""
-    if all(each.explained_by(each.right.T) for each in differences):
-        return "it is the transpose of what it should be: rows and columns are exchanged"
     first = wrong[0]
     told = f"its shape is {first.got.shape}, expected {first.right.shape}"
     if all(each.got.size == each.right.size for each in differences):
@@ -147,6 +163,8 @@ def _factor(differences: Sequence[Difference]) -> str:
         return "its sign is wrong: it is the negative of what it should be"
     if all(each.explained_by(each.right / each.rows) for each in differences):
         return "it is divided by N, the length of the first argument, once too often"
+    if all(each.explained_by(each.right / each.rows**2) for each in differences):
+        return "it is divided by N, the length of the first argument, twice too often"
     if all(each.explained_by(each.right * each.rows) for each in differences):
         return "it is N times too large, N being the length of the first argument: a division by N is missing"
     if all(each.explained_by(each.right / each.right.size) for each in differences):
@@ -170,10 +188,8 @@ def _offset(differences: Sequence[Difference]) -> str:
     return ""
 
 
-def _axes(differences: Sequence[Difference]) -> str:
+def _mirrored(differences: Sequence[Difference]) -> str:
     dimensions = differences[0].right.ndim
-    if dimensions == 2 and all(each.explained_by(each.right.T) for each in differences):
-        return "it is the transpose of what it should be: rows and columns are exchanged"
     for count in range(1, dimensions + 1):
         for axes in itertools.combinations(range(dimensions), count):
             if all(each.explained_by(np.flip(each.right, axes)) for each in differences):
@@ -218,7 +234,7 @@ def _masks(differences: Sequence[Difference]) -> str:
     return ""
 
 
-_RULES_OF_MASKS: tuple[Callable[[Sequence[Difference]], str], ...] = (_shape, _masks)
+_RULES_OF_MASKS: tuple[Callable[[Sequence[Difference]], str], ...] = (_order, _shape, _masks)
 _RULES: tuple[Callable[[Sequence[Difference]], str], ...] = (
-    _shape, _kind, _not_finite, _zero, _factor, _axes, _offset, _first_row, _border,
+    _order, _shape, _kind, _not_finite, _zero, _factor, _mirrored, _offset, _first_row, _border,
 )  # fmt: skip

@@ -12,13 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DPI = 80
-_STYLE: dict[str, Any] = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "font.size": 9,
-    "legend.fontsize": 8,
-}
 _MOST_NUMBERS = 400  # in one picture: more cannot be read
 
 
@@ -41,7 +34,10 @@ def small_axes(columns: int = 1, *, rows: int = 1, width: float = 3.2, height: f
     from matplotlib import pyplot
 
     lines = cycler(color=PALETTE, linestyle=["-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1))])
-    pyplot.rcParams.update(_STYLE | {"axes.prop_cycle": lines})
+    pyplot.rc("axes", prop_cycle=lines, titlesize=9)
+    pyplot.rc("axes.spines", top=False, right=False)
+    pyplot.rc("font", size=9)
+    pyplot.rc("legend", fontsize=8)
     _, axes = pyplot.subplots(
         rows, columns, figsize=(width * columns, height * rows), dpi=_DPI, layout="constrained", squeeze=False
     )
