@@ -10,6 +10,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     optimizers/        how a parameter moves along its gradient: SGD, Adam, schedules
     training/          the loop over epochs and batches: Trainer, averaging, clipping
     history.py         what a training recorded, epoch by epoch
+    tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
     lessons/           exercises that a reader fills, and what checks them
     summary.py         the table of a network: shapes, cost, receptive field
@@ -56,6 +57,7 @@ from nnscratch.layers import (
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
+from nnscratch.tracing import Trace, trace
 from nnscratch.training import Trainer, WeightAverage, clip_gradients
 
 __version__ = "0.1.0"
@@ -79,6 +81,7 @@ __all__ = [
     "Outcome",
     "ReLU",
     "Sequential",
+    "Trace",
     "Trainer",
     "WeightAverage",
     "clip_gradients",
@@ -91,4 +94,5 @@ __all__ = [
     "schedules",
     "set_threads",
     "signal_profile",
+    "trace",
 ]

@@ -10,8 +10,8 @@ from __future__ import annotations
 import copy
 import math
 import textwrap
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,6 +47,17 @@ class Diagnosis:
         """Whether nothing was found."""
         return not self.findings
 
+    def facts(self) -> dict[str, Any]:
+        """The findings and the layers' numbers, for programs: dicts, lists, text and numbers.
+
+        What was not measured, or is not finite, is None.
+        """
+        return {
+            "healthy": self.healthy,
+            "findings": [_numbers(asdict(finding)) for finding in self.findings],
+            "layers": [_numbers(asdict(layer)) for layer in self.signals.layers],
+        }
+
     def __str__(self) -> str:
         lines = [layer_table(self.signals.layers), ""]
         if self.healthy:
@@ -57,6 +68,13 @@ class Diagnosis:
             for text in (finding.message, f"-> {finding.remedy}"):
                 lines += textwrap.wrap(text, 80, initial_indent="   ", subsequent_indent="   ")
         return "\n".join(lines)
+
+
+def _numbers(value: Any) -> Any:
+    """The same without NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _numbers(each) for name, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def layer_table(layers: list[LayerSignals]) -> str:

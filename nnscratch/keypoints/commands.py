@@ -12,4 +12,13 @@ def _diagnose(arguments: list[str]) -> None:
     diagnose.main(arguments)
 
 
-COMMANDS = {"diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose)}
+def _trace(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import trace
+
+    trace.main(arguments)
+
+
+COMMANDS = {
+    "diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose),
+    "trace": Command("one training step, line by line: forward, loss, backward, update", _trace),
+}

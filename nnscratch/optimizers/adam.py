@@ -57,6 +57,7 @@ class Adam(Optimizer):
 
     betas: tuple[float, float]
     epsilon: float
+    memory_names = ("m", "v")
 
     def __init__(
         self,

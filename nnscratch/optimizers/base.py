@@ -40,6 +40,7 @@ class Optimizer:
     weight_decay: float
     steps: int
     changing: ClassVar[tuple[str, ...]] = ("lr",)  # the numbers that may be set between two steps
+    memory_names: ClassVar[tuple[str, ...]] = ()  # what the formulas call the running means
 
     def __init__(self, model: Sequential, *, lr: float, weight_decay: float, memory: int) -> None:
         name = type(self).__name__

@@ -62,6 +62,7 @@ class SGD(Optimizer):
 
     nesterov: bool
     changing = ("lr", "momentum")
+    memory_names = ("v",)
 
     def __init__(
         self,
