@@ -8,13 +8,13 @@ looked at (`differences.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nnscratch.lessons import exercises
-from nnscratch.lessons.differences import Difference, equal, explain, where
+from nnscratch.lessons.differences import Difference, explain, where
 from nnscratch.lessons.exercise import Exercise, Question
 from nnscratch.lessons.outcome import Outcome, shapes, tried
 from nnscratch.lessons.result import Result, is_right, is_wrong, not_done
@@ -63,54 +63,42 @@ def judge(exercise: Exercise, answer: Any) -> Result:
     usual = [
         (mistake.hint, [tried(exercise, wrong, case) for case in cases]) for mistake, wrong in exercise.wrong_answers
     ]
-    hints = _stopped(exercise, outcomes, usual) or _returned(exercise, outcomes, expected, usual)
+    hints = _stopped(exercise, outcomes, expected, usual) or _returned(exercise, outcomes, expected, usual)
     hints = hints or _overwritten(outcomes, usual)
     if hints:
         return is_wrong(exercise, hints)
     return is_right(exercise.name, answer, f"{len(cases)} cases tried")
 
 
-Usual = Sequence[tuple[str, Sequence[Outcome]]]
+Arrays = list[np.ndarray | None]  # one for each name; None where no array of numbers came
+Expected = Sequence[Arrays]  # of each case
+Usual = Sequence[tuple[str, Sequence[Outcome]]]  # each hint with what its mistake does in each case
 
 
-def _stopped(exercise: Exercise, outcomes: Sequence[Outcome], usual: Usual) -> list[str]:
-    """The hint for code that stopped with an error in at least one case."""
+def _stopped(exercise: Exercise, outcomes: Sequence[Outcome], expected: Expected, usual: Usual) -> list[str]:
+    """Hints for code that stopped with an error in at least one case.
+
+    Sizes that do not fit stop a product, equal sizes let it pass: then the cases that came to an
+    end say what is wrong.
+    """
     stopped = next((outcome for outcome in outcomes if outcome.error), None)
     if stopped is None:
         return []
-    found = [hint for hint, wrong in usual if _same_errors(exercise, outcomes, wrong)]
     at = f" in {stopped.place}" if stopped.place else ""
-    message = f"your code stopped{at}: {stopped.error} (with {shapes(exercise, stopped.arguments)})"
-    return [f"{found[0]} ({message})" if found else message]
+    message = f"your code stopped{at}: {stopped.error}\n(found with {shapes(exercise, stopped.arguments)})"
+    ended = [i for i, outcome in enumerate(outcomes) if not outcome.error]
+    if ended:
+        tried_alike = [(hint, [tries[i] for i in ended]) for hint, tries in usual]
+        return [
+            *_returned(exercise, [outcomes[i] for i in ended], [expected[i] for i in ended], tried_alike),
+            message,
+        ]
+    errors = [outcome.error for outcome in outcomes]
+    found = [hint for hint, tries in usual if [outcome.error for outcome in tries] == errors]
+    return [*found[:1], message]
 
 
-def _same_errors(exercise: Exercise, outcomes: Sequence[Outcome], wrong: Sequence[Outcome]) -> bool:
-    """Whether a mistake stops in the same cases in the same way, and returns the same in the
-    others.
-    """
-    for mine, other in zip(outcomes, wrong, strict=True):
-        if mine.error.partition(":")[0] != other.error.partition(":")[0]:
-            return False
-        if not mine.error:
-            ours, others = _arrays(exercise, mine.returned), _arrays(exercise, other.returned)
-            if not all(map(_alike(exercise), ours, others)):
-                return False
-    some_returned = any(not outcome.error for outcome in outcomes)
-    return some_returned or all(a.error == b.error for a, b in zip(outcomes, wrong, strict=True))
-
-
-def _alike(exercise: Exercise) -> Callable[[np.ndarray | None, np.ndarray | None], bool]:
-    def alike(a: np.ndarray | None, b: np.ndarray | None) -> bool:
-        if a is None or b is None:
-            return a is b
-        return equal(a, b, exercise.tolerance)
-
-    return alike
-
-
-def _returned(
-    exercise: Exercise, outcomes: Sequence[Outcome], expected: Sequence[list[np.ndarray | None]], usual: Usual
-) -> list[str]:
+def _returned(exercise: Exercise, outcomes: Sequence[Outcome], expected: Expected, usual: Usual) -> list[str]:
     """A hint for each returned array that is wrong."""
     many = len(exercise.returns)
     for outcome in outcomes:
@@ -159,7 +147,7 @@ def _hint(
     exercise: Exercise,
     outcomes: Sequence[Outcome],
     differences: Sequence[Difference],
-    usual: Sequence[tuple[str, list[np.ndarray | None]]],
+    usual: Sequence[tuple[str, Arrays]],
 ) -> str:
     first = next(i for i, each in enumerate(differences) if not each.none)
     at = f"(found with {shapes(exercise, outcomes[first].arguments)})"
@@ -176,7 +164,7 @@ def _rows(outcome: Outcome) -> int:
     return len(first)
 
 
-def _arrays(exercise: Exercise, returned: Any) -> list[np.ndarray | None]:
+def _arrays(exercise: Exercise, returned: Any) -> Arrays:
     """What was returned, one array for each name; None for what is no array of numbers."""
     values = returned if len(exercise.returns) > 1 else (returned,)
     if not isinstance(values, tuple | list) or len(values) != len(exercise.returns):

@@ -69,17 +69,33 @@ def test_each_wrong_array_has_its_own_hint() -> None:
 
 
 def test_a_mistake_that_stops_for_some_sizes_is_known_by_the_others() -> None:
-    (hint,) = hints(lambda x, y: (x + y, np.swapaxes(x, 0, 1) * y))
-    assert hint.startswith(TRANSPOSED.hint)
-    assert "ValueError: operands could not be broadcast together" in hint
-    assert "(with x (3, 2), y (3, 2))" in hint
+    known, stopped = hints(lambda x, y: (x + y, np.swapaxes(x, 0, 1) * y))
+    assert known.startswith(f"product: {TRANSPOSED.hint} (found with x (2, 2), ")
+    assert "ValueError: operands could not be broadcast together" in stopped
+    assert "(found with x (3, 2), y (3, 2))" in stopped
+
+
+def test_a_second_mistake_beside_one_that_stops_is_told_as_well() -> None:
+    first, second, stopped = hints(lambda x, y: (x.copy(), x.T * y))
+    assert first.startswith(f"total: {NO_TOTAL.hint}")
+    assert second.startswith(f"product: {TRANSPOSED.hint}")
+    assert stopped.startswith("your code stopped in line ")
+
+
+def test_a_mistake_that_always_stops_is_known_by_its_error() -> None:
+    twice = Mistake("take the second one.", {"x * y": "x * z"})
+    exercise = replace(BOTH, mistakes=(TRANSPOSED, twice))
+    known, stopped = judge(exercise, lambda x, y: (x + y, z)).hints  # type: ignore[name-defined] # noqa: F821
+    assert known == twice.hint
+    assert "NameError: name 'z' is not defined" in stopped
 
 
 def test_another_error_is_told_as_it_is() -> None:
-    (hint,) = hints(lambda x, y: (x + y, x @ y))
-    assert hint.startswith("your code stopped in line ")
-    assert "ValueError: matmul" in hint
-    assert "x (3, 2), y (3, 2)" in hint
+    wrong, stopped = hints(lambda x, y: (x + y, x @ y))
+    assert wrong.startswith("product: 0 of 4 numbers are right; the first wrong one is at [0, 0]: yours ")
+    assert stopped.startswith("your code stopped in line ")
+    assert "ValueError: matmul" in stopped
+    assert stopped.endswith("(found with x (3, 2), y (3, 2))")
 
 
 def test_the_wrong_number_of_values() -> None:
