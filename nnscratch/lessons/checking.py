@@ -51,10 +51,10 @@ def judge(exercise: Exercise, answer: Any) -> Result:
     if answer is None or answer is Ellipsis:
         return not_done(exercise.name, exercise.right)
     if not callable(answer):
-        return is_wrong(
-            exercise,
-            [f"got {type(answer).__name__}, expected the function itself: check({exercise.name!r}, {exercise.name})"],
-        )
+        hint = f"got {type(answer).__name__}, expected the function itself: check({exercise.name!r}, {exercise.name})"
+        return is_wrong(exercise.name, exercise.right, [hint])
+    if answer is exercise.right:  # by way of `.working`
+        return not_done(exercise.name, answer, why="This is the lesson's own answer; run the cell with yours")
     cases = list(exercise.cases(np.random.default_rng(_SEED)))
     outcomes = [tried(exercise, answer, arguments) for arguments in cases]
     if all(outcome.not_done for outcome in outcomes):
@@ -66,7 +66,7 @@ def judge(exercise: Exercise, answer: Any) -> Result:
     hints = _stopped(exercise, outcomes, expected, usual) or _returned(exercise, outcomes, expected, usual)
     hints = hints or _overwritten(outcomes, usual)
     if hints:
-        return is_wrong(exercise, hints)
+        return is_wrong(exercise.name, exercise.right, hints)
     return is_right(exercise.name, answer, f"{len(cases)} cases tried")
 
 
@@ -182,13 +182,13 @@ def _array(value: Any) -> np.ndarray | None:
 
 def _of_question(question: Question, answer: Any) -> Result:
     if answer is None or answer is Ellipsis:
-        return not_done(question.name, question.right)
+        return not_done(question.name, answer)
     if _matches(question, answer, question.right):
         return is_right(question.name, answer)
     hint = next((hint for wrong, hint in question.mistakes if _matches(question, answer, wrong)), "")
     if not hint and question.choices and answer not in question.choices:
         hint = f"got {answer!r}, expected one of {', '.join(map(repr, question.choices))}"
-    return is_wrong(question, [hint or f"{answer!r} is not it"])
+    return is_wrong(question.name, answer, [hint or f"{answer!r} is not it"])
 
 
 def _matches(question: Question, answer: Any, value: Any) -> bool:

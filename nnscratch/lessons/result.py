@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nnscratch.lessons.exercise import Exercise, Question
-
 RIGHT, NOT_DONE, WRONG = "right", "not done yet", "wrong"
 _WIDTH = 78
 
@@ -21,8 +19,8 @@ class Result:
     verdict : "right", "not done yet" or "wrong"
     hints   : what is wrong, one for each wrong thing; empty if nothing is
     text    : all of it for the reader; it is also the repr
-    working : the reader's answer if it is right, otherwise the lesson's own, so that the lesson can
-        go on
+    working : the reader's function or class if it is right, otherwise the lesson's own, so that the
+        lesson can go on; the answer to a question as it was given
     """
 
     name: str
@@ -46,18 +44,17 @@ def is_right(name: str, answer: Any, details: str = "") -> Result:
     return Result(name, RIGHT, (), f"{name}: right" + (f" ({details})" if details else ""), answer)
 
 
-def not_done(name: str, right: Any) -> Result:
-    """The result for a cell that was left as it is; `right` lets the lesson go on."""
-    text = f"{name}: not done yet. Fill in its cell, run that cell, then this one."
-    return Result(name, NOT_DONE, (), text, right)
+def not_done(name: str, working: Any, *, why: str = "Fill in its cell, run that cell") -> Result:
+    """The result for a cell that was left as it is; `working` lets the lesson go on."""
+    return Result(name, NOT_DONE, (), f"{name}: not done yet. {why}, then this one.", working)
 
 
-def is_wrong(exercise: Exercise | Question, hints: Sequence[str]) -> Result:
+def is_wrong(name: str, working: Any, hints: Sequence[str]) -> Result:
     """The result for a wrong answer; a hint of several lines has its details below."""
-    lines = [f"{exercise.name}: wrong"]
+    lines = [f"{name}: wrong"]
     for hint in hints:
         for number, part in enumerate(hint.split("\n")):
             indent = "  " if not number else "    "
             lines += textwrap.wrap(part, _WIDTH, initial_indent=indent, subsequent_indent="    ")
     told = tuple(hint.replace("\n", " ") for hint in hints)
-    return Result(exercise.name, WRONG, told, "\n".join(lines), exercise.right)
+    return Result(name, WRONG, told, "\n".join(lines), working)

@@ -58,6 +58,14 @@ def test_not_done_yet(answer: Any) -> None:
     assert (result.verdict, result.hints, result.working) == ("not done yet", (), both)
 
 
+def test_the_lessons_own_answer_is_not_the_readers() -> None:
+    # `f = check("f", f).working` puts it under the reader's name; the cell may be run twice.
+    result = judge(BOTH, judge(BOTH, None).working)
+    assert (result.verdict, result.working) == ("not done yet", both)
+    assert result.text.startswith("both: not done yet. This is the lesson's own answer; ")
+    assert judge(BOTH, judge(BOTH, lambda x, y: (y, x)).working).verdict == "not done yet"
+
+
 def test_half_done() -> None:
     assert hints(lambda x, y: (x + y, None)) == ("product: not done yet",)
 
@@ -207,6 +215,12 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_a_question(known: dict[str, Any], right: Any, answer: Any, verdict: str) -> None:
     known["which"] = Question("which", right)
     assert check("which", answer).verdict == verdict
+
+
+@pytest.mark.parametrize("answer", [None, "overfitting"])
+def test_a_question_is_not_answered_by_the_lesson(known: dict[str, Any], answer: Any) -> None:
+    known["which"] = WHICH
+    assert check("which", answer).working == answer
 
 
 def test_a_questions_hints(known: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from nnscratch.lessons.exercise import Question
 from nnscratch.lessons.result import is_right, is_wrong, not_done
-
-QUESTION = Question("which", "that")
 
 
 def test_the_three_verdicts() -> None:
-    right, open_, wrong = is_right("which", "that"), not_done("which", "that"), is_wrong(QUESTION, ["no"])
+    right, open_, wrong = is_right("which", "that"), not_done("which", "that"), is_wrong("which", "that", ["no"])
     assert [bool(each) for each in (right, open_, wrong)] == [True, False, False]
     assert [each.verdict for each in (right, open_, wrong)] == ["right", "not done yet", "wrong"]
     assert [each.text.partition("\n")[0][7:] for each in (right, open_, wrong)] == [
@@ -25,7 +22,7 @@ def test_repr_is_the_text() -> None:
 
 
 def test_lines_fit_a_terminal() -> None:
-    result = is_wrong(QUESTION, ["a long hint " * 20 + "\nwith a detail", "another"])
+    result = is_wrong("which", "that", ["a long hint " * 20 + "\nwith a detail", "another"])
     lines = result.text.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[-2:] == ["    with a detail", "  another"]
