@@ -113,6 +113,7 @@ def test_the_wrong_number_of_values() -> None:
 
 def test_what_is_no_array() -> None:
     assert hints(lambda x, y: ("sum", x * y)) == ("total: got str, expected an array",)
+    assert hints(lambda x, y: ([[1.0], [1.0, 2.0]], x * y)) == ("total: got list, expected an array",)
     assert hints(lambda x, y: (np.add, x * y)) == ("total: got ufunc, expected an array",)
     assert hints("both")[0].startswith("got str, expected the function itself: check('both', both)")
 
