@@ -12,6 +12,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     history.py         what a training recorded, epoch by epoch
     tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
+    lessons/           exercises that a reader fills, and what checks them
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
 
