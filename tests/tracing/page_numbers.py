@@ -31,7 +31,7 @@ def shown(value: float, digits: int = DIGITS) -> str:
     """The text of a number on the page: zeros at the end go if it is exact without them.
 
     >>> shown(-0.1), shown(0.5), shown(1234567.0), shown(1.5e-9)
-    ('−0.1', '0.5', '1.23457e6', '1.5e-9')
+    ('−0.1', '0.5', '1.23457e6', '1.5e−9')
     """
     if value == 0:
         return "0"
