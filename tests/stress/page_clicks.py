@@ -11,8 +11,8 @@ Four networks:
 On each of their layers, --count clicks of each kind: how an output came about, who sends it
 gradient, where a weight's gradient comes from and what the optimizer made of it, the loss. Then as
 many clicks of a real mouse on random pictures, and as many moves of the slider of a number and of a
-weight, compared with forward passes. Nothing may be wrong in the last digit shown; the browser may
-complain of nothing, and ask for nothing.
+weight, compared with forward passes; and as many turns of anything, in any order. Nothing may be
+wrong in the last digit shown; the browser may complain of nothing, and ask for nothing.
 
 Exit status 1 if anything is wrong, 2 without Chromium or Selenium.
 """
@@ -90,6 +90,51 @@ def by_slider(page: OpenedPage, case: Case, rng: np.random.Generator, count: int
     return 2 * count, wrong
 
 
+def by_turns(page: OpenedPage, case: Case, rng: np.random.Generator, count: int) -> tuple[int, list[str]]:
+    """`count` times anything that one can do; what a click shows must not depend on it."""
+    wrong = []
+    for _ in range(count):
+        turn = str(
+            rng.choice(["click", "click", "slider", "reset", "epoch", "step", "theme", "zoom", "Escape", "resize"])
+        )
+        kind, layer = page_cases.places(case)[int(rng.integers(len(page_cases.places(case))))]
+        what = case.draw(rng, kind, layer)
+        said = page.run(TURN, turn, what, float(rng.normal()), int(rng.integers(len(case.epochs))))
+        if said:
+            wrong.append(f"{turn} {what}: {said}")
+        elif turn == "click" and page.run("return nnscratchPage.view.epoch === null"):
+            wrong += page_cases.problems(case, what, page.read())
+    page.run("nnscratchPage.epoch(null)")
+    return count, wrong
+
+
+TURN = """
+    const [turn, what, value, epoch] = arguments;
+    const press = (key) => document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    const turns = {
+      click: () => nnscratchPage.click(what),
+      slider() {
+        const slider = document.querySelector("#play input");
+        if (!slider) return;
+        slider.value = value;
+        slider.dispatchEvent(new Event("input"));
+      },
+      reset: () => document.querySelector("#play button")?.click(),
+      epoch: () => nnscratchPage.epoch(epoch),
+      step: () => nnscratchPage.epoch(null),
+      theme: () => document.querySelector("#theme").click(),
+      zoom: () => press(value > 0 ? "+" : "-"),
+      Escape: () => press("Escape"),
+      resize: () => dispatchEvent(new Event("resize")),
+    };
+    try {
+      turns[turn]();
+    } catch (error) {
+      return String(error.stack);
+    }
+"""
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Random clicks on the page of a step, in a real browser.")
     parser.add_argument("--count", type=int, default=50, help="clicks of each kind on each layer (default: 50)")
@@ -105,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
             case = CASES[name](options.seed)
             page = OpenedPage(driver, case.write(Path(folder) / f"{name}.html"))
             rng = np.random.default_rng([15, options.seed])
-            for made in (by_script, by_mouse, by_slider):
+            for made in (by_script, by_mouse, by_slider, by_turns):
                 clicks, wrong = made(page, case, rng, options.count)
                 failed += bool(wrong)
                 print(f"{name}: {clicks} {made.__name__.replace('_', ' ')}, {len(wrong)} wrong", flush=True)
