@@ -1,5 +1,6 @@
-"""The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks;
-`'.[browser]'` with what the tests of the page need besides Debian's chromium and chromium-driver.
+"""The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
+`'.[lessons]'` with Jupyter for its lessons; `'.[browser]'` with what the tests of the page need
+besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -42,5 +43,6 @@ setup(
         ],
         "bench": ["torch", "scikit-learn"],
         "browser": ["selenium>=4.11"],
+        "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
 )

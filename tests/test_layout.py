@@ -34,8 +34,9 @@ ARROWS = {
     "commands": "",
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pictures",
-    "tracing": "checks files gradient_check kernels layers losses messages model optimizers pictures",
+    "tracing": "checks files kernels layers losses messages model optimizers pictures",
     "training": "checks diagnosis files history kernels layers losses messages model optimizers",
+    "lessons": "files gradient_check layers losses messages model optimizers pictures",
 }
 # The same within the face task. All of it may import all of the library, which imports nothing of
 # it.

@@ -15,7 +15,7 @@ from nnscratch.model import Sequential
 from nnscratch.tracing.table import facts, table
 
 if TYPE_CHECKING:
-    from nnscratch.gradient_check import Loss
+    from nnscratch.losses import Loss
     from nnscratch.optimizers.base import Optimizer
 
 
