@@ -1,5 +1,5 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
-`'.[lessons]'` with Jupyter for its lessons, `'.[browser]'` with what the tests of the page need
+`'.[lessons]'` with Jupyter for its lessons; `'.[browser]'` with what the tests of the page need
 besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
@@ -42,7 +42,7 @@ setup(
             "types-tqdm",
         ],
         "bench": ["torch", "scikit-learn"],
-        "lessons": ["jupyterlab>=4", "ipykernel>=6"],
         "browser": ["selenium>=4.11"],
+        "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
 )

@@ -170,7 +170,7 @@ class View {
     const channels = layer.shape.at(-1);
     const places = (sizeOf(layer.shape) / channels) * images;
     const counts = new Float64Array(channels);
-    if (this.epochs.index === null)
+    if (this.moment === this.step)
       this.step.on(layer.number).data.forEach((on, k) => {
         counts[k % channels] += on;
       });
