@@ -136,6 +136,7 @@ def three_dense() -> list[nn.Layer]:
 
 ON_KINKS: dict[str, tuple[list[nn.Layer], tuple[int, ...]]] = {
     "ReLU at 0": ([nn.ReLU()], (3, 4)),
+    "LeakyReLU at 0": ([nn.LeakyReLU()], (3, 4)),
     "equal maxima": ([nn.MaxPool2D(2)], (2, 4, 4, 2)),
     "overlapping pools": ([nn.MaxPool2D(3, 1)], (1, 5, 4, 1)),
     "biases of 0": (three_dense(), (3, 4)),
