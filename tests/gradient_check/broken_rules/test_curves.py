@@ -33,7 +33,7 @@ def test_curves_that_are_flat_or_zero_can_be_drawn() -> None:
 
 def test_a_picture_is_written(tmp_path: Path) -> None:
     both = Trainings([[1.0, 0.5], [1.0, 0.4]], [[1.0, 1e200], [1.0, math.inf]])
-    for rules in (RULES[:1], RULES):
+    for rules in (RULES[:1], RULES[:4]):
         plot(dict.fromkeys(rules, both), tmp_path / "curves.png")
         assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match=r"ends in \.png"):

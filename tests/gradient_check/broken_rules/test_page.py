@@ -13,8 +13,8 @@ from nnscratch.gradient_check.broken_rules.rules import RULES
 
 
 @pytest.mark.parametrize("place", range(len(RULES)), ids=[rule.name for rule in RULES])
-def test_the_page_has_every_part(place: int, all_broken: list[Broken]) -> None:
-    broken = all_broken[place]
+def test_the_page_has_every_part(place: int, briefly_broken: list[Broken]) -> None:
+    broken = briefly_broken[place]
     rule, text = broken.rule, broken.text()
     assert max(map(len, text.splitlines())) <= 80, [line for line in text.splitlines() if len(line) > 80]
     flat = " ".join(text.split())
@@ -26,15 +26,15 @@ def test_the_page_has_every_part(place: int, all_broken: list[Broken]) -> None:
     assert final in flat
 
 
-def test_a_mistake_that_is_not_found_is_said(all_broken: list[Broken]) -> None:
-    missed = replace(all_broken[0], wrong=all_broken[0].right)
+def test_a_mistake_that_is_not_found_is_said(briefly_broken: list[Broken]) -> None:
+    missed = replace(briefly_broken[0], wrong=briefly_broken[0].right)
     assert not missed.found
     assert "THE CHECK DOES NOT FIND IT." in missed.text()
-    assert not replace(all_broken[0], right=all_broken[0].wrong).found
+    assert not replace(briefly_broken[0], right=briefly_broken[0].wrong).found
 
 
-def test_json_has_the_same_facts(all_broken: list[Broken]) -> None:
-    for broken in all_broken:
+def test_json_has_the_same_facts(briefly_broken: list[Broken]) -> None:
+    for broken in briefly_broken:
         facts = json.loads(json.dumps(broken.record(), allow_nan=False))
         assert facts["rule"] == broken.rule.name
         assert facts["found"] is True

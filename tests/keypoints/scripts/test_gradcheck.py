@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch import __main__
+from nnscratch.gradient_check.broken_rules import spots
 from nnscratch.gradient_check.broken_rules.rules import RULES
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.scripts import gradcheck
@@ -103,6 +105,7 @@ def test_a_mistake_that_the_check_misses_ends_with_status_1(
 ) -> None:
     (rule,) = (rule for rule in RULES if rule.name == "sign")
     monkeypatch.setattr(rule.wrong, "backward_parameters", nn.Dense.backward_parameters)
+    monkeypatch.setattr(spots, "EPOCHS", 1)
     with pytest.raises(SystemExit) as stop:
         gradcheck.main(["--break", "sign", "--markdown"])
     assert stop.value.code == 1
@@ -137,12 +140,27 @@ def test_help_fits_and_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
         ),
     ],
 )
-def test_bad_input_is_one_line(arguments: list[str], message: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "nnscratch", "gradcheck", *arguments]
-    environment = {"PYTHONPATH": str(Path(nn.__file__).parents[1]), "PATH": ""}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert not done.stdout
-    assert len(done.stderr.splitlines()) == 1
-    assert message in done.stderr
+def test_bad_input_is_one_line(
+    arguments: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        __main__.main(["gradcheck", *arguments])
+    assert stop.value.code == 2
+    printed = capsys.readouterr()
+    assert not printed.out
+    assert len(printed.err.splitlines()) == 1
+    assert message in printed.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_quiet_in_a_pipe() -> None:
+    command = [sys.executable, "-W", "error", "-m", "nnscratch", "gradcheck", "--layer", "flatten"]
+    done = subprocess.run(command, cwd=Path(nn.__file__).parents[1], capture_output=True, text=True, check=True)
+    assert not done.stderr
+    assert done.stdout.isascii()
+    assert "\r" not in done.stdout
