@@ -10,9 +10,10 @@ import numpy as np
 
 from nnscratch.gradient_check.differences import RIGHT, relative_error
 
-# An entry that is smaller than this share of the largest one counts as if it were that large:
-# differences of small entries are rounded as those of large ones are.
-_SMALL = 0.01
+# Small entries count as larger ones do: their differences are rounded like those of the largest
+# entry, and no difference is exact to more than 1e-9 / 15 (`differences` stops where two step sizes
+# agree to 1e-9, and the finer one is then 15 times as good).
+_SMALL, _LEAST = 0.01, 1e-3
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,11 @@ class Comparison:
 
         |written - numeric| / (|written| + |numeric| + floor)
 
-    where floor is 1/100 of the largest numeric entry of the array, or rounding / 1e-7 if that is
-    more. So it is 0 where both are 0, small where the gradient is 0 but for rounding, about 1 where
-    one of them is 0 and the other is not, 1/3 where one is twice the other. Above the bound, 1e-7,
-    are a large entry that is wrong by 2e-7 of itself, and a small one by 1e-9 of the largest.
+    where floor is the largest of three numbers: 1/100 of the largest numeric entry of the array,
+    1/1000, and rounding / 1e-7. So the error is 0 where both are 0, small where the gradient is 0
+    but for rounding, about 1 where one of them is 0 and the other is not, 1/3 where one is twice the
+    other. Above the bound, 1e-7, are a large entry that is wrong by 2e-7 of itself, and a small one
+    by 1e-9 of the largest.
 
     >>> written, numeric = np.array([1.0, 2.0, 3.0, 2.0]), np.array([1.0, 2.0, 3.0, 4.0])
     >>> half = Comparison("weight", (2, 2), np.arange(4), written, numeric, rounding=1e-11)
@@ -70,7 +72,7 @@ class Comparison:
     def errors(self) -> np.ndarray:
         """(K,) the relative error of each entry that was compared."""
         largest = float(np.abs(self.numeric).max(initial=0.0))
-        floor = np.maximum(_SMALL * largest, np.asarray(self.rounding) / RIGHT)
+        floor = np.maximum(max(_SMALL * largest, _LEAST), np.asarray(self.rounding) / RIGHT)
         finite = np.isfinite(self.written)  # NaN or infinity is as wrong as can be
         written = np.where(finite, self.written, 0)
         sizes, differences = np.abs(written) + np.abs(self.numeric) + floor, np.abs(written - self.numeric)

@@ -67,18 +67,19 @@ def slope_at(
     largest: float,
     *,
     first_step: float = FIRST_STEP,
+    smallest_step: float = _SMALLEST_STEP,
     rounding: float = 0.0,
 ) -> Slope:
     """The slope of `scalar()` as `array[index]` moves.
 
     middle   : scalar() as `array` is
     largest  : the size of the slopes around; two that agree to 1e-9 of it are equal
-    first_step : the largest step that is tried
+    first_step, smallest_step : a kink closer than the smallest is not stepped around
     rounding : of a central difference with the step FIRST_STEP: two that it explains are equal, too
     """
     step, agree, on_kink = first_step, False, False
     slope, bend = _central_difference(scalar, array, index, step, middle)
-    while step > _SMALLEST_STEP and not agree:
+    while step > smallest_step and not agree:
         finer, finer_bend = _central_difference(scalar, array, index, step / 4, middle)
         agree = abs(finer - slope) <= max(_AGREEMENT * largest, rounding * FIRST_STEP * 4 / step)
         # The slopes to both sides differ by step * second derivative, or by a kink's angle, which a

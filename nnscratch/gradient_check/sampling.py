@@ -13,8 +13,8 @@ from nnscratch.gradient_check.point import Point
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
 
-_FIRST_STEP = FIRST_STEP / 64  # a larger one meets a kink in any large network
-_TRIES = 3  # entries that are looked at, per entry that is wanted: some have a kink too close
+_FIRST_STEP, _SMALLEST_STEP = FIRST_STEP / 64, 1e-7  # larger ones meet a kink in any large network
+_TRIES = 4  # entries that are looked at, per entry that is wanted: some have a kink too close
 
 
 def compare_some(
@@ -68,7 +68,14 @@ class _Sampler:
         for place in self._candidates(flat):
             index = tuple(int(i) for i in np.unravel_index(place, array.shape))
             slope = slope_at(
-                self.point.value, array, index, self.middle, largest, first_step=_FIRST_STEP, rounding=self.rounding
+                self.point.value,
+                array,
+                index,
+                self.middle,
+                largest,
+                first_step=_FIRST_STEP,
+                smallest_step=_SMALLEST_STEP,
+                rounding=self.rounding,
             )
             if slope.smooth:
                 places.append(place)

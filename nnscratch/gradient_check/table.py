@@ -75,7 +75,7 @@ def conclusion(checked: Sequence[Checked], what: str) -> str:
     errors = [each.worst.error for each in comparisons if each.worst]
     wrong = sum(each.verdict == "wrong" for each in comparisons)
     kinks, undecided = sum(each.kinks for each in comparisons), sum(each.verdict == "kinks" for each in comparisons)
-    verdict = "all right" if not wrong else f"{wrong} WRONG"
+    verdict = f"{wrong} WRONG" if wrong else f"{len(comparisons) - undecided} right" if undecided else "all right"
     lines = [
         f"{what}, {len(comparisons)} gradients: {verdict}.",
         f"Largest relative error {max(errors, default=0.0):.1e}, bound {RIGHT:.0e}; "
@@ -84,7 +84,7 @@ def conclusion(checked: Sequence[Checked], what: str) -> str:
     if kinks:
         lines.append(f"{kinks} entries lay too close to a kink (ReLU at 0, equal maxima); others took their place.")
     if undecided:
-        lines.append(f"{undecided} gradients could not be compared: each entry looked at lay at a kink.")
+        lines.append(f"Not compared: {undecided}, because each entry that was looked at lay at a kink.")
     return "\n".join(line for text in lines for line in textwrap.wrap(text, WIDTH))
 
 

@@ -64,7 +64,8 @@ def test_the_conclusion_counts() -> None:
     text = conclusion([good, bad], "2 configurations")
     assert "5 gradients: 1 WRONG" in text
     assert "39 entries lay too close to a kink" in text
-    assert "1 gradients could not be compared" in text
+    assert "Not compared: 1, because" in text
+    assert "2 gradients: 1 right." in conclusion([Checked("c", [right(), at_kinks()], 1.0)], "1")
     assert good.right
     assert not bad.right
     assert not Checked("c", [at_kinks()], 1.0).right
