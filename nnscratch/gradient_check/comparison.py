@@ -49,9 +49,9 @@ class Comparison:
 
     where floor is the largest of three numbers: 1/100 of the largest numeric entry of the array,
     1/1000, and rounding / 1e-7. So the error is 0 where both are 0, small where the gradient is 0
-    but for rounding, about 1 where one of them is 0 and the other is not, 1/3 where one is twice the
-    other. Above the bound, 1e-7, are a large entry that is wrong by 2e-7 of itself, and a small one
-    by 1e-9 of the largest.
+    but for rounding, about 1 where one of them is 0 and the other is not, 1/3 where one is twice
+    the other. Above the bound, 1e-7, are a large entry that is wrong by 2e-7 of itself, and a small
+    one that is wrong by 1e-9 of the largest (by 1e-10, if that is more).
 
     >>> written, numeric = np.array([1.0, 2.0, 3.0, 2.0]), np.array([1.0, 2.0, 3.0, 4.0])
     >>> half = Comparison("weight", (2, 2), np.arange(4), written, numeric, rounding=1e-11)
