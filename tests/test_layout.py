@@ -124,7 +124,7 @@ def test_every_module_has_its_test_file() -> None:
 def test_every_test_file_has_its_module() -> None:
     others = {
         "test_layout.py", "test_readme.py", "test_benchmarks.py", "test_stress.py", "keypoints/test_saved_runs.py",
-        "kernels/test_entry_points.py",
+        "kernels/test_entry_points.py", "tracing/test_network_js.py", "tracing/test_page_in_browser.py",
     }  # fmt: skip
     for path in (ROOT / "tests").rglob("test_*.py"):
         relative = path.relative_to(ROOT / "tests")
