@@ -28,7 +28,7 @@ ARROWS = {
     "summary": "layers",
     "model": "checks layers stages summary",
     "losses": "checks kernels",
-    "gradient_check": "checks layers losses model",
+    "gradient_check": "checks kernels layers losses messages model optimizers pictures",
     "checkpoints": "files initializers layers messages model",
     "history": "files messages",
     "commands": "",

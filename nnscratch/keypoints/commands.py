@@ -18,7 +18,14 @@ def _trace(arguments: list[str]) -> None:
     trace.main(arguments)
 
 
+def _gradcheck(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import gradcheck
+
+    gradcheck.main(arguments)
+
+
 COMMANDS = {
     "diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose),
+    "gradcheck": Command("every gradient against differences; what usual mistakes look like", _gradcheck),
     "trace": Command("one training step, line by line: forward, loss, backward, update", _trace),
 }
