@@ -85,9 +85,9 @@ const LOSS_CARDS = {
               line: [
                 "error = ",
                 num("loss.prediction", prediction),
-                " − ",
+                target < 0 ? " − (" : " − ",
                 num("loss.target", target),
-                " = ",
+                target < 0 ? ") = " : " = ",
                 num("loss.error", error),
                 ", squared ",
                 num("loss.square", error * error),

@@ -86,7 +86,7 @@ const OUTPUTS = {
       cards: [
         {
           title: "The number",
-          formula: `y[${h},${w},${o}] = sum over i,j,c of x[${around(h, stride[0], padding[0])}+i, ${around(w, stride[1], padding[1])}+j, c] · weight[i,j,c,${o}] + bias[${o}]`,
+          formula: `y[${h},${w},${o}] = sum over i,j,c of x[${around(h, stride[0], padding[0])}+i, ${around(w, stride[1], padding[1])}+j, c] · weight[i,j,c,${o}]${bias ? ` + bias[${o}]` : ""}`,
           blocks: [sumLine(step, "conv", terms, b, value), output(value), ...longSum("conv", terms), ...biasLine],
         },
         { title: "Patch times kernel", wide: true, blocks: [{ grids, operation: "×" }] },
@@ -125,7 +125,7 @@ const OUTPUTS = {
       cards: [
         {
           title: "The number",
-          formula: `y[${o}] = sum over i of x[i] · weight[i,${o}] + bias[${o}]`,
+          formula: `y[${o}] = sum over i of x[i] · weight[i,${o}]${bias ? ` + bias[${o}]` : ""}`,
           blocks: [sumLine(step, "dense", terms, bias?.data[o], value), output(value), ...biasLine],
         },
         {
@@ -289,7 +289,7 @@ const OUTPUTS = {
 };
 
 const output = (value) => ({ line: [num("output.value", value, { hidden: true })] });
-const around = (at, stride, padding) => String(at * stride - padding);
+const around = (at, stride, padding) => String(at * stride - padding).replace("-", "−");
 
 function outputOfOther(step, moment, layer, index, value) {
   const {

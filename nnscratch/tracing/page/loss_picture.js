@@ -5,6 +5,8 @@
 
 const FACE = 470; // the longer side of the picture at zoom 1, in CSS pixels: both bands
 
+const EDGE = 2.5; // pixels of the picture: how far from its edge a mark stays
+
 class LossPicture {
   constructor(view) {
     this.view = view;
@@ -22,9 +24,11 @@ class LossPicture {
   }
 
   paint() {
-    const { value } = this.step.facts.loss;
+    const { index } = this.view.epochs;
+    const { epochs, loss: ofStep } = this.step.facts;
+    const value = index === null ? ofStep.value : epochs[index].loss;
     const played = this.view.slider.shown ? this.view.slider.loss : undefined;
-    const own = value === null ? "not finite" : numberElement(num("header.loss", value));
+    const own = value === null ? (index === null ? "not finite" : "not known") : numberElement(num("header.loss", value));
     const now = played === undefined ? [] : [" → ", numberElement(num("play.loss", played))];
     this.value.replaceChildren("L = ", own, ...now);
     if (this.hasFace()) this.paintFace();
@@ -53,6 +57,7 @@ class LossPicture {
     for (let o = 0; o + 1 < prediction.length; o += 2) {
       const [x, y, labelX, labelY] = [prediction[o], prediction[o + 1], target[o], target[o + 1]].map(pixel);
       const labelled = !Number.isNaN(labelX + labelY);
+      const [atX, atY] = withinPicture([x, y], labelled ? [labelX, labelY] : [width / 2, height / 2], [width, height]);
       const name = points.names[o / 2] ?? `point ${o / 2}`;
       const error = Math.hypot(x - labelX, y - labelY);
       if (labelled) errors.push(error);
@@ -81,13 +86,10 @@ class LossPicture {
           make("line", { x1: labelX, y1: labelY, x2: x, y2: y }),
           make("circle", { cx: labelX, cy: labelY, r: 1.5 }),
         );
-        group.append(make("text", { x: Math.min(x + 1.6, width - 7), y: y - 1.2 }, error.toFixed(1)));
+        const beside = { x: Math.min(atX + 1.6, width - 9), y: Math.max(atY - 1.2, 4) };
+        group.append(make("text", beside, error.toFixed(1)));
       }
-      group.append(
-        make("path", { class: "halo", d: `M${x - 1.3} ${y - 1.3}l2.6 2.6m0 -2.6l-2.6 2.6` }),
-        make("path", { d: `M${x - 1.3} ${y - 1.3}l2.6 2.6m0 -2.6l-2.6 2.6` }),
-        make("rect", { x: x - 3, y: y - 3, width: 6, height: 6, class: "target" }),
-      );
+      group.append(...this.predictionMark(x, y, atX, atY));
       svg.append(group);
     }
     const mean = errors.length ? `mean error ${shownNumber(sum(errors) / errors.length, 3)} px` : "no labels";
@@ -95,6 +97,18 @@ class LossPicture {
       make("div", { class: "frame" }, canvas, svg),
       make("p", { class: "key" }, "○ label  × prediction · ", mean),
     );
+  }
+
+  // A cross, or at the picture's edge an arrow towards a prediction that lies outside.
+  predictionMark(x, y, atX, atY) {
+    const target = make("rect", { x: atX - 3, y: atY - 3, width: 6, height: 6, class: "target" });
+    if (x !== atX || y !== atY) {
+      const angle = (180 / Math.PI) * Math.atan2(y - atY, x - atX);
+      const transform = `translate(${atX} ${atY}) rotate(${angle})`;
+      return [make("path", { class: "beyond", d: "M-1.2 -1.6L1.6 0L-1.2 1.6z", transform }), target];
+    }
+    const cross = `M${x - 1.3} ${y - 1.3}l2.6 2.6m0 -2.6l-2.6 2.6`;
+    return [make("path", { class: "halo", d: cross }), make("path", { d: cross }), target];
   }
 
   paintErrors() {
@@ -150,6 +164,19 @@ class LossPicture {
       ),
     );
   }
+}
+
+// The place itself, or where the way to it from `start` leaves the picture.
+function withinPicture(place, start, size) {
+  const shares = place.map((at, axis) => {
+    const edge = at < EDGE ? EDGE : size[axis] - EDGE;
+    return at === Math.min(Math.max(at, EDGE), size[axis] - EDGE) ? 1 : (edge - start[axis]) / (at - start[axis]);
+  });
+  const share = Math.max(Math.min(...shares), 0); // 0: it starts beyond the edge itself
+  return place.map((at, axis) => {
+    const on = start[axis] + share * (at - start[axis]);
+    return share === 1 ? at : Math.min(Math.max(on, EDGE), size[axis] - EDGE);
+  });
 }
 
 const firstChannel = ({ shape, data }) => data.filter((_, k) => k % shape[2] === 0);

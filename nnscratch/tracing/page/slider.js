@@ -141,9 +141,10 @@ class Slider {
     const curve = new Curve(this.chart, low, high, old, before, gradient);
     this.curve = curve;
     if (this.loss !== undefined) curve.mark(this.play.value, this.loss);
-    const places = [0, 16, 8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15].map(
-      (k) => low + ((high - low) * k) / 16,
-    );
+    // Close to where it begins first: there the curve and the gradient's line must touch.
+    const near = [-8, 8, -2, 2, -0.5, 0.5].map((k) => old + ((high - low) * k) / 300);
+    const even = [0, 16, 8, 4, 12, 2, 6, 10, 14, 1, 3, 5, 7, 9, 11, 13, 15].map((k) => low + ((high - low) * k) / 16);
+    const places = [...near, ...even];
     const next = () => {
       if (this.curve !== curve || !places.length) return;
       const value = places.shift();
@@ -194,7 +195,13 @@ class Curve {
         y2: line(this.now[0]),
       }),
       make("circle", { class: "now", cx: x(this.now[0]), cy: y(this.now[1]), r: 4.5 }),
-      make("text", { x: 8, y: 11 }, `L, ${shownNumber(bottom, 3)} to ${shownNumber(top, 3)}`),
+      make("text", { x: 8, y: 11 }, `L, ${apart(bottom, top).join(" to ")}`),
     );
   }
+}
+
+// Two numbers in as few digits as tell them apart, but in three at least.
+function apart(a, b) {
+  const digits = [3, 4, 5, 6, 7, 8].find((most) => shownNumber(a, most) !== shownNumber(b, most)) ?? 9;
+  return [shownNumber(a, digits), shownNumber(b, digits)];
 }

@@ -95,7 +95,7 @@ const BLOCKS = {
       { class: "block pictures" },
       ...pictures.map(({ label, array, range, small }) => {
         const canvas = make("canvas", { role: "img", "aria-label": label });
-        const sheet = new Sheet(array.shape, small ? 64 : 150);
+        const sheet = new Sheet(array.shape, small ? 64 : 140);
         sheet.draw(canvas, array, colours[range], isDark());
         Object.assign(canvas.style, { width: `${sheet.css[0]}px`, height: `${sheet.css[1]}px` });
         const { low, high } = colours[range];
@@ -117,7 +117,7 @@ const BLOCKS = {
 
 function gridRow({ title, columns, parts, total }, operation) {
   const signs = operation ? [operation, "="] : [];
-  const cells = parts.flatMap(([label, numbers], k) => {
+  const cells = parts.map(([label, numbers], k) => {
     const reach = numbers.reduce((most, { value }) => Math.max(most, Math.abs(value)), 0);
     const grid = make(
       "div",
@@ -129,10 +129,8 @@ function gridRow({ title, columns, parts, total }, operation) {
       }),
     );
     grid.style.gridTemplateColumns = `repeat(${columns}, minmax(3.25rem, auto))`;
-    return [
-      k ? make("span", { class: "sign", "aria-hidden": "true" }, signs[k - 1] ?? "") : null,
-      make("div", { class: "part" }, make("small", {}, label), grid),
-    ];
+    const sign = k ? make("span", { class: "sign", "aria-hidden": "true" }, signs[k - 1] ?? "") : null;
+    return make("div", { class: "signed" }, sign, make("div", { class: "part" }, make("small", {}, label), grid));
   });
   const sumOf = total
     ? make("div", { class: "part total" }, make("small", {}, "their sum"), numberElement(total))

@@ -195,11 +195,7 @@ class View {
     const told = this.explain(what);
     this.selection = what;
     this.marks = told.marks;
-    find("#said-title").textContent = told.title;
-    find("#said-text").textContent = told.said;
-    const [first, ...rest] = told.cards.map(card);
-    find("#cards").replaceChildren(first, find("#play"), ...rest);
-    find("#details").scrollTop = 0;
+    this.tell(told.title, told.said, told.cards);
     find("#said").scrollIntoView({ block: "nearest" });
     if (this.epochs.index === null && told.play) this.slider.start(told.play);
     this.showMarks();
@@ -255,8 +251,21 @@ class View {
     this.moment = moment;
     this.paint();
     this.showFindings();
-    if (this.selection?.kind === "output") this.click(this.selection);
-    else this.clear();
+    const { selection } = this;
+    if (selection && (selection.kind === "output" || moment === this.step)) this.click(selection);
+    else {
+      this.clear(); // what was told is of the step
+      this.tell(`Epoch ${moment.epoch.epoch}`, "Click a number of a y to see how it came about then.", []);
+    }
+  }
+
+  // The slider comes behind the first card.
+  tell(title, said, cards) {
+    find("#said-title").textContent = title;
+    find("#said-text").textContent = said;
+    const elements = cards.map(card);
+    find("#cards").replaceChildren(...elements.slice(0, 1), find("#play"), ...elements.slice(1));
+    find("#details").scrollTop = 0;
   }
 
   // The numbers that are shown, by name.
