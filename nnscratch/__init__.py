@@ -11,6 +11,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     training/          the loop over epochs and batches: Trainer, averaging, clipping
     history.py         what a training recorded, epoch by epoch
     diagnosis/         why a network does not learn, in words
+    profiling/         where the time of a training step goes, under the machine's roof
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
 
@@ -55,6 +56,7 @@ from nnscratch.layers import (
 from nnscratch.losses import MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
+from nnscratch.profiling import Profile, profile
 from nnscratch.training import Trainer, WeightAverage, clip_gradients
 
 __version__ = "0.1.0"
@@ -76,6 +78,7 @@ __all__ = [
     "Metric",
     "NotFiniteError",
     "Outcome",
+    "Profile",
     "ReLU",
     "Sequential",
     "Trainer",
@@ -86,6 +89,7 @@ __all__ = [
     "gradient_check",
     "initializers",
     "load",
+    "profile",
     "save",
     "schedules",
     "set_threads",

@@ -12,4 +12,20 @@ def _diagnose(arguments: list[str]) -> None:
     diagnose.main(arguments)
 
 
-COMMANDS = {"diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose)}
+def _compare(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import compare
+
+    compare.main(arguments)
+
+
+def _profile(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import profile
+
+    profile.main(arguments)
+
+
+COMMANDS = {
+    "diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose),
+    "compare": Command("one operation by every method: loops, im2col, fused; equal, and how fast", _compare),
+    "profile": Command("a training step stage by stage: what runs, why, and how far from the roof", _profile),
+}

@@ -142,3 +142,5 @@ def _report_hidden(
 
 # The convolutional networks that scripts offer, by name.
 CNNS: dict[str, Callable[..., Sequential]] = {"report": report_cnn, "report-large": report_large_cnn, "kfkd": kfkd}
+# All published networks, by the names that commands take.
+NETWORKS: dict[str, Callable[..., Sequential]] = {**CNNS, "mlp": report_mlp}

@@ -24,7 +24,7 @@ from nnscratch.files.stored_files import told
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import load_faces
-from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
+from nnscratch.keypoints.predictors import Predictor, SingleNetwork, load_predictor
 from nnscratch.keypoints.scripts.run_files import METRICS_FILE
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.messages import shown
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz that it was trained on")
     parsed = parser.parse_args(arguments)
     diagnosis = diagnose_run(parsed.run, parsed.data)
-    trained_on = _config(parsed.run).text("data", "")
+    trained_on = config_of(parsed.run).text("data", "")
     if trained_on and parsed.data is None:
         print(f"Judged on drawn faces. Pass --data to judge it on what it was trained on:\n{shown(trained_on, 70)}\n")
     print(diagnosis)
@@ -63,10 +63,8 @@ def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
     """
     with one_set(run, MODEL_FILE):
         predictor = load_predictor(run, allow_not_finite=True)
-        config, history = _config(run), _history(run)
-    network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
-    if network is None:
-        raise ValueError(f"{run}: got a {type(predictor).__name__}, expected one network; give another folder")
+        config, history = config_of(run), history_of(run)
+    network = network_of(predictor, run)
     with told(run / METRICS_FILE, came="a damaged config", expected="numbers", fix="train again"):
         # For what metrics.json does not say: earlier scripts wrote null for an option that was not
         # given.
@@ -75,7 +73,7 @@ def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
         rows_trained_on = config.whole_number("training_faces", 0, least=0, most=_MOST)
         rows = config.text("rows", "all", among=("all", "complete"))
         config.text("data", "")
-        optimizer = _optimizer(network, config, history)
+        optimizer = optimizer_of(network, config, history)
     faces = load_faces(data) if data else draw_faces(_DRAWN_FACES, seed=seed)
     faces = usable_rows(faces, rows, str(data or "drawn faces"))
     # The file's own order says nothing about the training, which shuffles.
@@ -85,7 +83,19 @@ def diagnose_run(run: Path, data: str | None = None) -> nn.Diagnosis:
     return nn.diagnose(network, faces.x, faces.y, optimizer=optimizer, history=history)
 
 
-def _config(run: Path) -> Record:
+def network_of(predictor: Predictor, run: Path) -> nn.Sequential:
+    """The network in a run's folder; a cascade's first one.
+
+    Raises
+        ValueError : the folder holds something else
+    """
+    network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
+    if network is None:
+        raise ValueError(f"{run}: got a {type(predictor).__name__}, expected one network; give another folder")
+    return network
+
+
+def config_of(run: Path) -> Record:
     """How the run was trained, as far as metrics.json says."""
     path = run / METRICS_FILE
     with told(path, expected="a config", fix="train again"):
@@ -96,7 +106,7 @@ def _config(run: Path) -> Record:
         return Record(config if isinstance(config, dict) else {}, "config.")
 
 
-def _optimizer(network: nn.Sequential, config: Record, history: nn.History | None) -> Optimizer | None:
+def optimizer_of(network: nn.Sequential, config: Record, history: nn.History | None) -> Optimizer | None:
     """The optimizer that trained the run; None if the config does not name it."""
     name = config.text("optimizer", "").lower()
     rates = (history.columns.get("lr") if history else None) or [config.number("lr", 0, least=0, most=_MOST)]
@@ -109,7 +119,7 @@ def _optimizer(network: nn.Sequential, config: Record, history: nn.History | Non
     return None
 
 
-def _history(run: Path) -> nn.History | None:
+def history_of(run: Path) -> nn.History | None:
     """The training's history; None without the file or without an epoch."""
     try:
         return nn.History.load_csv(run / "history.csv") or None
