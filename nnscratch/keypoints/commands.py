@@ -26,6 +26,6 @@ def _profile(arguments: list[str]) -> None:
 
 COMMANDS = {
     "diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose),
-    "compare": Command("one operation by every method: loops, im2col, fused; equal, and how fast", _compare),
-    "profile": Command("a training step stage by stage: what runs, why, and how far from the roof", _profile),
+    "compare": Command("one operation by every method: loops, im2col, fused; how fast", _compare),
+    "profile": Command("a training step stage by stage: what runs, why, and how fast", _profile),
 }

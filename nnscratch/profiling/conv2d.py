@@ -205,7 +205,7 @@ def _ties(layer: ConvPool, x: np.ndarray) -> np.ndarray:
     windows = z[:, : 2 * height, : 2 * width].reshape(images, height, 2, width, 2, channels)
     places = np.sort(windows.transpose(0, 1, 3, 5, 2, 4).reshape(*layer.y_shape, 4), axis=-1)
     near = _NEAR * np.abs(z).max()
-    ties: np.ndarray = (places[..., 3] - places[..., 2] < near) | (np.abs(places[..., 3]) < near)
+    ties: np.ndarray = (places[..., 3] - places[..., 2] <= near) | (np.abs(places[..., 3]) <= near)
     return ties
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.checks import floating, whole_number
 from nnscratch.kernels.roof import SUMS, multiply_adds
 from nnscratch.kernels.threads import get_threads, in_blocks
 from nnscratch.kernels.vectors import VECTOR_BYTES
@@ -66,8 +67,12 @@ def roof(dtype: Any = np.float32, threads: int | None = None) -> Roof:
 
     dtype   : float32 or float64, of the multiply-adds
     threads : 1, or None for those that kernels use (`nn.set_threads`)
+
+    Raises
+        ValueError : another dtype, or fewer than one thread
     """
-    return _measured(np.dtype(dtype).name, get_threads() if threads is None else threads)
+    threads = get_threads() if threads is None else whole_number("roof", "threads", threads)
+    return _measured(floating("roof", dtype).name, threads)
 
 
 @functools.cache

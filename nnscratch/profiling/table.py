@@ -111,15 +111,15 @@ def comparison_table(comparison: Comparison) -> str:
     operation, roof = comparison.operation, comparison.roof
     lines = wrapped(operation.title, "")
     lines += wrapped(f"roof: {roof}", "")
-    head = f"{'method':14s}{'':9s}{'ms':>7s}{'x':>7s}{'GFLOP/s':>8s}{'MB':>6s}{'GB/s':>6s}{'op/B':>6s}"
-    lines += ["", f"{head}{'roof':>6s}{'difference':>11s}"]
+    head = f"{'method':16s}{'':8s}{'ms':>7s}{'x':>7s}{'GFLOP/s':>8s}{'MB':>6s}{'GB/s':>6s}{'op/B':>6s}"
+    lines += ["", f"{head}{'roof':>6s}{'differs':>10s}"]
     lines += [_comparison_line(row) for row in comparison.rows]
     forward, backward = operation.bounds
     bounds = f"{forward:.1e} forward, {backward:.1e} backward" if forward + backward else "0"
     lines += wrapped(f"equal: no difference above {bounds} (of an array's largest number; what rounding explains)")
     lines.append("")
     for name, idea in comparison.ideas.items():
-        lines += wrapped(f"{name:14s}{idea}", " " * 14)
+        lines += wrapped(f"{name:16s}{idea}", " " * 16)
     lines.append("")
     for note in operation.notes:
         lines += wrapped(note)
@@ -129,9 +129,9 @@ def comparison_table(comparison: Comparison) -> str:
 def _comparison_line(row: ComparisonRow) -> str:
     name = (row.method if row.direction == "forward" else "") + (" *" if row.chosen else "")
     return (
-        f"{name:14s}{row.direction:9s}{_milliseconds(row.milliseconds):>7s}{_times(row.times_as_fast):>7s}"
+        f"{name:16s}{row.direction:8s}{_milliseconds(row.milliseconds):>7s}{_times(row.times_as_fast):>7s}"
         f"{short(row.gflops):>8s}{short(row.megabytes):>6s}{short(row.gigabytes_per_second):>6s}"
-        f"{short(row.intensity):>6s}{percent(row.share_of_roof):>6s}{row.difference:>11.1e}"
+        f"{short(row.intensity):>6s}{percent(row.share_of_roof):>6s}{row.difference:>10.1e}"
     )
 
 
@@ -143,4 +143,7 @@ def _milliseconds(value: float) -> str:
 def _times(value: float) -> str:
     if value >= 0.01:
         return short(value)
-    return f"1/{1 / value:.0f}" if value > 0.0002 else f"1/{1 / value / 1000:.0f}k"
+    for unit, size in (("", 1), ("k", 1e3)):
+        if 1 / value < 999.5 * size:
+            return f"1/{1 / value / size:.0f}{unit}"
+    return f"1/{1 / value / 1e6:.0f}M"

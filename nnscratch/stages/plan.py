@@ -56,6 +56,8 @@ def _first_stage(layers: list[Layer]) -> Stage:
         stage.because = (
             f"{', '.join(around)} in place, around the product" if around else "a product in buffers that stay"
         )
+    elif isinstance(stage, ContrastNormalizationStage):
+        stage.because = "no other layer joins it"
     elif isinstance(stage, Single):
         stage.because = _why_alone(layers)
     return stage

@@ -16,9 +16,7 @@ DENSE = 2 * 3 * 8 * 5
 
 def network() -> nn.Sequential:
     rng = np.random.default_rng(0)
-    return nn.Sequential(
-        nn.Conv2D(1, 2, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(8, 5, rng=rng)
-    )
+    return nn.Sequential(nn.Conv2D(1, 2, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(2), nn.Flatten(), nn.Dense(8, 5, rng=rng))
 
 
 def test_stages_by_hand() -> None:

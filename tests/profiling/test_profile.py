@@ -17,7 +17,8 @@ from nnscratch.stages import plan
 def network(fuse: bool = True, dropout: float = 0.5) -> nn.Sequential:
     rng = np.random.default_rng(0)
     return nn.Sequential(
-        nn.Conv2D(1, 3, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(2), nn.Conv2D(3, 4, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(2),
+        nn.Conv2D(1, 3, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(2),
+        nn.Conv2D(3, 4, 3, rng=rng), nn.ReLU(), nn.MaxPool2D(2),
         nn.Flatten(), nn.Dense(36, 20, rng=rng), nn.ReLU(), nn.Dropout(dropout, rng=rng), nn.Dense(20, 2, rng=rng),
         fuse=fuse,
     )  # fmt: skip
@@ -101,12 +102,12 @@ def test_any_optimizer_and_float64() -> None:
 
 
 def test_the_sum_of_the_rows_is_the_clocks_time() -> None:
-    """Middle halves of 24 steps each, in turn: a step of 10 ms and more, so that no tick counts."""
+    """150 steps of each kind: on two cores that five programs share, 40 differ by 5 % (rms)."""
     rng = np.random.default_rng(0)
-    model = nn.Sequential(nn.Dense(2000, 1500, rng=rng), nn.ReLU(), nn.Dense(1500, 1000, rng=rng))
-    x, y = rng.random((64, 2000), dtype=np.float32), rng.random((64, 1000), dtype=np.float32)
-    result = nn.profile(model, x, y, steps=24)
-    assert result.total == pytest.approx(result.clock, rel=0.25)
+    model = nn.Sequential(nn.Dense(1500, 1000, rng=rng), nn.ReLU(), nn.Dense(1000, 500, rng=rng))
+    x, y = rng.random((64, 1500), dtype=np.float32), rng.random((64, 500), dtype=np.float32)
+    result = nn.profile(model, x, y, steps=150)
+    assert result.total == pytest.approx(result.clock, rel=0.1)
     stages = [row for row in result.rows if row.stage or row.part.startswith("update")]
     assert sum(row.milliseconds for row in stages) > 0.8 * result.total
 

@@ -144,7 +144,8 @@ def _compare(parsed: argparse.Namespace) -> Comparison:
         _check_size("--shape", pool.comparisons // 4, pool.comparisons)
         return compare_max_pool2d(pool)
     n, n_in, n_out = shape
-    _check_size("--shape", max(n * n_in, n * n_out, n_in * n_out), n * n_in * n_out)
+    _check_size("--shape", max(n * n_in, n * n_out, n_in * n_out), 0)
+    _check_size("--shape", 0, n * n_in * n_out)
     return compare_dense(DenseShape(n, n_in, n_out))
 
 

@@ -12,7 +12,7 @@ which; all else with SGD and momentum.
 ms       mean of the middle half of the steps
 GFLOP/s  operations of the plain formula per time; 2 per multiply-add
 GB/s     the arrays that a stage reads and writes, once each, per time
-roof     the share of what the machine can do at most, of arithmetic or of memory
+roof     the share of what the machine can do at most, computing or moving
 bound    which of the two; overhead where the roof explains less than a tenth
 kept     buffers that stay from step to step, or from forward to backward
 """
