@@ -31,14 +31,17 @@ def in_turn(works: Sequence[Work], repeats: int) -> list[list[float]]:
 
 
 def in_turn_within(works: Sequence[Work], seconds: float, least: int = 3, most: int = 25) -> list[list[float]]:
-    """As `in_turn`, with as many rounds as fit into `seconds`, from `least` to `most` of them."""
+    """As `in_turn`, with as many rounds as fit into `seconds`, from `least` to `most` of them.
+
+    The warm-up is one round, because these works may be slow.
+    """
     for work in works:
         work()
     rounds: list[list[float]] = []
     began = time.perf_counter()
-    while len(rounds) < least + 1 or (len(rounds) <= most and time.perf_counter() - began < seconds):
+    while len(rounds) < least or (len(rounds) < most and time.perf_counter() - began < seconds):
         rounds.append([milliseconds(work) for work in works])
-    return _columns(rounds[1:])
+    return _columns(rounds)
 
 
 def ratio(slower: Sequence[float], faster: Sequence[float]) -> float:

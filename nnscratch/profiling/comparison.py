@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from nnscratch.profiling import table
-from nnscratch.profiling.clock import in_turn_within, milliseconds, ratio
+from nnscratch.profiling.clock import in_turn_within, ratio
 from nnscratch.profiling.cost import Count, bound
 from nnscratch.profiling.roof import Roof
 
 Arrays = Mapping[str, np.ndarray]
-_SECONDS = 2.5  # for all rounds of a comparison
+_SECONDS = 2.0  # for all rounds of a comparison
 
 
 @dataclass(frozen=True)
@@ -127,15 +128,16 @@ def compare(operation: Operation, methods: Sequence[Method], roof: Roof, *, seco
     Raises
         ValueError : a method differs from the right results by more than rounding explains
     """
-    differences = {method.name: _differences(operation, method) for method in methods}
+    differences, once = {}, {}
+    for method in methods:
+        differences[method.name], once[method.name] = _check(operation, method)
     whole = [method for method in methods if method.part is None]
     works = [work for method in whole for work in (method.forward, method.backward)]
     columns = in_turn_within(works, seconds)
     times = {method.name: columns[2 * k : 2 * k + 2] for k, method in enumerate(whole)}
     for method in methods:
         if method.part is not None:
-            once = [milliseconds(work) / method.part for work in (method.forward, method.backward)]
-            times[method.name] = [[time] for time in once]
+            times[method.name] = [[taken / method.part] for taken in once[method.name]]
     first = times[whole[0].name]
     rows = []
     for method in methods:
@@ -155,17 +157,20 @@ def compare(operation: Operation, methods: Sequence[Method], roof: Roof, *, seco
     return Comparison(operation, tuple(rows), {method.name: method.idea for method in methods}, roof)
 
 
-def _differences(operation: Operation, method: Method) -> tuple[float, float]:
-    """The largest differences of y and of the gradients.
+def _check(operation: Operation, method: Method) -> tuple[list[float], list[float]]:
+    """The largest differences of y and of the gradients, and the milliseconds of this first run.
 
     Raises
         ValueError : rounding does not explain one
     """
     expected = method.expected or operation.expected
-    found = []
+    found: list[float] = []
+    times: list[float] = []
     works = method.check or (method.forward, method.backward)
     for work, right, most in zip(works, expected, operation.bounds, strict=True):
+        began = time.perf_counter()
         results = work()
+        times.append(1e3 * (time.perf_counter() - began))
         by_name = {name: difference(results[name], right[name]) for name in right}
         name = max(by_name, key=by_name.__getitem__)
         if not by_name[name] <= most:  # so that NaN is one, too
@@ -174,7 +179,7 @@ def _differences(operation: Operation, method: Method) -> tuple[float, float]:
                 f"expected at most {most:.2g}; the kernel is wrong"
             )
         found.append(by_name[name])
-    return found[0], found[1]
+    return found, times
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
