@@ -196,6 +196,7 @@ def train(options: CascadeOptions, task: TrainingTask) -> None:
         checkpoint=task.checkpoint,  # --resume goes on from this file
         on_checkpoint_error=task.checkpoint_failed,
         stop=task.stop,
+        callbacks=task.keep_epochs(network),  # --every
     )
 
     # Crops are turned and resized to the symmetrical mean face: upright, of average size.

@@ -103,6 +103,7 @@ def train(options: TrainingOptions, task: TrainingTask) -> None:
         checkpoint=task.checkpoint,  # --resume goes on from this file
         on_checkpoint_error=task.checkpoint_failed,
         stop=task.stop,
+        callbacks=task.keep_epochs(network),  # --every
     )
     # It has learnt from changed faces: centre_on makes its mean error 0 on the unchanged ones.
     centre_on(network, x, y)

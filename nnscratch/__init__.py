@@ -3,13 +3,14 @@
 The packages and modules, in reading order (tests/test_layout.py says which may import which):
 
     layers/            what a layer is: formula, derivation, code. Begin with layers/dense.py
-    losses.py          MSELoss: the first gradient of a backward pass
+    losses/            the first gradient of a backward pass: MSELoss, SoftmaxCrossEntropy, your own
     initializers.py    the first values of weights and biases
     model.py           Sequential: forward layer by layer, backward by the chain rule
     gradient_check.py  finite differences: the proof that every derivation is right
     optimizers/        how a parameter moves along its gradient: SGD, Adam, schedules
     training/          the loop over epochs and batches: Trainer, averaging, clipping
     history.py         what a training recorded, epoch by epoch
+    tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
     profiling/         where the time of a training step goes, under the machine's roof
     summary.py         the table of a network: shapes, cost, receptive field
@@ -43,20 +44,25 @@ from nnscratch.gradient_check import gradient_check
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import (
+    AveragePool2D,
     ContrastNormalization,
     Conv2D,
     Dense,
     Dropout,
     Flatten,
     Layer,
+    LeakyReLU,
     MaxPool2D,
     NotFiniteError,
     ReLU,
+    Sigmoid,
+    Tanh,
 )
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
 from nnscratch.profiling import Profile, profile
+from nnscratch.tracing import Trace, trace
 from nnscratch.training import Trainer, WeightAverage, clip_gradients
 
 __version__ = "0.1.0"
@@ -64,6 +70,7 @@ __version__ = "0.1.0"
 __all__ = [
     "SGD",
     "Adam",
+    "AveragePool2D",
     "ContrastNormalization",
     "Conv2D",
     "Dense",
@@ -73,6 +80,8 @@ __all__ = [
     "Flatten",
     "History",
     "Layer",
+    "LeakyReLU",
+    "Loss",
     "MSELoss",
     "MaxPool2D",
     "Metric",
@@ -81,6 +90,10 @@ __all__ = [
     "Profile",
     "ReLU",
     "Sequential",
+    "Sigmoid",
+    "SoftmaxCrossEntropy",
+    "Tanh",
+    "Trace",
     "Trainer",
     "WeightAverage",
     "clip_gradients",
@@ -94,4 +107,5 @@ __all__ = [
     "schedules",
     "set_threads",
     "signal_profile",
+    "trace",
 ]

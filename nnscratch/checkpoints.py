@@ -33,9 +33,9 @@ _LAYERS: dict[str, type[Layer]] = {
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Writes `model` to `path`, whole or not at all.
 
-    The file holds one JSON text ("architecture": format, and for each layer its class and
-    arguments) and one array per parameter ("0.weight" is layer 0's weight), bit for bit. It holds
-    no `rng`, no gradients and no optimizer.
+    The file holds one JSON text ("architecture": format, and for each layer its class, its
+    arguments, and whether it is frozen) and one array per parameter ("0.weight" is layer 0's
+    weight), bit for bit. It holds no `rng`, no gradients and no optimizer.
 
     Raises
         ValueError : a layer did not keep an argument of its constructor
@@ -94,12 +94,13 @@ def load(
 
 def _describe(layer: Layer) -> dict[str, Any]:
     try:
-        return {"class": type(layer).__name__, "arguments": layer.config()}
+        description = {"class": type(layer).__name__, "arguments": layer.config()}
     except AttributeError as error:
         raise ValueError(
             f"save: got a {type(layer).__name__} that does not say how to make it again ({error}), expected each "
             "constructor argument as an attribute of the same name; keep them in __init__"
         ) from None
+    return description | ({"frozen": True} if layer.frozen else {})
 
 
 def _rebuild(description: Record, known: Mapping[str, type[Layer]], arrays: Arrays, i: int) -> Layer:
@@ -125,6 +126,7 @@ def _rebuild(description: Record, known: Mapping[str, type[Layer]], arrays: Arra
         raise ValueError(f"layer {i}: {str(error) or type(error).__name__}") from None
     if not isinstance(layer, Layer):
         raise ValueError(f"{name} is no layer")
+    layer.frozen = description.flag("frozen", False)
     return layer
 
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
 from nnscratch.checks import check_array
 from nnscratch.layers import Layer
+from nnscratch.losses import Loss
 from nnscratch.model import Sequential
 
 _FIRST_STEP = 1e-3
@@ -28,13 +28,6 @@ _RIGHT = 1e-7  # a relative error up to this is rounding
 _MOVES = 8  # of a point that lies on a kink
 _DISTANCE = 1e-3  # of a move, relative to numbers of the order of 1
 _ROUNDING = 1e-11  # of a central difference, relative to the loss: 1e-16 / _FIRST_STEP, with room
-
-
-class Loss(Protocol):
-    """Anything with a forward(prediction, target) -> number, and a backward() -> dprediction."""
-
-    def forward(self, prediction: np.ndarray, target: np.ndarray) -> float: ...
-    def backward(self) -> np.ndarray: ...
 
 
 def gradient_check(

@@ -8,6 +8,15 @@ with a much smaller v it shrinks by the same factor in every layer, until only t
     fan_in  : number of inputs that one output reads:  n_in  for Dense, k_h*k_w*c_in  for Conv2D
     fan_out : number of outputs that one input feeds:  n_out for Dense, k_h*k_w*c_out for Conv2D
 
+The layer behind changes the signal too, and the weights have to make up for it:
+
+    none, Tanh        v = 1/fan_in: tanh leaves small numbers as they are. glorot_normal or
+                      glorot_uniform
+    ReLU, LeakyReLU   v = 2/fan_in: half of the signal is cut off. he_normal or he_uniform
+                      (exactly 2 / (1 + negative_slope^2) / fan_in, at a slope of 0.01 the same)
+    Sigmoid           v = 16/fan_in: its slope is 1/4 at most. No initializer here is made for it;
+                      normal(4 / sqrt(fan_in)) is right, for fan_in = 256 normal(0.25)
+
 Dense and Conv2D take an initializer or its name. The default for weights is glorot_uniform: in
 networks whose input is not centred, such as pixels, it starts smaller than he_normal and is the
 safer of the two at a high learning rate.

@@ -10,7 +10,7 @@ import numpy as np
 from nnscratch.checks import check_finite, whole_number
 from nnscratch.layers import Layer
 from nnscratch.stages.base import Listener, Stage
-from nnscratch.stages.runner import Runner, check_layers, from_first_parameters
+from nnscratch.stages.runner import Runner, check_layers, from_first_that_learns
 from nnscratch.summary import summary
 
 
@@ -51,6 +51,11 @@ class Sequential:
         (Where terms of both signs overflow in one sum, its order decides which of these comes out,
         and layers that run as one may add in another order.)
 
+    Attributes
+        layers : the list of layers; may be changed between two steps
+        outputs : what each layer gave in the last forward(keep=True), the caller's own copies; []
+            before any. If y was NaN or infinite, they show where that began
+
     Raises
         ValueError : no layer, something that is no layer, one layer object twice, an x, a dy or a
             parameter that does not fit
@@ -66,15 +71,20 @@ class Sequential:
     (5, 3)
     >>> model.layers[0].grads["weight"].shape
     (3, 4)
+    >>> y = model.forward(x, keep=True)
+    >>> [output.shape for output in model.outputs]
+    [(5, 4), (5, 4), (5, 2)]
     """
 
     layers: list[Layer]
+    outputs: list[np.ndarray]
 
     def __init__(self, *layers: Layer, fuse: bool = True) -> None:
         check_layers(layers)
         self.layers = list(layers)
         self._runner = Runner(fuse)
         self._seen_shape: tuple[int, ...] | None = None
+        self.outputs = []
 
     @property
     def fuse(self) -> bool:
@@ -85,18 +95,26 @@ class Sequential:
     def fuse(self, value: bool) -> None:
         self._runner.fuse = bool(value)
 
-    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+    def forward(self, x: np.ndarray, training: bool = False, keep: bool = False) -> np.ndarray:
         """y, (N, ...), in the dtype of the parameters; keeps what `backward` needs if `training`.
 
         y is the caller's own; x must stay unchanged until `backward` has used it.
+
+        keep : run the layers one by one by their own methods, whatever `fuse` is, and leave what
+            each gives in `outputs`: slower, and y is the same to rounding
         """
         with self._runner.lock:
-            stages = self._runner.stages(self.layers)  # a stage is a layer, or several that run as one
-            number = self._runner.begin(x, training)
-            y = x
+            # A stage is a layer, or several that run as one.
+            stages = self._runner.stages(self.layers, one_by_one=keep)
+            number = self._runner.begin(stages, x, training)
+            y, outputs = x, []
             for stage in stages:
                 y = stage.forward(y, training)
-            self._runner.end(number, x, y)
+                if keep:
+                    outputs.append(y.copy())
+            if keep:
+                self.outputs = outputs
+            self._runner.end(stages, number, x, y)
             self._seen_shape = x.shape[1:]
             return y.copy()
 
@@ -104,12 +122,13 @@ class Sequential:
         """Sets the `grads` of every layer from dy = dL/dy; returns dx if `input_gradient`, or None.
 
         Nobody reads the gradient of the input while training, and for a convolution on large images
-        it is the most expensive of all. The arrays in `grads` are the network's own, and the next
-        `backward` overwrites them: copy those that you want to keep.
+        it is the most expensive of all. For the same reason frozen layers below the first one that
+        learns are left out then: their `grads` are empty. The arrays in `grads` are the network's
+        own, and the next `backward` overwrites them: copy those that you want to keep.
         """
         with self._runner.lock:
             stages = self._runner.begin_backward(self.layers, dy)
-            first, *later = stages if input_gradient else from_first_parameters(stages)
+            first, *later = stages if input_gradient else from_first_that_learns(stages)
             gradient: Any = dy
             for stage in reversed(later):
                 gradient = stage.backward(gradient, input_gradient=True)  # of its output -> of its input
@@ -210,4 +229,5 @@ class Sequential:
         return f"Sequential(\n{lines})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_runner": Runner(self.fuse)}  # a copy runs in buffers of its own
+        # A copy runs in buffers of its own, and has not run yet.
+        return self.__dict__ | {"_runner": Runner(self.fuse), "outputs": []}

@@ -286,3 +286,33 @@ def test_a_limit_of_bytes(tmp_path: Path) -> None:
     nn.save(model(), tmp_path / "model.npz")
     with pytest.raises(ValueError, match="more than the limit of 100"):
         nn.load(tmp_path / "model.npz", most_bytes=100)
+
+
+def test_new_layers_and_frozen_ones_come_back(tmp_path: Path) -> None:
+    saved = nn.Sequential(
+        nn.Conv2D(1, 2, 3, rng=0), nn.LeakyReLU(0.2), nn.AveragePool2D(3, 2), nn.Sigmoid(), nn.Flatten(),
+        nn.Dense(8, 3, rng=1), nn.Tanh(),
+    )  # fmt: skip
+    saved.layers[0].frozen = True
+    nn.save(saved, tmp_path / "model.npz")
+    loaded = nn.load(tmp_path / "model.npz")
+    assert repr(loaded) == repr(saved)
+    assert [layer.frozen for layer in loaded.layers] == [True] + 6 * [False]
+    x = np.random.default_rng(1).random((5, 8, 8, 1), np.float32)
+    np.testing.assert_array_equal(loaded.forward(x), saved.forward(x))
+    with np.load(tmp_path / "model.npz") as file:
+        descriptions = json.loads(str(file["architecture"]))["layers"]
+    assert [sorted(each) for each in descriptions] == [["arguments", "class", "frozen"]] + 6 * [["arguments", "class"]]
+
+
+@pytest.mark.parametrize("value", ["yes", 1, [True]])
+def test_a_frozen_that_is_neither_true_nor_false(tmp_path: Path, value: object) -> None:
+    path = tmp_path / "model.npz"
+    nn.save(nn.Sequential(nn.Dense(1, 1, rng=0)), path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    architecture = json.loads(str(arrays["architecture"]))
+    architecture["layers"][0]["frozen"] = value
+    np.savez(path, **arrays | {"architecture": np.array(json.dumps(architecture))})
+    with pytest.raises(ValueError, match="frozen"):
+        nn.load(path)

@@ -35,6 +35,7 @@ ARROWS = {
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pictures",
     "profiling": "checks kernels layers losses model optimizers pictures stages",
+    "tracing": "checks files kernels layers losses messages model optimizers pictures",
     "training": "checks diagnosis files history kernels layers losses messages model optimizers",
 }
 # The same within the face task. All of it may import all of the library, which imports nothing of

@@ -323,5 +323,120 @@ def test_random_networks_give_the_same_fused_and_layer_by_layer(capsys: pytest.C
 def test_a_network_that_differs_is_found(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     backward = nn.ReLU.backward
     monkeypatch.setattr(nn.ReLU, "backward", lambda self, dy: backward(self, dy) * dy.dtype.type(1.001))
-    assert fused_networks.main(["--count", "6"]) == 1
-    assert "--seed 0 --first 3 --count 1: ['dx', 'layer 0 dweight'" in capsys.readouterr().out
+    assert fused_networks.main(["--count", "8"]) == 1
+    assert "--seed 0 --first 6 --count 1: ['dx', 'layer 0 dweight'" in capsys.readouterr().out
+
+
+KEPT = {**NETWORKS, "new ones": [nn.Dense(6, 5, rng=0), nn.Tanh(), nn.Dense(5, 3, rng=1), nn.Sigmoid()]}
+
+
+@pytest.mark.parametrize("layers", KEPT.values(), ids=KEPT)
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_the_outputs_are_those_of_the_layers_and_the_callers_own(
+    layers: list[nn.Layer], fuse: bool, training: bool
+) -> None:
+    model, twin = (copy.deepcopy(nn.Sequential(*layers, fuse=fuse)) for _ in range(2))
+    x = np.random.default_rng(0).random((3, 6), np.float32) if isinstance(layers[0], nn.Dense) else images(3)
+    expected, y = [], x
+    for layer in copy.deepcopy(model).layers:
+        y = layer.forward(y, training)
+        expected.append(y.copy())
+    assert model.outputs == []
+    y = model.forward(x, training=training, keep=True)
+    assert len(model.outputs) == len(model.layers)
+    for output, wanted in zip(model.outputs, expected, strict=True):
+        np.testing.assert_array_equal(output, wanted)
+    np.testing.assert_array_equal(y, expected[-1])
+    np.testing.assert_allclose(y, twin.forward(x, training=training), rtol=1e-5, atol=1e-6)
+    for output in [*model.outputs, y]:
+        output[...] = -7
+    if training:
+        dy = np.random.default_rng(2).random(y.shape, np.float32)
+        dx, expected_dx = (each.backward(dy, input_gradient=True) for each in (model, twin))
+        np.testing.assert_allclose(dx, expected_dx, rtol=1e-4, atol=1e-6)
+        for layer, like in zip(model.layers, twin.layers, strict=True):
+            assert layer.grads.keys() == like.grads.keys()
+            for name, grad in layer.grads.items():
+                np.testing.assert_allclose(grad, like.grads[name], rtol=1e-4, atol=1e-5)
+        with pytest.raises(RuntimeError, match="call forward"):
+            model.backward(dy)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+def test_passes_of_both_kinds_do_not_disturb_each_other(fuse: bool) -> None:
+    model, x, dy = small_cnn(), images(3), np.ones((3, 4), np.float32)
+    model.fuse = fuse
+    model.forward(x, training=True)
+    model.forward(2 * x, keep=True)
+    outputs = model.outputs
+    model.backward(dy)
+    expected = model.layers[0].grads["weight"].copy()
+    model.forward(x, training=True, keep=True)
+    model.forward(2 * x)
+    model.backward(dy)
+    np.testing.assert_allclose(model.layers[0].grads["weight"], expected, rtol=1e-4, atol=1e-6)
+    model.forward(x)
+    assert model.outputs is not outputs
+    np.testing.assert_array_equal(model.outputs[-1], model.forward(x, keep=True))
+
+
+def test_a_copy_has_no_outputs() -> None:
+    model = small_cnn()
+    model.forward(images(1), keep=True)
+    assert copy.deepcopy(model).outputs == model.astype(np.float64).outputs == []
+    assert len(model.outputs) == 6
+
+
+def test_outputs_show_where_numbers_overflow() -> None:
+    layers = [nn.Dense(1, 1, weight_init="constant(1e30)", rng=0) for _ in range(2)]
+    model = nn.Sequential(layers[0], nn.ReLU(), layers[1])
+    with pytest.raises(nn.NotFiniteError, match="Dense"):
+        model.forward(np.full((1, 1), 1e5, np.float32), keep=True)
+    assert [bool(np.isfinite(output).all()) for output in model.outputs] == [True, True, False]
+    kept = model.outputs
+    with pytest.raises(ValueError, match="got x of shape"):
+        model.forward(np.ones((1, 2), np.float32), keep=True)
+    assert model.outputs is kept
+
+
+def frozen_below() -> nn.Sequential:
+    layers = [nn.Dense(3, 4, rng=0), nn.ReLU(), nn.Dense(4, 4, rng=1), nn.Tanh(), nn.Dense(4, 2, rng=2)]
+    return nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+@pytest.mark.parametrize("keep", [True, False])
+def test_frozen_layers_below_the_first_that_learns_are_left_out_of_backward(fuse: bool, keep: bool) -> None:
+    model, free, x = frozen_below(), frozen_below(), np.random.default_rng(0).random((5, 3), np.float32)
+    model.fuse = free.fuse = fuse
+    for step in range(2):  # in the second, gradients of the first are there
+        model.layers[0].frozen = model.layers[2].frozen = step == 1
+        for each in (model, free):
+            y = each.forward(x, training=True, keep=keep)
+            assert each.backward(np.ones_like(y)) is None
+    assert model.layers[0].grads == model.layers[2].grads == {}
+    for name, grad in free.layers[4].grads.items():
+        np.testing.assert_array_equal(model.layers[4].grads[name], grad)
+    y = model.forward(x, training=True, keep=keep)
+    dx = model.backward(np.ones_like(y), input_gradient=True)
+    assert dx is not None
+    for layer, like in zip(model.layers, free.layers, strict=True):
+        for name, grad in like.grads.items():
+            np.testing.assert_array_equal(layer.grads[name], grad)
+
+
+def test_a_frozen_layer_above_one_that_learns_passes_the_gradient_on() -> None:
+    model, free, x = frozen_below(), frozen_below(), np.random.default_rng(0).random((5, 3), np.float32)
+    model.layers[4].frozen = True
+    for each in (model, free):
+        each.backward(np.ones_like(each.forward(x, training=True)))
+    np.testing.assert_array_equal(model.layers[0].grads["weight"], free.layers[0].grads["weight"])
+
+
+def test_a_network_that_is_frozen_altogether() -> None:
+    model = frozen_below()
+    for layer in model.layers:
+        layer.frozen = True
+    y = model.forward(np.ones((1, 3), np.float32), training=True)
+    assert model.backward(np.ones_like(y)) is None

@@ -5,11 +5,12 @@
     signals.py         the numbers of each layer: spread, silent units, gradient, decay, step
         passes.py          the pass of some images forward and back that they come from
         spread.py          rms, and the spread over images
-        activity.py        which units of a ReLU are ever on
+        activity.py        which units let a gradient through
         twins.py           units with the same weights
     case.py            Case: what a check is given, and the facts that several checks need
         rehearsal.py       what ten steps of the optimizer do to a copy
         saturation.py      how many times the spread a layer's biases are
+        fading.py          what makes a signal fade if the weights are large enough
         linear_skill.py    what a linear rule from x to y explains
     checks/            one file per finding, named after it, with its thresholds
     thresholds.py      thresholds that several files need

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.diagnosis import saturation
+from nnscratch.diagnosis.activity import ACTIVATIONS, can_saturate
 from nnscratch.diagnosis.linear_skill import linear_skill
 from nnscratch.diagnosis.rehearsal import Rehearsal, rehearse
 from nnscratch.diagnosis.signals import LayerSignals, Signals
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
 from nnscratch.history import Outcome
-from nnscratch.layers import Dropout, Layer, ReLU
-from nnscratch.losses import MSELoss
+from nnscratch.layers import Dropout, Layer
+from nnscratch.losses import Loss, MSELoss
 from nnscratch.model import Sequential
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Case:
     signals: Signals
     x: np.ndarray
     y: np.ndarray
-    loss: MSELoss
+    loss: Loss
     optimizer: Optimizer | None = None
     history: History | None = None
 
@@ -192,12 +193,14 @@ class Case:
     def last_weights_are_blank(self) -> bool:
         """Whether the last weights are 0 and free to move: a start from the mean, on purpose.
 
+        Frozen ones are not.
+
         Also if they are no larger than the steps so far can have made them from 0.
         """
         last = self.signals.layers[-1]
         made_by_steps = 10 * self.steps * last.update_ratio * last.weight_rms
         still_small = last.weight_rms < min(made_by_steps, NEARLY_ZERO * last.initial_rms)
-        return last.gradient_rms > 0 and (last.weight_rms == 0 or still_small)
+        return not last.frozen and last.gradient_rms > 0 and (last.weight_rms == 0 or still_small)
 
     @property
     def signal_arrives(self) -> bool:
@@ -210,20 +213,26 @@ class Case:
 
     @cached_property
     def exploding_layer(self) -> LayerSignals | None:
-        """The first layer whose outputs are a hundred times as large as the input, or None."""
+        """The first layer whose outputs are a hundred times as large as the input, or None.
+
+        What a Sigmoid or a Tanh squeezes does not go on: it saturates.
+        """
         largest = EXPLODED * max(self.signals.x_rms, SMALL_INPUT)
-        return next((layer for layer in self.signals.layers if layer.z_rms > largest), None)
+        for layer in self.signals.layers:
+            if layer.z_rms > largest and not can_saturate(self.activation_behind(layer)):
+                return layer
+        return None
 
     @cached_property
     def gradient_ratio(self) -> float:
-        """|dL/dz| of the first layer over that of the last.
+        """|dL/dz| of the first layer that learns over that of the last.
 
         NaN where it says nothing: with one layer, no gradient, or blank last weights.
         """
-        layers = self.signals.layers
-        if len(layers) < 2 or not layers[-1].dz_norm > 0 or self.last_weights_are_blank:
+        first, last = next(iter(self.learning_layers), None), self.signals.layers[-1]
+        if first is None or first is last or not last.dz_norm > 0 or self.last_weights_are_blank:
             return math.nan
-        return layers[0].dz_norm / layers[-1].dz_norm
+        return first.dz_norm / last.dz_norm
 
     @property
     def is_exploding(self) -> bool:
@@ -237,16 +246,26 @@ class Case:
         return DEAD_AND_STUCK if self.is_stuck else DEAD
 
     @cached_property
+    def learning_layers(self) -> list[LayerSignals]:
+        """The layers with weights that an optimizer moves: those that are not frozen."""
+        return [layer for layer in self.signals.layers if not layer.frozen]
+
+    @cached_property
     def saturated_layers(self) -> list[LayerSignals]:
         """The hidden layers whose bias is ten or more times what differs between the images."""
         return [layer for layer in self.signals.layers if self.bias_to_spread(layer) > saturation.SATURATED]
 
     def bias_to_spread(self, signals: LayerSignals) -> float:
-        """How many times the spread over images the layer's bias is; 0 if it feeds no ReLU."""
-        if signals.is_last or not isinstance(self.model.layers[signals.index + 1], ReLU):
+        """How many times the spread over images the bias is; 0 if the layer feeds no activation."""
+        if signals.is_last or self.activation_behind(signals) is None:
             return 0.0
         layer = self.layer(signals)
         return saturation.bias_to_spread(layer, signals, self.signals.x_spread, bool(self.trained))
+
+    def activation_behind(self, signals: LayerSignals) -> Layer | None:
+        """The activation right behind the layer that the numbers are of; None if there is none."""
+        behind = self.model.layers[signals.index + 1 : signals.index + 2]
+        return behind[0] if behind and isinstance(behind[0], ACTIVATIONS) else None
 
     def layer(self, signals: LayerSignals) -> Layer:
         """The layer that the numbers are of."""

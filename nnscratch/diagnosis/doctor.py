@@ -10,15 +10,15 @@ from __future__ import annotations
 import copy
 import math
 import textwrap
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss, MSELoss
 from nnscratch.model import Sequential
 
 if TYPE_CHECKING:
@@ -47,6 +47,17 @@ class Diagnosis:
         """Whether nothing was found."""
         return not self.findings
 
+    def facts(self) -> dict[str, Any]:
+        """The findings and the layers' numbers, for programs: dicts, lists, text and numbers.
+
+        What was not measured, or is not finite, is None.
+        """
+        return {
+            "healthy": self.healthy,
+            "findings": [_numbers(asdict(finding)) for finding in self.findings],
+            "layers": [_numbers(asdict(layer)) for layer in self.signals.layers],
+        }
+
     def __str__(self) -> str:
         lines = [layer_table(self.signals.layers), ""]
         if self.healthy:
@@ -59,14 +70,26 @@ class Diagnosis:
         return "\n".join(lines)
 
 
+def _numbers(value: Any) -> Any:
+    """The same without NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _numbers(each) for name, each in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def layer_table(layers: list[LayerSignals]) -> str:
-    """One line per layer with weights, 80 columns wide; "-" where nothing was measured."""
+    """One line per layer with weights, 80 columns wide; "-" where nothing was measured.
+
+    Silent are the units of a ReLU that are 0 for every image; of a Sigmoid or a Tanh, the share of
+    values that are saturated stands there.
+    """
     head = f"{'layer':23s}{'z spread':>9s}{'h spread':>9s}{'silent':>8s}{'gradient':>9s}"
     head += f"{'decay/data':>11s}{'update/w':>9s}"
     lines = [head]
     for layer in layers:
         name = layer.name if len(layer.name) <= 22 else layer.name[:18] + "...)"
-        silent = "-" if math.isnan(layer.never_active) else f"{layer.never_active:.0%}"
+        share = layer.saturated if math.isnan(layer.never_active) else layer.never_active
+        silent = "-" if math.isnan(share) else f"{share:.0%}"
         lines.append(
             f"{name:23s}{_short(layer.z_spread):>9s}{_short(layer.h_spread):>9s}{silent:>8s}"
             f"{_short(layer.gradient_rms):>9s}{_short(layer.decay_ratio):>11s}{_short(layer.update_ratio):>9s}"
@@ -82,7 +105,7 @@ def diagnose(
     model: Sequential,
     x: np.ndarray,
     y: np.ndarray,
-    loss: MSELoss | None = None,
+    loss: Loss | None = None,
     optimizer: Optimizer | None = None,
     history: History | None = None,
 ) -> Diagnosis:

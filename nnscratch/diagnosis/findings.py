@@ -19,6 +19,7 @@ from nnscratch.diagnosis.checks import (
     not_finite,
     overfitting,
     saturated_by_bias,
+    saturated_units,
     signal_strength,
     step_too_large,
     step_too_small,
@@ -36,6 +37,7 @@ CHECKS_IF_NOTHING_LEARNT = (
     step_too_small,
     decay_dominates,
     saturated_by_bias,
+    saturated_units,
     signal_strength,
     gradient_strength,
     dead_units,
@@ -54,6 +56,7 @@ ORDER = (
     "vanishing_signal",
     "vanishing_gradient",
     "saturated_by_bias",
+    "saturated_units",
     "not_finite",
     "dead_units",
     "step_too_small",
@@ -67,18 +70,26 @@ ORDER = (
 # large from the start cause an explosion; biases that the training made large are part of one, and
 # have a name of their own here.
 BY_TRAINING = "saturated_by_bias, by training"
-_SATURATED = {"saturated_by_bias", BY_TRAINING}
+_SATURATED = {"saturated_by_bias", BY_TRAINING, "saturated_units"}
 _EXPLODING = {"exploding_signal", "exploding_gradient"}
 _VANISHING = {"vanishing_signal", "vanishing_gradient"}
 EXPLAINS = {
     "input_unscaled": {"step_too_large", "decay_dominates", "dead_units", *_SATURATED, *_EXPLODING, *_VANISHING},
     "targets_unscaled": {"step_too_large", "step_too_small", "dead_units", *_SATURATED, *_EXPLODING, *_VANISHING},
     "identical_units": {"step_too_large", "step_too_small", *_EXPLODING, *_VANISHING},
-    "step_too_large": {"step_too_small", "decay_dominates", BY_TRAINING, *_EXPLODING, *_VANISHING},
+    "step_too_large": {
+        "step_too_small",
+        "decay_dominates",
+        BY_TRAINING,
+        "saturated_units",
+        *_EXPLODING,
+        *_VANISHING,
+    },
     "decay_dominates": {"step_too_small", "dead_units"},
     "exploding_signal": {BY_TRAINING},
-    "saturated_by_bias": {"step_too_small", *_EXPLODING},
+    "saturated_by_bias": {"step_too_small", "saturated_units", *_EXPLODING},
     BY_TRAINING: {"step_too_small"},
+    "saturated_units": {"step_too_small", BY_TRAINING, *_EXPLODING, *_VANISHING},
     "dead_units": {*_VANISHING},
 }
 

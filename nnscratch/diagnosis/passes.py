@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nnscratch.diagnosis.activity import active_units
+from nnscratch.diagnosis.activity import ACTIVATIONS, active_units, can_die, can_saturate, saturated_values
 from nnscratch.diagnosis.spread import RunningSpread
 from nnscratch.kernels.finite import all_finite
-from nnscratch.layers import Layer, NotFiniteError, ReLU
-from nnscratch.losses import MSELoss, labelled_mean
+from nnscratch.layers import Layer, NotFiniteError
+from nnscratch.losses import Loss, labelled_mean, labels_in
 
 _BATCH = 32  # images at a time, so that the largest layers of a network fit into memory
 
@@ -22,19 +22,21 @@ class MeasuredPass:
     layers, loss : copies, for a pass leaves its gradients in them
     spreads : of each layer's output, one `RunningSpread` per layer
     active : (units,) bool per ReLU: whether a unit was above 0 for any image; None for other layers
+    saturated : (saturated values, all values) of each Sigmoid and Tanh; (0, 0) for other layers
     grads : of each layer, the gradients of the loss of the images that went back
     dy_squares : sum of squares of dL/dy of each layer with parameters
     residual_gradient : (n_in, n_out) the gradient of a last dense layer's weights if the network
-        answered with the mean of the targets; None if the last layer with weights is another kind
+        answered with the mean of the targets; None if the last layer is another kind
     predictions, targets : of each batch
     total : the loss of all images
     not_finite : where NaN or infinity first came up, in words; "" if nowhere
     """
 
     layers: Sequence[Layer]
-    loss: MSELoss
+    loss: Loss
     spreads: list[RunningSpread]
     active: list[np.ndarray | None]
+    saturated: list[tuple[int, int]]
     grads: list[dict[str, np.ndarray]]
     dy_squares: list[float]
     residual_gradient: np.ndarray | None
@@ -43,11 +45,12 @@ class MeasuredPass:
     total: float
     not_finite: str
 
-    def __init__(self, layers: Sequence[Layer], loss: MSELoss) -> None:
+    def __init__(self, layers: Sequence[Layer], loss: Loss) -> None:
         self.layers = layers
         self.loss = loss
         self.spreads = [RunningSpread() for _ in layers]
         self.active = [None] * len(layers)
+        self.saturated = [(0, 0)] * len(layers)
         self.grads = [{} for _ in layers]
         self.dy_squares = [0.0] * len(layers)
         self.residual_gradient = None
@@ -67,8 +70,8 @@ class MeasuredPass:
         # Every n-th row makes a batch, so that the rows that go back come from everywhere.
         batches = max(1, math.ceil(len(x) / _BATCH))
         back = range(0, batches, max(1, math.ceil(len(x) / rows_back)))
-        # A batch counts as much as it has labels, as in `labels_of`; here before its forward.
-        counts = [self._count(y[i::batches]) for i in range(batches)]
+        # A batch counts as much as it has labels, as in `labels_of`.
+        counts = [labels_in(self.loss, y[i::batches]) for i in range(batches)]
         count, count_back = max(1, sum(counts)), max(1, sum(counts[i] for i in back))
         for i in range(batches):
             if self.not_finite:
@@ -78,10 +81,6 @@ class MeasuredPass:
             prediction = self._forward(x[rows], residual[rows], training=share_back is not None)
             if prediction is not None:
                 self._loss_and_back(prediction, y[rows], counts[i] / count, share_back)
-
-    def _count(self, y: np.ndarray) -> int:
-        """How much a batch counts: its labels, or its rows if the loss knows of no labels."""
-        return int(np.count_nonzero(~np.isnan(y))) if hasattr(self.loss, "labels") else len(y)
 
     def _not_finite_before(self, x: np.ndarray, y: np.ndarray) -> str:
         """Which input, parameter or target is not finite before anything was computed, or ""."""
@@ -97,7 +96,7 @@ class MeasuredPass:
         """The answers to a batch, or None if something on the way was not finite."""
         z = np.ascontiguousarray(x)  # its rows were taken with a step
         for i, layer in enumerate(self.layers):
-            if i == self._last and z.ndim == residual.ndim == 2:
+            if i == self._last == len(self.layers) - 1 and z.ndim == residual.ndim == 2:
                 dw = z.T @ residual.astype(z.dtype)
                 self.residual_gradient = dw if self.residual_gradient is None else self.residual_gradient + dw
             z = layer.forward(z, training=training)
@@ -110,10 +109,13 @@ class MeasuredPass:
     def _measure(self, i: int, z: np.ndarray) -> None:
         """Adds a batch of outputs of layer i to the sums."""
         layer, before = self.layers[i], self.active[i]
-        if layer.params or isinstance(layer, ReLU) or i == len(self.layers) - 1:
+        if layer.params or isinstance(layer, ACTIVATIONS) or i == len(self.layers) - 1:
             self.spreads[i].add(z)
-        if isinstance(layer, ReLU) and (before is None or not before.all()):
+        if can_die(layer) and (before is None or not before.all()):
             self.active[i] = active_units(z) if before is None else before | active_units(z)
+        if can_saturate(layer):
+            flat, values = self.saturated[i]
+            self.saturated[i] = flat + saturated_values(layer, z), values + z.size
 
     def _loss_and_back(self, prediction: np.ndarray, y: np.ndarray, share: float, share_back: float | None) -> None:
         self.predictions.append(prediction)

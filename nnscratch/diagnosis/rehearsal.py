@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nnscratch import initializers
-from nnscratch.diagnosis.activity import silent_share
-from nnscratch.layers import NotFiniteError, ReLU
-from nnscratch.losses import MSELoss
+from nnscratch.diagnosis.activity import can_die, silent_share
+from nnscratch.layers import NotFiniteError
+from nnscratch.losses import Loss
 from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
 
@@ -24,13 +24,13 @@ _ROWS, _BATCHES = 8, 4  # rows per step, and how many different batches of them
 class Rehearsal:
     """What ten steps did to a copy of a network.
 
-    zero : the loss of always answering 0
+    zero : the loss of always answering 0; NaN if even the first answers were not finite
     start, loss : the loss before and after the steps; infinite if they led there
     dead_before, dead : before and after them, the largest share of units of one ReLU layer that are
         0 for every image; NaN if it did not come to that
     """
 
-    zero: float
+    zero: float = math.nan
     start: float = math.inf
     loss: float = math.inf
     dead_before: float = math.nan
@@ -46,7 +46,7 @@ def rehearse(
     model: Sequential,
     x: np.ndarray,
     y: np.ndarray,
-    loss: MSELoss,
+    loss: Loss,
     optimizer: Optimizer,
     lr: float,
     *,
@@ -72,10 +72,11 @@ def rehearse(
     labelled = np.flatnonzero(np.isfinite(y.reshape(len(y), -1)).any(axis=1))
     chosen = rng.permutation(labelled)[: _ROWS * _BATCHES]
     x, y = x[chosen].astype(dtype), y[chosen].astype(dtype)
-    measured = {"zero": max(float(np.nanmean(np.square(y, dtype=np.float64))), 1e-30)}
+    measured: dict[str, float] = {}
     with np.errstate(all="ignore"):  # steps that lead to infinity are an answer, too
         try:
             measured["dead_before"], prediction = _dead_and_prediction(model, x)
+            measured["zero"] = max(loss.forward(np.zeros_like(prediction), y), 1e-30)
             measured["start"] = loss.forward(prediction, y)
             _steps(model, x, y, loss, optimizer)
             measured["dead"], prediction = _dead_and_prediction(model, x)
@@ -89,13 +90,15 @@ def rehearse(
 
 def _draw_parameters(model: Sequential, rng: np.random.Generator) -> None:
     for layer in model.layers:
+        if layer.frozen:
+            continue  # what begins anew keeps it as it is
         for name, values in layer.params.items():
             initializer = getattr(layer, f"{name}_init", None)
             if initializer is not None:
                 values[:] = initializers.get(initializer)(values.shape, rng)
 
 
-def _steps(model: Sequential, x: np.ndarray, y: np.ndarray, loss: MSELoss, optimizer: Optimizer) -> None:
+def _steps(model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer: Optimizer) -> None:
     for step in range(STEPS):
         first = step % _BATCHES * _ROWS
         rows = slice(first, first + _ROWS)
@@ -110,6 +113,6 @@ def _dead_and_prediction(model: Sequential, x: np.ndarray) -> tuple[float, np.nd
     worst = 0.0
     for layer in model.layers:
         x = layer.forward(x)
-        if isinstance(layer, ReLU):
+        if can_die(layer):
             worst = max(worst, silent_share(x))
     return worst, x

@@ -5,12 +5,15 @@ activation is but its *spread*: the standard deviation of each unit over the ima
 mean square of those over the units. Where the spread ends, every image looks the same to all later
 layers, and nothing there can tell them apart.
 
-    for a layer with weights, z = x W + b, and the ReLU that follows it, h = relu(z)
+    for a layer with weights, z = x W + b, and the activation that follows it, such as h = relu(z)
         z, h spread    sqrt(mean over units of (variance over images))
         never active   share of units with h = 0 for every image; a map of a convolution is one unit
+        saturated      share of values h that lie where a Sigmoid or a Tanh is flat
         gradient       root mean square of dL/dW, the mean over the images of the batch
         decay/data     pull of weight decay over pull of the data:  |weight_decay * W| / |dL/dW|
         update/weight  size of a step over that of W:  |effective lr * dL/dW| / |W|
+
+The last two are of layers that learn, and not of frozen ones.
 """
 
 from __future__ import annotations
@@ -23,12 +26,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.diagnosis.activity import ACTIVATIONS
 from nnscratch.diagnosis.passes import MeasuredPass
 from nnscratch.diagnosis.spread import RunningSpread, rms
 from nnscratch.diagnosis.twins import share_of_twins
 from nnscratch.initializers import fans
 from nnscratch.layers import Dropout, Layer
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss, MSELoss
 from nnscratch.optimizers import Adam
 
 if TYPE_CHECKING:
@@ -42,18 +46,20 @@ _MANY_MULTIPLY_ADDS = 20_000_000
 
 @dataclass
 class LayerSignals:
-    """The numbers of a layer with weights and of the ReLU behind it; NaN if not measured.
+    """The numbers of a layer with weights and of the activation behind it; NaN if not measured.
 
     index, name : place in `model.layers`, and the layer's repr
     is_last : whether it is the last layer with weights, whose outputs are the answer
-    z_spread, h_spread : before and after the ReLU; the same where there is none
+    frozen : whether the optimizer leaves it alone
+    z_spread, h_spread : before and after the activation; the same where there is none
     z_rms : root mean square of z over all images
     never_active : share of units, 0..1; NaN without a ReLU
+    saturated : share of values, 0..1; NaN without a Sigmoid or a Tanh
     gradient_rms, weight_rms : of dL/dW and of W
     initial_rms : of a W that Glorot's initializer would have drawn
     dz_norm : norm of dL/dz over all images and units
     decay_ratio, update_ratio : decay/data and update/weight, see this file's head; NaN without an
-        optimizer
+        optimizer, and for a frozen layer
     bias : median over units of |b|; 0 without biases, as the next two
     bias_ratio : median over units of |b| over the unit's own spread
     bias_range : standard deviation of b over the units; 0 if all have the same
@@ -63,10 +69,12 @@ class LayerSignals:
     index: int
     name: str
     is_last: bool
+    frozen: bool = False
     z_spread: float = math.nan
     h_spread: float = math.nan
     z_rms: float = math.nan
     never_active: float = math.nan
+    saturated: float = math.nan
     gradient_rms: float = math.nan
     weight_rms: float = math.nan
     initial_rms: float = math.nan
@@ -105,7 +113,7 @@ class Signals:
 
 
 def measure(
-    model: Sequential, x: np.ndarray, y: np.ndarray, loss: MSELoss | None = None, optimizer: Optimizer | None = None
+    model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss | None = None, optimizer: Optimizer | None = None
 ) -> Signals:
     """Runs copies of the layers forward and back, without dropout; the model stays as it is.
 
@@ -141,7 +149,11 @@ def _signals(
 ) -> Signals:
     """What the pass has summed up. kept : the places in `model.layers` of the pass's layers."""
     learning = [i for i, layer in enumerate(measured.layers) if "weight" in layer.params]
-    layers = [LayerSignals(kept[i], repr(measured.layers[i]), is_last=i == learning[-1]) for i in learning]
+    layers = [
+        LayerSignals(kept[i], repr(layer), is_last=i == learning[-1], frozen=layer.frozen)
+        for i, layer in enumerate(measured.layers)
+        if i in learning
+    ]
     for i, signals in zip(learning, layers, strict=True):
         _add_weights(signals, measured.layers[i])
         if measured.spreads[i].count:
@@ -172,9 +184,14 @@ def _add_outputs(signals: LayerSignals, measured: MeasuredPass, i: int) -> None:
     z = measured.spreads[i]
     signals.z_spread = signals.h_spread = z.spread
     signals.z_rms = z.rms
-    active = measured.active[i + 1] if i + 1 < len(measured.layers) else None  # None: no ReLU
+    if i + 1 == len(measured.layers) or not isinstance(measured.layers[i + 1], ACTIVATIONS):
+        return
+    signals.h_spread = measured.spreads[i + 1].spread
+    active, (flat, values) = measured.active[i + 1], measured.saturated[i + 1]
     if active is not None:
-        signals.h_spread, signals.never_active = measured.spreads[i + 1].spread, float(1 - active.mean())
+        signals.never_active = float(1 - active.mean())
+    if values:
+        signals.saturated = flat / values
 
 
 def _add_biases(signals: LayerSignals, layer: Layer, z: RunningSpread) -> None:
@@ -191,7 +208,7 @@ def _add_gradient(signals: LayerSignals, measured: MeasuredPass, i: int, optimiz
     if dw is None:
         return
     signals.gradient_rms, signals.dz_norm = rms(dw), math.sqrt(measured.dy_squares[i])
-    if optimizer is None:
+    if optimizer is None or signals.frozen:
         return
     # Adam's steps are lr long whatever the gradient's size, as if it were 1.
     direction = np.sign(dw) if isinstance(optimizer, Adam) else dw

@@ -11,7 +11,7 @@ from nnscratch.diagnosis.doctor import diagnose
 
 if TYPE_CHECKING:
     from nnscratch.history import History
-    from nnscratch.losses import MSELoss
+    from nnscratch.losses import Loss
     from nnscratch.optimizers.base import Optimizer
 
 # Findings that more epochs do not cure. Others may pass: a network that has just begun is no better
@@ -50,7 +50,7 @@ class TrainingWatch:
         self.x, self.y = x, y
         self.hopeless = 0
 
-    def reason_to_stop(self, optimizer: Optimizer, loss: MSELoss, history: History) -> str | None:
+    def reason_to_stop(self, optimizer: Optimizer, loss: Loss, history: History) -> str | None:
         """The first finding, on one line, at the second hopeless diagnosis in a row; or None."""
         if self.every is None or len(history) % self.every:
             return None

@@ -1,6 +1,5 @@
 """JSON that a program wrote earlier: every size is bounded, and every field has a type.
 
-    write          Python -> JSON, whole or not at all
     read, parse    JSON -> Python, within stated limits
     Record         an object whose fields are taken by type and range: the one vocabulary for them
 
@@ -17,7 +16,6 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nnscratch.files import atomic
 from nnscratch.files.stored_files import read_bytes, told
 from nnscratch.messages import shown
 
@@ -26,18 +24,6 @@ DEEPEST = 32
 _MOST_DIGITS = 50  # the state of a random generator is a whole number of 128 bits: 39 digits
 _MOST_CHARACTERS = 400  # of a fraction: Python writes 25 at most
 _REQUIRED: Any = object()
-
-
-def write(path: str | os.PathLike[str], content: Any) -> None:
-    """Writes `content`, made of what JSON has, whole or not at all.
-
-    Raises
-        OSError : the folder is missing, full or cannot be written
-        ValueError : NaN or infinity, which JSON does not have
-    """
-    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
-    with atomic.write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def read(path: str | os.PathLike[str], *, at_most: int = MOST_BYTES) -> Any:

@@ -14,21 +14,21 @@ from __future__ import annotations
 
 import numpy as np
 
+Pair = tuple[int, int]
+
 
 def dense_forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """y[n,o] = bias[o] + sum over i of x[n,i] * weight[i,o]
 
     x (N, n_in), weight (n_in, n_out), bias (n_out,) or None -> y (N, n_out)
     """
-    n_rows, n_in = x.shape
-    n_out = weight.shape[1]
+    (n_rows, n_in), n_out = x.shape, weight.shape[1]
     y = np.zeros((n_rows, n_out), x.dtype)
     for n in range(n_rows):
         for o in range(n_out):
             for i in range(n_in):
                 y[n, o] += x[n, i] * weight[i, o]
-            if bias is not None:
-                y[n, o] += bias[o]
+            y[n, o] += 0 if bias is None else bias[o]
     return y
 
 
@@ -48,7 +48,7 @@ def dense_backward(x: np.ndarray, weight: np.ndarray, dy: np.ndarray) -> tuple[n
 
 
 def conv2d_forward(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, stride: tuple[int, int], padding: tuple[int, int]
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, stride: Pair, padding: Pair
 ) -> np.ndarray:
     """y[n,h,w,o] = bias[o] + sum over i,j,c of x[n, h*s+i-p, w*s+j-p, c] * weight[i,j,c,o]
 
@@ -58,21 +58,19 @@ def conv2d_forward(
     """
     n_images, height, width, c_in = x.shape
     k_h, k_w, _, c_out = weight.shape
-    h_out = (height + 2 * padding[0] - k_h) // stride[0] + 1
-    w_out = (width + 2 * padding[1] - k_w) // stride[1] + 1
+    h_out, w_out = (height + 2 * padding[0] - k_h) // stride[0] + 1, (width + 2 * padding[1] - k_w) // stride[1] + 1
     y = np.zeros((n_images, h_out, w_out, c_out), x.dtype)
     for n, h, w, o in np.ndindex(*y.shape):
         for i, j, c in np.ndindex(k_h, k_w, c_in):
             row, column = h * stride[0] + i - padding[0], w * stride[1] + j - padding[1]
             if 0 <= row < height and 0 <= column < width:
                 y[n, h, w, o] += x[n, row, column, c] * weight[i, j, c, o]
-        if bias is not None:
-            y[n, h, w, o] += bias[o]
+        y[n, h, w, o] += 0 if bias is None else bias[o]
     return y
 
 
 def conv2d_backward(
-    x: np.ndarray, weight: np.ndarray, dy: np.ndarray, stride: tuple[int, int], padding: tuple[int, int]
+    x: np.ndarray, weight: np.ndarray, dy: np.ndarray, stride: Pair, padding: Pair
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each product x * weight of forward sends dy * weight to that x, and dy * x to that weight.
 
@@ -91,14 +89,13 @@ def conv2d_backward(
     return dx, dweight, dbias
 
 
-def max_pool2d_forward(x: np.ndarray, pool_size: tuple[int, int], stride: tuple[int, int]) -> np.ndarray:
+def max_pool2d_forward(x: np.ndarray, pool_size: Pair, stride: Pair) -> np.ndarray:
     """y[n,h,w,c] = max over i,j of x[n, h*s+i, w*s+j, c]; a last partial window is dropped.
 
     x (N, H, W, C) -> y (N, H_out, W_out, C)
     """
     n_images, height, width, channels = x.shape
-    h_out = (height - pool_size[0]) // stride[0] + 1
-    w_out = (width - pool_size[1]) // stride[1] + 1
+    h_out, w_out = (height - pool_size[0]) // stride[0] + 1, (width - pool_size[1]) // stride[1] + 1
     y = np.full((n_images, h_out, w_out, channels), -np.inf, x.dtype)
     for n, h, w, c in np.ndindex(*y.shape):
         for i, j in np.ndindex(*pool_size):
@@ -106,9 +103,7 @@ def max_pool2d_forward(x: np.ndarray, pool_size: tuple[int, int], stride: tuple[
     return y
 
 
-def max_pool2d_backward(
-    x: np.ndarray, dy: np.ndarray, pool_size: tuple[int, int], stride: tuple[int, int]
-) -> np.ndarray:
+def max_pool2d_backward(x: np.ndarray, dy: np.ndarray, pool_size: Pair, stride: Pair) -> np.ndarray:
     """Each dy goes to the largest x of its window, on a tie to the first in reading order.
 
     x (N, H, W, C), dy (N, H_out, W_out, C) -> dx (N, H, W, C)
@@ -124,12 +119,38 @@ def max_pool2d_backward(
     return dx
 
 
+def average_pool2d_forward(x: np.ndarray, pool_size: Pair, stride: Pair) -> np.ndarray:
+    """y[n,h,w,c] = 1/K * sum over i,j of x[n, h*s+i, w*s+j, c], K places in a window.
+
+    x (N, H, W, C) -> y (N, H_out, W_out, C); a last partial window is dropped
+    """
+    n_images, height, width, channels = x.shape
+    h_out, w_out = (height - pool_size[0]) // stride[0] + 1, (width - pool_size[1]) // stride[1] + 1
+    y = np.zeros((n_images, h_out, w_out, channels), x.dtype)
+    for n, h, w, c in np.ndindex(*y.shape):
+        for i, j in np.ndindex(*pool_size):
+            y[n, h, w, c] += x[n, h * stride[0] + i, w * stride[1] + j, c]
+        y[n, h, w, c] /= pool_size[0] * pool_size[1]
+    return y
+
+
+def average_pool2d_backward(x: np.ndarray, dy: np.ndarray, pool_size: Pair, stride: Pair) -> np.ndarray:
+    """Each dy goes to all x of its window, in K equal parts.
+
+    x (N, H, W, C), dy (N, H_out, W_out, C) -> dx (N, H, W, C)
+    """
+    dx = np.zeros_like(x)
+    for n, h, w, c in np.ndindex(*dy.shape):
+        for i, j in np.ndindex(*pool_size):
+            dx[n, h * stride[0] + i, w * stride[1] + j, c] += dy[n, h, w, c] / (pool_size[0] * pool_size[1])
+    return dx
+
+
 def relu_forward(x: np.ndarray) -> np.ndarray:
     """y = x where x > 0, else 0; any shape."""
     y = np.zeros_like(x)
     for k in np.ndindex(*x.shape):
-        if x[k] > 0:
-            y[k] = x[k]
+        y[k] = x[k] if x[k] > 0 else 0
     return y
 
 
@@ -137,8 +158,7 @@ def relu_backward(x: np.ndarray, dy: np.ndarray) -> np.ndarray:
     """dx = dy where x > 0, else 0; any shape."""
     dx = np.zeros_like(x)
     for k in np.ndindex(*x.shape):
-        if x[k] > 0:
-            dx[k] = dy[k]
+        dx[k] = dy[k] if x[k] > 0 else 0
     return dx
 
 
@@ -146,8 +166,7 @@ def dropout_forward(x: np.ndarray, mask: np.ndarray, p: float) -> np.ndarray:
     """y = x / (1 - p) where the mask is true, 0 elsewhere; any shape. Backward: the same of dy."""
     y = np.zeros_like(x)
     for k in np.ndindex(*x.shape):
-        if mask[k]:
-            y[k] = x[k] / (1 - p)
+        y[k] = x[k] / (1 - p) if mask[k] else 0
     return y
 
 
@@ -173,8 +192,7 @@ def normalize_backward(x: np.ndarray, dy: np.ndarray, spread: float, floor: floa
 
     x, dy (N, M) -> dx (N, M)
     """
-    size = x.shape[1]
-    dx = np.zeros_like(x)
+    size, dx = x.shape[1], np.zeros_like(x)
     for n in range(len(x)):
         mean, std = _moments(x[n])
         s = max(std, floor)
@@ -188,13 +206,8 @@ def normalize_backward(x: np.ndarray, dy: np.ndarray, spread: float, floor: floa
 
 def _moments(x: np.ndarray) -> tuple[float, float]:
     """The mean and the standard deviation of (M,) numbers."""
-    total = squares = 0.0
-    for i in range(len(x)):
-        total += float(x[i])
-    mean = total / len(x)
-    for i in range(len(x)):
-        squares += (float(x[i]) - mean) ** 2
-    return mean, (squares / len(x)) ** 0.5
+    mean = sum(float(value) for value in x) / len(x)
+    return mean, (sum((float(value) - mean) ** 2 for value in x) / len(x)) ** 0.5
 
 
 def mean_squared_error(prediction: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray]:
@@ -203,16 +216,13 @@ def mean_squared_error(prediction: np.ndarray, target: np.ndarray) -> tuple[floa
     prediction, target (N, n_out) -> loss, dprediction (N, n_out)
     """
     dprediction = np.zeros_like(prediction)
-    labelled = 0
-    total = 0.0
+    labelled, total = 0, 0.0
     for k in np.ndindex(*prediction.shape):
         if not np.isnan(target[k]):
             labelled += 1
             total += float(prediction[k] - target[k]) ** 2
             dprediction[k] = 2 * (prediction[k] - target[k])
-    if labelled == 0:
-        return 0.0, dprediction
-    return total / labelled, dprediction / dprediction.dtype.type(labelled)
+    return total / max(labelled, 1), dprediction / dprediction.dtype.type(max(labelled, 1))
 
 
 def sgd_update(
@@ -250,7 +260,7 @@ def warp(
     tone: np.ndarray,
     seeds: np.ndarray,
     blank: np.ndarray,
-    size: tuple[int, int],
+    size: Pair,
 ) -> np.ndarray:
     """y[n,h,w] = gain * x[n] at A (w, h) + t + bend there + offset + noise * u; see kernels/warp.py
 

@@ -12,6 +12,12 @@ def _diagnose(arguments: list[str]) -> None:
     diagnose.main(arguments)
 
 
+def _trace(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import trace
+
+    trace.main(arguments)
+
+
 def _compare(arguments: list[str]) -> None:
     from nnscratch.keypoints.scripts import compare
 
@@ -26,6 +32,7 @@ def _profile(arguments: list[str]) -> None:
 
 COMMANDS = {
     "diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose),
+    "trace": Command("one training step, line by line: forward, loss, backward, update", _trace),
     "compare": Command("one operation by every method: loops, im2col, fused; how fast", _compare),
     "profile": Command("a training step stage by stage: what runs, why, and how fast", _profile),
 }

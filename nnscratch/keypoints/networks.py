@@ -140,7 +140,6 @@ def _report_hidden(
     return [dense, ReLU(), Dropout(dropout, rng=rng)] if dropout else [dense, ReLU()]
 
 
-# The convolutional networks that scripts offer, by name.
+# The convolutional networks that scripts offer, by name; then all that commands offer.
 CNNS: dict[str, Callable[..., Sequential]] = {"report": report_cnn, "report-large": report_large_cnn, "kfkd": kfkd}
-# All published networks, by the names that commands take.
 NETWORKS: dict[str, Callable[..., Sequential]] = {**CNNS, "mlp": report_mlp}

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nnscratch.checks import check_array, check_finite, floating
+from nnscratch.checks import check_array, check_finite, flag, floating
 from nnscratch.layers.networks import attribute_changes, inside_network
 
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
@@ -24,6 +24,8 @@ class Layer:
     Fields
         params : name -> array, what an optimizer changes, in place
         grads  : name -> array, dL/d(parameter) of the last `backward`, under the same names
+        frozen : True: optimizers leave `params` alone, and no weight decay and no momentum moves
+            them. False at first; may be set between any two steps; copies and saved files keep it
 
     Contract
         `forward(x, training=True)` keeps what `backward` needs, and `backward(dy)` takes it away
@@ -44,11 +46,21 @@ class Layer:
 
     params: dict[str, np.ndarray]
     grads: dict[str, np.ndarray]
+    _frozen = False
     last_pass: int = 0  # the number of the last network's training pass that came through here
 
     def __init__(self) -> None:
         self.params = {}
         self.grads = {}
+
+    @property
+    def frozen(self) -> bool:
+        """Whether optimizers leave the layer's parameters alone."""
+        return self._frozen
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        self._frozen = flag(type(self).__name__, "frozen", value)
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.checks import pair, short_pair
-from nnscratch.kernels.layerwise.im2col import output_size
 from nnscratch.kernels.layerwise.pooling import max_pool2d_backward, max_pool2d_forward
-from nnscratch.layers.base import Layer, check_gradient, check_input, check_window
+from nnscratch.layers.base import check_gradient, check_input
+from nnscratch.layers.pool2d import Pool2D
 
 
-class MaxPool2D(Layer):
+class MaxPool2D(Pool2D):
     """The largest number of each window, channel by channel.
 
     Arguments
@@ -56,21 +55,14 @@ class MaxPool2D(Layer):
     invariant feature hierarchies" (2007).
     """
 
-    pool_size: tuple[int, int]  # this and the next are (height, width)
-    stride: tuple[int, int]
     argmax: np.ndarray  # this and the next are kept from forward(training=True) to backward
     like_x: tuple[tuple[int, ...], np.dtype[Any]]  # the shape and dtype of x; then the sizes of that pass
     sizes: tuple[tuple[int, int], tuple[int, int]]
 
-    def __init__(self, pool_size: int | tuple[int, int], stride: int | tuple[int, int] | None = None) -> None:
-        super().__init__()
-        self.pool_size, self.stride = pool_size, pool_size if stride is None else stride  # type: ignore[assignment]
-        self.check_sizes()
-
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.check_sizes()
         check_input(self, x, ndim=4)
-        self._check_window(x.shape[1:])
+        self.check_window(x.shape[1:])
         y, argmax = max_pool2d_forward(x, self.pool_size, self.stride)
         if training:
             self.argmax, self.like_x, self.sizes = argmax, (x.shape, x.dtype), (self.pool_size, self.stride)
@@ -80,27 +72,3 @@ class MaxPool2D(Layer):
         argmax, (shape, dtype), sizes = self.take("argmax"), self.take("like_x"), self.take("sizes")
         check_gradient(self, dy, argmax.shape, dtype)
         return max_pool2d_backward(dy, argmax, shape, *sizes)
-
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        self._check_window(input_shape)
-        height, width, channels = input_shape
-        (pool_h, pool_w), (stride_h, stride_w) = self.pool_size, self.stride
-        return output_size(height, pool_h, stride_h), output_size(width, pool_w, stride_w), channels
-
-    def check_sizes(self) -> None:
-        self.pool_size = pair("MaxPool2D", "pool_size", self.pool_size)
-        self.stride = pair("MaxPool2D", "stride", self.stride)
-
-    def _check_window(self, input_shape: tuple[int, ...]) -> None:
-        check_window(self, input_shape, self.pool_size, fix="use larger images or fewer pooling layers")
-
-    @property
-    def window(self) -> tuple[int, int]:
-        return self.pool_size[0], self.stride[0]
-
-    def config(self) -> dict[str, Any]:
-        side_by_side = self.stride == self.pool_size
-        return {
-            "pool_size": short_pair(self.pool_size),
-            "stride": None if side_by_side else short_pair(self.stride),
-        }

@@ -57,6 +57,7 @@ class Adam(Optimizer):
 
     betas: tuple[float, float]
     epsilon: float
+    memory_names = ("m", "v")
 
     def __init__(
         self,
@@ -75,11 +76,11 @@ class Adam(Optimizer):
         self.epsilon = positive("Adam", "epsilon", epsilon, fix="set epsilon=1e-8")
         super().__init__(model, lr=lr, weight_decay=weight_decay, memory=2)
 
-    def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
+    def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Rule:
         beta1, beta2 = self.betas
         # The corrections for the start at 0 are plain numbers, worked out once for all weights.
-        step, shrink = self.lr / (1 - beta1**self.steps), 1 - self.lr * weight_decay
-        correction = 1 / math.sqrt(1 - beta2**self.steps)
+        step, shrink = self.lr / (1 - beta1**steps), 1 - self.lr * weight_decay
+        correction = 1 / math.sqrt(1 - beta2**steps)
         means = beta1, 1 - beta1, beta2, 1 - beta2
         scalars = in_dtype(dtype, step, shrink, *means, correction, self.epsilon, flush_threshold(dtype))
         return lambda w, dw, m, v: updates.adam(w, dw, m, v, *scalars)

@@ -11,7 +11,15 @@ import numpy as np
 from nnscratch.checks import floating, not_negative
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK
-from nnscratch.optimizers.parameters import HeldParameters, check_keys, copies_like, count_of_steps, gradient_of
+from nnscratch.optimizers.parameters import (
+    HeldParameters,
+    check_keys,
+    copies_like,
+    count_of_steps,
+    counts_of_steps,
+    gradient_of,
+    moves,
+)
 
 if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
@@ -25,6 +33,9 @@ class Optimizer:
 
     A subclass writes `_rule`, the update of one array. Weight decay applies to the arrays under the
     key "weight", never to a "bias": a bias moves the output, it does not make the function steeper.
+
+    A layer that is `frozen` is left alone: no step, no decay. Its running means and its number of
+    steps stay as they are, too, and go on from there once it is no longer frozen.
 
     Arguments
         model : anything whose `.layers` have `params` and `grads`, dicts of arrays
@@ -40,6 +51,7 @@ class Optimizer:
     weight_decay: float
     steps: int
     changing: ClassVar[tuple[str, ...]] = ("lr",)  # the numbers that may be set between two steps
+    memory_names: ClassVar[tuple[str, ...]] = ()  # what the formulas call the running means
 
     def __init__(self, model: Sequential, *, lr: float, weight_decay: float, memory: int) -> None:
         name = type(self).__name__
@@ -69,19 +81,23 @@ class Optimizer:
     def step(self) -> None:
         """Moves every parameter once, in place, along the gradients of the last backward.
 
+        Those of frozen layers stay where they are.
+
         Raises
             ValueError : a gradient is missing, or has another shape or dtype than its parameter; or
                 the model has changed (`check_model`). Then nothing has moved
         """
         self.check_model()
-        arrays = [parameter.flat() for parameter in self._parameters]
+        moving = [parameter for parameter in self._parameters if moves(parameter.layer)]
+        arrays = [parameter.flat() for parameter in moving]
         self.steps += 1
-        rules: dict[tuple[Any, bool], Rule] = {}
-        for parameter, flat in zip(self._parameters, arrays, strict=True):
-            dtype, decayed = flat[0].dtype, parameter.name == "weight"
-            if (dtype, decayed) not in rules:
-                rules[dtype, decayed] = self._rule(dtype, self.weight_decay if decayed else 0.0)
-            rule = rules[dtype, decayed]
+        rules: dict[tuple[Any, bool, int], Rule] = {}
+        for parameter, flat in zip(moving, arrays, strict=True):
+            parameter.steps += 1
+            kind = dtype, decayed, steps = flat[0].dtype, parameter.name == "weight", parameter.steps
+            if kind not in rules:
+                rules[kind] = self._rule(dtype, self.weight_decay if decayed else 0.0, steps)
+            rule = rules[kind]
             if flat[0].size <= BLOCK:
                 rule(*flat)
                 continue
@@ -107,6 +123,7 @@ class Optimizer:
         """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay."""
         self.steps = 0
         for parameter in self._parameters:
+            parameter.steps = 0
             for mean in parameter.means:
                 mean.fill(0)
 
@@ -115,13 +132,15 @@ class Optimizer:
 
         Returns
             steps : number of steps so far
+            steps_of_parameters : those of each parameter: fewer where its layer was frozen
             lr, and momentum of an SGD : as they were last set
             means : list of arrays: the running means of the first parameter, those of the second,
                 and so on, in their shapes and dtypes; copies
         """
         numbers = {name: getattr(self, name) for name in self.changing}
         means = [mean.copy() for parameter in self._parameters for mean in parameter.means]
-        return {"steps": self.steps, **numbers, "means": means}
+        own_steps = [parameter.steps for parameter in self._parameters]
+        return {"steps": self.steps, "steps_of_parameters": own_steps, **numbers, "means": means}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes on from `state`, which `state()` of an optimizer of the same class and network gave.
@@ -140,9 +159,12 @@ class Optimizer:
         SGD(model, lr=0.2, momentum=0.9, nesterov=False, weight_decay=0.0)
         """
         where = f"{type(self).__name__}.restore"
-        check_keys(where, state, ["steps", *self.changing, "means"])
+        if isinstance(state, Mapping) and "steps" in state:  # before layers could be frozen, all had made all steps
+            state = {"steps_of_parameters": [state["steps"]] * len(self._parameters), **state}
+        check_keys(where, state, ["steps", "steps_of_parameters", *self.changing, "means"])
         own = [mean for parameter in self._parameters for mean in parameter.means]
         steps = count_of_steps(where, "steps", state["steps"])
+        own_steps = counts_of_steps(where, "steps_of_parameters", state["steps_of_parameters"], len(self._parameters))
         means = copies_like(where, "means", state["means"], own)
         self._check_means(means)
         trial = copy.copy(self)
@@ -151,11 +173,16 @@ class Optimizer:
         for name in self.changing:
             setattr(self, name, state[name])
         self.steps = steps
+        for parameter, count in zip(self._parameters, own_steps, strict=True):
+            parameter.steps = count
         for mean, restored in zip(own, means, strict=True):
             np.copyto(mean, restored)
 
-    def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
-        """This step's update: a function of flat (w, dw, *means) that changes w and the means."""
+    def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Rule:
+        """This step's update: a function of flat (w, dw, *means) that changes w and the means.
+
+        steps : of these parameters, with this one
+        """
         raise NotImplementedError
 
     def _check_means(self, means: list[np.ndarray]) -> None:
@@ -174,6 +201,7 @@ class _Parameter:
         self.name = name
         w = layer.params[name]
         dtype = floating(f"{name!r} in {layer!r}", w.dtype)
+        self.steps = 0
         self.means = [np.zeros(w.shape, dtype) for _ in range(memory)]
         self._seen: tuple[np.ndarray | None, np.ndarray | None] = None, None
         self._flat: list[np.ndarray] = []

@@ -102,6 +102,11 @@ class HeldParameters:
         )
 
 
+def moves(layer: Layer) -> bool:
+    """Whether a step moves the layer's parameters: it is not frozen."""
+    return not getattr(layer, "frozen", False)  # whatever has params and grads can be optimized
+
+
 def gradient_of(where: str, layer: Layer, name: str) -> np.ndarray:
     """The gradient of one parameter, of its shape and dtype.
 
@@ -137,6 +142,14 @@ def count_of_steps(where: str, name: str, value: object) -> int:
     if count > MOST_STEPS:
         raise ValueError(f"{where}: got {name} beyond {MOST_STEPS}, expected fewer; pass what state() gave")
     return count
+
+
+def counts_of_steps(where: str, name: str, values: object, length: int) -> list[int]:
+    """`values` as ints, if they are a list of `length` counts of steps; otherwise ValueError."""
+    if not isinstance(values, list | tuple) or len(values) != length:
+        got = f"{len(values)} numbers" if isinstance(values, list | tuple) else type(values).__name__
+        raise ValueError(f"{where}: got {got} as {name}, expected {length}; pass the state of the same network")
+    return [count_of_steps(where, name, value) for value in values]
 
 
 def copies_like(where: str, name: str, arrays: object, expected: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -62,6 +62,7 @@ class SGD(Optimizer):
 
     nesterov: bool
     changing = ("lr", "momentum")
+    memory_names = ("v",)
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class SGD(Optimizer):
     def effective_lr(self) -> float:
         return self.lr / (1 - self.momentum)
 
-    def _rule(self, dtype: np.dtype[Any], weight_decay: float) -> Rule:
+    def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Rule:
         if self.momentum == 0:
             scalars = in_dtype(dtype, self.lr, weight_decay)
             return lambda w, dw, v: updates.sgd(w, dw, *scalars)

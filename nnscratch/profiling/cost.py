@@ -56,12 +56,16 @@ def count_stages(stages: Sequence[Stage], x_shape: tuple[int, ...], itemsize: in
     x_shape : (N, ...), of the network's x;  itemsize : bytes of a number
     """
     counts = []
-    seen_parameters = False  # a stage before needs dx
+    learns = False  # a stage before
     for stage in stages:
-        counts.append(_count_stage(stage, x_shape, itemsize, seen_parameters))
-        seen_parameters = seen_parameters or any(layer.params for layer in stage.layers)
+        counts.append(_count_stage(stage, x_shape, itemsize, learns))
+        learns = learns or _learns(stage)
         x_shape = (x_shape[0], *_output_shape(stage.layers, x_shape[1:]))
     return counts
+
+
+def _learns(stage: Stage) -> bool:
+    return any(layer.params and not layer.frozen for layer in stage.layers)
 
 
 def _count_stage(stage: Stage, x_shape: tuple[int, ...], itemsize: int, input_gradient: bool) -> StageCount:
@@ -76,7 +80,7 @@ def _count_stage(stage: Stage, x_shape: tuple[int, ...], itemsize: int, input_gr
         shape = layer.output_shape(shape)
     x, y = (itemsize * images * math.prod(each) for each in (x_shape[1:], shape))
     parameters = sum(w.nbytes for layer in stage.layers for w in layer.params.values())
-    if not wants_dx:  # no parameters up to here: nothing is computed backward
+    if not input_gradient and not _learns(stage):  # up to here nothing learns, and nothing goes backward
         return StageCount(x_shape, Count(forward, x + parameters + y), Count(0, 0), None)
     moved = y + x + parameters + (parameters + x if input_gradient else 0)
     return StageCount(x_shape, Count(forward, x + parameters + y), Count(backward, moved), input_gradient)
@@ -92,10 +96,15 @@ def count_update(optimizer: Optimizer) -> Count:
     """A step of an optimizer: parameters and running means read and written, gradients read.
 
     Its handful of operations per number is not counted: the time is that of moving the numbers.
+    Frozen layers are left alone.
     """
-    parameters = sum(w.nbytes for layer in optimizer.model.layers for w in layer.params.values())
+    moved = total = 0
+    for layer in optimizer.model.layers:
+        parameters = sum(w.nbytes for w in layer.params.values())
+        total += parameters
+        moved += 0 if layer.frozen else parameters
     means = sum(mean.nbytes for mean in optimizer.state()["means"])
-    return Count(0, 3 * parameters + 2 * means)
+    return Count(0, 3 * moved + 2 * means * moved // max(1, total))
 
 
 def bound(count: Count, milliseconds: float, roof: Roof) -> tuple[float, str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnscratch.checks import check_array, whole_number
 from nnscratch.kernels.choice import Chosen
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss, MSELoss
 from nnscratch.profiling import table
 from nnscratch.profiling.cost import Count, StageCount, bound, count_stages, count_update
 from nnscratch.profiling.roof import Roof
@@ -91,7 +91,7 @@ def profile(
     model: Sequential,
     x: np.ndarray,
     y: np.ndarray,
-    loss: MSELoss | None = None,
+    loss: Loss | None = None,
     optimizer: Optimizer | None = None,
     *,
     steps: int | None = None,

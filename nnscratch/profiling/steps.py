@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch.losses import MSELoss
+from nnscratch.losses import Loss
 from nnscratch.profiling.clock import WARM_UP, milliseconds
 from nnscratch.stages import Stage
 
@@ -26,7 +26,7 @@ Times = dict[tuple[object, str], float]  # milliseconds by (stage or part, work)
 class Step:
     """One training step, with or without clocks inside."""
 
-    def __init__(self, model: Sequential, x: np.ndarray, y: np.ndarray, loss: MSELoss, optimizer: Optimizer) -> None:
+    def __init__(self, model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer: Optimizer) -> None:
         self.model, self.x, self.y, self.loss, self.optimizer = model, x, y, loss, optimizer
         optimizer.lr = 0.0  # the weights stay: each step is the same step, and none diverges
         self.stages: list[Stage] = []

@@ -49,11 +49,14 @@ class Runner:
         self._looked_at = 0  # the latest change of an attribute when the sizes were last compared
         self._layers: list[Layer] = []
         self._stages: list[Stage] = []
+        self._singles: list[Stage] = []  # each layer by itself
         self._step: Step | None = None
         _runners.add(self)
 
-    def stages(self, layers: Sequence[Layer]) -> list[Stage]:
+    def stages(self, layers: Sequence[Layer], one_by_one: bool = False) -> list[Stage]:
         """The stages of `layers`: the ones of the last call, unless layers or their sizes changed.
+
+        one_by_one : each layer as a stage of its own, whatever `fuse` is
 
         Raises
             ValueError : no layers, or a size out of its range
@@ -64,14 +67,15 @@ class Runner:
             if not same_layers or any(stage.sizes() != stage.planned for stage in self._stages):
                 self._plan(layers)
             self._looked_at = latest
-        return self._stages
+        return self._singles if one_by_one else self._stages
 
     def _plan(self, layers: Sequence[Layer]) -> None:
         self._planned = None  # so that the next call plans again if a check here fails
         check_layers(layers)
         for layer in layers:
             layer.check_sizes()
-        self._stages = plan(layers) if self.fuse else [Single(layer, "fuse=False") for layer in layers]
+        self._singles = [Single(layer, "fuse=False") for layer in layers]
+        self._stages = plan(layers) if self.fuse else self._singles
         self._layers, self._planned = list(layers), self.fuse
 
     def time_stages(self, layers: Sequence[Layer], listener: Listener | None) -> list[Stage]:
@@ -81,8 +85,10 @@ class Runner:
             stage.tell_times(listener)
         return stages
 
-    def begin(self, x: np.ndarray, training: bool) -> int:
+    def begin(self, stages: list[Stage], x: np.ndarray, training: bool) -> int:
         """The number of the forward pass of x that begins: 0, or one that marks the layers.
+
+        stages : that x goes through
 
         Raises
             ValueError : x is NaN or infinite, or the first layer does not take it; a stage of
@@ -90,7 +96,7 @@ class Runner:
         """
         if training:
             self._step = None
-        if type(self._stages[0]) is Single and isinstance(x, np.ndarray) and x.dtype.kind == "f" and not all_finite(x):
+        if type(stages[0]) is Single and isinstance(x, np.ndarray) and x.dtype.kind == "f" and not all_finite(x):
             self._layers[0].forward(x)  # first what else is wrong with x, as the layer by itself would say
             check_finite(self._layers[0], "x", x)
         if not training:
@@ -100,7 +106,7 @@ class Runner:
             vars(layer)["last_pass"] = number  # by-passes the count of changes: no size is changed
         return number
 
-    def end(self, number: int, x: np.ndarray, y: np.ndarray) -> None:
+    def end(self, stages: list[Stage], number: int, x: np.ndarray, y: np.ndarray) -> None:
         """Ends a forward pass; one that is numbered waits for its backward.
 
         Raises
@@ -109,7 +115,7 @@ class Runner:
         if not all_finite(y):
             self._say_where_not_finite(x, y)
         if number:
-            self._step = Step(number, self._stages, y.shape, y.dtype)
+            self._step = Step(number, stages, y.shape, y.dtype)
 
     def begin_backward(self, layers: Sequence[Layer], dy: np.ndarray) -> list[Stage]:
         """The stages of the forward pass that dy belongs to; there is no second backward of it.
@@ -124,7 +130,7 @@ class Runner:
                 "Sequential: got backward without a forward(training=True) before it, expected one forward per "
                 "backward; call forward(x, training=True) first"
             )
-        if self.stages(layers) is not step.stages:
+        if step.stages is not self.stages(layers) and step.stages is not self._singles:
             raise RuntimeError(
                 "Sequential: got backward after layers or their sizes were changed, expected those of the last "
                 "forward(training=True); call forward(x, training=True) again"
@@ -191,12 +197,15 @@ def check_layers(layers: Sequence[Layer]) -> None:
         raise ValueError("Sequential: got one layer object twice, expected distinct layers; make two of them")
 
 
-def from_first_parameters(stages: list[Stage]) -> list[Stage]:
-    """The stages from the first one on that has parameters; all of them if none has.
+def from_first_that_learns(stages: list[Stage]) -> list[Stage]:
+    """The stages from the first one on that has parameters to move; all of them if none has.
 
-    A backward pass that is not asked for dx may end there: no stage before has a gradient to set.
+    A backward pass that is not asked for dx may end there: whatever gradients the stages before
+    have, nobody reads them. Those of an earlier pass are taken away, so that nobody can.
     """
     for i, stage in enumerate(stages):
-        if any(layer.params for layer in stage.layers):
+        if any(layer.params and not layer.frozen for layer in stage.layers):
             return stages[i:]
+        for layer in stage.layers:
+            layer.grads.clear()
     return stages

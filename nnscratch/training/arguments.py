@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from nnscratch.history import Metric
-from nnscratch.losses import MSELoss
+from nnscratch.losses import MSELoss, SoftmaxCrossEntropy, takes_sample_weight
+from nnscratch.losses.base import checked_weights
 from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
 from nnscratch.training.batches import check_rows
@@ -89,10 +90,10 @@ def check_data(
     x: np.ndarray,
     y: np.ndarray,
     validation: object,
-    *,
     model: Sequential,
     loss: object,
     metric: Metric | None,
+    *,
     augmented: bool,
 ) -> None:
     """Stops rows that a model cannot learn from, or not be scored on.
@@ -110,7 +111,8 @@ def check_data(
             "make the Trainer without metric"
         )
     dtype = model.parameters()[0].dtype
-    check_rows("", x, y, dtype)
+    classes = isinstance(loss, SoftmaxCrossEntropy)  # then y may hold whole numbers
+    check_rows("", x, y, dtype, classes=classes)
     if not augmented:  # otherwise these are not the shapes that reach the model
         _check_fits(model, loss, "", x, y)
     if validation is None:
@@ -121,12 +123,31 @@ def check_data(
             "them off before"
         )
     scored_x, scored = validation
-    check_rows("validation ", scored_x, scored, dtype)
+    check_rows("validation ", scored_x, scored, dtype, classes=classes)
     _check_fits(model, loss, "validation ", scored_x, scored)
     if not augmented and scored.shape[1:] != y.shape[1:]:
         raise ValueError(
             f"fit: got validation y of shape {scored.shape}, expected {_rows_of(y.shape[1:])} as y; give both one shape"
         )
+
+
+def checked_sample_weight(sample_weight: object, loss: object, rows: int) -> np.ndarray | None:
+    """The weights of the rows, float64, or None if all count alike.
+
+    Raises
+        ValueError : they are not (rows,) finite numbers >= 0, all are 0, or the loss takes none
+    """
+    if sample_weight is None:
+        return None
+    if not takes_sample_weight(loss):
+        raise ValueError(
+            f"fit: got sample_weight for {_shown(loss)}, expected a loss that takes weights; give its forward the "
+            "argument sample_weight=None"
+        )
+    weights = checked_weights("fit", sample_weight, rows)
+    if not weights.any():
+        raise ValueError("fit: got sample_weight of 0 only, expected a row that counts; look at how they were made")
+    return weights
 
 
 def checked_callbacks(callbacks: object) -> tuple[Callable[..., Any], ...]:
@@ -164,8 +185,11 @@ def _check_fits(model: Sequential, loss: object, which: str, x: np.ndarray, y: n
         return
     except ValueError as error:
         raise ValueError(f"fit: got {which}x of shape {x.shape}, which does not fit the model: {error}") from None
+    if isinstance(loss, SoftmaxCrossEntropy) and y.ndim == 1:
+        return
     # Any other loss may compare the outputs to something of another shape.
-    if getattr(type(loss), "forward", None) is MSELoss.forward and y.shape[1:] != shape:
+    forward = getattr(type(loss), "forward", None)
+    if forward in (MSELoss.forward, SoftmaxCrossEntropy.forward) and y.shape[1:] != shape:
         one_column = y.ndim == 1 and shape == (1,)
         fix = "use y[:, np.newaxis]" if one_column else "give the last layer as many outputs as y has columns"
         raise ValueError(

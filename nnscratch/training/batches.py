@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nnscratch.model import Sequential
 
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
-_Pair = tuple[np.ndarray, np.ndarray]
+Batch = tuple[np.ndarray, ...]  # x and y, and the rows' weights where there are some
 
 
 @dataclass(frozen=True)
@@ -43,24 +43,24 @@ class Batches:
 
     x, y : (N, ...), one row of y for each row of x
     batch_size : rows per batch, >= 1
+    sample_weight : (N,), a weight for each row; then a batch is (x, y, weights)
 
     >>> batches = Batches(np.arange(5.0), np.arange(5.0), batch_size=2)
     >>> [len(x) for x, y in batches.shuffled(np.random.default_rng(0))]
     [2, 2, 1]
     """
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int) -> None:
+    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int, sample_weight: np.ndarray | None = None) -> None:
         # np.take copies all of a strided array for each batch. This copies it once, and a
         # contiguous array never.
-        self.x, self.y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+        self.arrays = [np.ascontiguousarray(array) for array in (x, y, sample_weight) if array is not None]
         self.batch_size = min(batch_size, len(x))
-        self.batch_x = np.empty((self.batch_size, *x.shape[1:]), x.dtype)
-        self.batch_y = np.empty((self.batch_size, *y.shape[1:]), y.dtype)
+        self.of_batch = [np.empty((self.batch_size, *array.shape[1:]), array.dtype) for array in self.arrays]
         self.rows, self.per_epoch = len(x), -(-len(x) // self.batch_size)
         self._given = 0  # batches of this epoch so far
         self._start: Any = None  # the rng's state before this epoch
 
-    def shuffled(self, rng: np.random.Generator, place: Place | None = None) -> Generator[_Pair, None, None]:
+    def shuffled(self, rng: np.random.Generator, place: Place | None = None) -> Generator[Batch, None, None]:
         """All rows once, in batches. Each overwrites the one before; the last may be smaller.
 
         place : where to go on in an epoch that was left; None: at the beginning of a new one
@@ -68,18 +68,18 @@ class Batches:
         if place is not None:
             rng.bit_generator.state = place.start
         self._given, self._start = 0 if place is None else place.batches, rng.bit_generator.state
-        order = rng.permutation(len(self.x))
+        order = rng.permutation(self.rows)
         if place is not None and place.batches:
             rng.bit_generator.state = place.now
         for start in range(self._given * self.batch_size, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
-            x, y = self.batch_x[: len(rows)], self.batch_y[: len(rows)]
-            # mode="clip": with the default, np.take gathers into a buffer of its own first. No row
-            # is out of range.
-            np.take(self.x, rows, axis=0, out=x, mode="clip")
-            np.take(self.y, rows, axis=0, out=y, mode="clip")
+            batch = tuple(array[: len(rows)] for array in self.of_batch)
+            for array, out in zip(self.arrays, batch, strict=True):
+                # mode="clip": with the default, np.take gathers into a buffer of its own first. No
+                # row is out of range.
+                np.take(array, rows, axis=0, out=out, mode="clip")
             self._given += 1
-            yield x, y
+            yield batch
 
     def place(self, rng: np.random.Generator) -> Place:
         """The place behind the batch that `shuffled(rng)` gave last."""
@@ -92,8 +92,8 @@ class AugmentedBatches:
         background   prepare 1   prepare 2   prepare 3   ...
         training                 train on 1  train on 2  ...
 
-    Two pairs of arrays take turns: one is filled while the model uses the other. They stay from
-    epoch to epoch.
+    Two sets of arrays take turns: one is filled while the model uses the other. They stay from
+    epoch to epoch. `augment` does not see weights of rows; they stay with their rows.
 
     The numbers are the same with and without a background thread. `rng` draws the
     permutation, then what `augment` draws for the first batch, for the second, and so on: one batch
@@ -122,10 +122,10 @@ class AugmentedBatches:
         self.augment = augment
         self.overlap = overlap
         self.rows, self.batch_size, self.per_epoch = batches.rows, batches.batch_size, batches.per_epoch
-        self._pairs = Buffers(), Buffers()
+        self._turns = Buffers(), Buffers()
         self._place: Place | None = None  # behind the last batch, while the thread draws for the next
 
-    def shuffled(self, rng: np.random.Generator, place: Place | None = None) -> Generator[_Pair, None, None]:
+    def shuffled(self, rng: np.random.Generator, place: Place | None = None) -> Generator[Batch, None, None]:
         """All rows in augmented batches; requesting the next one may overwrite a batch.
 
         place : where to go on in an epoch that was left; None: at the beginning of a new one
@@ -141,31 +141,31 @@ class AugmentedBatches:
             if self.overlap and get_threads() > 1:
                 yield from self._prefetched(rng, place)
             else:
-                for x, y in self.batches.shuffled(rng, place):
-                    yield self._augmented(x, y, rng)
+                for batch in self.batches.shuffled(rng, place):
+                    yield self._augmented(batch, rng)
 
     def place(self, rng: np.random.Generator) -> Place:
         """The place behind the batch that `shuffled(rng)` gave last."""
         return self._place or self.batches.place(rng)
 
-    def _prefetched(self, rng: np.random.Generator, place: Place | None) -> Generator[_Pair, None, None]:
+    def _prefetched(self, rng: np.random.Generator, place: Place | None) -> Generator[Batch, None, None]:
         rows = self.batches.shuffled(rng, place)
 
-        def prepare(pair: Buffers) -> tuple[_Pair, Place] | None:
-            """The next batch, copied into `pair`, and the place behind it; None at the end."""
+        def prepare(kept: Buffers) -> tuple[Batch, Place] | None:
+            """The next batch, copied into `kept`, and the place behind it; None at the end."""
             batch = next(rows, None)
             if batch is None:
                 return None
-            x, y = self._augmented(*batch, rng)
-            kept = pair.get("x", x.shape, x.dtype), pair.get("y", y.shape, y.dtype)
-            np.copyto(kept[0], x)
-            np.copyto(kept[1], y)
-            return kept, self.batches.place(rng)
+            batch = self._augmented(batch, rng)
+            copies = tuple(kept.get(str(i), array.shape, array.dtype) for i, array in enumerate(batch))
+            for copy, array in zip(copies, batch, strict=True):
+                np.copyto(copy, array)
+            return copies, self.batches.place(rng)
 
         try:
             # However the block is left, by an error or by `close` too, it waits for the thread.
             with ThreadPoolExecutor(1, thread_name_prefix="nnscratch-augment") as thread:
-                turns = cycle(self._pairs)
+                turns = cycle(self._turns)
                 # The caller's context: its np.errstate holds for augment too.
                 coming = thread.submit(copy_context().run, prepare, next(turns))
                 while (prepared := coming.result()) is not None:
@@ -176,24 +176,24 @@ class AugmentedBatches:
             if self._place is not None:  # forget what was drawn for a batch that nobody asked for
                 rng.bit_generator.state, self._place = self._place.now, None
 
-    def _augmented(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> _Pair:
+    def _augmented(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        x, y, *weights = batch
         new_x, new_y = self.augment(x, y, rng)
-        for name, new in (("x", new_x), ("y", new_y)):
+        for name, old, new in (("x", x, new_x), ("y", y, new_y)):
             if not isinstance(new, np.ndarray):
                 raise ValueError(f"augment: got {name} of {type(new).__name__}, expected a NumPy array; use np.asarray")
-            if new.dtype != x.dtype or new.shape[:1] != x.shape[:1]:
+            if new.dtype != old.dtype or new.shape[:1] != x.shape[:1]:
                 raise ValueError(
-                    f"augment: got {name} of {new.dtype}, shape {new.shape}, expected {x.dtype} and {len(x)} rows as "
+                    f"augment: got {name} of {new.dtype}, shape {new.shape}, expected {old.dtype} and {len(x)} rows as "
                     "in the batch; change augment"
                 )
-        return new_x, new_y
+        return new_x, new_y, *weights
 
 
 def batches_of(
-    x: np.ndarray, y: np.ndarray, batch_size: int, augment: Augment | None, rng: np.random.Generator, model: Sequential
+    batches: Batches, augment: Augment | None, rng: np.random.Generator, model: Sequential
 ) -> Batches | AugmentedBatches:
-    """The rows in batches, augmented or not, for the training of a model with this rng."""
-    batches = Batches(x, y, batch_size)
+    """The batches, augmented or not, for the training of a model with this rng."""
     if augment is None:
         return batches
     # If a Dropout draws from the trainer's own rng, the threads must not decide who draws first.
@@ -201,12 +201,13 @@ def batches_of(
     return AugmentedBatches(batches, augment, overlap=not shared)
 
 
-def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any]) -> None:
+def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any], *, classes: bool = False) -> None:
     """Stops rows that a model cannot learn from, before any time goes into them.
 
     which : begins the arrays' names in the message: "" or "validation "
     x, y : (N, ...), NaN in y where a label is missing
     dtype : of the model's parameters
+    classes : whether y may hold integers, too
 
     Raises
         ValueError : no arrays, no rows, lengths that differ, another dtype, NaN or inf in x, inf or
@@ -222,7 +223,7 @@ def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any]) -
     if len(x) == 0:
         raise ValueError(f"fit: got {which}x without rows, expected at least one; look at how the rows were selected")
     for name, array in (("x", x), ("y", y)):
-        if array.dtype != dtype:
+        if array.dtype != dtype and not (classes and array is y and array.dtype.kind in "iu"):
             raise ValueError(
                 f"fit: got {which}{name} of {array.dtype}, expected the model's {dtype}; use {name}.astype(np.{dtype})"
             )

@@ -10,7 +10,7 @@ import numpy as np
 from nnscratch.checks import positive
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, sum_of_squares
-from nnscratch.optimizers.parameters import gradient_of
+from nnscratch.optimizers.parameters import gradient_of, moves
 
 if TYPE_CHECKING:
     from nnscratch.model import Sequential
@@ -24,7 +24,7 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
         g    <- g * max_norm / norm                if norm > max_norm
 
     The direction stays; clipping each array by itself would turn it. Weight decay is not part of g:
-    the optimizer adds it later.
+    the optimizer adds it later. Nor are frozen layers: they do not move.
 
     model : a Sequential after its `backward`; the arrays in its `grads` are changed in place
     max_norm : > 0, in the units of the gradient. This function returns the norm of a batch: try the
@@ -59,7 +59,8 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
 
 
 def _gradients(model: Sequential) -> list[np.ndarray]:
-    gradients = [gradient_of("clip_gradients", layer, name) for layer in model.layers for name in layer.params]
+    moving = [layer for layer in model.layers if moves(layer)]
+    gradients = [gradient_of("clip_gradients", layer, name) for layer in moving for name in layer.params]
     if not all(dw.flags.writeable for dw in gradients):
         raise ValueError(
             "clip_gradients: got a read-only gradient, expected one that can be shortened in place; let backward set a "

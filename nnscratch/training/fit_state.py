@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnscratch.kernels.finite import all_finite
-from nnscratch.training.batches import Place
+from nnscratch.training.batches import Batch, Place
 from nnscratch.training.checkpoint import Checkpoint, State, damaged
 from nnscratch.training.stopping import Stop, StoppedFromOutside
 
@@ -30,17 +30,18 @@ class EpochSoFar:
     """What the batches of an epoch add up to.
 
     images  : rows trained on
-    labels  : labelled values among their targets (rows, if the loss does not say its labels)
+    labels  : labelled values among their targets, times their weights (rows, if the loss does not
+        say its labels)
     loss    : the sum of labels * loss of a batch, so that loss / labels is the epoch's loss
     seconds : time spent on it
     """
 
     images: int = 0
-    labels: int = 0
+    labels: float = 0
     loss: float = 0.0
     seconds: float = 0.0
 
-    def count(self, images: int, labels: int, loss: float) -> None:
+    def count(self, images: int, labels: float, loss: float) -> None:
         """Adds a batch: its rows, its labels, and its loss, which is the mean over its labels."""
         self.images += images
         self.labels += labels
@@ -87,7 +88,7 @@ class FitState:
             except ValueError as error:
                 raise damaged(self.checkpoint.path, error) from error
 
-    def batches_left(self) -> Generator[tuple[np.ndarray, np.ndarray], None, None]:
+    def batches_left(self) -> Generator[Batch, None, None]:
         """The batches that are left: all of a new epoch, the rest of one that was left."""
         place, self.place = self.place, None
         return self.batches.shuffled(self.rng, place)
@@ -139,6 +140,7 @@ class FitState:
             "optimizer": self.optimizer.state(),
             "average": None if self.average is None else self.average.state(),
             "best": self.best.state(),
+            "frozen": [layer.frozen for layer in model.layers],
             "rngs": [rng.bit_generator.state for rng in self._layer_rngs()],
             "place": asdict(self._present_place()),
             "epoch": asdict(self.epoch),
@@ -161,8 +163,9 @@ class FitState:
             if self.average is not None:
                 self.average.restore(state["average"])
             self.best.restore(state["best"])
-            rngs = self._layer_rngs()
-            for rng, saved in zip(rngs, state["rngs"], strict=True):
+            for layer, frozen in zip(self.optimizer.model.layers, state["frozen"], strict=True):
+                layer.frozen = frozen
+            for rng, saved in zip(self._layer_rngs(), state["rngs"], strict=True):
                 rng.bit_generator.state = saved
             self.place = self._checked_place(state["place"])
             self.epoch = EpochSoFar(**state["epoch"])
@@ -206,6 +209,7 @@ class FitState:
         """Undoes all changes to what is trained if the block raises, whatever it raises."""
         model = self.optimizer.model
         parameters, optimizer = model.copy_parameters(), self.optimizer.state()
+        frozen = [layer.frozen for layer in model.layers]
         rngs = [self.rng, *self._layer_rngs()]
         states = [rng.bit_generator.state for rng in rngs]
         try:
@@ -213,6 +217,8 @@ class FitState:
         except Exception as error:  # a state from a file may be wrong in any way
             model.put_back(parameters)
             self.optimizer.restore(optimizer)
+            for layer, value in zip(model.layers, frozen, strict=True):
+                layer.frozen = value
             for rng, state in zip(rngs, states, strict=True):
                 rng.bit_generator.state = state
             raise ValueError(f"{type(error).__name__}: {error}") from error

@@ -49,12 +49,13 @@ def settings_of(
     x: np.ndarray,
     y: np.ndarray,
     validation: tuple[np.ndarray, np.ndarray] | None,
+    sample_weight: np.ndarray | None = None,
     **of_fit: object,
 ) -> dict[str, str]:
     """Everything in a trainer, and in a call of its `fit`, that steers the numbers of a training.
 
     trainer : name -> value, the attributes of a Trainer
-    x, y, validation : as given to `fit`
+    x, y, validation, sample_weight : as given to `fit`
     of_fit : name -> value, the other arguments of `fit`
     """
     model, metric, seed = trainer["model"], trainer["metric"], trainer["seed"]
@@ -64,6 +65,7 @@ def settings_of(
         "model": " ".join(repr(model).split()),
         "dtype": ", ".join(sorted({str(w.dtype) for w in model.parameters()})),
         "fuse": repr(model.fuse),
+        "frozen layers": repr([i for i, layer in enumerate(model.layers) if layer.frozen]),
         "loss": _ADDRESS.sub("", repr(trainer["loss"])),
         "optimizer": _ADDRESS.sub("", repr(trainer["optimizer"])),
         "lr": described(trainer["lr"]),
@@ -74,6 +76,7 @@ def settings_of(
         **{name: described(value) for name, value in of_fit.items()},
         "rows": rows(x, y),
         "validation rows": "None" if validation is None else rows(*validation),
+        "sample weights": "None" if sample_weight is None else rows(sample_weight),
     }
 
 

@@ -11,7 +11,7 @@ from nnscratch.checks import NotFiniteError
 from nnscratch.history import History, Metric
 
 if TYPE_CHECKING:
-    from nnscratch.losses import MSELoss
+    from nnscratch.losses import Loss
     from nnscratch.model import Sequential
     from nnscratch.training.averaging import WeightAverage
 
@@ -47,7 +47,7 @@ class Scoring:
     def __init__(
         self,
         model: Sequential,
-        loss: MSELoss,
+        loss: Loss,
         metric: Metric | None,
         validation: tuple[np.ndarray, np.ndarray] | None,
         average: WeightAverage | None,

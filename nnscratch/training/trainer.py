@@ -13,16 +13,9 @@ from nnscratch.checks import NotFiniteError, above, below, number, positive, who
 from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.losses import labels_of
-from nnscratch.training.arguments import (
-    check_choices,
-    check_data,
-    check_parts,
-    check_schedule,
-    check_stop,
-    checked_callbacks,
-)
+from nnscratch.training import arguments
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
-from nnscratch.training.batches import Augment, batches_of
+from nnscratch.training.batches import Augment, Batches, batches_of
 from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
 from nnscratch.training.clipping import clip_gradients
@@ -35,7 +28,7 @@ from nnscratch.training.scoring import Scoring
 from nnscratch.training.stopping import AnyOf, Stop, StoppedFromOutside, diverged, end_if_over
 
 if TYPE_CHECKING:
-    from nnscratch.losses import MSELoss
+    from nnscratch.losses import Loss
     from nnscratch.model import Sequential
     from nnscratch.optimizers.base import Optimizer
 
@@ -62,7 +55,7 @@ class Trainer:
 
     Arguments
         model : a Sequential
-        loss : an MSELoss
+        loss : a Loss, such as MSELoss()
         optimizer : an SGD or Adam, made for this model
         batch_size : rows per step, >= 1 (default 128)
         lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before
@@ -104,7 +97,7 @@ class Trainer:
     def __init__(
         self,
         model: Sequential,
-        loss: MSELoss,
+        loss: Loss,
         optimizer: Optimizer,
         *,
         batch_size: int = 128,
@@ -118,10 +111,10 @@ class Trainer:
         clip_norm: float | None = None,
         diagnose_every: int | None = None,
     ) -> None:
-        check_parts(model, loss, optimizer, metric)
-        check_schedule("lr", lr, optimizer)
-        check_schedule("momentum", momentum, optimizer)
-        check_choices(progress, augment)
+        arguments.check_parts(model, loss, optimizer, metric)
+        arguments.check_schedule("lr", lr, optimizer)
+        arguments.check_schedule("momentum", momentum, optimizer)
+        arguments.check_choices(progress, augment)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
@@ -147,6 +140,7 @@ class Trainer:
         y: np.ndarray,
         *,
         epochs: int,
+        sample_weight: np.ndarray | None = None,
         validation: tuple[np.ndarray, np.ndarray] | None = None,
         time_limit: float | None = None,
         patience: int | None = None,
@@ -171,10 +165,13 @@ class Trainer:
 
         Arguments
             x : (N, ...), in the dtype of the model's parameters, finite
-            y : (N, ...), in the same dtype, NaN where a label is missing
+            y : (N, ...), in the same dtype, NaN where a label is missing; for SoftmaxCrossEntropy
+                also (N,) classes, integers too
+            sample_weight : (N,), finite, >= 0: how much each row counts in the loss; None: alike.
+                Validation, metric and diagnoses take all rows alike
             epochs : at most so many, >= 1
             validation : (x, y) of rows to score after every epoch, as x and y; never trained on
-            time_limit : seconds; checked after every batch; an epoch that it cuts short is recorded
+            time_limit : seconds, checked after every batch; an epoch cut short is recorded
             patience : stop after so many epochs without a better score
             keep_best : (default True) at the end, also after an error, put back the weights of the
                 best epoch, or those from before the fit if it diverged in its first epoch. False
@@ -201,19 +198,20 @@ class Trainer:
 
         Raises
             ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or
-                nothing but NaN in y, shapes that do not fit the model, a metric without validation,
-                a number out of its range: all before the first epoch; layers that were replaced
-                meanwhile; a checkpoint that is damaged, or of other code, data or settings
+                nothing but NaN in y, shapes that do not fit the model, weights that are wrong or
+                that the loss does not take, a metric without validation, a number out of its range:
+                all before the first epoch; layers that were replaced meanwhile; a checkpoint that
+                is damaged, or of other code, data or settings
             OSError : the checkpoint's folder is missing, or the checkpoint cannot be read
         """
         epochs = whole_number("fit", "epochs", epochs)
         patience = None if patience is None else whole_number("fit", "patience", patience)
-        callbacks = checked_callbacks(callbacks)
-        check_stop(keep_best, stop)
+        callbacks = arguments.checked_callbacks(callbacks)
+        arguments.check_stop(keep_best, stop)
         self.optimizer.check_model()
-        check_data(
-            x, y, validation, model=self.model, loss=self.loss, metric=self.metric, augmented=self.augment is not None
-        )
+        augmented = self.augment is not None
+        arguments.check_data(x, y, validation, self.model, self.loss, self.metric, augmented=augmented)
+        weights = arguments.checked_sample_weight(sample_weight, self.loss, len(x))
         clock = Clock(len(x), epochs, self.batch_size, time_limit)
         average = None if self.average is None else WeightAverage(self.model, self.average)
         scoring = Scoring(self.model, self.loss, self.metric, validation, average)
@@ -222,10 +220,12 @@ class Trainer:
         watch = TrainingWatch(self.diagnose_every, x, y)
         kept = None
         if checkpoint is not None:
-            settings = settings_of(vars(self), x, y, validation, epochs=epochs, patience=patience, keep_best=keep_best)
+            of_fit = {"epochs": epochs, "patience": patience, "keep_best": keep_best}
+            settings = settings_of(vars(self), x, y, validation, weights, **of_fit)
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
         with finish_the_batch() as asked:
-            batches, stops = batches_of(x, y, self.batch_size, self.augment, self.rng, self.model), AnyOf(asked, stop)
+            rows, stops = Batches(x, y, self.batch_size, weights), AnyOf(asked, stop)
+            batches = batches_of(rows, self.augment, self.rng, self.model)
             fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
             bar = ProgressBar(self.progress, epochs, self.metric)
             try:
@@ -260,9 +260,9 @@ class Trainer:
         fit.between_steps()
         began = clock.seconds - epoch.seconds
         with closing(fit.batches_left()) as batches:
-            for x, y in batches:
+            for x, y, *weights in batches:
                 self._follow_schedules(clock.progress_of_step)
-                loss, labels = self._train_on(x, y)
+                loss, labels = self._train_on(x, y, *weights)
                 if fit.average is not None:
                     fit.average.update()
                 epoch.count(len(x), labels, loss)
@@ -285,10 +285,10 @@ class Trainer:
             if schedule is not None:
                 setattr(self.optimizer, name, schedule(progress))
 
-    def _train_on(self, x: np.ndarray, y: np.ndarray) -> tuple[float, int]:
+    def _train_on(self, x: np.ndarray, y: np.ndarray, *weights: np.ndarray) -> tuple[float, float]:
         """Does one step of the optimizer; returns the loss before it, and its number of labels."""
         try:
-            loss = self.loss.forward(self.model.forward(x, training=True), y)
+            loss = self.loss.forward(self.model.forward(x, training=True), y, *weights)
             check_loss(loss)
             self.model.backward(self.loss.backward())
             check_bias_gradients(self.model)

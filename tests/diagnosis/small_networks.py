@@ -31,11 +31,18 @@ def rows() -> Rows:
     return x.astype(np.float32), faces().y
 
 
-def mlp(*, weight: str = "glorot_uniform", bias: str = "constant(0)", dropout: float = 0.0, depth: int = 2) -> Any:
+def mlp(
+    *,
+    weight: str = "glorot_uniform",
+    bias: str = "constant(0)",
+    dropout: float = 0.0,
+    depth: int = 2,
+    activation: Callable[[], nn.Layer] = nn.ReLU,
+) -> Any:
     rng = np.random.default_rng(0)
     layers: list[nn.Layer] = [nn.Flatten()]
     for n_in in [576, *[64] * (depth - 1)]:
-        layers += [nn.Dense(n_in, 64, weight_init=weight, bias_init=bias, rng=rng), nn.ReLU()]
+        layers += [nn.Dense(n_in, 64, weight_init=weight, bias_init=bias, rng=rng), activation()]
         layers += [nn.Dropout(dropout, rng=rng)] if dropout else []
     return nn.Sequential(*layers, nn.Dense(64, OUTPUTS, weight_init=weight, rng=rng))
 

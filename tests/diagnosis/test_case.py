@@ -181,3 +181,44 @@ def test_dropout_behind(dropout: float, words: str) -> None:
     said = case.dropout_behind(case.signals.layers[0])
     assert said.startswith(words)
     assert bool(said) == bool(words)
+
+
+def test_frozen_layers_do_not_learn() -> None:
+    model = mlp()
+    case = case_of(model)
+    assert case.learning_layers == case.signals.layers
+    for layer in model.layers:
+        layer.frozen = True
+    case = case_of(model)
+    assert case.learning_layers == []
+    assert math.isnan(case.gradient_ratio)
+    model.layers[3].frozen = model.layers[5].frozen = False
+    case = case_of(model)
+    assert [layer.index for layer in case.learning_layers] == [3, 5]
+    middle, last = case.signals.layers[1:]
+    assert case.gradient_ratio == middle.dz_norm / last.dz_norm
+
+
+def test_blank_last_weights_that_are_frozen_are_not_free_to_move() -> None:
+    model = mlp()
+    model.layers[-1].params["weight"][:] = 0
+    assert case_of(model).last_weights_are_blank
+    model.layers[-1].frozen = True
+    assert not case_of(model).last_weights_are_blank
+
+
+def test_what_a_tanh_squeezes_does_not_explode() -> None:
+    for activation, expected in ((nn.Tanh, None), (nn.Sigmoid, None), (nn.ReLU, 1), (nn.LeakyReLU, 1)):
+        model = mlp(activation=activation, depth=1)
+        model.layers[1].params["weight"] *= np.float32(1000)
+        exploding = case_of(model).exploding_layer
+        assert (exploding and exploding.index) == expected
+
+
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh])
+def test_the_activation_behind(kind: type[nn.Layer]) -> None:
+    model = mlp(activation=kind, depth=1)
+    hidden, last = (case := case_of(model)).signals.layers
+    assert case.activation_behind(hidden) is model.layers[2]
+    assert case.activation_behind(last) is None
+    assert case.bias_to_spread(last) == 0

@@ -211,3 +211,35 @@ def test_one_row_and_no_hidden_layer() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Dense(576, OUTPUTS, rng=0))
     assert math.isfinite(diagnose(model, x, y, optimizer=adam(model)).signals.loss)
     assert math.isfinite(diagnose(model, x[:1], y[:1], optimizer=adam(model)).signals.loss)
+
+
+@pytest.mark.parametrize("activation", [nn.LeakyReLU, nn.Sigmoid, nn.Tanh])
+def test_healthy_with_other_activations_fresh_and_trained(activation: Any) -> None:
+    model = mlp(activation=activation)
+    optimizer = adam(model)
+    text = str(diagnose(model, *rows(), optimizer=optimizer))
+    assert text.endswith("healthy: no finding")
+    history = train(model, optimizer, 15)
+    assert diagnose(model, *rows(), optimizer=optimizer, history=history).healthy
+
+
+def test_healthy_with_average_pooling() -> None:
+    rng = np.random.default_rng(1)
+    model = nn.Sequential(
+        nn.Conv2D(1, 8, 5, rng=rng), nn.ReLU(), nn.AveragePool2D(2), nn.Conv2D(8, 16, 3, rng=rng), nn.Tanh(),
+        nn.AveragePool2D(2), nn.Flatten(), nn.Dense(256, 30, rng=rng),
+    )  # fmt: skip
+    optimizer = adam(model)
+    assert diagnose(model, *rows(), optimizer=optimizer).healthy
+    history = train(model, optimizer, 15)
+    assert diagnose(model, *rows(), optimizer=optimizer, history=history).healthy
+
+
+def test_a_classifier_is_healthy() -> None:
+    x = np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32)
+    classes = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+    model = nn.Sequential(nn.Dense(4, 32, rng=0), nn.Tanh(), nn.Dense(32, 3, rng=1))
+    loss, optimizer = nn.SoftmaxCrossEntropy(), nn.Adam(model, lr=0.01)
+    assert diagnose(model, x, classes, loss, optimizer).healthy
+    history = nn.Trainer(model, loss, optimizer, batch_size=20).fit(x, classes, epochs=20)
+    assert diagnose(model, x, classes, loss, optimizer, history).healthy

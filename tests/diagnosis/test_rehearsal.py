@@ -65,3 +65,19 @@ def test_changes_neither_network_nor_optimizer() -> None:
         assert not layer.grads
         for name, value in other.params.items():
             np.testing.assert_array_equal(layer.params[name], value)
+
+
+def test_frozen_layers_begin_as_they_are() -> None:
+    model = mlp()
+    model.layers[1].params["weight"][:] = 0  # its units are 0 for every image, and would not be if drawn anew
+    assert rehearsal(model, 0.02, fresh=True).dead_before < 0.5
+    model.layers[1].frozen = True
+    assert rehearsal(model, 0.02, fresh=True).dead == 1
+
+
+def test_zero_is_the_loss_of_zeros_whatever_the_loss() -> None:
+    x, _ = rows()
+    model = nn.Sequential(nn.Flatten(), nn.Dense(576, 4, rng=0))
+    classes = (np.arange(len(x)) % 4).astype(np.float32)
+    tried = rehearse(model, x, classes, nn.SoftmaxCrossEntropy(), sgd(model), 0.02, fresh=False)
+    assert tried.zero == pytest.approx(math.log(4))

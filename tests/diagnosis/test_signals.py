@@ -93,3 +93,31 @@ def test_twins() -> None:
     assert measure(model, x, y).layers[0].twins == 0
     weight[:, 1] = weight[:, 0]
     assert measure(model, x, y).layers[0].twins == 2 / 8
+
+
+def test_nothing_is_said_of_the_steps_of_a_frozen_layer() -> None:
+    model = nn.Sequential(nn.Dense(3, 4, rng=0), nn.Tanh(), nn.Dense(4, 2, rng=1))
+    model.layers[0].frozen = True
+    x = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
+    first, last = measure(model, x, x[:, :2], optimizer=nn.SGD(model, lr=0.1, weight_decay=0.1)).layers
+    assert (first.frozen, last.frozen) == (True, False)
+    assert math.isnan(first.update_ratio)
+    assert math.isnan(first.decay_ratio)
+    assert first.gradient_rms > 0  # it is there all the same
+    assert last.update_ratio > 0
+
+
+def test_what_an_activation_makes_of_it() -> None:
+    x = np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32)
+    for activation, saturated in ((nn.Sigmoid(), 0.0), (nn.Tanh(), 0.0), (nn.LeakyReLU(0.5), math.nan)):
+        model = nn.Sequential(nn.Dense(3, 8, rng=0), activation, nn.Dense(8, 2, rng=1))
+        first, last = measure(model, x, x[:, :2]).layers
+        h = activation.forward(model.layers[0].forward(x))
+        assert first.h_spread == pytest.approx(float(np.sqrt(h.var(axis=0).mean())), rel=1e-4)
+        assert first.h_spread < first.z_spread
+        assert math.isnan(first.never_active)
+        assert first.saturated == pytest.approx(saturated, nan_ok=True)
+        assert math.isnan(last.saturated)
+    model = nn.Sequential(nn.Dense(3, 8, rng=0), nn.Tanh())
+    model.layers[0].params["bias"][:4] = 50
+    assert measure(model, x, x[:, :1] * np.ones(8, np.float32)).layers[0].saturated == pytest.approx(0.5, abs=0.02)

@@ -110,18 +110,3 @@ def test_unknown_fields_and_what_is_no_object() -> None:
     for value in (None, [], "x", 5):
         with pytest.raises(ValueError, match="expected an object"):
             Record(value)
-
-
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    content = {"a": [1, 2.5, None, "é"], "b": {"c": True}}
-    json_files.write(tmp_path / "a.json", content)
-    assert json_files.read(tmp_path / "a.json") == content
-    assert (tmp_path / "a.json").read_text(encoding="utf-8").endswith("}\n")
-
-
-def test_what_json_does_not_have_leaves_the_old_file(tmp_path: Path) -> None:
-    json_files.write(tmp_path / "a.json", 1)
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        json_files.write(tmp_path / "a.json", [float("nan")])
-    assert json_files.read(tmp_path / "a.json") == 1
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.json"]

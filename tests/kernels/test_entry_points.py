@@ -36,6 +36,8 @@ ENTRIES = {
     "diagnosis.passes: finite.all_finite": "all_finite",
     "keypoints.geometry.augmentation: warp.warp": "Augmentation",
     "keypoints.geometry.crops: warp.sample": "crops",
+    "layers.average_pool2d: layerwise.pooling.average_pool2d_backward": "AveragePool2D backward",
+    "layers.average_pool2d: layerwise.pooling.average_pool2d_forward": "AveragePool2D forward",
     "layers.contrast_normalization: normalization.normalize_backward": "ContrastNormalization backward",
     "layers.contrast_normalization: normalization.normalize_forward": "ContrastNormalization forward",
     "layers.conv2d: layerwise.im2col.conv2d_backward_input": "Conv2D backward",
@@ -44,7 +46,7 @@ ENTRIES = {
     "layers.dense: products.matmul.matmul": "matmul",
     "layers.max_pool2d: layerwise.pooling.max_pool2d_backward": "MaxPool2D backward",
     "layers.max_pool2d: layerwise.pooling.max_pool2d_forward": "MaxPool2D forward",
-    "losses: finite.all_finite": "all_finite",
+    "losses.mean_squared_error: finite.all_finite": "all_finite",
     "optimizers.adam: updates.adam": "Adam",
     "optimizers.sgd: updates.sgd": "SGD",
     "optimizers.sgd: updates.sgd_momentum": "SGD with momentum",
@@ -182,6 +184,11 @@ GUARDS: dict[str, list[Callable[[], object]]] = {
     ],
     "Conv2D forward": wrong_images(nn.Conv2D(1, 2, 3, rng=0)) + wrong_images(network(2, fuse=False)),
     "Conv2D backward": wrong_gradients(nn.Conv2D(1, 2, 3, rng=0), 2, 10, 10, 2),
+    "AveragePool2D forward": [
+        forward(nn.AveragePool2D(2), x)
+        for x in (zeros(2, 4, 4), zeros(2, 1, 4, 1), zeros(2, 4, 4, 1, dtype=int), nan(2, 4, 4, 1))
+    ],
+    "AveragePool2D backward": wrong_gradients(nn.AveragePool2D(2), 2, 6, 6, 1),
     "MaxPool2D forward": [
         forward(nn.MaxPool2D(2), x)
         for x in (zeros(2, 4, 4), zeros(2, 1, 4, 1), zeros(2, 4, 4, 1, dtype=int), nan(2, 4, 4, 1))

@@ -36,6 +36,13 @@ def test_max_pool_first_of_equals_takes_all() -> None:
     np.testing.assert_array_equal(dx.reshape(2, 2), [[0.0, 5.0], [0.0, 0.0]])
 
 
+def test_average_pool_hands_out_equal_parts() -> None:
+    x = np.array([[1.0, 3.0, 8.0], [3.0, 5.0, 0.0]]).reshape(1, 2, 3, 1)
+    np.testing.assert_array_equal(loops.average_pool2d_forward(x, (2, 2), (1, 1)).ravel(), [3.0, 4.0])
+    dx = loops.average_pool2d_backward(x, np.array([4.0, 8.0]).reshape(1, 1, 2, 1), (2, 2), (1, 1))
+    np.testing.assert_array_equal(dx.reshape(2, 3), [[1.0, 3.0, 2.0], [1.0, 3.0, 2.0]])
+
+
 def test_relu_and_dropout() -> None:
     x = np.array([-1.0, 0.0, 2.0])
     np.testing.assert_array_equal(loops.relu_forward(x), [0.0, 0.0, 2.0])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
+import pickle
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,11 @@ LAYERS: list[tuple[nn.Layer, tuple[int, ...]]] = [
     (nn.Dense(5, 4, rng=0), (3, 5)),
     (nn.Conv2D(2, 3, 3, rng=0), (3, 5, 6, 2)),
     (nn.MaxPool2D(2), (3, 5, 6, 2)),
+    (nn.AveragePool2D(2), (3, 5, 6, 2)),
     (nn.ReLU(), (3, 4)),
+    (nn.LeakyReLU(), (3, 4)),
+    (nn.Sigmoid(), (3, 4)),
+    (nn.Tanh(), (3, 4)),
     (nn.Dropout(0.5, rng=0), (3, 4)),
     (nn.Flatten(), (3, 5, 6, 2)),
     (nn.ContrastNormalization(), (3, 5, 6, 2)),
@@ -169,8 +175,14 @@ def test_a_layer_with_arguments_it_did_not_keep_still_has_a_name() -> None:
         nn.Conv2D(1, 2, (3, 4), stride=2, padding=(1, 0), weight_init="he_uniform"),
         nn.MaxPool2D(3, stride=2),
         nn.MaxPool2D((2, 1)),
+        nn.AveragePool2D(3, stride=2),
+        nn.AveragePool2D((2, 1)),
         nn.Dropout(0.25),
         nn.ReLU(),
+        nn.LeakyReLU(),
+        nn.LeakyReLU(0.2),
+        nn.Sigmoid(),
+        nn.Tanh(),
         nn.Flatten(),
         nn.ContrastNormalization(),
         nn.ContrastNormalization(floor=0.5),
@@ -251,6 +263,9 @@ SETTINGS = [
     (nn.Conv2D(1, 2, 3), "padding", (1, 1, 1)),
     (nn.MaxPool2D(2), "pool_size", 0),
     (nn.MaxPool2D(2), "stride", None),
+    (nn.AveragePool2D(2), "pool_size", (2, 2, 2)),
+    (nn.AveragePool2D(2), "stride", 0),
+    (nn.LeakyReLU(), "negative_slope", -0.1),
     (nn.Dropout(0.5), "p", 1.5),
     (nn.ContrastNormalization(), "spread", 0),
     (nn.ContrastNormalization(), "floor", np.nan),
@@ -272,6 +287,9 @@ def test_settings_changed_between_the_passes_are_those_of_the_forward_pass() -> 
         (lambda: nn.Conv2D(1, 2, 3, rng=0), "padding", 1),
         (lambda: nn.MaxPool2D(3), "pool_size", (2, 2)),
         (lambda: nn.MaxPool2D(2), "stride", (1, 1)),
+        (lambda: nn.AveragePool2D(3), "pool_size", (2, 2)),
+        (lambda: nn.AveragePool2D(2), "stride", (1, 1)),
+        (lambda: nn.LeakyReLU(), "negative_slope", 0.5),
         (lambda: nn.ContrastNormalization(), "spread", 2.0),
         (lambda: nn.Dropout(0.5, rng=0), "p", 0.1),
     ):
@@ -282,7 +300,7 @@ def test_settings_changed_between_the_passes_are_those_of_the_forward_pass() -> 
         np.testing.assert_array_equal(layer.backward(dy), twin.backward(dy))
 
 
-@pytest.mark.parametrize("layer", [nn.Conv2D(1, 2, (3, 5)), nn.MaxPool2D((3, 5))], ids=repr)
+@pytest.mark.parametrize("layer", [nn.Conv2D(1, 2, (3, 5)), nn.MaxPool2D((3, 5)), nn.AveragePool2D((3, 5))], ids=repr)
 def test_height_and_width_are_not_exchanged(layer: nn.Layer) -> None:
     assert layer.output_shape((3, 5, 1))[:2] == (1, 1)
     assert layer.output_shape((9, 7, 1))[:2] == ((7, 3) if isinstance(layer, nn.Conv2D) else (3, 1))
@@ -300,6 +318,7 @@ def test_height_and_width_of_padding_and_stride_are_not_exchanged() -> None:
     with pytest.raises(ValueError, match="of at least 3 x 1 pixels"):
         layer.output_shape((2, 9, 1))
     assert nn.MaxPool2D(2, (3, 1)).output_shape((5, 5, 1)) == (2, 4, 1)
+    assert nn.AveragePool2D(2, (3, 1)).output_shape((5, 5, 1)) == (2, 4, 1)
 
 
 def test_forward_does_not_train_unless_told() -> None:
@@ -307,13 +326,39 @@ def test_forward_does_not_train_unless_told() -> None:
         assert inspect.signature(kind.forward).parameters["training"].default is False, kind
 
 
-@pytest.mark.parametrize("layer", [nn.Conv2D(1, 1, (3, 2), stride=(4, 5), rng=0), nn.MaxPool2D((3, 2), (4, 5))])
+@pytest.mark.parametrize(
+    "layer",
+    [nn.Conv2D(1, 1, (3, 2), stride=(4, 5), rng=0), nn.MaxPool2D((3, 2), (4, 5)), nn.AveragePool2D((3, 2), (4, 5))],
+)
 def test_the_window_along_the_height(layer: nn.Layer) -> None:
     assert layer.window == (3, 4)
 
 
-@pytest.mark.parametrize("layer", [nn.Conv2D(1, 1, 2, rng=0), nn.MaxPool2D(2)])
+@pytest.mark.parametrize("layer", [nn.Conv2D(1, 1, 2, rng=0), nn.MaxPool2D(2), nn.AveragePool2D(2)])
 @pytest.mark.parametrize("shape", [(4, 4, 1), (4, 4), (1, 1, 4, 4, 1)])
 def test_images_have_four_axes(layer: nn.Layer, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"expected \(N, H, W, "):
         layer.forward(np.zeros(shape, np.float32))
+
+
+@each_layer
+def test_frozen_survives_copies(layer: nn.Layer, shape: tuple[int, ...]) -> None:
+    assert layer.frozen is False
+    layer = layer.astype(np.float32)
+    layer.frozen = True
+    for other in (copy.copy(layer), copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), layer.astype(np.float64)):
+        assert other.frozen is True
+        assert repr(other) == repr(layer)
+    y = layer.forward(numbers(shape), training=True)
+    layer.backward(np.ones_like(y))  # a layer by itself computes all of its gradients
+    assert set(layer.grads) == set(layer.params)
+    layer.frozen = np.False_  # type: ignore[assignment]
+    assert layer.frozen is False
+
+
+@pytest.mark.parametrize("value", ["no", None, 1, 0.0])
+def test_frozen_is_true_or_false(value: object) -> None:
+    layer = nn.Dense(2, 1)
+    with pytest.raises(ValueError, match="Dense: got frozen=.*, expected True or False"):
+        layer.frozen = value  # type: ignore[assignment]
+    assert layer.frozen is False

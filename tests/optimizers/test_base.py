@@ -131,3 +131,91 @@ def test_a_gradient_that_is_not_contiguous_is_read_anew_in_each_step() -> None:
     gradient[:] = 1
     optimizer.step()
     np.testing.assert_allclose(model.layers[0].params["weight"], before - 1, rtol=1e-6)
+
+
+def two_layers() -> nn.Sequential:
+    return nn.Sequential(nn.Dense(2, 3, rng=0), nn.Tanh(), nn.Dense(3, 2, rng=1))
+
+
+def step_on(model: nn.Sequential, optimizer: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for layer in model.layers:
+        layer.grads = {name: rng.standard_normal(w.shape).astype(w.dtype) for name, w in layer.params.items()}
+    optimizer.step()
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_a_frozen_layer_is_left_alone_and_goes_on_from_there(make: Any) -> None:
+    model, without_pause = two_layers(), two_layers()
+    optimizer, expected = make(model), make(without_pause)
+    step_on(model, optimizer, seed=0)
+    step_on(without_pause, expected, seed=0)
+    model.layers[0].frozen = True
+    kept, other = ([w.copy() for w in model.layers[i].params.values()] for i in (0, 2))
+    means = [mean.copy() for mean in optimizer.state()["means"]]
+    for seed in range(1, 5):
+        step_on(model, optimizer, seed)
+    of_frozen = len(means) // 2
+    for now, before in zip(optimizer.state()["means"][:of_frozen], means[:of_frozen], strict=True):
+        np.testing.assert_array_equal(now, before)
+    for w, before in zip(model.layers[0].params.values(), kept, strict=True):
+        np.testing.assert_array_equal(w, before)
+    for w, before in zip(model.layers[2].params.values(), other, strict=True):
+        assert not np.array_equal(w, before)
+    assert optimizer.state()["steps"] == 5
+    assert optimizer.state()["steps_of_parameters"] == [1, 1, 5, 5]
+    model.layers[0].frozen = False
+    step_on(model, optimizer, seed=9)  # as if there had been no pause
+    step_on(without_pause, expected, seed=9)
+    for name, w in model.layers[0].params.items():
+        np.testing.assert_array_equal(w, without_pause.layers[0].params[name])
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_a_frozen_layer_needs_no_gradient(make: Any) -> None:
+    model = two_layers()
+    model.layers[0].frozen = True
+    optimizer = make(model)
+    before = model.layers[2].params["weight"].copy()
+    for _ in range(2):
+        y = model.forward(np.ones((1, 2), np.float32), training=True)
+        model.backward(np.ones_like(y))
+        optimizer.step()
+    assert model.layers[0].grads == {}
+    assert not np.array_equal(model.layers[2].params["weight"], before)
+    model.layers[0].frozen = False
+    with pytest.raises(ValueError, match="got no gradient of 'weight' .*; call backward before it"):
+        optimizer.step()
+
+
+def test_a_layer_that_thaws_takes_adams_first_step() -> None:
+    model = two_layers()
+    model.layers[0].frozen = True
+    optimizer = nn.Adam(model, lr=0.1)
+    for seed in range(1000):
+        step_on(model, optimizer, seed)
+    model.layers[0].frozen = False
+    before = model.layers[0].params["weight"].copy()
+    step_on(model, optimizer, seed=0)
+    np.testing.assert_allclose(np.abs(model.layers[0].params["weight"] - before), 0.1, rtol=1e-4)
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_steps_of_parameters_are_restored(make: Any) -> None:
+    model = two_layers()
+    optimizer = make(model)
+    model.layers[2].frozen = True
+    step_on(model, optimizer, seed=0)
+    state = optimizer.state()
+    again = make(model)
+    again.restore(state)
+    assert again.state()["steps_of_parameters"] == [1, 1, 0, 0]
+    for wrong in ([1, 1, 0], [1, 1, 0, -1], [1, 1, 0, 0.5], 4):
+        with pytest.raises(ValueError, match=r"restore: got .*steps_of_parameters"):
+            again.restore(state | {"steps_of_parameters": wrong})
+    assert again.state()["steps_of_parameters"] == [1, 1, 0, 0]
+    again.reset()
+    assert again.state()["steps_of_parameters"] == [0] * 4
+    del state["steps_of_parameters"]  # as earlier versions gave it
+    again.restore(state)
+    assert again.state()["steps_of_parameters"] == [1] * 4

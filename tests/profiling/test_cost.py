@@ -49,6 +49,23 @@ def test_before_the_first_parameters_nothing_goes_backward() -> None:
     assert counts[1].input_gradient is False
 
 
+def test_below_the_first_layer_that_learns_nothing_goes_backward() -> None:
+    model = network()
+    model.layers[0].frozen = True
+    conv, dense = count_stages(plan(model.layers), (3, 6, 6, 1), itemsize=4)
+    assert conv.input_gradient is None
+    assert conv.backward == Count(0, 0)
+    assert dense.input_gradient is False
+    assert dense.backward.operations == DENSE
+    optimizer = nn.SGD(model, lr=0.1, momentum=0.9)
+    learning, frozen = 40 + 5, 18 + 2
+    assert optimizer.state()["means"][0].size == 18
+    assert count_update(optimizer) == (
+        0,
+        4 * learning * 3 + 2 * 4 * (learning + frozen) * learning // (learning + frozen),
+    )
+
+
 @pytest.mark.parametrize(("optimizer", "means"), [(nn.SGD, 1), (nn.Adam, 2)])
 def test_an_update_moves_parameters_gradients_and_means(optimizer: type, means: int) -> None:
     model = network()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.stages.runner import Runner, from_first_parameters
+from nnscratch.stages.runner import Runner, from_first_that_learns
 
 
 def layers() -> list[nn.Layer]:
@@ -48,6 +48,24 @@ def test_without_fusing_each_layer_is_a_stage() -> None:
     assert [stage.layers for stage in Runner(fuse=False).stages(some)] == [[layer] for layer in some]
 
 
+def test_one_by_one_each_layer_is_a_stage_whatever_fuse_is() -> None:
+    runner, some = Runner(fuse=True), layers()
+    singles = runner.stages(some, one_by_one=True)
+    assert [stage.layers for stage in singles] == [[layer] for layer in some]
+    assert runner.stages(some) is not singles
+    assert runner.stages(some, one_by_one=True) is singles
+    some.append(nn.ReLU())
+    assert len(runner.stages(some, one_by_one=True)) == 7
+
+
+def test_layers_changed_after_a_pass_one_by_one() -> None:
+    model = nn.Sequential(*layers())
+    y = model.forward(images(2), training=True, keep=True)
+    model.layers.append(nn.ReLU())
+    with pytest.raises(RuntimeError, match="after layers or their sizes were changed"):
+        model.backward(np.ones_like(y))
+
+
 def test_a_changed_list_of_layers_is_what_runs() -> None:
     model, x = nn.Sequential(*layers()), images(2)
     assert model.predict(x).shape == (2, 4)
@@ -58,9 +76,11 @@ def test_a_changed_list_of_layers_is_what_runs() -> None:
 def test_from_the_first_stage_with_parameters() -> None:
     learning, none = [nn.Flatten(), nn.ReLU(), nn.Dense(3, 2), nn.ReLU()], [nn.Flatten(), nn.ReLU()]
     stages = Runner(fuse=False).stages(learning)
-    assert from_first_parameters(stages) == stages[2:]
+    assert from_first_that_learns(stages) == stages[2:]
+    learning[2].frozen = True
+    assert from_first_that_learns(stages) == stages
     stages = Runner(fuse=False).stages(none)
-    assert from_first_parameters(stages) == stages
+    assert from_first_that_learns(stages) == stages
 
 
 @pytest.mark.parametrize("fuse", [True, False])

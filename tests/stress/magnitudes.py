@@ -51,25 +51,31 @@ def magnitudes(layers: Sequence[nn.Layer], x: np.ndarray, dy: np.ndarray | None,
             twin.params, twin.grads = {name: np.abs(value) for name, value in layer.params.items()}, {}
             size_after = twin.forward(size, training=True)
             order_decides |= bool(((size_after > info.max / 4) & (np.abs(y) < 0.999 * size_after)).any())
-        elif isinstance(layer, nn.ReLU):
+        elif isinstance(layer, nn.ReLU | nn.LeakyReLU):
             # Nothing but zeros were added up where the magnitude is as small as that.
             undecided |= bool(((np.abs(z) <= rounding * size) & (size > 1e3 * info.tiny)).any())
             size_after = size
         elif isinstance(layer, nn.MaxPool2D):
             undecided |= _close_winners(layer, z, size * rounding, relu_before)
             size_after = nn.MaxPool2D(layer.pool_size, layer.stride).forward(size)
+        elif isinstance(layer, nn.AveragePool2D):
+            size_after = nn.AveragePool2D(layer.pool_size, layer.stride).forward(size)
+        elif isinstance(layer, nn.Sigmoid | nn.Tanh):
+            size_after = 1 + size  # no steeper than 1, and rounded where they are about 1
         elif isinstance(layer, nn.ContrastNormalization):
             size_after = np.abs(y)  # only as the first layer, where both compute the same bits
         else:
             size_after = size.reshape(y.shape) if isinstance(layer, nn.Flatten) else size * layer.mask
-        steps.append((layer, twin))
+        steps.append((layer, twin, size))
         relu_before = isinstance(layer, nn.ReLU)
         z, size = y, size_after + info.tiny
         largest = max(largest, float(size.max(initial=0)))
     y_size, g, grads = size, np.ones(z.shape) if dy is None else np.abs(dy).astype(np.float64), []
-    for layer, twin in reversed(steps):
+    for layer, twin, size_before in reversed(steps):
         if isinstance(layer, nn.ContrastNormalization):
             g = _contrast_magnitude(layer, g)
+        elif isinstance(layer, nn.Sigmoid | nn.Tanh):
+            g = g * (1 + size_before)  # what is rounded in x moves the slope, which bends by less than 1
         else:
             g = twin.backward(g) + info.tiny
         grads.append({name: grad + info.tiny for name, grad in twin.grads.items()})

@@ -1,7 +1,7 @@
 """Whether the tests notice a mistake: makes one small mistake at a time, and runs the tests.
 
     python tests/stress/mutants.py                      # the fixed sample: 240 mutants
-    python tests/stress/mutants.py --only nnscratch/losses.py --count 1000
+    python tests/stress/mutants.py --only nnscratch/model.py --count 1000
 
 Each mutant (mutations.py says which there are) is made in a copy of the tree, never in the working
 tree. The tests that concern its file run until one fails: the file's own test file first, then its
@@ -47,7 +47,7 @@ MEMORY = 6 << 30  # bytes of address space for one mutant's tests
 ROOMS = {
     "layers": ["layers/*.py"],
     "stages": ["stages/*.py"],
-    "model, losses": ["model.py", "losses.py"],
+    "model, losses": ["model.py", "losses/*.py"],
     "optimizers": ["optimizers/*.py"],
     "training": ["training/*.py"],
     "plain kernels": [

@@ -53,12 +53,13 @@ def _convolution_part(rng: np.random.Generator, shape: Shape, channels: int) -> 
     yield conv
     height, width, _ = conv.output_shape(shape)
     if usual or rng.random() < 0.6:
-        yield nn.ReLU()
+        yield nn.ReLU() if usual else _activation(rng)
     if usual and min(height, width) >= 2:
         yield nn.MaxPool2D(2)
     elif rng.random() < 0.5:
         pool = int(rng.integers(1, min(height, 3) + 1)), int(rng.integers(1, min(width, 3) + 1))
-        yield nn.MaxPool2D(pool, None if rng.random() < 0.5 else (int(rng.integers(1, 4)), int(rng.integers(1, 4))))
+        stride = None if rng.random() < 0.5 else (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        yield nn.MaxPool2D(pool, stride) if rng.random() < 0.5 else nn.AveragePool2D(pool, stride)
 
 
 def _dense_part(rng: np.random.Generator, shape: Shape) -> Iterator[nn.Layer]:
@@ -71,8 +72,12 @@ def _dense_part(rng: np.random.Generator, shape: Shape) -> Iterator[nn.Layer]:
         yield nn.Dense(n_in, n_out, bias=rng.random() < 0.8, bias_init=bias_init, rng=rng)
         n_in = n_out
         if rng.random() < 0.7:
-            yield nn.ReLU()
+            yield nn.ReLU() if rng.random() < 0.6 else _activation(rng)
         if rng.random() < 0.3:
             yield nn.Dropout(float(rng.choice([0.0, 0.3, 0.6])), rng=int(rng.integers(1000)))
         if rng.random() < 0.1:
             yield nn.ContrastNormalization(1.0)
+
+
+def _activation(rng: np.random.Generator) -> nn.Layer:
+    return [nn.ReLU(), nn.LeakyReLU(float(rng.choice([0.01, 0.3]))), nn.Sigmoid(), nn.Tanh()][int(rng.integers(4))]

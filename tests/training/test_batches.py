@@ -257,3 +257,17 @@ def test_steps_allocate_no_large_arrays() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.2e6
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+@pytest.mark.parametrize("overlap", [False, True])
+def test_weights_stay_with_their_rows(augmented: bool, overlap: bool, two_threads: None) -> None:
+    x = np.arange(20.0)
+    plain: Any = Batches(x, -x, 8, sample_weight=10 * x)
+    batches = AugmentedBatches(plain, lambda x, y, _: (x + 1, y), overlap=overlap) if augmented else plain
+    seen = [np.array(batch) for batch in batches.shuffled(np.random.default_rng(0))]
+    assert [batch.shape for batch in seen] == [(3, 8), (3, 8), (3, 4)]
+    for x_batch, y_batch, weights in seen:
+        np.testing.assert_array_equal(y_batch, augmented - x_batch)
+        np.testing.assert_array_equal(weights, -10 * y_batch)
+    assert sorted(np.concatenate([batch[1] for batch in seen])) == sorted(-x)

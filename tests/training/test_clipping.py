@@ -91,3 +91,17 @@ def test_refuses_a_missing_gradient() -> None:
 def test_refuses_a_norm_out_of_its_range(max_norm: Any) -> None:
     with pytest.raises(ValueError, match=f"got max_norm={max_norm!r}"):
         nn.clip_gradients(model_of(np.float32)[0], max_norm)
+
+
+def test_frozen_layers_are_no_part_of_the_gradient() -> None:
+    layers = [nn.Dense(1, 1, bias=False, rng=0) for _ in range(2)]
+    for layer, value in zip(layers, (30, 40), strict=True):
+        layer.grads = {"weight": np.full((1, 1), value, np.float32)}
+    model = nn.Sequential(*layers)
+    layers[0].frozen = True
+    assert nn.clip_gradients(model, 20) == 40
+    assert [layer.grads["weight"].item() for layer in layers] == [30, 20]
+    layers[0].grads = {}  # a frozen layer need not have any
+    assert nn.clip_gradients(model, 20) == 20
+    layers[1].frozen = True
+    assert nn.clip_gradients(model, 20) == 0

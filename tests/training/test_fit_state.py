@@ -212,10 +212,40 @@ def test_a_training_that_diverges_keeps_the_last_good_state(tmp_path: Path, trai
     assert len(again.fit(x, y, epochs=5, checkpoint=path)) == 5  # from the state after the first epoch
 
 
+def thawing(trainer: nn.Trainer, history: nn.History) -> None:
+    trainer.model.layers[0].frozen = len(history) < 2
+
+
+def test_layers_that_thaw_on_the_way_are_as_they_were(tmp_path: Path) -> None:
+    results = []
+    for stops in ([], [6], [3, 5]):
+        path = tmp_path / f"{len(stops)}.npz"
+        for stop in [*stops, 99]:
+            trainer = trainer_with_everything()
+            trainer.model.layers[0].frozen = True
+            history = fit(trainer, path, StopAfter(stop), callbacks=[thawing], epochs=4)
+        results.append((outcome(trainer, history), [layer.frozen for layer in trainer.model.layers]))
+        results[-1][0][0].append(trainer.optimizer.state()["steps_of_parameters"])
+    assert results[0] == results[1] == results[2]
+    assert results[0][0][0][-1] == [8, 8, 16, 16, 16, 16]
+    assert not any(results[0][1])
+
+
+def test_weights_are_those_of_the_rows_after_a_stop(tmp_path: Path) -> None:
+    results = []
+    weights = np.random.default_rng(3).random(28)
+    for stop in (99, 6):
+        path = tmp_path / f"{stop}.npz"
+        fit(trainer_with_everything(), path, StopAfter(stop), sample_weight=weights)
+        trainer = trainer_with_everything()
+        results.append(outcome(trainer, fit(trainer, path, sample_weight=weights)))
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        "parameters", "average", "best", "place", "epoch", "history", "rngs",
+        "frozen", "frozen as text", "parameters", "average", "best", "place", "epoch", "history", "rngs",
         "clock", "clock before its first batch", "clock behind the end", "clock of half an image",
     ],
 )  # fmt: skip
@@ -241,6 +271,8 @@ def test_a_state_that_does_not_fit_changes_nothing(change: str, tmp_path: Path) 
             "clock of half an image": state["clock"] | {"images": 0.5},
             "history": state["history"] | {"lines": state["history"]["lines"] * 2},
             "rngs": [{"bit_generator": "MT19937"}],
+            "frozen": state["frozen"][1:],
+            "frozen as text": ["yes"] * len(state["frozen"]),
         }
         return kept | state | {change.split()[0]: damage[change]}
 

@@ -96,19 +96,37 @@ def test_a_checkpoint_of_other_settings_is_refused_by_name(
     assert len(str(caught.value).replace(str(tmp_path), "")) < 300
 
 
-@pytest.mark.parametrize("name", ["epochs", "patience", "keep_best", "rows", "validation rows", "model", "optimizer"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "epochs",
+        "patience",
+        "keep_best",
+        "rows",
+        "validation rows",
+        "model",
+        "optimizer",
+        "sample weights",
+        "frozen layers",
+    ],
+)
 def test_a_checkpoint_of_another_fit_is_refused_by_name(name: str, tmp_path: Path, trainer_of: Any, rows: Any) -> None:
     x, y = rows()
+    weights = np.ones(len(x))
     fitted = {"x": x, "y": y, "epochs": 2, "validation": (x, y), "checkpoint": tmp_path / "run.npz"}
+    fitted["sample_weight"] = weights
     trainer_of().fit(**fitted)
     trainer, other_y = trainer_of(), y.copy()
     other_y[7] += 1e-6
     changed = {
         "epochs": {"epochs": 3}, "patience": {"patience": 5}, "keep_best": {"keep_best": False},
         "rows": {"y": other_y}, "validation rows": {"validation": (x, other_y)},
+        "sample weights": {"sample_weight": 2 * weights},
     }  # fmt: skip
     if name == "optimizer":
         trainer.optimizer.weight_decay = 0.5
+    if name == "frozen layers":
+        trainer.dense.frozen = True
     if name == "model":
         trainer.model.layers.append(nn.ReLU())
     with pytest.raises(ValueError, match=f"with {name} "):

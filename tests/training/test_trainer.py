@@ -255,3 +255,70 @@ def test_callbacks_of_a_generator_are_called_in_every_epoch(trainer_of: Any, row
     callbacks = (lambda trainer, history, name=name: called.append((name, len(history))) for name in "ab")
     trainer_of().fit(*rows(), epochs=2, callbacks=callbacks)
     assert called == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]
+
+
+def test_whole_weights_train_as_rows_that_stand_there_several_times() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 2)).astype(np.float32)
+    y, weights = x[:, :1] - x[:, 1:], np.array([1, 3, 0, 2, 1, 1])
+    trained = []
+    for rows, sample_weight in ((np.arange(6), weights), (np.repeat(np.arange(6), weights), None)):
+        model = nn.Sequential(nn.Dense(2, 1, rng=0))
+        trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.1), batch_size=8)
+        history = trainer.fit(x[rows], y[rows], epochs=5, sample_weight=sample_weight, keep_best=False)
+        trained.append((model.layers[0].params["weight"], history.columns["loss"]))
+    np.testing.assert_allclose(trained[0][0], trained[1][0], rtol=1e-5)
+    np.testing.assert_allclose(trained[0][1], trained[1][1], rtol=1e-5)
+
+
+def test_the_loss_of_an_epoch_is_the_weighted_mean_over_batches(trainer_of: Any, rows: Any) -> None:
+    x, y = rows(20)
+    weights = np.random.default_rng(0).random(20)
+    trainer = trainer_of(lr=0.0)  # so that every batch meets the same weights
+    expected = nn.MSELoss().forward(trainer.model.forward(x), y, weights)
+    loss = trainer.fit(x, y, epochs=1, sample_weight=weights).columns["loss"][0]
+    assert loss == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_loss_without_weights_is_told_so(trainer_of: Any, rows: Any) -> None:
+    class Own(nn.Loss):
+        def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
+            self.slope = (prediction - target) / len(target)
+            return float(np.square(prediction - target).sum() / 2 / len(target))
+
+        def backward(self) -> np.ndarray:
+            return self.take("slope")
+
+    x, y = rows(20)
+    trainer = trainer_of()
+    trainer.loss = Own()
+    assert trainer.fit(x, y, epochs=1).outcome is nn.Outcome.ALL_EPOCHS
+    with pytest.raises(
+        ValueError, match=r"fit: got sample_weight for Own\(\), expected a loss that takes weights; give"
+    ):
+        trainer.fit(x, y, epochs=1, sample_weight=np.ones(20))
+
+
+def test_a_frozen_layer_stays_as_it_is_through_a_training(trainer_of: Any, rows: Any) -> None:
+    model = nn.Sequential(nn.Dense(1, 4, rng=0), nn.Tanh(), nn.Dense(4, 1, rng=1))
+    model.layers[0].frozen = True
+    before = model.copy_parameters()
+    trainer = nn.Trainer(model, nn.MSELoss(), nn.Adam(model, weight_decay=0.1), clip_norm=1.0, average=0.9)
+    trainer.fit(*rows(20), epochs=3)
+    same = [np.array_equal(w, old) for w, old in zip(model.parameters(), before, strict=True)]
+    assert same == [True, True, False, False]
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8])
+def test_classes_may_be_whole_numbers(dtype: type) -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, (100, 1)).astype(np.float32)
+    classes = (x[:, 0] > 0).astype(dtype)
+    model = nn.Sequential(nn.Dense(1, 2, rng=0))
+    trainer = nn.Trainer(model, nn.SoftmaxCrossEntropy(), nn.Adam(model, lr=0.1), batch_size=25, diagnose_every=5)
+    trainer.fit(x, classes, epochs=20, validation=(x, classes))
+    assert np.mean(model.predict(x).argmax(axis=1) == classes) > 0.9
+    with pytest.raises(ValueError, match=r"got y of int64, expected the model's float32; use y.astype"):
+        nn.Trainer(model, nn.MSELoss(), nn.Adam(model)).fit(x, np.zeros((100, 2), int), epochs=1)
+    wide = np.zeros((100, 3), np.float32)
+    with pytest.raises(ValueError, match=r"got y of shape \(100, 3\), expected \(N, 2\) as the model's outputs"):
+        trainer.fit(x, wide, epochs=1)

@@ -5,6 +5,7 @@
                    unshuffled
     the layers     identical_units
                    saturated_by_bias
+                   saturated_units
                    dead_units
                    signal_strength     vanishing_signal, exploding_signal
                    gradient_strength   vanishing_gradient, exploding_gradient

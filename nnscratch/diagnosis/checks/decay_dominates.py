@@ -28,8 +28,8 @@ SHRUNK = 0.4
 
 
 def check(case: Case) -> Iterator[Finding]:
-    optimizer, layers = case.optimizer, case.signals.layers
-    if optimizer is None or optimizer.weight_decay == 0 or case.signals.not_finite:
+    optimizer, layers = case.optimizer, case.learning_layers
+    if optimizer is None or optimizer.weight_decay == 0 or case.signals.not_finite or not layers:
         return
     ratio = float(np.median([layer.decay_ratio for layer in layers]))
     shrunk = float(np.median([layer.weight_rms / layer.initial_rms for layer in layers]))
@@ -60,6 +60,9 @@ def _ratio_at_the_mean(case: Case) -> float:
     """
     gradient = case.signals.residual_gradient_rms
     optimizer = case.optimizer
+    last = case.signals.layers[-1]
     if optimizer is None or isinstance(optimizer, Adam) or not case.signal_arrives or np.isnan(gradient):
         return 0.0
-    return optimizer.weight_decay * case.signals.layers[-1].initial_rms / max(gradient, 1e-30)
+    if last.frozen or not case.squares_errors:
+        return 0.0
+    return optimizer.weight_decay * last.initial_rms / max(gradient, 1e-30)

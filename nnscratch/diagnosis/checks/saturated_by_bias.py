@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nnscratch.diagnosis.activity import can_die
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.saturation import is_by_training
+from nnscratch.layers import Layer, LeakyReLU
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -20,8 +22,17 @@ def check(case: Case) -> Iterator[Finding]:
         "saturated_by_bias",
         worst.index,
         {"bias": worst.bias, "bias_to_spread": times, "layers": float(len(layers))},
-        f"In {worst.name} the bias is {many} what differs between the images: it alone decides whether a unit "
-        "is on, the ReLU is a straight line or nothing, and the image counts for little." + case.dropout_behind(worst),
+        f"In {worst.name} the bias is {many} what differs between the images: it alone decides "
+        f"{_what_it_decides(case.activation_behind(worst))}, and the image counts for little."
+        + case.dropout_behind(worst),
         "Start the hidden biases at 0 (bias_init='constant(0)').",
         by_training=all(is_by_training(case.layer(layer), layer, x_spread) for layer in layers),
     )
+
+
+def _what_it_decides(activation: Layer | None) -> str:
+    if activation is None or can_die(activation):
+        return "whether a unit is on, the ReLU is a straight line or nothing"
+    if isinstance(activation, LeakyReLU):
+        return "on which side of its kink a unit is, the LeakyReLU is a straight line"
+    return f"where on its curve a unit is, the {type(activation).__name__} is a straight line or flat"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnscratch.diagnosis.case import Case
+from nnscratch.diagnosis.fading import fades_by_bias, remedy_for_sigmoids
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.thresholds import VANISHED
 
@@ -21,6 +22,8 @@ def check(case: Case) -> Iterator[Finding]:
 
 def _vanishing(case: Case) -> Iterator[Finding]:
     spread = max(case.signals.x_spread, 1e-30)
+    if fades_by_bias(case):
+        return
     for depth, layer in enumerate(case.signals.layers, 1):
         if layer.is_last and case.last_weights_are_blank:
             return
@@ -33,7 +36,8 @@ def _vanishing(case: Case) -> Iterator[Finding]:
                 {"share_of_input_spread": kept, "weight_rms": layer.weight_rms, "glorot_rms": layer.initial_rms},
                 f"What differs between the images becomes {fades:.0f} times smaller per layer: after "
                 f"{layer.name}, {kept:.1g} of it is left. The layers behind see the same whatever the image.",
-                "Draw the weights with glorot_uniform or he_normal: fewer inputs get larger weights, which a fixed "
+                remedy_for_sigmoids(case)
+                or "Draw the weights with glorot_uniform or he_normal: fewer inputs get larger weights, which a fixed "
                 "size such as 0.01 does not give them.",
             )
             return

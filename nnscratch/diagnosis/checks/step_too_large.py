@@ -49,7 +49,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _step_as_large_as_weights(case: Case) -> _Reason | None:
-    share = case.largest_lr / min(layer.initial_rms for layer in case.signals.layers)
+    share = max((case.largest_lr / layer.initial_rms for layer in case.learning_layers), default=0.0)
     if not isinstance(case.optimizer, Adam) or share <= ADAM_STEP:
         return None
     return _Reason(f"each step moves a weight by {share:.1f} times its size", {"lr_to_weight": share})

@@ -35,6 +35,8 @@ def check(case: Case) -> Iterator[Finding]:
 def _slow_fall(case: Case) -> Iterator[Finding]:
     """The loss falls, but needs hundreds of epochs to become as good as the mean."""
     losses, variance = case.losses, case.variance
+    if not case.learning_layers:
+        return
     if not losses or not losses[-1] > FAR_FROM_MEAN * variance > 0 or _lr_changes(case):
         return
     thirds = [float(np.mean(np.log(part))) for part in np.array_split(losses, 3)]
@@ -58,10 +60,10 @@ def _lr_changes(case: Case) -> bool:
 
 def _small_rate(case: Case) -> Iterator[Finding]:
     """The learning rate is so low that no training gets anywhere, on a flat place or not."""
-    if case.optimizer is None or _lr_was_larger(case):
+    if case.optimizer is None or not case.learning_layers or _lr_was_larger(case):
         return
     if isinstance(case.optimizer, Adam):
-        share = case.largest_lr / float(np.median([layer.initial_rms for layer in case.signals.layers]))
+        share = case.largest_lr / float(np.median([layer.initial_rms for layer in case.learning_layers]))
     else:
         # The last bias has the curvature 2 / outputs under a mean of squares: a step takes lr times
         # that off its error.
@@ -81,7 +83,7 @@ def _lr_was_larger(case: Case) -> bool:
     """Whether biases that began as 0 are further away than steps at this rate can take them."""
     if case.optimizer is None or not case.steps:
         return False
-    hidden = case.signals.layers[:-1]
+    hidden = [layer for layer in case.learning_layers if not layer.is_last]
     from_0 = [signals for signals in hidden if getattr(case.layer(signals), "bias_init", "") == "constant(0.0)"]
     moved = max((signals.bias_range for signals in from_0), default=0.0)
     # Under Adam a step is lr long; otherwise it is lr times the gradient, and a gradient of 1 is a

@@ -35,7 +35,7 @@ def check(case: Case, cause_is_known: bool) -> Iterator[Finding]:
     if not (cause_is_known or unrelated or case.is_stuck):
         return  # it has just begun
     constant = list(_constant_output(case))
-    if constant and not cause_is_known and not unrelated:
+    if constant and not cause_is_known and not unrelated and case.learning_layers:
         yield _plateau(case)
     yield from constant
     yield from unrelated or _no_better_than_mean(case)
@@ -59,7 +59,7 @@ def _unrelated_data(case: Case) -> Iterator[Finding]:
 
 def _plateau(case: Case) -> Finding:
     """The answer is constant though nothing is wrong: the training has not left the mean yet."""
-    ratio = float(np.nanmedian([layer.update_ratio for layer in case.signals.layers]))
+    ratio = float(np.median([layer.update_ratio for layer in case.learning_layers]))
     by = "" if math.isnan(ratio) else f", where a step moves the weights by {ratio:.1g} of their size"
     return Finding(
         "step_too_small",

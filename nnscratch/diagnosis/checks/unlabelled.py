@@ -8,10 +8,11 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.losses import labels_in
 
 
 def check(case: Case) -> Iterator[Finding]:
-    if np.isnan(case.y).all():
+    if np.isnan(case.y).all() or labels_in(case.loss, case.y) == 0:
         yield Finding(
             "unlabelled",
             None,

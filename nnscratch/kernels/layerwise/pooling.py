@@ -1,4 +1,7 @@
-"""Max pooling, plainly: the largest of each window, and its place in the window for the gradient."""
+"""Pooling, plainly: the largest or the mean of each window.
+
+Max pooling also keeps the place of the largest in its window, for the gradient.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ def max_pool2d_forward(x: np.ndarray, pool_size: Pair, stride: Pair) -> tuple[np
     h_out, w_out = output_size(height, pool_size[0], stride[0]), output_size(width, pool_size[1], stride[1])
     y = np.empty((n_images, h_out, w_out, channels), x.dtype)
     argmax = np.empty(y.shape, np.uint8 if pool_size[0] * pool_size[1] <= 256 else np.int32)
-    _forward(np.ascontiguousarray(x), pool_size, stride, y, argmax)
+    _largest(np.ascontiguousarray(x), pool_size, stride, y, argmax)
     return y, argmax
 
 
@@ -26,12 +29,28 @@ def max_pool2d_backward(
 ) -> np.ndarray:
     """dy, argmax (N, H_out, W_out, C), input_shape (N, H, W, C) -> dx (N, H, W, C)"""
     dx = np.zeros(input_shape, dy.dtype)
-    _backward(np.ascontiguousarray(dy), argmax, pool_size, stride, dx)
+    _to_winners(np.ascontiguousarray(dy), argmax, pool_size, stride, dx)
+    return dx
+
+
+def average_pool2d_forward(x: np.ndarray, pool_size: Pair, stride: Pair) -> np.ndarray:
+    """x (N, H, W, C) -> y (N, H_out, W_out, C)"""
+    n_images, height, width, channels = x.shape
+    h_out, w_out = output_size(height, pool_size[0], stride[0]), output_size(width, pool_size[1], stride[1])
+    y = np.zeros((n_images, h_out, w_out, channels), x.dtype)
+    _average(np.ascontiguousarray(x), pool_size, stride, y)
+    return y
+
+
+def average_pool2d_backward(dy: np.ndarray, input_shape: tuple[int, ...], pool_size: Pair, stride: Pair) -> np.ndarray:
+    """dy (N, H_out, W_out, C), input_shape (N, H, W, C) -> dx (N, H, W, C)"""
+    dx = np.zeros(input_shape, dy.dtype)
+    _spread(np.ascontiguousarray(dy), pool_size, stride, dx)
     return dx
 
 
 @njit(nogil=True, cache=True)
-def _forward(x: np.ndarray, pool_size: Pair, stride: Pair, y: np.ndarray, argmax: np.ndarray) -> None:
+def _largest(x: np.ndarray, pool_size: Pair, stride: Pair, y: np.ndarray, argmax: np.ndarray) -> None:
     """y[n,h,w,c] = max over i,j of x[n, h*s+i, w*s+j, c];  argmax = i*pool_w + j, the first maximum's
 
     x (N, H, W, C); y, argmax (N, H_out, W_out, C), overwritten
@@ -55,7 +74,7 @@ def _forward(x: np.ndarray, pool_size: Pair, stride: Pair, y: np.ndarray, argmax
 
 
 @njit(nogil=True, cache=True)
-def _backward(dy: np.ndarray, argmax: np.ndarray, pool_size: Pair, stride: Pair, dx: np.ndarray) -> None:
+def _to_winners(dy: np.ndarray, argmax: np.ndarray, pool_size: Pair, stride: Pair, dx: np.ndarray) -> None:
     """dx at the place of each window's maximum += that window's dy; windows that overlap add up.
 
     dy, argmax (N, H_out, W_out, C); dx (N, H, W, C)
@@ -70,3 +89,42 @@ def _backward(dy: np.ndarray, argmax: np.ndarray, pool_size: Pair, stride: Pair,
                     # differ.
                     place = np.int64(argmax[n, h, w, c])
                     dx[n, h * stride[0] + place // pool_w, w * stride[1] + place % pool_w, c] += dy[n, h, w, c]
+
+
+@njit(nogil=True, cache=True)
+def _average(x: np.ndarray, pool_size: Pair, stride: Pair, y: np.ndarray) -> None:
+    """y[n,h,w,c] = 1/K * sum over i,j of x[n, h*s+i, w*s+j, c], K places in a window
+
+    x (N, H, W, C); y (N, H_out, W_out, C), of zeros
+    """
+    (pool_h, pool_w), (s_h, s_w) = pool_size, stride
+    n_images, h_out, w_out, channels = y.shape
+    places = x.dtype.type(pool_h * pool_w)
+    for n in range(n_images):
+        for h in range(h_out):
+            for w in range(w_out):
+                for i in range(pool_h):
+                    for j in range(pool_w):
+                        # Channels innermost, as in memory: each place of the window is one pass over them.
+                        for c in range(channels):
+                            y[n, h, w, c] += x[n, h * s_h + i, w * s_w + j, c]
+                for c in range(channels):
+                    y[n, h, w, c] /= places
+
+
+@njit(nogil=True, cache=True)
+def _spread(dy: np.ndarray, pool_size: Pair, stride: Pair, dx: np.ndarray) -> None:
+    """dx at each place of a window += that window's dy / K; windows that overlap add up.
+
+    dy (N, H_out, W_out, C); dx (N, H, W, C), of zeros
+    """
+    (pool_h, pool_w), (s_h, s_w) = pool_size, stride
+    n_images, h_out, w_out, channels = dy.shape
+    places = dy.dtype.type(pool_h * pool_w)
+    for n in range(n_images):
+        for h in range(h_out):
+            for w in range(w_out):
+                for i in range(pool_h):
+                    for j in range(pool_w):
+                        for c in range(channels):
+                            dx[n, h * s_h + i, w * s_w + j, c] += dy[n, h, w, c] / places

@@ -23,7 +23,7 @@ from nnscratch.keypoints.experiments.settings import Experiment, ReportLevel, Sp
 from nnscratch.keypoints.experiments.training import Tell, make_optimizer, network_input, shrink, train_epoch, trained
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points
 from nnscratch.keypoints.metrics import mean_face
-from nnscratch.losses import MSELoss
+from nnscratch.losses import MSELoss, softmax
 
 
 def _run_constant(experiment: Experiment, split: Split, seed: int, tell: Tell) -> Result:
@@ -51,7 +51,7 @@ def _run_map(experiment: Experiment, split: Split, seed: int, tell: Tell) -> Res
     predicted[:, MAP_POINT] = points_of(experiment, maps)[:, 0]
     share = heatmap.pixel_map(split.train.points[:, MAP_POINT]).mean(axis=0)
     one_hot = heatmap.pixel_map(split.validation.points[:, MAP_POINT])
-    shown = heatmap.softmax(maps[:1])[0] if experiment.loss == "cross-entropy" else maps[0]
+    shown = softmax(maps[:1])[0] if experiment.loss == "cross-entropy" else maps[0]
     extra = {
         "point": POINTS[MAP_POINT],
         "loss_of_zeros": float(np.mean(np.square(one_hot))),

@@ -16,6 +16,7 @@ from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.faces import POINTS, Faces, to_points
 from nnscratch.keypoints.metrics import mean_face, rmse_per_point, rmse_px
 from nnscratch.layers import Conv2D, Dense, ReLU
+from nnscratch.losses import softmax
 from nnscratch.model import Sequential
 
 MAP_POINT = POINTS.index("nose_tip")  # the point that the map experiments look for
@@ -26,7 +27,7 @@ def points_of(experiment: Experiment, outputs: np.ndarray) -> np.ndarray:
     if experiment.kind != "map":
         return to_points(outputs)
     if experiment.loss == "cross-entropy":
-        return heatmap.expected_point(heatmap.softmax(outputs))[:, np.newaxis]
+        return heatmap.expected_point(softmax(outputs))[:, np.newaxis]
     return heatmap.highest_pixel(outputs)[:, np.newaxis]
 
 

@@ -18,7 +18,7 @@ from nnscratch.keypoints.experiments.probe import probe
 from nnscratch.keypoints.experiments.results import Curve, Result
 from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.faces import SIDE, Faces, to_network_input
-from nnscratch.losses import MSELoss, labels_of
+from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, labels_of
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam
 from nnscratch.optimizers.base import Optimizer
@@ -107,9 +107,9 @@ def _add_l2(network: Sequential, weight_decay: float) -> None:
             layer.grads["weight"] += layer.params["weight"].dtype.type(weight_decay) * layer.params["weight"]
 
 
-def make_loss(experiment: Experiment) -> MSELoss | heatmap.MapCrossEntropy:
+def make_loss(experiment: Experiment) -> Loss:
     """A new loss of the experiment's kind."""
-    return heatmap.MapCrossEntropy() if experiment.loss == "cross-entropy" else MSELoss()
+    return SoftmaxCrossEntropy() if experiment.loss == "cross-entropy" else MSELoss()
 
 
 def targets(experiment: Experiment, faces: Faces) -> np.ndarray:

@@ -33,10 +33,10 @@ from pathlib import Path
 import numpy as np
 
 from nnscratch.commands import Parser
-from nnscratch.files import json_files
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.keypoints.networks import NETWORKS
 from nnscratch.keypoints.scripts.command_line import tell, whole_number
+from nnscratch.keypoints.scripts.studied import add_json, writable, write_json
 from nnscratch.profiling.comparison import Comparison
 from nnscratch.profiling.conv2d import ConvPool, compare_conv2d
 from nnscratch.profiling.dense import DenseShape, compare_dense
@@ -76,10 +76,6 @@ def main(arguments: list[str]) -> None:
     for name, operations in _OPTIONS.items():
         if getattr(parsed, name) is not None and parsed.operation not in operations:
             parser.error(f"argument --{name}: got it for {parsed.operation}, expected it for {' or '.join(operations)}")
-    for name in ("plot", "json"):
-        path = getattr(parsed, name)
-        if path is not None and not path.parent.is_dir():
-            parser.error(f"argument --{name}: got {path}, expected a name in a folder that exists")
     start_command()
     before = get_threads()
     try:
@@ -93,8 +89,7 @@ def main(arguments: list[str]) -> None:
     tell(str(comparison))
     if parsed.plot:
         draw_roofline(comparison.rows, comparison.roof, comparison.operation.title, parsed.plot)
-    if parsed.json:
-        json_files.write(parsed.json, facts)
+    write_json(parsed.json, facts)
 
 
 def _parser() -> Parser:
@@ -110,7 +105,7 @@ def _parser() -> Parser:
     add("--batch", type=whole_number, metavar="N", help="of network: pictures (default 100)")
     add("--threads", type=whole_number, metavar="N", help="threads to use (default: all cores)")
     add("--plot", type=_png, metavar="FILE", help="also draw the roofline there, a PNG")
-    add("--json", type=Path, metavar="FILE", help="also write the figures there")
+    add_json(parser)
     return parser
 
 
@@ -174,7 +169,7 @@ def _from_0(text: str) -> int:
 def _png(text: str) -> Path:
     if not text.lower().endswith(".png"):
         raise argparse.ArgumentTypeError(f"got {text[-40:]!r}, expected a name that ends in .png")
-    return Path(text)
+    return writable(text)
 
 
 def _text(shape: tuple[int, ...]) -> str:

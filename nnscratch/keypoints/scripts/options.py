@@ -30,6 +30,7 @@ class TrainingOptions:
     lookup     : file that says which of their values are wanted; None: all
     resume     : whether to go on with the unfinished run in `out`
     overwrite  : whether to replace an earlier run in `out`
+    every      : keep the network of every so-many-th epoch, too; None: only the last one
     """
 
     out: Path
@@ -46,6 +47,7 @@ class TrainingOptions:
     lookup: str | None = None
     resume: bool = False
     overwrite: bool = False
+    every: int | None = None
 
     def adjusted(self, recipe: Recipe, networks: Mapping[str, Network]) -> Recipe:
         """The recipe, with network, epochs and batch size of the command line where it has them.
@@ -108,6 +110,8 @@ class TrainingParser(Parser):
             either.add_argument("--resume", action="store_true", help=going_on)
             replacing = "replace the earlier run in DIR; without either, it is left alone"
             either.add_argument("--overwrite", action="store_true", help=replacing)
+            kept = "keep the network of every N-th epoch in DIR/epochs, for `python -m nnscratch trace DIR --html FILE`"
+            add_number(self, "--every", help=kept)
 
     def read(self, kind: type[Options]) -> Options:
         """The command line, in the fields of `kind`: TrainingOptions, or a subclass of it.

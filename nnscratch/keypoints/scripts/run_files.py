@@ -9,6 +9,7 @@
     metrics.json                                 run_folder.py: scores, how the run was trained, and
                                                  whether it is whole
     checkpoints/                                 run_checkpoints.py, until the run is finished
+    epochs/                                      kept_epochs.py, with --every
     .lock, .arriving, .unfinished-*              while a run writes
 
 No other name is ever removed or replaced.

@@ -19,9 +19,11 @@ from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts.command_line import tell
+from nnscratch.keypoints.scripts.kept_epochs import EPOCHS, KeptEpochs
 from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.training_run import TrainingRun
 from nnscratch.keypoints.splits import split_apart, split_random
+from nnscratch.model import Sequential
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,12 @@ class TrainingTask:
         """Seconds for the first network: `share` of those left when its training first began."""
         seconds = self.seconds_left(share)
         return seconds if seconds is None or self.run is None else self.run.checkpoints.limit("network", seconds)
+
+    def keep_epochs(self, network: Sequential) -> list[KeptEpochs]:
+        """What `Trainer.fit` is to call so that networks of epochs are kept, if --every asks so."""
+        if self.run is None or self.options.every is None:
+            return []
+        return [KeptEpochs(self.run.out / EPOCHS, network, self.options.every, self.checkpoint_failed)]
 
     @property
     def checkpoint(self) -> Path | None:

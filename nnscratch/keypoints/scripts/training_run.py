@@ -16,6 +16,7 @@ from nnscratch.files.file_set import finish_arriving
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.command_line import tell
 from nnscratch.keypoints.scripts.interruption import Interrupted, Interruption, say
+from nnscratch.keypoints.scripts.kept_epochs import remove_kept_epochs
 from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.run_checkpoints import RunCheckpoints, difference, steering
 from nnscratch.keypoints.scripts.run_files import (
@@ -82,6 +83,7 @@ class TrainingRun:
         self.interruption.finish_first()
         if options.overwrite or not self.checkpoints.are_there:
             self.checkpoints.remove()
+            remove_kept_epochs(self.out)
         self.checkpoints.begin(options)
         self._has_begun = True
 

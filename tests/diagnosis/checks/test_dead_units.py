@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+import nnscratch as nn
 from nnscratch.diagnosis import diagnose
 from nnscratch.diagnosis.checks.dead_units import check
 from tests.diagnosis.small_networks import adam, both_networks, case_of, first, first_two, mlp, rows
@@ -39,3 +40,14 @@ def test_from_nineteen_twentieths_on() -> None:
         model = mlp()
         model.layers[3].params["bias"][:dead] = -1e3
         assert len(list(check(case_of(model)))) == expected
+
+
+def test_a_leaky_relu_cannot_die() -> None:
+    """With the weights and biases that kill a ReLU; but one of slope 0 is a ReLU."""
+    for activation, dead in ((nn.LeakyReLU, False), (lambda: nn.LeakyReLU(0.0), True), (nn.ReLU, True)):
+        model = mlp(activation=activation)
+        weight = model.layers[3].params["weight"]
+        weight[:] = -np.abs(weight)
+        diagnosis = diagnose(model, *rows(), optimizer=adam(model))
+        assert ("dead_units" in diagnosis.codes) is dead, diagnosis
+        assert diagnosis.healthy is not dead

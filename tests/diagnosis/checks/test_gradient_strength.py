@@ -51,3 +51,12 @@ def test_large_later_weights_explode_it() -> None:
 @both_networks
 def test_healthy(network: Any) -> None:
     assert not list(check(case_of(network())))
+
+
+def test_a_gradient_that_fades_in_frozen_layers_harms_nobody() -> None:
+    model = deep()
+    scale(model, 0.02, slice(1, 6))
+    assert [finding.code for finding in check(case_of(model))] == ["vanishing_gradient"]
+    for layer in model.layers[:-1]:
+        layer.frozen = True
+    assert not list(check(case_of(model)))

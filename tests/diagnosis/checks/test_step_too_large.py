@@ -58,3 +58,12 @@ def test_by_a_loss_that_rose(last: float, expected: bool) -> None:
     variance = case_of(mlp()).variance
     history = history_of([variance * v for v in (3.0, 2.0, 1.0, 2.0, last)])
     assert ("the loss rose from" in message(model=mlp(), history=history)) == expected
+
+
+def test_frozen_layers_do_not_count_in_the_size_of_a_step() -> None:
+    """0.05 is half of a weight of the first, widest layer, and less of the others'."""
+    model = mlp(depth=1)
+    optimizer = adam(model, lr=0.05)
+    assert any("times its size" in finding.message for finding in check(case_of(model, optimizer=optimizer)))
+    model.layers[1].frozen = True
+    assert not any("times its size" in finding.message for finding in check(case_of(model, optimizer=optimizer)))

@@ -58,3 +58,31 @@ def test_biases_that_have_moved_further_tell_of_a_larger_rate_before(make: Any) 
     assert list(check(case_of(model, optimizer=optimizer)))
     model.layers[1].params["bias"][:] = np.linspace(0, 0.1, 64)
     assert not list(check(case_of(model, optimizer=optimizer)))
+
+
+def test_layers_are_not_told_off_for_being_frozen() -> None:
+    """Hidden layers that are frozen, with biases of an earlier training."""
+    model = mlp()
+    for i in (1, 3):
+        model.layers[i].frozen = True
+        model.layers[i].params["bias"][:] = np.linspace(-0.1, 0.1, 64)
+    optimizer = adam(model)
+    history = train(model, optimizer, 15)
+    assert diagnose(model, *rows(), optimizer=optimizer, history=history).healthy
+    slow = adam(model, lr=1e-8)
+    slow.steps = 100
+    assert list(check(case_of(model, optimizer=slow)))  # the last layer's steps are too short, though
+    model.layers[-1].frozen = True
+    assert not list(check(case_of(model, optimizer=slow)))
+
+
+def test_a_network_that_is_frozen_altogether_takes_no_steps() -> None:
+    model = mlp()
+    model.layers[-1].params["weight"][:] = 0
+    for layer in model.layers:
+        layer.frozen = True
+    optimizer = sgd(model, lr=0.01)
+    history = train(model, optimizer, 10)
+    optimizer.steps = 2000
+    codes = diagnose(model, *rows(), optimizer=optimizer, history=history).codes
+    assert not {"step_too_small", "step_too_large", "dead_units", "decay_dominates", "vanishing_gradient"} & set(codes)

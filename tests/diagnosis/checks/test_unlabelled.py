@@ -22,3 +22,12 @@ def test_one_label_is_enough(network: Any) -> None:
     y = np.full_like(y, np.nan)
     y[7, 3] = 0.5
     assert "unlabelled" not in nn.diagnose(network(), x, y).codes
+
+
+def test_classes_that_are_all_missing() -> None:
+    x, _ = rows()
+    model = nn.Sequential(nn.Flatten(), nn.Dense(576, 3, rng=0))
+    classes = np.full(len(x), -1)
+    assert nn.diagnose(model, x, classes, nn.SoftmaxCrossEntropy()).codes == ["unlabelled"]
+    classes[5] = 2
+    assert "unlabelled" not in nn.diagnose(model, x, classes, nn.SoftmaxCrossEntropy()).codes

@@ -1,4 +1,4 @@
-"""The compiled max pooling against the textbook loops."""
+"""The compiled poolings against the textbook loops."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.layerwise.pooling import max_pool2d_backward, max_pool2d_forward
+from nnscratch.kernels.layerwise.pooling import (
+    average_pool2d_backward,
+    average_pool2d_forward,
+    max_pool2d_backward,
+    max_pool2d_forward,
+)
 
 # (image shape, window, stride)
 CASES = [
@@ -62,3 +67,36 @@ def test_nan_wins(place: int) -> None:
     x.flat[place] = np.nan
     y, _ = max_pool2d_forward(x, (2, 2), (2, 2))
     assert np.isnan(y).all()
+
+
+@pytest.mark.parametrize(("shape", "pool_size", "stride"), CASES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_average_is_equal_to_the_loops(shape, pool_size, stride, dtype) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal(shape).astype(dtype)
+    y = average_pool2d_forward(x, pool_size, stride)
+    np.testing.assert_array_equal(y, loops.average_pool2d_forward(x, pool_size, stride))  # in the same order
+    dy = rng.standard_normal(y.shape).astype(dtype)
+    dx = average_pool2d_backward(dy, x.shape, pool_size, stride)
+    np.testing.assert_array_equal(dx, loops.average_pool2d_backward(x, dy, pool_size, stride))
+    assert y.dtype == dx.dtype == dtype
+
+
+def test_the_average_of_non_contiguous_arrays() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((4, 3, 8, 6)).transpose(0, 2, 3, 1)
+    y = average_pool2d_forward(x, (3, 2), (2, 2))
+    np.testing.assert_array_equal(y, loops.average_pool2d_forward(x, (3, 2), (2, 2)))
+    dy = np.asfortranarray(rng.standard_normal(y.shape))
+    np.testing.assert_array_equal(
+        average_pool2d_backward(dy, x.shape, (3, 2), (2, 2)), loops.average_pool2d_backward(x, dy, (3, 2), (2, 2))
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_the_average_shows_what_is_not_finite(value: float) -> None:
+    x = np.zeros((1, 2, 4, 1))
+    x[0, 1, 1, 0] = value
+    y = average_pool2d_forward(x, (2, 2), (2, 2)).ravel()
+    assert not np.isfinite(y[0])
+    assert y[1] == 0

@@ -1,6 +1,4 @@
-"""Maps: the loss's gradient against finite differences, and points that go into a map and come out
-again.
-"""
+"""Maps: points that go into a map and come out again, and the loss that learns them."""
 
 from __future__ import annotations
 
@@ -8,55 +6,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.gradient_check import gradient_check, numerical_gradient, relative_error
-from nnscratch.keypoints.experiments.heatmap import (
-    MapCrossEntropy,
-    expected_point,
-    highest_pixel,
-    pixel_map,
-    soft_map,
-    softmax,
-)
-
-
-def distributions(count: int, places: int) -> np.ndarray:
-    return softmax(np.random.default_rng(1).normal(0, 2, (count, places)))
-
-
-def test_the_gradient_is_the_losses_slope() -> None:
-    logits, target = np.random.default_rng(0).normal(0, 3, (4, 7)), distributions(4, 7)
-    loss = MapCrossEntropy()
-    loss.forward(logits, target)
-    written = loss.backward()
-    assert relative_error(numerical_gradient(lambda: loss.forward(logits, target), logits), written) < 1e-7
-    np.testing.assert_allclose(written.sum(axis=1), 0, atol=1e-12)  # softmax does not mind a constant
-
-
-def test_the_gradient_through_a_network() -> None:
-    network = nn.Sequential(nn.Dense(5, 6, rng=0), nn.ReLU(), nn.Dense(6, 7, rng=1))
-    x = np.random.default_rng(0).normal(size=(4, 5))
-    errors = gradient_check(network, x, loss=MapCrossEntropy(), target=distributions(4, 7))
-    assert max(errors.values()) < 1e-7
-
-
-def test_cross_entropy_is_least_at_the_target_and_survives_large_logits() -> None:
-    target = distributions(3, 5)
-    loss = MapCrossEntropy()
-    least = loss.forward(np.log(target), target)
-    assert least == pytest.approx(-float((target * np.log(target)).sum()) / 3)
-    np.testing.assert_allclose(loss.backward(), 0, atol=1e-12)
-    assert loss.forward(np.log(target) + np.eye(3, 5), target) > least
-    assert np.isfinite(loss.forward(1e4 * np.eye(3, 5), target))
-
-
-def test_the_loss_refuses_what_does_not_fit() -> None:
-    loss = MapCrossEntropy()
-    with pytest.raises(ValueError, match="expected two"):
-        loss.forward(np.zeros((2, 3)), np.zeros((2, 4)))
-    with pytest.raises(ValueError, match="logits with 1 of 2"):
-        loss.forward(np.array([[np.nan, 0]]), np.zeros((1, 2)))
-    with pytest.raises(RuntimeError, match="without a forward"):
-        MapCrossEntropy().backward()
+from nnscratch.keypoints.experiments.heatmap import expected_point, highest_pixel, pixel_map, soft_map
 
 
 def test_points_go_into_maps_and_come_out_again() -> None:
@@ -91,7 +41,7 @@ def test_zeros_are_nearly_optimal_under_squared_error_and_not_under_cross_entrop
     pulls.
     """
     target = pixel_map(np.array([[30.0, 40.0]]))
-    squares, entropy = nn.MSELoss(), MapCrossEntropy()
+    squares, entropy = nn.MSELoss(), nn.SoftmaxCrossEntropy()
     assert squares.forward(np.zeros_like(target), target) == pytest.approx(1 / 9216)
     assert entropy.forward(np.zeros_like(target), target) == pytest.approx(np.log(9216), rel=1e-5)
     assert np.abs(entropy.backward()).max() > 4000 * np.abs(squares.backward()).max()

@@ -98,7 +98,8 @@ def test_the_number_of_threads_is_put_back() -> None:
         (["network", "--batch", "1000000"], "expected at most 1.3e+08"),
         (["network", "--network", "alexnet"], "invalid choice"),
         (["dense", "--plot", "a.pdf"], "expected a name that ends in .png"),
-        (["dense", "--json", "nowhere/a.json"], "argument --json: got nowhere/a.json, expected a name in a folder"),
+        (["dense", "--json", "nowhere/a.json"], "argument --json: nowhere/a.json: got a folder that does not exist"),
+        (["dense", "--plot", "nowhere/a.png"], "argument --plot: nowhere/a.png: got a folder that does not exist"),
         (["dense", "--threads", "0"], "expected a whole number from 1 up"),
     ],
 )

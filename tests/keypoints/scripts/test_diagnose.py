@@ -63,7 +63,16 @@ def test_a_run_of_a_script_can_be_diagnosed(
     assert used.items() <= config.items()
     assert config["lr"] == (0.0005 if script == "train_mlp.py" else 0.002)
     left_open = {name for name, value in config.items() if value is None}
-    assert left_open <= {"time_limit", "test", "lookup", "average", "augment", "level_2_average", "level_2_augment"}
+    assert left_open <= {
+        "every",
+        "time_limit",
+        "test",
+        "lookup",
+        "average",
+        "augment",
+        "level_2_average",
+        "level_2_augment",
+    }
 
 
 @pytest.mark.parametrize("name", [None, *OLD])
@@ -176,3 +185,16 @@ def test_a_network_that_diverged_is_diagnosed(run_folder: Path) -> None:
     network.layers[0].params["bias"][:] = float("nan")
     nn.save(network, run_folder / "model.npz")
     assert "not_finite" in diagnose.diagnose_run(run_folder, str(run_folder / "faces.csv")).codes
+
+
+def test_a_network_by_its_name_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    diagnose.main(["--network", "report", "--json", str(tmp_path / "d.json")])
+    printed = capsys.readouterr().out
+    facts = json.loads((tmp_path / "d.json").read_text())
+    assert facts["healthy"] is False
+    assert {"saturated_by_bias"} <= {finding["code"] for finding in facts["findings"]}
+    for number, finding in enumerate(facts["findings"], 1):
+        place = "" if finding["layer"] is None else f" (layer {finding['layer']})"
+        assert f"{number}. {finding['code']}{place}" in printed
+    assert facts["layers"][0]["index"] == 0
+    assert facts["layers"][-1]["never_active"] is None  # no ReLU behind the last layer: not measured

@@ -31,6 +31,7 @@ def test_every_option_has_its_field(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     given = {
         "out": tmp_path / "run", "data": "a.zip", "rows": "complete", "recipe": "best", "network": "b", "epochs": 2,
         "batch_size": 8, "time_limit": 0.5, "seed": 7, "threads": 3, "test": "test.csv", "lookup": "lookup.csv",
+        "every": 4,
     }  # fmt: skip
     arguments = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     for flag, other in (("resume", "overwrite"), ("overwrite", "resume")):

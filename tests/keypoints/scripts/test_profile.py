@@ -49,7 +49,7 @@ def test_the_default_is_the_reports_network(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_more_pictures_than_are_drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(profile, "_DRAWN_FACES", 2)
+    monkeypatch.setattr(profile, "_FACES", 2)
     profile.main(["--network", "mlp", "--batch", "5", "--threads", "1"])
     out = capsys.readouterr().out
     assert "batch of 5" in out
@@ -72,11 +72,11 @@ def test_a_run_is_profiled_with_its_optimizer(run_folder: Path, capsys: pytest.C
     [
         (["nowhere"], "nowhere: got no such folder, expected"),
         (["--network", "alexnet"], "invalid choice"),
-        (["nowhere", "--network", "mlp"], "argument --network: got it with a RUN_DIR, expected one of the two"),
+        (["nowhere", "--network", "mlp"], "argument --network: got it beside the run nowhere, expected one of the two"),
         (["--batch", "0"], "expected a whole number from 1 up"),
         (["--batch", "99999999"], "expected at most 4096"),
         (["--threads", "two"], "expected a whole number from 1 up"),
-        (["--json", "nowhere/a.json"], "argument --json: got nowhere/a.json, expected a name in a folder that exists"),
+        (["--json", "nowhere/a.json"], "argument --json: nowhere/a.json: got a folder that does not exist"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(

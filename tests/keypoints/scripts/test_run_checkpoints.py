@@ -26,7 +26,15 @@ DIFFERENT = {
     "rows": "complete", "recipe": "best", "network": "deep", "epochs": 2, "batch_size": 8, "time_limit": 0.5, "seed": 7,
     "level_2_epochs": 3, "data": None,
 }  # fmt: skip
-FREE = {"out": Path("b"), "threads": 2, "test": "t.csv", "lookup": "l.csv", "resume": True, "overwrite": True}
+FREE = {
+    "out": Path("b"),
+    "threads": 2,
+    "test": "t.csv",
+    "lookup": "l.csv",
+    "resume": True,
+    "overwrite": True,
+    "every": 2,
+}
 
 
 @pytest.mark.parametrize("name", DIFFERENT)

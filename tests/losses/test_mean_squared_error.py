@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.gradient_check import numerical_gradient, relative_error
 from nnscratch.kernels import loops
 from nnscratch.losses import labelled_mean, labels_of
 
@@ -101,3 +102,80 @@ def test_one_infinite_target_among_others_is_refused() -> None:
     target = np.array([[1.0, np.inf], [np.nan, 2.0]])
     with pytest.raises(ValueError, match="got an infinite target"):
         nn.MSELoss().forward(np.zeros((2, 2)), target)
+
+
+def weighted_rows(dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(2)
+    prediction, target = (rng.standard_normal((5, 3)).astype(dtype) for _ in range(2))
+    target[[0, 2, 4], [1, 0, 2]] = np.nan
+    return prediction, target
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_whole_weights_are_rows_that_stand_there_several_times(dtype: type) -> None:
+    (prediction, target), weights = weighted_rows(dtype), np.array([1, 3, 0, 2, 1])
+    weighted, repeated = nn.MSELoss(), nn.MSELoss()
+    rows = np.repeat(np.arange(5), weights)
+    expected = repeated.forward(prediction[rows], target[rows])
+    assert weighted.forward(prediction, target, sample_weight=weights) == pytest.approx(expected, rel=1e-6)
+    assert weighted.labels == repeated.labels
+    gradient = np.zeros_like(prediction)
+    np.add.at(gradient, rows, repeated.backward())
+    got = weighted.backward()
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got, gradient, rtol=1e-5 if dtype is np.float32 else 1e-12)
+    assert not got[2].any()
+    assert not got[np.isnan(target)].any()
+
+
+def test_only_the_ratio_of_weights_counts() -> None:
+    (prediction, target), weights = weighted_rows(), np.array([0.5, 2.0, 1.0, 0.1, 3.0])
+    one, other = nn.MSELoss(), nn.MSELoss()
+    assert one.forward(prediction, target, weights) == pytest.approx(other.forward(prediction, target, 1e-6 * weights))
+    np.testing.assert_allclose(one.backward(), other.backward())
+    one.forward(prediction, target, np.ones(5))
+    other.forward(prediction, target)
+    np.testing.assert_array_equal(one.backward(), other.backward())
+
+
+@pytest.mark.parametrize("weights", [np.zeros(5), np.array([0.0, 0.0, 4.0, 0.0, 0.0])])
+def test_no_weight_on_any_label(weights: np.ndarray) -> None:
+    prediction, target = weighted_rows()
+    target[2] = np.nan
+    loss = nn.MSELoss()
+    assert loss.forward(prediction, target, weights) == 0.0
+    assert loss.labels == 0
+    np.testing.assert_array_equal(loss.backward(), np.zeros((5, 3)))
+
+
+def test_a_row_of_weight_0_may_be_as_wrong_as_it_likes() -> None:
+    prediction, target = np.array([[1.0], [1e30]], np.float32), np.zeros((2, 1), np.float32)
+    loss = nn.MSELoss()
+    assert loss.forward(prediction, target, np.array([2.0, 0.0])) == 1.0
+    assert loss.backward().tolist() == [[2.0], [0.0]]
+
+
+def test_weights_of_batches_make_the_weighted_mean() -> None:
+    (prediction, target), weights = weighted_rows(), np.array([0.5, 2.0, 1.0, 0.1, 3.0])
+    loss, total, labels = nn.MSELoss(), 0.0, 0.0
+    for rows in (slice(0, 2), slice(2, 5)):
+        part = loss.forward(prediction[rows], target[rows], weights[rows])
+        total, labels = total + labels_of(loss, 0) * part, labels + labels_of(loss, 0)
+    assert total / labels == pytest.approx(loss.forward(prediction, target, weights))
+
+
+def test_the_weighted_gradient_is_the_losses_slope() -> None:
+    (prediction, target), weights = weighted_rows(), np.array([0.5, 2.0, 0.0, 0.1, 3.0])
+    loss = nn.MSELoss()
+    loss.forward(prediction, target, weights)
+    written = loss.backward()
+    slopes = numerical_gradient(lambda: loss.forward(prediction, target, weights), prediction)
+    assert relative_error(slopes, written) < 1e-7
+
+
+def test_weights_of_rows_of_any_shape() -> None:
+    prediction, target = np.ones((2, 2, 3)), np.zeros((2, 2, 3))
+    prediction[1] = 2
+    loss = nn.MSELoss()
+    assert loss.forward(prediction, target, np.array([3.0, 1.0])) == (3 * 1 + 1 * 4) / 4
+    assert loss.labels == 24

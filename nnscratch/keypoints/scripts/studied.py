@@ -1,0 +1,176 @@
+"""What a command looks into: the network of a run, or a published one by its name, with faces."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nnscratch as nn
+from nnscratch.commands import Parser
+from nnscratch.files import atomic, json_files
+from nnscratch.files.file_set import one_set
+from nnscratch.files.json_files import Record
+from nnscratch.files.stored_files import told
+from nnscratch.keypoints.cascade.cascade import MODEL_FILE
+from nnscratch.keypoints.drawn.faces import draw_faces
+from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.kaggle.training_file import load_faces
+from nnscratch.keypoints.networks import NETWORKS
+from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
+from nnscratch.keypoints.scripts.command_line import check_output, seed
+from nnscratch.keypoints.scripts.run_files import METRICS_FILE
+from nnscratch.keypoints.scripts.task import usable_rows
+from nnscratch.optimizers.base import Optimizer
+
+_MOST = 10**15  # of any number in a config
+_LR, _MOMENTUM = 0.01, 0.9  # of a network that no run has trained
+
+
+@dataclass(frozen=True)
+class Studied:
+    """A network with what it was trained by, and faces.
+
+    name      : for people: the run's folder, or the network's name
+    network   : a cascade's first one
+    faces     : shuffled
+    optimizer : with no memory of earlier steps; None: the run does not say which it was
+    history   : of the run; None: there is none
+    """
+
+    name: str
+    network: nn.Sequential
+    faces: Faces
+    optimizer: Optimizer | None
+    history: nn.History | None = None
+
+
+def add_subject(parser: Parser) -> None:
+    """Adds RUN_DIR, --network, --data and --seed, which `studied` reads."""
+    parser.add_argument("run", nargs="?", type=Path, metavar="RUN_DIR", help="the --out folder of a training script")
+    names = f"in place of a run: a network that has learnt nothing yet (default: {next(iter(NETWORKS))})"
+    parser.add_argument("--network", choices=list(NETWORKS), help=names)
+    parser.add_argument(
+        "--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz; without it, faces are drawn"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="of weights and drawn faces (default: %(default)s)")
+
+
+def add_json(parser: Parser) -> None:
+    """Adds --json, for `write_json`; a file that cannot be written is found while it is parsed."""
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write the numbers to FILE, too")
+
+
+def write_json(path: Path | None, facts: dict[str, Any]) -> None:
+    """Writes what a command found as JSON, whole or not at all; nothing if `path` is None.
+
+    Raises
+        OSError : the file cannot be written
+    """
+    if path is not None:
+        with atomic.write(path) as temporary:
+            temporary.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def writable(text: str) -> Path:
+    """The path in an argument's text; ArgumentTypeError if no file can be written there."""
+    try:
+        check_output(Path(text), [])
+    except (DataError, OSError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(text)
+
+
+def studied(parser: Parser, parsed: argparse.Namespace, drawn: int) -> Studied:
+    """The run or the network that the command line asks for.
+
+    drawn : how many faces are drawn if it names no file
+
+    Raises
+        ValueError, OSError : a file is missing or damaged
+        SystemExit : both a run and a network are asked for
+    """
+    if parsed.run is not None and parsed.network is not None:
+        parser.error(f"argument --network: got it beside the run {parsed.run}, expected one of the two; leave one out")
+    if parsed.run is not None:
+        return studied_run(parsed.run, parsed.data, drawn)
+    name = parsed.network or next(iter(NETWORKS))
+    network = NETWORKS[name](rng=parsed.seed)
+    faces = _faces(parsed.data, "all", drawn, parsed.seed)
+    return Studied(name, network, faces, nn.SGD(network, lr=_LR, momentum=_MOMENTUM))
+
+
+def studied_run(run: Path, data: str | None, drawn: int) -> Studied:
+    """The network (a cascade's first one) in the folder of a run, and how it was trained.
+
+    data : file with the faces that it was trained on; None: drawn faces. A path that metrics.json
+        names is never opened, for the folder may come from somebody else
+    drawn : how many faces are drawn without `data`
+
+    Raises
+        ValueError, OSError : a file is missing or damaged
+    """
+    with one_set(run, MODEL_FILE):
+        predictor = load_predictor(run, allow_not_finite=True)
+        config, history = run_config(run), _history(run)
+    network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
+    if network is None:
+        raise ValueError(f"{run}: got a {type(predictor).__name__}, expected one network; give another folder")
+    with told(run / METRICS_FILE, came="a damaged config", expected="numbers", fix="train again"):
+        # For what metrics.json does not say: earlier scripts wrote null for an option that was not
+        # given.
+        seed = config.whole_number("seed", 0, least=0, most=_MOST)
+        batch_size = config.whole_number("batch_size", 64, least=1, most=_MOST)
+        rows_trained_on = config.whole_number("training_faces", 0, least=0, most=_MOST)
+        rows = config.text("rows", "all", among=("all", "complete"))
+        config.text("data", "")
+        optimizer = _optimizer(network, config, history)
+    faces = _faces(data, rows, drawn, seed)
+    if optimizer is not None:
+        optimizer.steps = len(history or ()) * math.ceil((rows_trained_on or len(faces)) / batch_size)
+    return Studied(str(run), network, faces, optimizer, history)
+
+
+def _faces(data: str | None, rows: str, drawn: int, seed: int) -> Faces:
+    faces = load_faces(data) if data else draw_faces(drawn, seed=seed)
+    faces = usable_rows(faces, rows, str(data or "drawn faces"))
+    # A file's own order says nothing about the training, which shuffles.
+    return faces.select(np.random.default_rng(0).permutation(len(faces)))
+
+
+def run_config(run: Path) -> Record:
+    """How the run was trained, as far as metrics.json says."""
+    path = run / METRICS_FILE
+    with told(path, expected="a config", fix="train again"):
+        try:
+            config = Record(json_files.read(path)).fields["config"]
+        except FileNotFoundError:
+            config = {}
+        return Record(config if isinstance(config, dict) else {}, "config.")
+
+
+def _optimizer(network: nn.Sequential, config: Record, history: nn.History | None) -> Optimizer | None:
+    """The optimizer that trained the run; None if the config does not name it."""
+    name = config.text("optimizer", "").lower()
+    rates = (history.columns.get("lr") if history else None) or [config.number("lr", 0, least=0, most=_MOST)]
+    lr, decay = float(max(rates)), config.number("weight_decay", 0, least=0, most=_MOST)
+    momentum, nesterov = config.number("momentum", 0, least=0, most=1), config.flag("nesterov", False)
+    if name.startswith("adam"):
+        return nn.Adam(network, lr=lr, weight_decay=decay)
+    if name.startswith("sgd"):
+        return nn.SGD(network, lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=decay)
+    return None
+
+
+def _history(run: Path) -> nn.History | None:
+    """The training's history; None without the file or without an epoch."""
+    try:
+        return nn.History.load_csv(run / "history.csv") or None
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,23 @@
+"""Losses: one number for how wrong a prediction is, and the first gradient of a backward pass.
+
+    base.py                   Loss: what a loss is, and how to write one
+    mean_squared_error.py     MSELoss: for numbers such as coordinates; read this one first
+    softmax_cross_entropy.py  SoftmaxCrossEntropy: which of several classes is it?
+
+A loss owns the division by the number of examples; layers only add up.
+"""
+
+from nnscratch.losses.base import Loss, labels_in, labels_of, takes_sample_weight
+from nnscratch.losses.mean_squared_error import MSELoss, labelled_mean
+from nnscratch.losses.softmax_cross_entropy import SoftmaxCrossEntropy, softmax
+
+__all__ = [
+    "Loss",
+    "MSELoss",
+    "SoftmaxCrossEntropy",
+    "labelled_mean",
+    "labels_in",
+    "labels_of",
+    "softmax",
+    "takes_sample_weight",
+]

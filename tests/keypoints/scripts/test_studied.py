@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+from nnscratch.commands import Parser
+from nnscratch.keypoints import networks
+from nnscratch.keypoints.drawn.faces import draw_faces
+from nnscratch.keypoints.kaggle.training_file import save_faces
+from nnscratch.keypoints.scripts.studied import Studied, add_subject, studied
+
+
+def read(*arguments: str) -> Studied:
+    parser = Parser("", "command")
+    add_subject(parser)
+    return studied(parser, parser.parse_args(list(arguments)), drawn=6)
+
+
+def test_a_network_by_its_name_has_learnt_nothing_yet() -> None:
+    found = read("--network", "mlp", "--seed", "3")
+    expected = networks.report_mlp(rng=3)
+    assert found.name == "mlp"
+    for mine, its in zip(found.network.parameters(), expected.parameters(), strict=True):
+        np.testing.assert_array_equal(mine, its)
+    assert isinstance(found.optimizer, nn.SGD)
+    assert found.optimizer.model is found.network
+    assert len(found.faces) == 6
+    assert sorted(found.faces.image_ids) == sorted(draw_faces(6, seed=3).image_ids)
+
+
+def test_without_anything_it_is_the_reports_cnn() -> None:
+    assert repr(read().network) == repr(networks.report_cnn(rng=0))
+
+
+def test_a_run_with_its_own_optimizer_and_data(tmp_path: Path) -> None:
+    from nnscratch.keypoints.predictors import SingleNetwork
+
+    SingleNetwork(networks.report_mlp(rng=1)).save(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"config": {"optimizer": "sgd", "lr": 0.5, "momentum": 0.25}}')
+    save_faces(draw_faces(9, seed=1), tmp_path / "faces.csv")
+    found = read(str(tmp_path), "--data", str(tmp_path / "faces.csv"))
+    assert isinstance(found.optimizer, nn.SGD)
+    assert (found.optimizer.lr, found.optimizer.momentum) == (0.5, 0.25)
+    assert len(found.faces) == 9
+    assert len(read(str(tmp_path)).faces) == 6  # drawn ones
+
+
+def test_a_run_and_a_network_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        read(str(tmp_path), "--network", "kfkd")
+    assert stop.value.code == 2
+    assert "expected one of the two" in capsys.readouterr().err
