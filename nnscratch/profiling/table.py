@@ -55,11 +55,8 @@ def profile_table(profile: Profile) -> str:
         starts_stage = bool(row.stage) and row.work == "forward"
         number += starts_stage
         lines.append(_profile_line(row, str(number) if starts_stage else ""))
-    apart = profile.total / profile.clock - 1
     lines.append(f"{'':2s}{'sum of these rows':27s}{'':8s}{short(profile.total):>7s}{_mega(_kept(profile)):>36s}")
-    lines.append(
-        f"{'':2s}{'a step by the clock':27s}{'':8s}{short(profile.clock):>7s}  {apart:+.1%} is the sum beside it"
-    )
+    lines.append(f"{'':2s}{'a step by the clock':27s}{'':8s}{short(profile.clock):>7s}  {_apart(profile)}")
     lines += ["", *wrapped(f"roof: {profile.roof}; batch of {profile.batch}, {profile.steps} steps of each kind")]
     lines += ["", "why"]
     number = 0
@@ -98,11 +95,22 @@ def _profile_line(row: ProfileRow, number: str) -> str:
     ).rstrip()
 
 
+def _apart(profile: Profile) -> str:
+    apart = profile.total / profile.clock - 1
+    more = "less" if apart < 0 else "more"
+    if abs(apart) > 0.1:  # something else was running
+        return f"the sum is {abs(apart):.0%} {more}: unsure"
+    return f"the sum is {abs(apart):.1%} {more}"
+
+
 def _kept(profile: Profile) -> int:
     return sum(row.kept for row in profile.rows)
 
 
 def _mega(size: int) -> str:
+    """Bytes, in at most six characters: 960, 12.3k, 4.6M."""
+    if size < 1000:
+        return str(size)
     return f"{size / 1e6:.1f}M" if size >= 50_000 else f"{size / 1e3:.1f}k"
 
 

@@ -120,10 +120,13 @@ class Single(Stage):
 
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
         layer = self.layers[0]
-        own = {Conv2D: "layerwise/im2col.py", MaxPool2D: "layerwise/pooling.py"}
-        kernel = own.get(type(layer), f"the methods of {type(layer).__name__}")
+        own = {
+            Conv2D: ("layerwise/im2col.py", "alone, a convolution is one product of all its windows"),
+            MaxPool2D: ("layerwise/pooling.py", "alone, one pass over memory"),
+        }
+        kernel = own.get(type(layer), (f"the methods of {type(layer).__name__}", "it has no kernel of its own"))
         works = ["forward", *(["dweight"] if layer.params else []), *(["dx"] if input_gradient else [])]
-        return [Chosen(work, kernel, self.because) for work in works]
+        return [Chosen(work, *kernel) for work in works]
 
     def kept_arrays(self) -> list[np.ndarray]:
         layer = self.layers[0]

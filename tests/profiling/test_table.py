@@ -34,6 +34,10 @@ def test_a_profile_fits_80_columns_and_says_both_totals_and_why() -> None:
     assert all(line == line.rstrip() for line in lines)
     assert "sum of these rows" in text
     assert "a step by the clock" in text
+    for total, says in ((1.05, "the sum is 5.0% more"), (0.95, "the sum is 5.0% less"), (0.8, "20% less: unsure")):
+        result = replace(profile(), total=total, clock=1.0)
+        assert says in str(result)
+        assert max(map(len, str(result).splitlines())) <= 80
     assert lines[lines.index("why") + 1].startswith("1 DenseStage, layers 0-1: ReLU in place")
     assert text.count("products/gemm.py, tiles") == 2  # a kernel and its reason once per stage
 
