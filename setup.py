@@ -1,4 +1,5 @@
-"""The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks.
+"""The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
+`'.[lessons]'` with Jupyter for its lessons.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -40,5 +41,6 @@ setup(
             "types-tqdm",
         ],
         "bench": ["torch", "scikit-learn"],
+        "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
 )

@@ -13,6 +13,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
     profiling/         where the time of a training step goes, under the machine's roof
+    lessons/           exercises that a reader fills, and what checks them
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
 

@@ -108,10 +108,11 @@ def _kept(profile: Profile) -> int:
 
 
 def _mega(size: int) -> str:
-    """Bytes, in at most six characters: 960, 12.3k, 4.6M."""
-    if size < 1000:
-        return str(size)
-    return f"{size / 1e6:.1f}M" if size >= 50_000 else f"{size / 1e3:.1f}k"
+    """Bytes, in at most six characters: 960, 12.3k, 4.6M, 1.2G."""
+    for unit, least, one in (("G", 1e9, 1e9), ("M", 5e4, 1e6), ("k", 1e3, 1e3)):
+        if size >= least:
+            return f"{size / one:.1f}{unit}"
+    return str(size)
 
 
 def comparison_table(comparison: Comparison) -> str:
