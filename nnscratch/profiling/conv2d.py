@@ -11,7 +11,7 @@ from nnscratch.kernels import choice, loops
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
 from nnscratch.profiling.comparison import Arrays, Comparison, Method, Operation, compare, rounding
 from nnscratch.profiling.roof import roof
-from nnscratch.profiling.table import together
+from nnscratch.profiling.table import counted, together
 from nnscratch.stages import Single, Stage, plan
 from nnscratch.stages.channel_vectors import ChannelVectorsStage
 from nnscratch.stages.image_vectors import ImageVectorsStage
@@ -153,7 +153,7 @@ def compare_conv2d(layer: ConvPool) -> Comparison:
 def _operation(layer: ConvPool, x: np.ndarray, dy: np.ndarray) -> Operation:
     c_in, c_out, k = layer.c_in, layer.c_out, layer.kernel_size
     title = (
-        f"{layer.images} images of {layer.height} x {layer.width}, {c_in} to {c_out} channels, {k} x {k}, "
+        f"{counted(layer.images, 'image')} of {layer.height} x {layer.width}, {c_in} to {c_out} channels, {k} x {k}, "
         f"stride {layer.stride}, padding {layer.padding}; with ReLU and 2x2 max pooling"
     )
     products = 2 * layer.multiply_adds

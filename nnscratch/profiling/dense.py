@@ -13,7 +13,7 @@ from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import get_threads, single_threaded_blas
 from nnscratch.profiling.comparison import Arrays, Comparison, Method, Operation, compare, rounding
 from nnscratch.profiling.roof import roof
-from nnscratch.profiling.table import together
+from nnscratch.profiling.table import counted, together
 
 _PRODUCTS_OF_LOOPS = 300_000  # multiply-adds forward: about half a second of Python with its gradients
 
@@ -50,7 +50,7 @@ def compare_dense(shape: DenseShape) -> Comparison:
     notes = ["* what Dense takes", *together(chosen)]
     if get_threads() > 1:
         notes.append("NumPy's BLAS hands its products out to threads of its own.")
-    title = f"{n} rows, {n_in} to {n_out} numbers: y = x W + b; dW = x.T dy, dx = dy W.T"
+    title = f"{counted(n, 'row')}, {n_in} to {n_out} numbers: y = x W + b; dW = x.T dy, dx = dy W.T"
     operation = Operation(title, (products, 2 * products), (right[0](), right[1]()), bounds, tuple(notes))
     moved = 4 * (x.size + weight.size + dy.size), 4 * (2 * dy.size + 2 * x.size + 2 * weight.size)
     methods = [

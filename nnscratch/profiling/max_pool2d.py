@@ -12,6 +12,7 @@ from nnscratch.kernels import loops
 from nnscratch.layers import MaxPool2D
 from nnscratch.profiling.comparison import Arrays, Comparison, Method, Operation, compare
 from nnscratch.profiling.roof import roof
+from nnscratch.profiling.table import counted
 
 _COMPARISONS_OF_LOOPS = 200_000  # forward: about half a second of Python with its gradients
 
@@ -61,7 +62,7 @@ def compare_max_pool2d(pool: Pool) -> Comparison:
     dy = rng.standard_normal(y_shape, dtype=np.float32)
     size, p = pool.pool_size, pool.stride
     title = (
-        f"{pool.images} images of {pool.height} x {pool.width}, {pool.channels} channels; windows of {size} x {size}, "
+        f"{counted(pool.images, 'image')} of {pool.height} x {pool.width}, {pool.channels} channels; windows of {size} x {size}, "
         f"stride {p}"
     )
     notes = (

@@ -12,6 +12,7 @@ from nnscratch.profiling.comparison import Arrays, Comparison, Method, Operation
 from nnscratch.profiling.cost import count_stages
 from nnscratch.profiling.profile import together
 from nnscratch.profiling.roof import roof
+from nnscratch.profiling.table import counted
 from nnscratch.stages import Stage
 
 _EXACT = 1e-9  # of gradients in float64: rounding is 1e-16 per operation
@@ -36,7 +37,7 @@ def compare_network(network: Sequential, x: np.ndarray, title: str) -> Compariso
     layers, stages = single[False].stages, single[True].stages
     counts = {fuse: _counts(a_pass.stages, x) for fuse, a_pass in single.items()}
     operation = Operation(
-        f"{title}: {len(x)} rows, {len(network.layers)} layers in {len(stages)} stages",
+        f"{title}: {counted(len(x), 'row')}, {len(network.layers)} layers in {len(stages)} stages",
         (int(counts[False][0]), int(counts[False][1])),
         (exact[False].forward(), exact[False].gradients()),
         (_CLOSE, _EXACT),

@@ -41,6 +41,15 @@ def percent(share: float) -> str:
     return f"{share:.1%}" if share < 0.00995 else f"{share:.0%}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "row"), counted(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def wrapped(text: str, indent: str = "  ") -> list[str]:
     """A sentence in lines that fit; those after the first are indented."""
     return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_long_words=False)
