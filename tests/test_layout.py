@@ -57,7 +57,7 @@ FACES = {
     "cascade": "faces geometry loaded_networks metrics mirror_pass recipe start",
     "predictors": "cascade faces kaggle loaded_networks mirror_pass",
     "experiments": "drawn faces geometry kaggle lookalikes metrics networks plots splits start",
-    "scripts": "cascade drawn faces kaggle metrics networks plots predictors recipe splits",
+    "scripts": "cascade drawn faces kaggle loaded_networks metrics networks plots predictors recipe splits",
     "commands": "scripts",
 }
 
