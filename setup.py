@@ -1,5 +1,6 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
-`'.[lessons]'` with Jupyter for its lessons.
+`'.[lessons]'` with Jupyter for its lessons; `'.[browser]'` with what the tests of the page need
+besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -21,7 +22,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["nnscratch", "nnscratch.*"]),
-    package_data={"nnscratch": ["py.typed", "kernels/README.md"]},
+    package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*"]},
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",
@@ -41,6 +42,7 @@ setup(
             "types-tqdm",
         ],
         "bench": ["torch", "scikit-learn"],
+        "browser": ["selenium>=4.11"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
 )

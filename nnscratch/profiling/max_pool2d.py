@@ -61,10 +61,8 @@ def compare_max_pool2d(pool: Pool) -> Comparison:
     x = rng.standard_normal(pool.x_shape, dtype=np.float32)
     dy = rng.standard_normal(y_shape, dtype=np.float32)
     size, p = pool.pool_size, pool.stride
-    title = (
-        f"{counted(pool.images, 'image')} of {pool.height} x {pool.width}, {pool.channels} channels; windows of {size} x {size}, "
-        f"stride {p}"
-    )
+    images, windows = counted(pool.images, "image"), f"windows of {size} x {size}, stride {p}"
+    title = f"{images} of {pool.height} x {pool.width}, {counted(pool.channels, 'channel')}; {windows}"
     notes = (
         "Operations are comparisons forward, additions backward: pooling moves memory, and computes next to nothing.",
         "* what Sequential takes for a pooling by itself. Behind a convolution and a ReLU it is done in registers, "
@@ -75,11 +73,11 @@ def compare_max_pool2d(pool: Pool) -> Comparison:
     bounds = 0.0, 0.0 if p >= size else 10 * float(np.finfo(np.float32).eps)
     operation = Operation(title, (pool.comparisons, dy.size), (right[0](), right[1]()), bounds, notes)
     numbers = 4 * (x.size + dy.size) + dy.size  # x, y, argmax; dy, argmax, dx
-    windows = 4 * 2 * pool.comparisons  # written and read
+    copied = 4 * 2 * pool.comparisons  # windows, written and read
     methods = [
         _loops(pool, x, dy),
         Method("NumPy", "windows copied, then max; backward np.add.at", *_works_of_numpy(pool, x, dy),
-               (numbers + windows, numbers)),
+               (numbers + copied, numbers)),
         Method("compiled", "kernels/layerwise/pooling.py: one pass, channels innermost",
                *_works_of_layer(pool.layer(), x, dy), (numbers, numbers), (True, True)),
     ]  # fmt: skip

@@ -34,6 +34,7 @@ ENTRIES = {
     "checks: finite.all_finite": "all_finite",
     "diagnosis.linear_skill: products.matmul.matmul": "matmul",
     "diagnosis.passes: finite.all_finite": "all_finite",
+    "gradient_check.broken_rules.images: layerwise.im2col.conv2d_backward_input": "Conv2D backward",
     "keypoints.geometry.augmentation: warp.warp": "Augmentation",
     "keypoints.geometry.crops: warp.sample": "crops",
     "layers.average_pool2d: layerwise.pooling.average_pool2d_backward": "AveragePool2D backward",

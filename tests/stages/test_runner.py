@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -153,14 +154,17 @@ class Meeting(nn.Layer):
 
 
 @pytest.mark.parametrize("fuse", [True, False])
-@pytest.mark.parametrize("calls", ["forward forward", "forward backward", "backward forward"])
+@pytest.mark.parametrize(
+    "calls", ["forward forward", "forward backward", "backward forward", "keep forward", "keep keep"]
+)
 def test_one_pass_at_a_time(fuse: bool, calls: str) -> None:
     meeting = Meeting()
     model, x = nn.Sequential(meeting, fuse=fuse), images(1)
     meeting.barrier.abort()  # nobody meets in this first pass
     model.forward(x, training=True)
     meeting.barrier.reset()
-    threads = [threading.Thread(target=getattr(model, name), args=(x,)) for name in calls.split()]
+    passes = {"forward": model.forward, "backward": model.backward, "keep": partial(model.forward, keep=True)}
+    threads = [threading.Thread(target=passes[name], args=(x,)) for name in calls.split()]
     for thread in threads:
         thread.start()
     for thread in threads:
