@@ -34,6 +34,7 @@ ARROWS = {
     "commands": "",
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pictures",
+    "profiling": "checks kernels layers losses model optimizers pictures stages",
     "tracing": "checks files kernels layers losses messages model optimizers pictures",
     "training": "checks diagnosis files history kernels layers losses messages model optimizers",
     "lessons": "files gradient_check layers losses messages model optimizers pictures",

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnscratch.__main__ import main as nnscratch_main
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import COLUMNS, Faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
@@ -166,6 +167,19 @@ def test_a_program_has_the_options_that_documents_give_it(program: str) -> None:
     given = {word for words in ALL_COMMANDS if words[0] == program for word in words if word.startswith("--")}
     if given:
         assert given <= options_of(program)
+
+
+OWN_COMMANDS = [words[2:] for words in ALL_COMMANDS if words[:2] == ["-m", "nnscratch"] and len(words) > 2]
+
+
+@pytest.mark.parametrize("name", sorted({words[0] for words in OWN_COMMANDS} - {"COMMAND"}))
+def test_a_command_has_the_options_that_documents_give_it(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        nnscratch_main([name, "--help"])
+    assert not end.value.code
+    listed = set(re.findall(r"(?<![\w-])--[a-z][\w-]*", capsys.readouterr().out))
+    given = {word for words in OWN_COMMANDS if words[0] == name for word in words if word.startswith("--")}
+    assert given <= listed
 
 
 def test_options_in_the_text_are_those_of_a_program_in_the_readme() -> None:
