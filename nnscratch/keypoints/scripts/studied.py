@@ -79,7 +79,7 @@ def write_json(path: Path | None, facts: dict[str, Any]) -> None:
 
 
 def writable(text: str) -> Path:
-    """The path of a file that can be written, as the `type` of an argument."""
+    """The path in an argument's text; ArgumentTypeError if no file can be written there."""
     try:
         check_output(Path(text), [])
     except (DataError, OSError) as error:
