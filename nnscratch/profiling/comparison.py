@@ -16,7 +16,7 @@ from nnscratch.profiling.cost import Count, bound
 from nnscratch.profiling.roof import Roof
 
 Arrays = Mapping[str, np.ndarray]
-_SECONDS = 2.0  # for all rounds of a comparison
+_SECONDS = 1.5  # for all rounds of a comparison
 
 
 @dataclass(frozen=True)
