@@ -12,6 +12,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     history.py         what a training recorded, epoch by epoch
     tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
+    profiling/         where the time of a training step goes, under the machine's roof
     lessons/           exercises that a reader fills, and what checks them
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
@@ -61,6 +62,7 @@ from nnscratch.layers import (
 from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
+from nnscratch.profiling import Profile, profile
 from nnscratch.tracing import Trace, trace
 from nnscratch.training import Trainer, WeightAverage, clip_gradients
 
@@ -86,6 +88,7 @@ __all__ = [
     "Metric",
     "NotFiniteError",
     "Outcome",
+    "Profile",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -100,6 +103,7 @@ __all__ = [
     "gradient_check",
     "initializers",
     "load",
+    "profile",
     "save",
     "schedules",
     "set_threads",

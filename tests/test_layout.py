@@ -34,6 +34,7 @@ ARROWS = {
     "commands": "",
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pictures",
+    "profiling": "checks kernels layers losses model optimizers pictures stages",
     "tracing": "checks files kernels layers losses messages model optimizers pictures",
     "training": "checks diagnosis files history kernels layers losses messages model optimizers",
     "lessons": "files gradient_check layers losses messages model optimizers pictures",
@@ -57,7 +58,7 @@ FACES = {
     "cascade": "faces geometry loaded_networks metrics mirror_pass recipe start",
     "predictors": "cascade faces kaggle loaded_networks mirror_pass",
     "experiments": "drawn faces geometry kaggle lookalikes metrics networks plots splits start",
-    "scripts": "cascade drawn faces kaggle metrics networks plots predictors recipe splits",
+    "scripts": "cascade drawn faces kaggle loaded_networks metrics networks plots predictors recipe splits",
     "commands": "scripts",
 }
 

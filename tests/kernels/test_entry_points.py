@@ -24,6 +24,7 @@ from nnscratch.kernels.products.matmul import matmul
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.crops import crops
+from nnscratch.profiling.roof import roof
 
 PACKAGE = Path(nn.__file__).parent
 F = np.float32
@@ -50,6 +51,8 @@ ENTRIES = {
     "optimizers.adam: updates.adam": "Adam",
     "optimizers.sgd: updates.sgd": "SGD",
     "optimizers.sgd: updates.sgd_momentum": "SGD with momentum",
+    "profiling.dense: products.matmul.matmul": "matmul",
+    "profiling.roof: roof.multiply_adds": "roof",
     "stages.channel_vectors: channel_vectors.backward.backward": "channel vectors backward",
     "stages.channel_vectors: channel_vectors.forward.forward": "channel vectors forward",
     "stages.contrast_normalization: normalization.normalize_backward": "ContrastNormalization backward",
@@ -200,6 +203,7 @@ GUARDS: dict[str, list[Callable[[], object]]] = {
     "SGD with momentum": [step(lambda model: nn.SGD(model, lr=0.1, momentum=0.9), change) for change in CHANGES],
     "Adam": [step(lambda model: nn.Adam(model, lr=0.1), change) for change in CHANGES],
     "WeightAverage": [update_average],
+    "roof": [lambda: roof("int8"), lambda: roof(threads=0), lambda: roof(threads=True)],
     "clip_gradients": [clip_without_gradients],
 }
 

@@ -409,3 +409,20 @@ def test_a_backward_that_failed_leaves_no_step(fuse: bool) -> None:
         model.backward(dy[:1])
     with pytest.raises(RuntimeError, match="got backward without a forward"):
         model.backward(dy)
+
+
+def test_the_stages_of_a_network_tell_their_times_until_its_layers_change() -> None:
+    model, x = nn.Sequential(*layers()), images(2)
+    told: list[tuple[object, str]] = []
+    stages = model.time_stages(lambda stage, work, _: told.append((stage, work)))
+    y = model.forward(x, training=True)
+    model.backward(np.ones_like(y))
+    first, last = stages
+    assert told == [(first, "forward"), (last, "forward"), (last, "backward"), (first, "backward")]
+    assert model.time_stages(None) == stages
+    model.predict(x)
+    assert len(told) == 4
+
+
+def test_unfused_stages_say_so() -> None:
+    assert {stage.because for stage in Runner(fuse=False).stages(layers())} == {"fuse=False"}
