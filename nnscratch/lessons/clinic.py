@@ -63,7 +63,7 @@ _CASES: tuple[tuple[str, Settings, dict[str, Any]], ...] = (
     ("input_unscaled", _TWO_LAYERS, {"x_times": 60.0, "x_plus": 110.0}),
     ("decay_dominates", _TWO_LAYERS, {"decay": 0.3}),
     ("exploding_signal", _FOUR_LAYERS, {"weight": "normal(0.5)"}),
-    ("dead_units", replace(_TWO_LAYERS, bias="constant(2)", lr=0.05), {"dropout": 0.5}),
+    ("dead_units", replace(_TWO_LAYERS, bias="constant(1.5)", lr=0.03), {"dropout": 0.5}),
 )
 ILLNESSES = tuple(sorted(code for code, _, _ in _CASES))
 
@@ -118,7 +118,7 @@ def _table(title: str, diagnosis: Diagnosis) -> list[str]:
     for number, layer in enumerate(layers, 1):
         name = f"  layer {number}" + (", the last" if layer is layers[-1] else "")
         silent = "-" if np.isnan(layer.never_active) else f"{layer.never_active:.0%}"
-        numbers = f"{layer.weight_rms:9.1g}{layer.bias:9.1g}{layer.z_spread:9.1g}{silent:>8}{layer.twins:7.0%}"
+        numbers = f"{layer.weight_rms:9.1g}{layer.bias:9.2g}{layer.z_spread:9.1g}{silent:>8}{layer.twins:7.0%}"
         lines.append(f"{name:24}{numbers}{layer.update_ratio:9.1g}{layer.decay_ratio:9.1g}")
     return lines
 

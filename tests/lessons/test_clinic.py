@@ -14,9 +14,9 @@ each_patient = pytest.mark.parametrize("number", range(1, 11))
 
 
 @functools.cache
-def rows() -> tuple[np.ndarray, np.ndarray]:
-    """The faces of the lesson."""
-    faces = draw_faces(160, seed=4, missing=False)
+def rows(seed: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """The faces of the lesson, or others."""
+    faces = draw_faces(160, seed=seed, missing=False)
     x = faces.x.reshape(-1, 24, 4, 24, 4).mean(axis=(2, 4)).reshape(-1, 576)
     return (x - x.mean(axis=0)) / x.std(), (faces.y - faces.y.mean(axis=0)) / faces.y.std(axis=0)
 
@@ -29,6 +29,11 @@ def patients() -> list[clinic.Patient]:
 @each_patient
 def test_the_doctor_agrees_with_the_truth(number: int) -> None:
     assert patients()[number - 1].illness == clinic.truth(number)[0]
+
+
+def test_it_agrees_on_other_faces_too() -> None:
+    others = clinic.admit(*rows(seed=5))
+    assert [patient.illness for patient in others] == [clinic.truth(number)[0] for number in range(1, 11)]
 
 
 @each_patient

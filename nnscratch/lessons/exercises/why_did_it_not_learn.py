@@ -123,7 +123,7 @@ EXERCISES = (
             "training?"
         ),
         step_too_large=(
-            "the steps are long at first, but nothing diverged: the loss fell epoch by epoch. What got lost on the way?"
+            "the first steps are hardly longer than the healthy network's, and the loss fell by epochs. What got lost?"
         ),
         vanishing_signal="before the first step the spread reached the last layer. What has changed?",
         step_too_small="the last steps are 0 because no gradient is left. What has ended it?",
