@@ -1,5 +1,5 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
-`'.[lessons]'` with Jupyter for its lessons.
+`'.[docs]'` with what builds its pages, `'.[lessons]'` with Jupyter for its lessons.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -40,6 +40,7 @@ setup(
             "pandas-stubs",
             "types-tqdm",
         ],
+        "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0"],
         "bench": ["torch", "scikit-learn"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
