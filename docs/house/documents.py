@@ -61,8 +61,8 @@ def with_page_links(text: str, page: str, found: dict[str, Path], root: Path = R
             return match[0]
         name, _, anchor = target.partition("#")
         path = (folder / name).resolve()
-        if path in pages:
-            relative = os.path.relpath(f"/{pages[path]}", Path(f"/{page}").parent)
+        if path in pages or path == root / "examples" / "lessons":
+            relative = os.path.relpath(f"/{pages.get(path, 'lessons/index')}", Path(f"/{page}").parent)
             return f"[{words}]({relative}.md{'#' + anchor if anchor else ''})"
         path = path / "__init__.py" if (path / "__init__.py").is_file() else path
         if path.is_file() and path.is_relative_to(root) and path.suffix in (".py", ".sh", ".toml", ".md", ".txt"):
