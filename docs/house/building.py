@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,10 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
-import nnscratch
 from house.docstrings import to_rst
 from house.documents import DOCS, ROOT, bring_in, documents, with_page_links, write_changed
 from house.links import Names, outside_resources, source_of, source_page
-from house.reference import page_of, pages, rooms
+from house.reference import missing, page_of, pages, rooms
 
 _log = logging.getLogger(__name__)
 _GENERATED = ["api", "lessons", "project"]
@@ -56,7 +54,9 @@ class _Build:
         page = app.env.docname
         for reference in tree.findall(nodes.reference):
             if reference.get("refuri", "").startswith("source:"):
-                reference["refuri"] = self._source(app, page, reference["refuri"].removeprefix("source:"))
+                path, _, line = reference["refuri"].removeprefix("source:").partition("#")
+                reference["refuri"] = self._source(app, page, path) + (f"#{line}" if line else "")
+                reference["internal"] = True
         for literal in list(tree.findall(nodes.literal)):
             if not isinstance(literal.parent, nodes.reference | addnodes.pending_xref | nodes.title):
                 self._link_literal(app, page, literal)
@@ -111,17 +111,6 @@ class _Build:
             _log.warning("nnscratch.%s is public, and no page of the reference describes it", name)
 
 
-def missing(described: set[str]) -> list[str]:
-    """The names of nnscratch.__all__ that are not described; a module counts by its own name."""
-    left = []
-    for name in nnscratch.__all__:
-        value = getattr(nnscratch, name)
-        full = value.__name__ if inspect.ismodule(value) else f"nnscratch.{name}"
-        if full not in described:
-            left.append(name)
-    return left
-
-
 def _no_tree(**options: object) -> str:
     return ""
 
@@ -130,7 +119,8 @@ def _wanted(app: Sphinx) -> set[str]:
     """The files whose source some page links to; kept from build to build."""
     if not hasattr(app.env, "house_sources"):
         app.env.house_sources = set()  # type: ignore[attr-defined]
-    return app.env.house_sources  # type: ignore[attr-defined,no-any-return]
+    wanted: set[str] = app.env.house_sources  # type: ignore[attr-defined]
+    return wanted
 
 
 def _visit_math(translator: Any, node: nodes.math | nodes.math_block) -> None:
@@ -149,29 +139,6 @@ def _context(node: nodes.Node) -> dict[str, str]:
             return {"py:module": module, "py:class": of}
         node = node.parent
     return {}
-
-
-def linkcode(domain: str, info: dict[str, str]) -> str | None:
-    """Where `[source]` leads. All pages with objects lie two folders below the top."""
-    if not info["module"]:
-        return None
-    value: Any = __import__(info["module"], fromlist=["_"])
-    try:
-        for part in info["fullname"].split("."):
-            value = inspect.getattr_static(value, part) if inspect.isclass(value) else getattr(value, part)
-        value = getattr(value, "fget", None) or getattr(value, "py_func", None) or getattr(value, "__func__", value)
-        value = inspect.unwrap(value)
-        file, line = inspect.getsourcefile(value), inspect.getsourcelines(value)[1]
-    except (AttributeError, TypeError, OSError):
-        return None
-    if file is None or not Path(file).is_relative_to(ROOT):
-        return None
-    path = Path(file).relative_to(ROOT).as_posix()
-    linkcode.wanted.add(path)  # type: ignore[attr-defined]
-    return f"../../{source_page(path)}.html#line-{line}"
-
-
-linkcode.wanted = set()  # type: ignore[attr-defined]
 
 
 def _check_resources(app: Sphinx, failure: Exception | None) -> None:
@@ -193,7 +160,7 @@ def connect(app: Sphinx) -> None:
     app.connect("config-inited", lambda app, config: build.bring_in(app))
     app.connect("source-read", build.read_source)
     app.connect("autodoc-process-docstring", build.read_docstring)
-    app.connect("doctree-read", lambda app, tree: (_wanted(app).update(linkcode.wanted), build.link(app, tree)))  # type: ignore[attr-defined]
+    app.connect("doctree-read", build.link)
     app.connect("env-check-consistency", lambda app, env: build.check_names(app, env))
     app.connect("html-collect-pages", build.source_pages)
     app.connect("build-finished", _check_resources)

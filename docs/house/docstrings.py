@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from house.formulas import math
 
@@ -80,9 +81,9 @@ def _body(lines: list[str], top: bool = False, formulas: bool = False) -> Iterat
             yield from made
 
 
-def _end(lines: list[str], place: int, belongs: object) -> int:
+def _end(lines: list[str], place: int, belongs: Callable[[str], bool]) -> int:
     end = place + 1
-    while end < len(lines) and belongs(lines[end]):  # type: ignore[operator]
+    while end < len(lines) and belongs(lines[end]):
         end += 1
     return end
 
@@ -135,10 +136,17 @@ def _paragraph(lines: list[str], place: int, formulas: bool) -> tuple[int, list[
     columns = [line for line in part if re.search(r"\S {2,}\S", line)]
     if first or len(columns) > 1 or any(re.search(r"\S {3,}\S", line) for line in columns):
         return end, _literal(part)
+    if len(part) > 1 and all(_ends(line, below) for line, below in pairwise(part)):
+        return end, [*(f"| {prose(line)}" for line in part), ""]
     text = _LABEL.sub(lambda match: f"**{match[1] or match[2]}{':' if match[1] else ''}** ", part[0])
     label = text != part[0]
     first_line = text if not label else text.partition("** ")[0] + "** " + prose(text.partition("** ")[2])
     return end, [first_line if label else prose(part[0]), *map(prose, part[1:]), ""]
+
+
+def _ends(line: str, below: str) -> bool:
+    """Whether a line ends where it does on purpose: the next word would have fitted."""
+    return not below.startswith(" ") and len(line) + 1 + len(below.partition(" ")[0]) <= 84
 
 
 def _wraps(before: str) -> bool:

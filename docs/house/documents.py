@@ -81,7 +81,7 @@ def file_named(text: str, root: Path = ROOT) -> str | None:
     >>> file_named("layers/dense.py"), file_named("dense")
     ('nnscratch/layers/dense.py', None)
     """
-    if not re.fullmatch(r"[\w.]+(?:/[\w.]+)*\.(?:py|md)", text):
+    if not re.fullmatch(r"\w[\w.]*(?:/\w[\w.]*)*\.(?:py|md)", text):
         return None
     for place in _PLACES:
         path = root / place / text

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from house.documents import file_named
+from house.documents import ROOT, file_named
 from house.reference import Room
 
 
@@ -54,6 +58,29 @@ def source_page(path: str) -> str:
 def source_of(text: str) -> str | None:
     """The file that `text` names, if it does."""
     return file_named(text)
+
+
+def code_of(module: str, name: str) -> tuple[str, int] | None:
+    """File, from the root, and line of an object of a module; None if it is no code of ours.
+
+    >>> code_of("nnscratch", "Dense")[0]
+    'nnscratch/layers/dense.py'
+    """
+    if not module:
+        return None
+    value: Any = importlib.import_module(module)
+    try:
+        for part in name.split("."):
+            value = inspect.getattr_static(value, part) if inspect.isclass(value) else getattr(value, part)
+        for wrapped in ("fget", "py_func", "__func__"):  # of a property, a compiled function, a class method
+            value = getattr(value, wrapped, None) or value
+        value = inspect.unwrap(value)
+        file, line = inspect.getsourcefile(value), inspect.getsourcelines(value)[1]
+    except (AttributeError, TypeError, OSError):
+        return None
+    if file is None or not Path(file).is_relative_to(ROOT):
+        return None
+    return Path(file).relative_to(ROOT).as_posix(), line
 
 
 _ADDRESS = r"[\"']?\s*((?:https?:)?//[^\"'\s)>]+)"

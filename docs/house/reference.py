@@ -6,6 +6,7 @@ nnscratch itself. So a new layer, a new file, a new room is on its page without 
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -24,6 +25,8 @@ BY_FILE = {
     "kaggle.training_file kaggle.submission drawn.faces geometry.augmentation geometry.affine_maps "
     "geometry.label_offset cascade.cascade cascade.regions cascade.blending cascade.training",
 }
+# Files whose code is the text: each function stands below its formula.
+WITH_CODE = {"kernels.loops"}
 _LINE = re.compile(r"^ *(\w+)(?:/|\.py) +(\S.*)$")
 
 
@@ -110,7 +113,7 @@ def public(module: ModuleType) -> dict[str, object]:
 
     def place(name: str) -> tuple[int, int]:
         value = getattr(module, name, None)
-        of = getattr(value, "__module__", None) or getattr(value, "__name__", "")
+        of: str = getattr(value, "__module__", None) or getattr(value, "__name__", None) or ""
         file = of.removeprefix(module.__name__ + ".").partition(".")[0]
         return files.index(file) if file in files else len(files), _line(value)
 
@@ -197,6 +200,9 @@ def _part_page(part: Room) -> str:
     lines = [*to_rst(inspect.getdoc(part.module) or ""), ""]
     for name, dotted in part.names.items():
         lines += [name, "-" * len(name), "", _object(dotted)]
+        if part.name in WITH_CODE:
+            code = ("    " + line if line else "" for line in _code(_value(dotted)).splitlines())
+            lines += [".. code-block:: python", "", *code, ""]
     return _page(part.title, lines)
 
 
@@ -208,6 +214,18 @@ def _object(dotted: str) -> str:
     if callable(value) and (inspect.isroutine(value) or hasattr(value, "py_func")):
         return f".. autofunction:: {dotted}\n"
     return f".. py:data:: {dotted}\n   :value: {value!s}\n"
+
+
+def _code(value: object) -> str:
+    """The source of a function without its docstring, which stands above it."""
+    tree = ast.parse(inspect.getsource(value))  # type: ignore[arg-type]
+    lines = inspect.getsource(value).splitlines()  # type: ignore[arg-type]
+    function = tree.body[0]
+    assert isinstance(function, ast.FunctionDef)
+    if ast.get_docstring(function):
+        first = function.body[0]
+        del lines[first.lineno - 1 : first.end_lineno]
+    return "\n".join(lines)
 
 
 def _value(dotted: str) -> object:
@@ -226,3 +244,16 @@ def page_of(all_rooms: list[Room]) -> dict[str, str]:
         made[room.module.__name__] = f"api/{room.name}/index"
         made |= {part.module.__name__: f"api/{room.name}/{part.page}" for part in room.parts}
     return made
+
+
+def missing(described: set[str]) -> list[str]:
+    """The names of nnscratch.__all__ that are not described; a module counts by its own name."""
+    import nnscratch
+
+    left = []
+    for name in nnscratch.__all__:
+        value = getattr(nnscratch, name)
+        full = value.__name__ if inspect.ismodule(value) else f"nnscratch.{name}"
+        if full not in described:
+            left.append(name)
+    return left
