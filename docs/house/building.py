@@ -63,7 +63,7 @@ class _Build:
 
     def _link_literal(self, app: Sphinx, page: str, literal: nodes.literal) -> None:
         text = literal.astext()
-        if (path := source_of(text)) is not None:
+        if (path := source_of(text, page)) is not None:
             paths = {each.relative_to(ROOT).as_posix(): name for name, each in self.documents.items()}
             uri = app.builder.get_relative_uri(page, paths[path]) if path in paths else self._source(app, page, path)
             literal.replace_self(nodes.reference("", "", literal.deepcopy(), refuri=uri, internal=True))

@@ -29,6 +29,7 @@ _CONDITION = re.compile(r"^([a-z]\w*(?: [<>]=? \w+)?) ?:\s+(?=\S)")  # "training
 _LEFT_SIDE = re.compile(r"^[^\W\d]\w*'*(?:\[[\w',]*\])?(?:/d\w+(?:\[[\w',]*\])?)?\s*(?:=|<-)\s")
 _RELATION = re.compile(r"(?<![<>=!+*-])(?:=|<-|->)\s")
 _LOOP = re.compile(r"^(?:for|while) .*:$")
+_MAP = re.compile(r"^ *([\w/]+(?:\.py|\.md|/)) +(\S.*)$")  # a line of a map of files
 _LIST = re.compile(r"^(?:\d+\.|-) \S")
 
 
@@ -133,6 +134,8 @@ def _paragraph(lines: list[str], place: int, formulas: bool) -> tuple[int, list[
     part = lines[place:end]
     if first and (table := formula_table(part)):
         return end, table
+    if all(_MAP.match(line) for line in part):
+        return end, _map(part)
     columns = [line for line in part if re.search(r"\S {2,}\S", line)]
     if first or len(columns) > 1 or any(re.search(r"\S {3,}\S", line) for line in columns):
         return end, _literal(part)
@@ -157,7 +160,18 @@ def _wraps(before: str) -> bool:
 def _block(lines: list[str]) -> list[str]:
     """An indented block without a heading: formulas if all of it can be, otherwise as it is."""
     lines = _dedented(lines)
+    if all(_MAP.match(line) for line in lines if line.strip()):
+        return _map(lines)
     return formula_table(lines) or _literal(lines)
+
+
+def _map(lines: list[str]) -> list[str]:
+    """Files and what they are, side by side: definitions."""
+    made: list[str] = []
+    for line in lines:
+        if match := _MAP.match(line):
+            made += [f"``{match[1]}``", f"    {prose(match[2])}"]
+    return [*made, ""]
 
 
 def _literal(lines: list[str]) -> list[str]:

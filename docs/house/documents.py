@@ -75,15 +75,17 @@ def with_page_links(text: str, page: str, found: dict[str, Path], root: Path = R
     return "".join(part if i % 2 else _LINK.sub(link, part) for i, part in enumerate(parts))
 
 
-def file_named(text: str, root: Path = ROOT) -> str | None:
+def file_named(text: str, root: Path = ROOT, room: str = "") -> str | None:
     """The file that a text such as `kernels/loops.py` names, from the root; None if there is none.
+
+    room : the folder below nnscratch that is spoken of, whose files need no folder
 
     >>> file_named("layers/dense.py"), file_named("dense")
     ('nnscratch/layers/dense.py', None)
     """
     if not re.fullmatch(r"\w[\w.]*(?:/\w[\w.]*)*\.(?:py|md)", text):
         return None
-    for place in _PLACES:
+    for place in [*([f"nnscratch/{room}"] if room else []), *_PLACES]:
         path = root / place / text
         if path.is_file():
             return path.relative_to(root).as_posix()

@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"|(?P<sign><-|->|=>|<=|>=|!=|\.\.\.|[-=+*/^<>|(){}\[\],;:.×·])"
 )
 _SIGNS = {"<-": "←", "->": "→", "=>": "⇒", "<=": "≤", ">=": "≥", "!=": "≠", "*": "·", "-": "−", "...": "…"}
-_SUM = ' largeop="false" movablelimits="false"'  # the style sheet makes it large, whatever the font has
+_SUM = ' class="sum" largeop="false" movablelimits="false"'  # the style sheet makes it large, whatever the font has
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _BIG = {"sum": "∑", "max": "max", "min": "min", "mean": "mean", "product": "∏"}  # take "over ... of"
 
@@ -143,7 +143,7 @@ def _next(tokens: list[_Token], place: int) -> str:
 def _big(tokens: list[_Token], place: int) -> tuple[_Item, int]:
     """A sum, a maximum, a mean, with what stands between "over" and "of" below it."""
     sign, name = _BIG[tokens[place].text], tokens[place].text
-    upright = f"<mo{_SUM}>{sign}</mo>" if sign != name else f'<mo class="word">{sign}</mo>'
+    upright = f"<mo{_SUM}>{sign}</mo>" if sign != name else f"<mo>{sign}</mo>"
     place += 1
     if tokens[place].text == "of":
         return _Item(upright, sign="sum"), place + 1

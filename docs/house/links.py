@@ -55,9 +55,9 @@ def source_page(path: str) -> str:
     return f"source/{path.removesuffix('.py')}"
 
 
-def source_of(text: str) -> str | None:
-    """The file that `text` names, if it does."""
-    return file_named(text)
+def source_of(text: str, page: str = "") -> str | None:
+    """The file that `text` names on a page, if it does; a room's page names its own files."""
+    return file_named(text, room=page.split("/")[1] if page.startswith("api/") and page.count("/") > 1 else "")
 
 
 def code_of(module: str, name: str) -> tuple[str, int] | None:

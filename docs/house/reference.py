@@ -185,7 +185,7 @@ def _index(all_rooms: list[Room]) -> str:
 
 
 def _room_page(room: Room) -> str:
-    lines = [*to_rst(inspect.getdoc(room.module) or ""), ""]
+    lines = [*to_rst(inspect.getdoc(room.module) or ""), ".. rubric:: On these pages", ""]
     for name, dotted in room.names.items():
         lines += [f":py:obj:`{name} <{dotted}>`", f"    {prose(summary(_value(dotted)))}", ""]
     for part in room.parts:

@@ -110,10 +110,16 @@ def test_a_sentence_that_is_wrapped_before_an_equals_sign_stays_one() -> None:
 
 
 def test_columns_and_matrices_keep_their_blanks() -> None:
-    for block in ("faces.py      pictures\n    metrics.py    errors", "B = 1 0 -1\n        0 1  1"):
+    for block in ("input      pictures\n    output    errors", "B = 1 0 -1\n        0 1  1"):
         assert to_rst(f"A map.\n\n    {block}")[2:6] == [
             ".. code-block:: text", "", *("    " + line.removeprefix("    ") for line in block.splitlines()),
         ]  # fmt: skip
+
+
+def test_a_map_of_files_is_a_list_of_definitions() -> None:
+    expected = ["``faces.py``", "    pictures", "``drawn/``", "    faces \\* 2", ""]
+    assert to_rst("A map.\n\n    faces.py   pictures\n      drawn/   faces * 2")[2:] == expected
+    assert to_rst("A map.\n\nfaces.py   pictures\ndrawn/     faces * 2")[2:] == expected
 
 
 def test_what_stands_behind_a_formula_is_a_remark() -> None:

@@ -71,5 +71,7 @@ def test_files_that_did_not_change_stay_untouched_and_old_ones_go(tmp_path: Path
 
 def test_a_named_file_is_found() -> None:
     assert file_named("glossary.md") == "docs/glossary.md"
+    assert file_named("dense.py") is None
+    assert file_named("dense.py", room="layers") == "nnscratch/layers/dense.py"
     assert file_named("layers/../model.py") is None
     assert (ROOT / "setup.py").exists()
