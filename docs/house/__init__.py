@@ -22,4 +22,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     from house.building import connect
 
     connect(app)
-    return {"parallel_read_safe": False, "parallel_write_safe": False}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

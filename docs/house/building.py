@@ -111,6 +111,11 @@ class _Build:
             _log.warning("nnscratch.%s is public, and no page of the reference describes it", name)
 
 
+def _merge(app: Sphinx, env: Any, docnames: object, other: Any) -> None:
+    """What another process has read, with `-j`."""
+    _wanted(app).update(getattr(other, "house_sources", ()))
+
+
 def _no_tree(**options: object) -> str:
     return ""
 
@@ -161,6 +166,7 @@ def connect(app: Sphinx) -> None:
     app.connect("source-read", build.read_source)
     app.connect("autodoc-process-docstring", build.read_docstring)
     app.connect("doctree-read", build.link)
+    app.connect("env-merge-info", _merge)
     app.connect("env-check-consistency", lambda app, env: build.check_names(app, env))
     app.connect("html-collect-pages", build.source_pages)
     app.connect("build-finished", _check_resources)
