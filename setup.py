@@ -1,5 +1,6 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
-`'.[docs]'` with what builds its pages, `'.[lessons]'` with Jupyter for its lessons.
+`'.[docs]'` with what builds its pages, `'.[lessons]'` with Jupyter for its lessons, `'.[browser]'` with
+what the tests of the page need besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -21,7 +22,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["nnscratch", "nnscratch.*"]),
-    package_data={"nnscratch": ["py.typed", "kernels/README.md"]},
+    package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*"]},
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",
@@ -42,6 +43,7 @@ setup(
         ],
         "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0"],
         "bench": ["torch", "scikit-learn"],
+        "browser": ["selenium>=4.11"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
 )

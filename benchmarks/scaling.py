@@ -20,10 +20,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from machine import description, milliseconds, print_description, start
+from machine import description, print_description
 from train_step import NETWORKS, ours, pytorch
 
 import nnscratch as nn
+from nnscratch.profiling.clock import milliseconds
+from nnscratch.profiling.machine import start
 
 CONVOLUTIONAL = ["report CNN", "report large CNN", "kfkd net2"]
 BATCHES = (16, 32, 64, 128, 256, 512, 1024)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from machine import start
+from nnscratch.profiling.machine import start
 
 REPEATS = 5
 FIRST_STEP = """

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import description, in_turn, print_description, ratio, start
+from machine import description, print_description
 
 import nnscratch as nn
 from nnscratch.kernels.threads import available_cores
@@ -51,6 +51,8 @@ from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.keypoints.splits import split_apart, split_random
 from nnscratch.keypoints.start import start_from_mean_face
+from nnscratch.profiling.clock import in_turn, ratio
+from nnscratch.profiling.machine import start
 
 RECIPE: Recipe = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "train_cnn.py"))["RECIPES"]["best"]
 LIBRARIES = {"nnscratch": "nnscratch", "PyTorch": "torch"}  # name -> package

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from machine import description, gemm_gflops, in_turn, print_description, ratio, start
+from machine import description, gemm_gflops, print_description
 
 import nnscratch as nn
 from nnscratch.keypoints import networks
+from nnscratch.profiling.clock import in_turn, ratio
+from nnscratch.profiling.machine import start
 
 NETWORKS: dict[str, Callable[..., nn.Sequential]] = {
     "report CNN": lambda: networks.report_cnn(rng=0, dropout=0.0),

@@ -6,12 +6,13 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     losses/            the first gradient of a backward pass: MSELoss, SoftmaxCrossEntropy, your own
     initializers.py    the first values of weights and biases
     model.py           Sequential: forward layer by layer, backward by the chain rule
-    gradient_check.py  finite differences: the proof that every derivation is right
+    gradient_check/    finite differences: the proof that every derivation is right
     optimizers/        how a parameter moves along its gradient: SGD, Adam, schedules
     training/          the loop over epochs and batches: Trainer, averaging, clipping
     history.py         what a training recorded, epoch by epoch
     tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
+    profiling/         where the time of a training step goes, under the machine's roof
     lessons/           exercises that a reader fills, and what checks them
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
@@ -57,6 +58,7 @@ from nnscratch.layers import (
 from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
+from nnscratch.profiling import Profile, profile
 from nnscratch.tracing import Trace, trace
 from nnscratch.training import Trainer, WeightAverage, clip_gradients
 
@@ -82,6 +84,7 @@ __all__ = [
     "Metric",
     "NotFiniteError",
     "Outcome",
+    "Profile",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -96,6 +99,7 @@ __all__ = [
     "gradient_check",
     "initializers",
     "load",
+    "profile",
     "save",
     "schedules",
     "set_threads",

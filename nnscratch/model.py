@@ -9,6 +9,7 @@ import numpy as np
 
 from nnscratch.checks import check_finite, whole_number
 from nnscratch.layers import Layer
+from nnscratch.stages.base import Listener, Stage
 from nnscratch.stages.runner import Runner, check_layers, from_first_that_learns
 from nnscratch.summary import summary
 
@@ -145,6 +146,15 @@ class Sequential:
         batch_size = whole_number("predict", "batch_size", batch_size)
         starts = range(0, max(1, len(x)), batch_size)  # an empty x still goes through once, for its shape
         return np.concatenate([self.forward(x[start : start + batch_size]) for start in starts])
+
+    def time_stages(self, listener: Listener | None) -> list[Stage]:
+        """The stages that run the layers; from now on each pass of each tells `listener` its time.
+
+        listener : called as listener(stage, "forward" or "backward", seconds), until the layers or
+            their sizes change; None: no more. A network to which nobody listens has no clock in it
+        """
+        with self._runner.lock:
+            return list(self._runner.time_stages(self.layers, listener))
 
     def astype(self, dtype: Any) -> Self:
         """A copy of the network that computes in `dtype`: float32 to train, float64 to check."""

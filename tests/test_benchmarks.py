@@ -21,6 +21,7 @@ from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
+from nnscratch.profiling.conv2d import ConvPool, run_forward
 from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.batches import Augment, AugmentedBatches, Batches
 
@@ -49,64 +50,27 @@ def load(name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture
-def machine() -> ModuleType:
-    return load("machine")
-
-
-def test_works_take_turns_after_a_warm_up(machine: ModuleType) -> None:
-    calls: list[str] = []
-    times = machine.in_turn([lambda: calls.append("a"), lambda: calls.append("b")], repeats=3)
-    assert "".join(calls) == "aabb" + "ababab"
-    assert [len(column) for column in times] == [3, 3]
-
-
-def test_the_ratio_is_taken_pair_by_pair(machine: ModuleType) -> None:
-    # The machine was three times slower in the second round; each pair still says 2.
-    assert machine.ratio([2.0, 6.0, 2.0], [1.0, 3.0, 1.0]) == 2.0
-
-
-START = """
-import os, machine
-machine.start()
-print(sorted(set(machine.BLAS_OVERRIDES) & set(os.environ)), machine.blas())
-"""
-
-
-@pytest.mark.parametrize("overrides", [{}, {"OPENBLAS_L2_SIZE": "512", "OPENBLAS_CORETYPE": "Haswell"}])
-def test_start_leaves_blas_to_the_processor(overrides: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "program.py").write_text(START, encoding="utf-8")
-    names = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-    environment = {name: value for name, value in os.environ.items() if name not in names} | overrides
-    environment["PYTHONPATH"] = os.pathsep.join([str(FOLDER), str(FOLDER.parent)])
-    command = [sys.executable, str(tmp_path / "program.py")]
-    lines = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert len(lines) == 1 + bool(overrides)
-    assert lines[-1].startswith("[] ")
-    assert len(lines[-1]) > len("[] ")
-
-
-def test_the_roof_counts_multiply_adds_that_are_done(machine: ModuleType) -> None:
-    # 12 sums that start at 0, 1, ..., 11; each round makes v * 0.75 + 0.5 of them.
-    assert [machine._run_multiply_adds(rounds) for rounds in (0, 1, 2)] == [66, 55.5, 47.625]
+def test_the_description_has_versions() -> None:
+    facts = load("machine").description("matplotlib")
+    assert {"processor", "BLAS", "numpy", "nnscratch", "matplotlib"} <= facts.keys()
 
 
 @pytest.fixture
 def ladder(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(FOLDER)
     module = importlib.import_module("ladder")
-    layers = [module.ConvLayer("small", 8, 1, 2, 3), module.ConvLayer("wide", 10, 16, 40, 3, padding=1)]
+    layers = {"small": ConvPool(96, 8, 8, 1, 2, 3), "wide": ConvPool(96, 10, 10, 16, 40, 3, padding=1)}
     monkeypatch.setattr(module, "LAYERS", layers)
     monkeypatch.setattr(module, "PRODUCTS", [("dense", 5, 4)])
     return module
 
 
 def test_the_rungs_of_a_layer_compute_the_same(ladder: ModuleType) -> None:
-    for layer in ladder.LAYERS:
-        x = np.random.default_rng(0).random((3, layer.side, layer.side, layer.c_in), dtype=np.float32)
-        made = [stages for rung in ladder.RUNGS.values() if (stages := rung(layer)) is not None]
+    for layer in ladder.LAYERS.values():
+        x = np.random.default_rng(0).random((3, *layer.x_shape[1:]), dtype=np.float32)
+        made = list(ladder.rungs(layer).values())
         assert len(made) >= 3
-        results = [ladder.forward(stages, x) for stages in made]
+        results = [run_forward(stages, x) for stages in made]
         for result in results[1:]:
             np.testing.assert_allclose(result, results[0], rtol=1e-4, atol=1e-5)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_help_lists_the_commands_of_all_packages(
 ) -> None:
     __main__.main([option])
     printed = capsys.readouterr().out
-    assert "  heal      makes it whole\n  diagnose  why the network" in printed  # the library's own commands first
+    assert re.search("  heal +makes it whole\n  diagnose +why the network", printed)  # the library's own commands first
     assert max(map(len, printed.splitlines())) <= 80
     assert heal == []
 

@@ -5,6 +5,7 @@ In all other documents, links lead somewhere, and named files, programs and opti
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import runpy
@@ -12,11 +13,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nnscratch.__main__ import main as nnscratch_main
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import COLUMNS, Faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
@@ -168,10 +171,29 @@ def test_a_program_has_the_options_that_documents_give_it(program: str) -> None:
         assert given <= options_of(program)
 
 
+OWN_COMMANDS = [words[2:] for words in ALL_COMMANDS if words[:2] == ["-m", "nnscratch"] and len(words) > 2]
+
+
+@pytest.mark.parametrize("name", sorted({words[0] for words in OWN_COMMANDS} - {"COMMAND"}))
+def test_a_command_has_the_options_that_documents_give_it(name: str) -> None:
+    given = {word for words in OWN_COMMANDS if words[0] == name for word in words if word.startswith("--")}
+    assert given <= options_of_command(name)
+
+
+def options_of_command(name: str) -> set[str]:
+    """The options that the --help of `python -m nnscratch NAME` lists."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), pytest.raises(SystemExit) as end:
+        nnscratch_main([name, "--help"])
+    assert not end.value.code
+    return set(re.findall(r"(?<![\w-])--[a-z][\w-]*", printed.getvalue()))
+
+
 def test_options_in_the_text_are_those_of_a_program_in_the_readme() -> None:
     mentioned = set(re.findall(r"`(--[a-z][a-z0-9-]+)[`\s]", README)) - {"--help"}
     programs = {words[0] for words in COMMANDS} - {"-m"}
-    assert mentioned <= set().union(*map(options_of, programs))
+    own = {words[2] for words in COMMANDS if words[:2] == ["-m", "nnscratch"] and len(words) > 2}
+    assert mentioned <= set().union(*map(options_of, programs), *map(options_of_command, own))
 
 
 def run_example(code: str, folder: Path) -> str:

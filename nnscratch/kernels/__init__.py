@@ -11,6 +11,7 @@
     updates.py          optimizer steps, running means
     warp.py             pictures cropped and augmented
     finite.py           whether an array holds NaN or infinity
+    roof.py             multiply-adds in registers alone: what the processor can do at most
     vectors.py          how vector instructions are written: the notation of all *_tiles.py
     values.py           its numbers, vectors and arrays
     writer.py           its loads, stores, multiply-adds, loops and branches: `v` in every intrinsic

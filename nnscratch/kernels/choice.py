@@ -3,6 +3,10 @@
 Stages and kernels ask these functions; nothing decides elsewhere. What they do not decide is how
 large a block is: that stands beside each kernel, because it follows from the caches.
 
+Each rule of several conditions is written as those conditions, each with its reason in words; the
+rule asks whether all hold, and `because` says which do or which does not. So what a profile says
+(`nn.profile`) cannot be another reason than the one that decided.
+
 "Lanes" are the numbers in a vector: 16 float32 or 8 float64 with AVX-512, half of that with AVX2.
 Times are those of one thread of an AMD EPYC or Intel Xeon with AVX-512 at the commit named,
 float32; `python benchmarks/kernels.py --ladder` measures them on your machine. Convolutions here
@@ -12,11 +16,12 @@ have stride 1 and are followed by ReLU and 2x2 pooling; all others run layer by 
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
 
 import numpy as np
+from numba.extending import register_jitable
 
-from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.vectors import VECTOR_BYTES
 
 MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
@@ -24,6 +29,45 @@ LEAST_WINDOWS_OF_WINOGRAD = 256
 LEAST_PRODUCTS_TO_SHARE = 3 << 24  # multiply-adds from which a second thread pays
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
+
+Conditions = Iterator[tuple[bool, str, str]]  # whether it holds, the reason if it does, the reason if not
+
+
+class Chosen(NamedTuple):
+    """A kernel that a stage runs, for people.
+
+    work    : what it computes, such as "forward", "dweight" or "dx"
+    kernel  : its file below nnscratch/kernels/, and the way in which it goes there
+    because : the reason, from the rule that chose it
+    """
+
+    work: str
+    kernel: str
+    because: str
+
+
+def because(conditions: Conditions) -> str:
+    """Why a rule said yes or no: all conditions if they hold, otherwise the first that does not.
+
+    >>> because(winograd_conditions((3, 3, 16, 32), 2000, np.dtype(np.float32)))
+    '3x3, input channels fill a vector, more output channels than one vector, at least 256 windows'
+    >>> because(winograd_conditions((2, 2, 32, 64), 2000, np.dtype(np.float32)))
+    'the kernel is not 3x3'
+    """
+    reasons = []
+    for holds, reason, otherwise in conditions:
+        if not holds:
+            return otherwise
+        reasons.append(reason)
+    return ", ".join(reasons)
+
+
+def _all_hold(conditions: Conditions) -> bool:
+    # all() over a generator would take twice as long, in every pass.
+    for holds, _, _ in conditions:  # noqa: SIM110
+        if not holds:
+            return False
+    return True
 
 
 def image_vectors(c_in: int, c_out: int, padding: tuple[int, int]) -> bool:
@@ -42,11 +86,18 @@ def image_vectors(c_in: int, c_out: int, padding: tuple[int, int]) -> bool:
         16->32, 2x2, 23 x 23    1.1 +  2.2 ms       1.1 +  1.5 ms
         1->32, 3x3, 96 x 96     5.0 +  8.6 ms       7.8 +  2.9 ms
     """
-    few = c_in <= MOST_CHANNELS_OF_IMAGE_VECTORS and c_out <= MOST_CHANNELS_OF_IMAGE_VECTORS
-    return few and padding == (0, 0)
+    return _all_hold(image_vectors_conditions(c_in, c_out, padding))
 
 
-@njit(nogil=True)
+def image_vectors_conditions(c_in: int, c_out: int, padding: tuple[int, int]) -> Conditions:
+    """The rule of `image_vectors`, each condition with its reason."""
+    most = MOST_CHANNELS_OF_IMAGE_VECTORS
+    yield c_in <= most, f"at most {most} input channels", f"more than {most} input channels would leave the cache"
+    yield c_out <= most, f"at most {most} output channels", f"more than {most} output channels fill vectors"
+    yield padding == (0, 0), "no padding", "image vectors have no code for padding"
+
+
+@register_jitable
 def pools_in_registers(images: int, lanes: int) -> bool:
     """Image vectors, forward: whether the four places of a pooling window are four registers.
 
@@ -58,6 +109,12 @@ def pools_in_registers(images: int, lanes: int) -> bool:
     images.
     """
     return images == lanes
+
+
+POOLS_BECAUSE = {
+    True: "a block has one image per lane, so a window's four places are registers",
+    False: "a block has fewer images than a vector has lanes, so rows are pooled from the cache",
+}  # by what pools_in_registers says
 
 
 def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> bool:
@@ -72,9 +129,21 @@ def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> bo
     Measured (f9f61f0): 64 images, 16->32 channels at 48 x 48 pixels 12.3 -> 8.6 ms, 32->64 at 24 x
     24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms.
     """
+    return _all_hold(winograd_conditions(weight_shape, windows, dtype))
+
+
+def winograd_conditions(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> Conditions:
+    """The rule of `winograd`, each condition with its reason."""
     k_h, k_w, c_in, c_out = weight_shape
     lanes = _lanes(dtype)
-    return (k_h, k_w) == (3, 3) and c_in >= lanes and c_out > lanes and windows >= LEAST_WINDOWS_OF_WINOGRAD
+    yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
+    yield c_in >= lanes, "input channels fill a vector", "too few input channels to fill a vector"
+    yield c_out > lanes, "more output channels than one vector", "no more output channels than one vector"
+    yield windows >= LEAST_WINDOWS_OF_WINOGRAD, _MANY_WINDOWS, _FEW_WINDOWS
+
+
+_MANY_WINDOWS = f"at least {LEAST_WINDOWS_OF_WINOGRAD} windows"
+_FEW_WINDOWS = f"fewer than {LEAST_WINDOWS_OF_WINOGRAD} windows: transforming the weights would not pay"
 
 
 def weight_gradient_by_channel(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
@@ -89,9 +158,15 @@ def weight_gradient_by_channel(weight_shape: tuple[int, ...], dtype: np.dtype) -
     Measured (cc3c349): the whole backward pass of 1->16 channels, 3x3, 64 images of 96 x 96 pixels,
     12.7 -> 4.1 ms.
     """
+    return _all_hold(weight_gradient_by_channel_conditions(weight_shape, dtype))
+
+
+def weight_gradient_by_channel_conditions(weight_shape: tuple[int, ...], dtype: np.dtype) -> Conditions:
+    """The rule of `weight_gradient_by_channel`, each condition with its reason."""
     _, k_w, c_in, c_out = weight_shape
     lanes = _lanes(dtype)
-    return k_w * c_in < 2 * lanes and c_out % lanes == 0
+    yield k_w * c_in < 2 * lanes, "runs of x are shorter than two vectors", "runs of x fill two vectors"
+    yield c_out % lanes == 0, "output channels fill vectors", "output channels would leave a vector partly empty"
 
 
 def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
@@ -107,8 +182,14 @@ def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> b
     Measured (cc3c349, together with wider tiles): backward of 16->32 channels, 64 images, 24 -> 15
     ms.
     """
+    return _all_hold(input_gradient_by_patch_conditions(weight_shape, dtype))
+
+
+def input_gradient_by_patch_conditions(weight_shape: tuple[int, ...], dtype: np.dtype) -> Conditions:
+    """The rule of `input_gradient_by_patch`, each condition with its reason."""
     k_h, k_w, c_in, _ = weight_shape
-    return (k_h, k_w) == (3, 3) and c_in <= _lanes(dtype)
+    yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
+    yield c_in <= _lanes(dtype), "input channels fit one vector", "input channels need more than one vector"
 
 
 def dense_kernel(m: int, k: int, n: int) -> Literal["outer", "row", "tiles"]:
@@ -125,6 +206,13 @@ def dense_kernel(m: int, k: int, n: int) -> Literal["outer", "row", "tiles"]:
     if k == 1:
         return "outer"
     return "row" if m == 1 else "tiles"
+
+
+DENSE_BECAUSE = {
+    "outer": "one term per sum: the time is that of writing the result",
+    "row": "one row: the time is that of reading the weights once",
+    "tiles": "several rows and terms: a number that was loaded is used often",
+}  # by what dense_kernel says
 
 
 def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
@@ -154,6 +242,12 @@ def shares_product(m: int, k: int, n: int) -> bool:
     return m * n * k >= LEAST_PRODUCTS_TO_SHARE
 
 
+SHARES_BECAUSE = {
+    True: f"from {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds on, a second thread pays",
+    False: f"below {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds, one thread",
+}  # by what shares_product says
+
+
 def shares_numbers(size: int) -> bool:
     """Whether reading or writing a matrix of `size` numbers once is handed out to several threads.
 
@@ -172,6 +266,20 @@ def shared_axis(m: int, k: int, n: int) -> Literal["m", "k", "n"]:
     if k > 4 * max(m, n):
         return "k"
     return "m" if m > n else "n"
+
+
+def product(m: int, k: int, n: int) -> tuple[str, str]:
+    """The kernel that multiplies (M, K) by (K, N), and why, for people; arrays as for our own kernels.
+
+    >>> product(1, 1000, 10)
+    ('products/gemv.py, row', 'one row: the time is that of reading the weights once')
+    """
+    kernel = dense_kernel(m, k, n)
+    if kernel != "tiles":
+        return f"products/gemv.py, {kernel}", DENSE_BECAUSE[kernel]
+    shares = shares_product(m, k, n)
+    along = f", blocks along {shared_axis(m, k, n).upper()}" if shares else ""
+    return f"products/gemm.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
 
 
 def _lanes(dtype: np.dtype) -> int:

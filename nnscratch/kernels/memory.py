@@ -54,6 +54,10 @@ class Buffers:
         array = self._last[name] = memory[:size].view(dtype).reshape(shape)
         return array
 
+    def arrays(self) -> list[np.ndarray]:
+        """The memory itself, one array of bytes per name, as large as the largest that was asked for."""
+        return list(self._memory.values())
+
 
 class Scratch(threading.local):
     """`Buffers` of which every thread has its own, for what a kernel does not need after its call.

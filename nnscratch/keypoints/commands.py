@@ -18,7 +18,28 @@ def _trace(arguments: list[str]) -> None:
     trace.main(arguments)
 
 
+def _gradcheck(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import gradcheck
+
+    gradcheck.main(arguments)
+
+
+def _compare(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import compare
+
+    compare.main(arguments)
+
+
+def _profile(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import profile
+
+    profile.main(arguments)
+
+
 COMMANDS = {
     "diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose),
+    "gradcheck": Command("every gradient against differences; what usual mistakes look like", _gradcheck),
     "trace": Command("one training step, line by line: forward, loss, backward, update", _trace),
+    "compare": Command("one operation by every method: loops, im2col, fused; how fast", _compare),
+    "profile": Command("a training step stage by stage: what runs, why, and how fast", _profile),
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nnscratch.checks import check_finite
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward import backward
 from nnscratch.kernels.channel_vectors.forward import forward
+from nnscratch.kernels.choice import Chosen
 from nnscratch.kernels.memory import Scratch
 from nnscratch.layers import Conv2D, MaxPool2D, ReLU
 from nnscratch.layers.base import check_gradient_shape, check_shape, take
@@ -45,9 +48,7 @@ class ChannelVectorsStage(Stage):
             check_finite(conv, "x", x)
         y = self.result("y", training, shape, x.dtype)
         argmax = self.result("argmax", training, shape, np.uint8)
-        winograd = self.winograd
-        if winograd is None:
-            winograd = choice.winograd(weight.shape, y.size // conv.c_out, x.dtype)
+        winograd = self._takes_winograd(weight.shape, y.size // conv.c_out, x.dtype)
         forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd)
         if training:
             self.kept = x[...], argmax
@@ -68,3 +69,25 @@ class ChannelVectorsStage(Stage):
         if bias is not None:
             conv.grads["bias"] = dbias
         return dx
+
+    def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
+        weight_shape = *self.conv.kernel_size, self.conv.c_in, self.conv.c_out
+        height, width, _ = self.pool.output_shape(self.conv.output_shape(x_shape[1:]))
+        windows = x_shape[0] * height * width
+        winograd = self._takes_winograd(weight_shape, windows, dtype)
+        why = choice.because(choice.winograd_conditions(weight_shape, windows, dtype))
+        way = "winograd" if winograd else "direct"
+        chosen = [Chosen("forward", f"channel_vectors/{way}.py", why if self.winograd is None else "as it was told")]
+        by_channel = choice.weight_gradient_by_channel(weight_shape, dtype)
+        why = choice.because(choice.weight_gradient_by_channel_conditions(weight_shape, dtype))
+        way = "by channel" if by_channel else "by run"
+        chosen.append(Chosen("dweight", f"channel_vectors/backward.py, {way}", why))
+        if input_gradient:
+            by_patch = choice.input_gradient_by_patch(weight_shape, dtype)
+            why = choice.because(choice.input_gradient_by_patch_conditions(weight_shape, dtype))
+            way = "by patch" if by_patch else "place by place"
+            chosen.append(Chosen("dx", f"channel_vectors/backward.py, {way}", why))
+        return chosen
+
+    def _takes_winograd(self, weight_shape: tuple[int, ...], windows: int, dtype: np.dtype[Any]) -> bool:
+        return choice.winograd(weight_shape, windows, dtype) if self.winograd is None else self.winograd

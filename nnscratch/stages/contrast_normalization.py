@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from nnscratch.kernels.choice import Chosen
 from nnscratch.kernels.normalization import normalize_backward
 from nnscratch.layers import ContrastNormalization
 from nnscratch.layers.base import check_gradient_shape, take
@@ -44,3 +47,7 @@ class ContrastNormalizationStage(Stage):
         dx = self.buffers.get("dx", x.shape, x.dtype)
         normalize_backward(x, dy, moments, layer.spread, layer.floor, dx)
         return dx
+
+    def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
+        works = ["forward", *(["dx"] if input_gradient else [])]
+        return [Chosen(work, "normalization.py", "picture by picture, in buffers that stay") for work in works]

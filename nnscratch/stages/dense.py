@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from nnscratch.checks import check_finite
+from nnscratch.kernels import choice
+from nnscratch.kernels.choice import Chosen
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers import Dense, Dropout, Flatten, ReLU
@@ -72,6 +75,11 @@ class DenseStage(Stage):
             return None
         dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
         return matmul(dz, weight.T, out=dx).reshape(x_shape)
+
+    def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
+        n, n_in, n_out = x_shape[0], self.dense.n_in, self.dense.n_out
+        products = [("forward", n, n_in, n_out), ("dweight", n_in, n, n_out), ("dx", n, n_out, n_in)]
+        return [Chosen(work, *choice.product(*sizes)) for work, *sizes in products if work != "dx" or input_gradient]
 
 
 def bias_relu_dropout(y: np.ndarray, bias: np.ndarray | None, relu: bool, mask: np.ndarray | None) -> None:

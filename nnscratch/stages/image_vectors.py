@@ -9,10 +9,12 @@ convolutions take them.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from nnscratch.checks import check_finite
+from nnscratch.kernels.choice import POOLS_BECAUSE, Chosen, pools_in_registers
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.image_vectors.chain import COLUMNS, chain_backward, chain_forward, map_at, weight_and_bias
 from nnscratch.kernels.image_vectors.layout import pack, unpack
@@ -119,6 +121,15 @@ class ImageVectorsStage(Stage):
             if conv.bias:
                 conv.grads["bias"] = bias
         return dx
+
+    def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
+        block, lanes = images_per_block(x_shape[0], dtype), VECTOR_BYTES // dtype.itemsize
+        why = POOLS_BECAUSE[pools_in_registers(block, lanes)]
+        several = f"all {len(self.convs)} maps of a block stay in its thread's cache"
+        why_backward = several if len(self.convs) > 1 else "only the gradients that pooling leaves are met"
+        works = ["dweight", *(["dx"] if input_gradient or len(self.convs) > 1 else [])]
+        chosen = [Chosen("forward", "image_vectors/forward.py", f"{why} ({block} images)")]
+        return chosen + [Chosen(work, "image_vectors/backward.py", why_backward) for work in works]
 
     def _lay_out(self, block_shape: tuple[int, ...]) -> None:
         """Sets geometry, map_size, y_shape and y_at for blocks of (B, H, W, C)."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from nnscratch.kernels import choice
+from nnscratch.kernels.choice import Conditions
 from nnscratch.layers import ContrastNormalization, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.stages.base import Single, Stage
 from nnscratch.stages.channel_vectors import ChannelVectorsStage
@@ -43,6 +44,32 @@ def plan(layers: Sequence[Layer]) -> list[Stage]:
 
 
 def _first_stage(layers: list[Layer]) -> Stage:
+    stage = _recognised(layers)
+    if isinstance(stage, ImageVectorsStage):
+        reasons = _triple_conditions(layers), _few_channels_conditions(stage.convs[0])
+        stage.because = ", ".join(map(choice.because, reasons))
+    elif isinstance(stage, ChannelVectorsStage):
+        reasons = _triple_conditions(layers), _few_channels_conditions(stage.conv)
+        stage.because = ", but ".join(map(choice.because, reasons))
+    elif isinstance(stage, DenseStage):
+        around = [type(layer).__name__ for layer in stage.layers if type(layer) is not Dense]
+        stage.because = (
+            f"{', '.join(around)} in place, around the product" if around else "a product in buffers that stay"
+        )
+    elif isinstance(stage, ContrastNormalizationStage):
+        stage.because = "no other layer joins it"
+    elif isinstance(stage, Single):
+        stage.because = _why_alone(layers)
+    return stage
+
+
+def _why_alone(layers: list[Layer]) -> str:
+    if type(layers[0]) is Conv2D:
+        return choice.because(_triple_conditions(layers))
+    return f"no stage begins with {type(layers[0]).__name__} here"
+
+
+def _recognised(layers: list[Layer]) -> Stage:
     few_channels: list[tuple[Conv2D, ReLU, MaxPool2D]] = []
     while (triple := _conv_relu_pool(layers[3 * len(few_channels) :])) and _has_few_channels(triple[0]):
         few_channels.append(triple)
@@ -66,9 +93,21 @@ def _conv_relu_pool(layers: list[Layer]) -> tuple[Conv2D, ReLU, MaxPool2D] | Non
     conv, relu, pool = (*layers[:3], None, None, None)[:3]
     if type(conv) is not Conv2D or type(relu) is not ReLU or type(pool) is not MaxPool2D:
         return None
-    side_by_side = pool.pool_size == (2, 2) == pool.stride
-    return (conv, relu, pool) if conv.stride == (1, 1) and side_by_side else None
+    return (conv, relu, pool) if all(condition[0] for condition in _triple_conditions(layers)) else None
+
+
+def _triple_conditions(layers: list[Layer]) -> Conditions:
+    """When the first layer, a convolution, runs as one with the next two; see kernels/choice.py."""
+    conv, relu, pool = (*layers[:3], None, None, None)[:3]
+    yield isinstance(conv, Conv2D) and conv.stride == (1, 1), "stride 1", "its stride is not 1"
+    yield type(relu) is ReLU, "a ReLU behind it", "no ReLU behind it"
+    side_by_side = type(pool) is MaxPool2D and pool.pool_size == (2, 2) == pool.stride
+    yield side_by_side, "2x2 pooling behind that", "no 2x2 pooling behind its ReLU"
 
 
 def _has_few_channels(conv: Conv2D) -> bool:
     return choice.image_vectors(conv.c_in, conv.c_out, conv.padding)
+
+
+def _few_channels_conditions(conv: Conv2D) -> Conditions:
+    return choice.image_vectors_conditions(conv.c_in, conv.c_out, conv.padding)

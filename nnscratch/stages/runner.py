@@ -17,6 +17,7 @@ from nnscratch.layers import Layer
 from nnscratch.layers.base import check_gradient
 from nnscratch.layers.networks import attribute_changes, inside_network
 from nnscratch.stages import Single, Stage, plan
+from nnscratch.stages.base import Listener
 
 _numbers = itertools.count(1)  # of training passes, of all networks
 
@@ -73,9 +74,16 @@ class Runner:
         check_layers(layers)
         for layer in layers:
             layer.check_sizes()
-        self._singles = [Single(layer) for layer in layers]
+        self._singles = [Single(layer, "fuse=False") for layer in layers]
         self._stages = plan(layers) if self.fuse else self._singles
         self._layers, self._planned = list(layers), self.fuse
+
+    def time_stages(self, layers: Sequence[Layer], listener: Listener | None) -> list[Stage]:
+        """The stages of `layers`, which from now on tell a listener their times; None: no more."""
+        stages = self.stages(layers)
+        for stage in stages:
+            stage.tell_times(listener)
+        return stages
 
     def begin(self, stages: list[Stage], x: np.ndarray, training: bool) -> int:
         """The number of the forward pass of x that begins: 0, or one that marks the layers.

@@ -40,4 +40,7 @@ def formulas(layer: Layer) -> Formulas:
     """
     kind = type(layer)
     known = kind.__module__.startswith("nnscratch.layers.")
-    return _FORMULAS.get(kind.__name__, _UNKNOWN) if known else _UNKNOWN
+    y, dx, of_parameters = _FORMULAS.get(kind.__name__, _UNKNOWN) if known else _UNKNOWN
+    if "bias" not in layer.params:
+        y = y.removesuffix(" + bias")
+    return y, dx, of_parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,8 @@ class Trace:
     layers    : from input to output
     loss      : what was made smaller
     optimizer : as text
+    settings  : what its formula needs: "rule", such as "SGD" (a class of the library) or None,
+        "steps" with this one, "lr" and the other arguments of that class, by name
     update_seconds : the clock's, of the optimizer's step
     """
 
@@ -104,6 +107,7 @@ class Trace:
     layers: list[LayerTrace]
     loss: LossTrace
     optimizer: str
+    settings: dict[str, Any]
     update_seconds: float
 
     def table(self, image: int | None = None) -> str:
@@ -193,7 +197,7 @@ def trace(model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer
         traced.append(each.traced(number, parameters))
     after = loss.forward(model.forward(x), y)
     losses = LossTrace(loss, h.copy(), y, dprediction.copy(), value, noiseless, after, loss_seconds)
-    return Trace(x, y, traced, losses, repr(optimizer), update_seconds)
+    return Trace(x, y, traced, losses, repr(optimizer), _settings(optimizer), update_seconds)
 
 
 class _Pass:
@@ -231,3 +235,11 @@ def _memory(optimizer: Optimizer) -> dict[tuple[int, str], dict[str, np.ndarray]
     each = len(means) // len(places)
     names = [*optimizer.memory_names, *(f"mean {i}" for i in range(len(optimizer.memory_names), each))]
     return {place: dict(zip(names, means[i * each :], strict=False)) for i, place in enumerate(places)}
+
+
+def _settings(optimizer: Optimizer) -> dict[str, Any]:
+    kind = type(optimizer)
+    if not kind.__module__.startswith("nnscratch.optimizers."):
+        return {"rule": None}
+    names = [name for name in inspect.signature(kind).parameters if name != "model"]
+    return {"rule": kind.__name__, "steps": optimizer.steps, **{name: getattr(optimizer, name) for name in names}}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnscratch.history import Outcome
 from nnscratch.kernels.finite import all_finite
 from nnscratch.training.batches import Batch, Place
 from nnscratch.training.checkpoint import Checkpoint, State, damaged
@@ -201,6 +202,9 @@ class FitState:
             or self.epoch.images != at_most
             or (self.clock.images > done if over else self.clock.images != done)
             or done > self.clock.total_images
+            # Beyond its last epoch a training would never end.
+            or (not over and len(self.history) * rows == self.clock.total_images)
+            or (self.history.outcome is Outcome.ALL_EPOCHS and self.clock.images != self.clock.total_images)
         ):
             raise ValueError(f"{self.clock.images} rows in {len(self.history)} epochs and {self.place.batches} batches")
 

@@ -231,7 +231,7 @@ def test_healthy_with_average_pooling() -> None:
     )  # fmt: skip
     optimizer = adam(model)
     assert diagnose(model, *rows(), optimizer=optimizer).healthy
-    history = train(model, optimizer, 15)
+    history = train(model, optimizer, 8)
     assert diagnose(model, *rows(), optimizer=optimizer, history=history).healthy
 
 

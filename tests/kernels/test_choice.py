@@ -97,3 +97,44 @@ def test_what_is_shared_and_along_which_axis() -> None:
         "n",
         "m",
     ]
+
+
+@pytest.mark.parametrize("c_in", [1, 16, 17])
+@pytest.mark.parametrize("c_out", [16, 17])
+@pytest.mark.parametrize("padding", [(0, 0), (0, 1)])
+def test_the_reason_is_that_of_the_rule(c_in: int, c_out: int, padding: tuple[int, int]) -> None:
+    """All reasons if the rule says yes; otherwise the one condition that does not hold."""
+    conditions = list(choice.image_vectors_conditions(c_in, c_out, padding))
+    text = choice.because(iter(conditions))
+    if choice.image_vectors(c_in, c_out, padding):
+        assert text == "at most 16 input channels, at most 16 output channels, no padding"
+    else:
+        assert text == next(otherwise for holds, _, otherwise in conditions if not holds)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("c_in", [1, LANES, LANES + 1, 2 * LANES])
+@pytest.mark.parametrize("c_out", [LANES, LANES + 1, 2 * LANES])
+@pytest.mark.parametrize("windows", [255, 256])
+def test_rules_and_their_conditions_never_part(k: int, c_in: int, c_out: int, windows: int) -> None:
+    shape, dtype = (k, k, c_in, c_out), np.dtype(np.float32)
+    for rule, conditions in (
+        (choice.winograd(shape, windows, dtype), choice.winograd_conditions(shape, windows, dtype)),
+        (choice.weight_gradient_by_channel(shape, dtype), choice.weight_gradient_by_channel_conditions(shape, dtype)),
+        (choice.input_gradient_by_patch(shape, dtype), choice.input_gradient_by_patch_conditions(shape, dtype)),
+    ):
+        listed = list(conditions)
+        assert rule == all(holds for holds, _, _ in listed)
+        reasons = {otherwise for _, _, otherwise in listed}
+        assert (choice.because(iter(listed)) in reasons) == (not rule)
+
+
+def test_products_are_told_with_their_kernel_their_reason_and_their_threads() -> None:
+    assert choice.product(5, 1, 7) == ("products/gemv.py, outer", choice.DENSE_BECAUSE["outer"])
+    assert choice.product(1, 9, 7) == ("products/gemv.py, row", choice.DENSE_BECAUSE["row"])
+    kernel, why = choice.product(100, 9, 7)
+    assert kernel == "products/gemm.py, tiles"
+    assert why.endswith("below 50 million multiply-adds, one thread")
+    kernel, why = choice.product(100, 9216, 256)
+    assert kernel == "products/gemm.py, tiles, blocks along K"
+    assert why.endswith("from 50 million multiply-adds on, a second thread pays")

@@ -24,6 +24,7 @@ from nnscratch.kernels.products.matmul import matmul
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.crops import crops
+from nnscratch.profiling.roof import roof
 
 PACKAGE = Path(nn.__file__).parent
 F = np.float32
@@ -33,6 +34,7 @@ ENTRIES = {
     "checks: finite.all_finite": "all_finite",
     "diagnosis.linear_skill: products.matmul.matmul": "matmul",
     "diagnosis.passes: finite.all_finite": "all_finite",
+    "gradient_check.broken_rules.images: layerwise.im2col.conv2d_backward_input": "Conv2D backward",
     "keypoints.geometry.augmentation: warp.warp": "Augmentation",
     "keypoints.geometry.crops: warp.sample": "crops",
     "layers.average_pool2d: layerwise.pooling.average_pool2d_backward": "AveragePool2D backward",
@@ -49,6 +51,8 @@ ENTRIES = {
     "optimizers.adam: updates.adam": "Adam",
     "optimizers.sgd: updates.sgd": "SGD",
     "optimizers.sgd: updates.sgd_momentum": "SGD with momentum",
+    "profiling.dense: products.matmul.matmul": "matmul",
+    "profiling.roof: roof.multiply_adds": "roof",
     "stages.channel_vectors: channel_vectors.backward.backward": "channel vectors backward",
     "stages.channel_vectors: channel_vectors.forward.forward": "channel vectors forward",
     "stages.contrast_normalization: normalization.normalize_backward": "ContrastNormalization backward",
@@ -199,6 +203,7 @@ GUARDS: dict[str, list[Callable[[], object]]] = {
     "SGD with momentum": [step(lambda model: nn.SGD(model, lr=0.1, momentum=0.9), change) for change in CHANGES],
     "Adam": [step(lambda model: nn.Adam(model, lr=0.1), change) for change in CHANGES],
     "WeightAverage": [update_average],
+    "roof": [lambda: roof("int8"), lambda: roof(threads=0), lambda: roof(threads=True)],
     "clip_gradients": [clip_without_gradients],
 }
 

@@ -41,3 +41,11 @@ def test_the_same_shape_in_another_dtype_is_another_array() -> None:
     double = buffers.get("y", (3, 4), np.float64)
     assert (single.dtype, double.dtype) == (np.float32, np.float64)
     assert double.shape == (3, 4)
+
+
+def test_the_memory_of_buffers_is_one_array_per_name() -> None:
+    buffers = Buffers()
+    buffers.get("y", (3, 4), np.float32)
+    buffers.get("y", (2, 4), np.float32)
+    buffers.get("argmax", (3,), np.uint8)
+    assert sorted(array.nbytes for array in buffers.arrays()) == [3, 48]

@@ -53,3 +53,38 @@ def test_training_steps_and_inference_allocate_no_large_arrays() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert min(peaks) < 0.5e6  # the smallest of the maps, the last pooled one, has 5 MB
+
+
+def test_times_are_told_while_somebody_listens() -> None:
+    stage, x = Single(nn.Dense(3, 2, rng=0)), np.ones((4, 3), np.float32)
+    told: list[tuple[Stage, str, bool]] = []
+    y = stage.forward(x, training=True)
+    stage.tell_times(lambda *what: told.append((what[0], what[1], what[2] >= 0)))
+    stage.tell_times(lambda *what: told.append((what[0], what[1], what[2] >= 0)))  # twice is once
+    np.testing.assert_array_equal(stage.forward(x, training=True), y)
+    assert stage.backward(np.ones_like(y), input_gradient=False) is None
+    assert told == [(stage, "forward", True), (stage, "backward", True)]
+    stage.tell_times(None)
+    stage.forward(x, training=True)
+    assert len(told) == 2
+    assert not {"forward", "backward"} & vars(stage).keys()
+
+
+def test_a_single_layer_keeps_its_arrays_and_gradients() -> None:
+    layer = nn.Dense(3, 2, rng=0)
+    stage = Single(layer)
+    assert stage.kept_arrays() == []
+    stage.forward(np.ones((4, 3), np.float32), training=True)
+    assert [array.shape for array in stage.kept_arrays()] == [(4, 3)]
+    stage.backward(np.ones((4, 2), np.float32), input_gradient=True)
+    assert sorted(array.shape for array in stage.kept_arrays()) == [(2,), (3, 2)]
+
+
+def test_a_single_layer_names_its_kernels() -> None:
+    kinds = {nn.Conv2D(1, 2, 3): "layerwise/im2col.py", nn.MaxPool2D(2): "layerwise/pooling.py",
+             nn.ReLU(): "the methods of ReLU"}  # fmt: skip
+    for layer, kernel in kinds.items():
+        chosen = Single(layer).kernels((2, 8, 8, 1), np.dtype(np.float32), input_gradient=True)
+        assert {each.kernel for each in chosen} == {kernel}
+        assert len({each.because for each in chosen}) == 1
+        assert [each.work for each in chosen] == ["forward", *["dweight"] * bool(layer.params), "dx"]

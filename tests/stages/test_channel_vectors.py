@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.kernels import choice
 from nnscratch.stages import plan
 from nnscratch.stages.channel_vectors import ChannelVectorsStage
 
@@ -80,3 +83,38 @@ def test_the_same_bits_on_any_number_of_threads(stages, c_out: int, images: int)
     for result in results[1:]:
         for got, expected in zip(result, results[0], strict=True):
             np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("images", [1, 30])
+@pytest.mark.parametrize("sizes", [(16, 40, 3), (3, 32, 3), (40, 20, 2)])
+def test_the_kernels_that_are_told_are_those_that_run(
+    images: int, sizes: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernels' own questions to kernels/choice.py, and the answers they got."""
+    answers: dict[str, bool] = {}
+    rules = (choice.winograd, choice.weight_gradient_by_channel, choice.input_gradient_by_patch)
+    for rule in rules:
+
+        def ask(*arguments: Any, rule: Any = rule) -> bool:
+            return answers.setdefault(rule.__name__, rule(*arguments))
+
+        monkeypatch.setattr(choice, rule.__name__, ask)
+    c_in, c_out, k = sizes
+    stage = ChannelVectorsStage(nn.Conv2D(c_in, c_out, k, rng=0), nn.ReLU(), nn.MaxPool2D(2))
+    x = np.random.default_rng(0).random((images, 12, 12, c_in), dtype=np.float32)
+    stage.backward(stage.forward(x, training=True), input_gradient=True)
+    ran = dict(answers)
+    assert len(ran) == 3
+    answers.clear()
+    forward, dweight, dx = stage.kernels(x.shape, x.dtype, input_gradient=True)
+    assert answers == ran
+    assert forward.kernel == f"channel_vectors/{'winograd' if ran['winograd'] else 'direct'}.py"
+    assert dweight.kernel.endswith("by channel" if ran["weight_gradient_by_channel"] else "by run")
+    assert dx.kernel.endswith("by patch" if ran["input_gradient_by_patch"] else "place by place")
+    assert [each.work for each in stage.kernels(x.shape, x.dtype, input_gradient=False)] == ["forward", "dweight"]
+
+
+def test_what_it_was_told_is_no_rule() -> None:
+    stage = ChannelVectorsStage(nn.Conv2D(1, 2, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2), winograd=True)
+    told = stage.kernels((2, 8, 8, 1), np.dtype(np.float32), input_gradient=False)[0]
+    assert told == ("forward", "channel_vectors/winograd.py", "as it was told")

@@ -106,3 +106,10 @@ def test_steps_and_inference_allocate_no_large_arrays() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert min(peaks) < 0.05e6  # x has 0.6 MB
+
+
+def test_the_kernels_that_are_told() -> None:
+    (stage,) = plan([nn.ContrastNormalization()])
+    told = stage.kernels((2, *SHAPE[1:]), np.dtype(np.float32), input_gradient=True)
+    assert [(each.work, each.kernel) for each in told] == [("forward", "normalization.py"), ("dx", "normalization.py")]
+    assert stage.because == "no other layer joins it"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.kernels import loops
+from nnscratch.kernels import choice, loops
 from nnscratch.stages import plan
 from nnscratch.stages.dense import DenseStage, bias_relu_dropout, relu_dropout_backward
 
@@ -109,3 +109,25 @@ def test_layers_that_are_exchanged_are_seen() -> None:
     model.forward(x)
     model.layers[0] = nn.Dense(3, 2, rng=1)
     np.testing.assert_array_equal(model.forward(x), np.maximum(model.layers[0].forward(x), 0))
+
+
+@pytest.mark.parametrize(("rows", "n_in", "n_out"), [(1, 30, 20), (7, 1, 9), (7, 30, 20), (100, 9000, 60)])
+def test_the_kernels_that_are_told_are_those_that_run(
+    rows: int, n_in: int, n_out: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    rule = choice.dense_kernel
+
+    def ask(*sizes: int) -> str:
+        asked.append(rule(*sizes))
+        return asked[-1]
+
+    monkeypatch.setattr(choice, "dense_kernel", ask)
+    stage = DenseStage(nn.Dense(n_in, n_out, rng=0))
+    x = np.ones((rows, n_in), np.float32)
+    stage.backward(stage.forward(x, training=True), input_gradient=True)
+    ran = asked.copy()
+    told = stage.kernels(x.shape, x.dtype, input_gradient=True)
+    assert [each.work for each in told] == ["forward", "dweight", "dx"]
+    assert [each.kernel.split(", ")[1] for each in told] == ran
+    assert [each.work for each in stage.kernels(x.shape, x.dtype, input_gradient=False)] == ["forward", "dweight"]

@@ -69,3 +69,18 @@ def test_images_per_block() -> None:
     lanes = VECTOR_BYTES // 4
     sizes = [images_per_block(images, np.dtype(np.float32)) for images in (1, 2, 5, lanes - 1, lanes, 1000)]
     assert sizes == [1, 1, 3, lanes // 2, lanes, lanes]
+
+
+def test_the_kernels_that_are_told(stages) -> None:
+    lanes = VECTOR_BYTES // 4
+    one, two = stages.conv(1, 2, 3, np.random.default_rng(0)), stages.conv(2, 3, 3, np.random.default_rng(0))
+    stage = ImageVectorsStage(one)
+    told = stage.kernels((lanes, 9, 9, 1), np.dtype(np.float32), input_gradient=False)
+    assert [each.work for each in told] == ["forward", "dweight"]
+    assert f"one image per lane, so a window's four places are registers ({lanes} images)" in told[0].because
+    few = stage.kernels((1, 9, 9, 1), np.dtype(np.float32), input_gradient=True)
+    assert [each.work for each in few] == ["forward", "dweight", "dx"]
+    assert "fewer images than a vector has lanes" in few[0].because
+    both = ImageVectorsStage(one, two).kernels((4, 9, 9, 1), np.dtype(np.float32), input_gradient=False)
+    assert [each.work for each in both] == ["forward", "dweight", "dx"]  # of the second, for the first
+    assert "all 2 maps" in both[1].because

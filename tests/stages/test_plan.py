@@ -57,3 +57,25 @@ def test_a_subclass_runs_as_it_is() -> None:
 
     layers = [Doubled(1, 3, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2)]
     assert [type(stage).__name__ for stage in plan(layers)] == ["Single"] * 3
+
+
+TRIPLE = "stride 1, a ReLU behind it, 2x2 pooling behind that"
+
+
+@pytest.mark.parametrize(
+    ("layers", "because"),
+    [
+        (conv(1, 8), f"{TRIPLE}, at most 16 input channels, at most 16 output channels, no padding"),
+        (conv(1, 17), f"{TRIPLE}, but more than 16 output channels fill vectors"),
+        (conv(1, 8, padding=1), f"{TRIPLE}, but image vectors have no code for padding"),
+        (conv(1, 3, stride=2), "its stride is not 1"),
+        (conv(1, 3)[::2], "no ReLU behind it"),
+        (conv(1, 3, nn.MaxPool2D(3)), "no 2x2 pooling behind its ReLU"),
+        (conv(1, 3)[:1], "no ReLU behind it"),
+        ([nn.MaxPool2D(2)], "no stage begins with MaxPool2D here"),
+        ([nn.Dense(4, 3, rng=0)], "a product in buffers that stay"),
+        ([nn.Flatten(), nn.Dense(4, 3, rng=0), nn.ReLU()], "Flatten, ReLU in place, around the product"),
+    ],
+)
+def test_each_stage_says_why(layers: list[nn.Layer], because: str) -> None:
+    assert plan(layers)[0].because == because

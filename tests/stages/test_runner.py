@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -153,14 +154,17 @@ class Meeting(nn.Layer):
 
 
 @pytest.mark.parametrize("fuse", [True, False])
-@pytest.mark.parametrize("calls", ["forward forward", "forward backward", "backward forward"])
+@pytest.mark.parametrize(
+    "calls", ["forward forward", "forward backward", "backward forward", "keep forward", "keep keep"]
+)
 def test_one_pass_at_a_time(fuse: bool, calls: str) -> None:
     meeting = Meeting()
     model, x = nn.Sequential(meeting, fuse=fuse), images(1)
     meeting.barrier.abort()  # nobody meets in this first pass
     model.forward(x, training=True)
     meeting.barrier.reset()
-    threads = [threading.Thread(target=getattr(model, name), args=(x,)) for name in calls.split()]
+    passes = {"forward": model.forward, "backward": model.backward, "keep": partial(model.forward, keep=True)}
+    threads = [threading.Thread(target=passes[name], args=(x,)) for name in calls.split()]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -405,3 +409,20 @@ def test_a_backward_that_failed_leaves_no_step(fuse: bool) -> None:
         model.backward(dy[:1])
     with pytest.raises(RuntimeError, match="got backward without a forward"):
         model.backward(dy)
+
+
+def test_the_stages_of_a_network_tell_their_times_until_its_layers_change() -> None:
+    model, x = nn.Sequential(*layers()), images(2)
+    told: list[tuple[object, str]] = []
+    stages = model.time_stages(lambda stage, work, _: told.append((stage, work)))
+    y = model.forward(x, training=True)
+    model.backward(np.ones_like(y))
+    first, last = stages
+    assert told == [(first, "forward"), (last, "forward"), (last, "backward"), (first, "backward")]
+    assert model.time_stages(None) == stages
+    model.predict(x)
+    assert len(told) == 4
+
+
+def test_unfused_stages_say_so() -> None:
+    assert {stage.because for stage in Runner(fuse=False).stages(layers())} == {"fuse=False"}

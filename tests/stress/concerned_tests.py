@@ -26,7 +26,7 @@ def concerned_tests(path: str) -> list[str]:
     if "/kernels/" in path or Path(own).parent.name == "tests":
         folder = []
     importers = [_test_file(other) for other in _library() if _name(path) in _imports(other)]
-    elsewhere = [*ELSEWHERE.get(path, []), "tests/test_gradient_check.py"]
+    elsewhere = [*ELSEWHERE.get(path, []), "tests/gradient_check/test_check.py"]
     found = [own, path, *users, *folder, *importers, *elsewhere]
     return [name for name in dict.fromkeys(found) if (ROOT / name).exists()]
 

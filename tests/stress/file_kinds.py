@@ -229,7 +229,9 @@ def _train(folder: Path) -> None:
     rows = np.random.default_rng(0).random((8, 5), np.float32)
     trainer = nn.Trainer(model, nn.MSELoss(), nn.Adam(model, lr=0.001), batch_size=4, average=0.9, progress=False)
     checkpoint = folder / "a.npz"
-    history = trainer.fit(rows[:, :3], rows[:, 3:], epochs=2, checkpoint=checkpoint)
-    checkpoint.with_name("a.previous.npz").unlink(missing_ok=True)
+    try:
+        history = trainer.fit(rows[:, :3], rows[:, 3:], epochs=2, checkpoint=checkpoint)
+    finally:
+        checkpoint.with_name("a.previous.npz").unlink(missing_ok=True)
     assert all(np.isfinite(value).all() for value in model.parameters())
     assert history.columns["epoch"] == [1, 2]

@@ -285,6 +285,25 @@ def test_a_state_that_does_not_fit_changes_nothing(change: str, tmp_path: Path) 
     assert outcome(again, nn.History(["epoch"], score="epoch")) == before
 
 
+@pytest.mark.parametrize(("steps", "claimed"), [(None, None), (7, "ALL_EPOCHS")])
+def test_all_epochs_are_done_if_and_only_if_the_file_says_so(
+    steps: int | None, claimed: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a training would go on beyond its last epoch, for ever, or end before it."""
+    path = tmp_path / "run.npz"
+    fit(trainer_with_everything(), path, StopAfter(steps) if steps else None)
+    load = Checkpoint.load
+
+    def damaged_load(self: Checkpoint) -> Any:
+        state = load(self)
+        assert state is not None
+        return state | {"history": state["history"] | {"outcome": claimed}}
+
+    monkeypatch.setattr(Checkpoint, "load", damaged_load)
+    with pytest.raises(ValueError, match="damaged checkpoint"):
+        fit(trainer_with_everything(), path, StopAfter(20))
+
+
 def test_another_thread_asks(tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()

@@ -64,7 +64,7 @@ def add_subject(parser: Parser) -> None:
 
 def add_json(parser: Parser) -> None:
     """Adds --json, for `write_json`; a file that cannot be written is found while it is parsed."""
-    parser.add_argument("--json", type=_writable, metavar="FILE", help="write the numbers to FILE, too")
+    parser.add_argument("--json", type=writable, metavar="FILE", help="write the numbers to FILE, too")
 
 
 def write_json(path: Path | None, facts: dict[str, Any]) -> None:
@@ -78,7 +78,8 @@ def write_json(path: Path | None, facts: dict[str, Any]) -> None:
             temporary.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _writable(text: str) -> Path:
+def writable(text: str) -> Path:
+    """The path in an argument's text; ArgumentTypeError if no file can be written there."""
     try:
         check_output(Path(text), [])
     except (DataError, OSError) as error:

@@ -18,16 +18,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 import nnscratch as nn
 from nnscratch.commands import Parser
-from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.faces import POINTS, SIDE, Faces, to_points
+from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.scripts.command_line import add_number
-from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied, write_json
+from nnscratch.keypoints.scripts.kept_epochs import kept_epochs
+from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied, writable, write_json
+from nnscratch.tracing.page import Epoch, Points, write_page
 
 _BATCH = 8
+_MOST_EPOCHS = 12  # in a page: more would make it slow to open
 
 
 def main(arguments: list[str]) -> None:
@@ -43,6 +48,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--image", type=int, metavar="N", help="means and spreads of face N of the batch, from 0")
     add_number(parser, "--step", help="trace the step after so many minus one others (default: 1)")
     add_json(parser)
+    page = "write a page to look into every number of the step"
+    parser.add_argument("--html", type=writable, metavar="FILE", help=page)
     parsed = parser.parse_args(arguments)
     batch_size, steps = parsed.batch or _BATCH, parsed.step or 1
     if parsed.image is not None and not 0 <= parsed.image < batch_size:
@@ -51,6 +58,42 @@ def main(arguments: list[str]) -> None:
     trace = trace_of(found, batch_size, steps)
     print(f"step {steps} of {found.name}, batch of {len(trace.x)}\n\n{trace.table(parsed.image)}")
     write_json(parsed.json, trace.facts())
+    if parsed.html is not None:
+        title = f"Step {steps} of {found.name}"
+        points = Points(SIDE / 2, SIDE / 2, [name.replace("_", " ") for name in POINTS])
+        write_page(
+            trace,
+            parsed.html,
+            image=parsed.image or 0,
+            title=title,
+            points=points,
+            epochs=_epochs(found, parsed.run),
+            findings=_findings(found.network, found),
+        )
+
+
+def _epochs(found: Studied, run: Path | None) -> list[Epoch]:
+    """What the run kept of its epochs, at most `_MOST_EPOCHS` of them, evenly spaced."""
+    kept = [] if run is None else kept_epochs(run)
+    if len(kept) > _MOST_EPOCHS:
+        kept = [kept[i] for i in np.linspace(0, len(kept) - 1, _MOST_EPOCHS).round().astype(int)]
+    epochs = []
+    for epoch, path in kept:
+        network = load_network(path, SIDE, len(POINTS))
+        if repr(network) != repr(found.network):
+            raise ValueError(f"{path}: got a network with other layers than the run's; train again")
+        y = network.predict(found.faces.x)
+        errors = to_points(y) - found.faces.points
+        score = f"{np.sqrt(np.nanmean(np.square(errors))):.2f} px"
+        loss = nn.MSELoss().forward(y, found.faces.y)
+        parameters = [layer.params for layer in network.layers]
+        epochs.append(Epoch(epoch, parameters, loss, score, _findings(network, found)))
+    return epochs
+
+
+def _findings(network: nn.Sequential, found: Studied) -> list[nn.Finding]:
+    """The doctor's, without steps and decay: these are the training's."""
+    return nn.diagnose(network, found.faces.x, found.faces.y).findings
 
 
 def trace_of(found: Studied, batch_size: int, step: int) -> nn.Trace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from nnscratch.keypoints import networks
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.predictors import SingleNetwork
 from nnscratch.keypoints.scripts import trace
+from tests.tracing.read_page import ReadPage
 
 
 def test_in_a_pipe_it_prints_80_columns_and_nothing_else() -> None:
@@ -62,6 +64,25 @@ def test_a_run_that_names_no_optimizer(tmp_path: Path) -> None:
         trace.main([str(tmp_path)])
 
 
+def test_a_page_with_the_epochs_that_the_run_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = networks.report_mlp(rng=1)
+    SingleNetwork(network).save(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"config": {"optimizer": "adam", "lr": 0.5}}')
+    (tmp_path / "epochs").mkdir()
+    for epoch in (0, 5):
+        nn.save(networks.report_mlp(rng=epoch), tmp_path / "epochs" / f"epoch_{epoch:04d}.npz")
+    page = tmp_path / "page.html"
+    trace.main([str(tmp_path), "--image", "2", "--html", str(page)])
+    assert "step 1 of" in capsys.readouterr().out
+    facts = ReadPage(page).facts
+    assert facts["image"] == 2
+    assert [epoch["epoch"] for epoch in facts["epochs"]] == [0, 5]
+    assert all(epoch["score"].endswith(" px") for epoch in facts["epochs"])
+    nn.save(networks.report_cnn(rng=0), tmp_path / "epochs" / "epoch_0006.npz")
+    with pytest.raises(ValueError, match="epoch_0006.npz: got a network with other layers than the run's"):
+        trace.main([str(tmp_path), "--html", str(page)])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -84,9 +105,10 @@ def test_bad_input_is_one_line(arguments: list[str], message: str, capsys: pytes
 def test_a_json_file_that_cannot_be_written_is_found_before_the_work(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for path, message in ((tmp_path, "a folder"), (tmp_path / "no" / "facts.json", "does not exist")):
+    wrong = (tmp_path, "a folder"), (tmp_path / "no" / "facts.json", "does not exist")
+    for option, (path, message) in itertools.product(("--json", "--html"), wrong):
         with pytest.raises(SystemExit) as stop:
-            trace.main(["--json", str(path)])
+            trace.main([option, str(path)])
         assert stop.value.code == 2
         error = capsys.readouterr().err
         assert message in error

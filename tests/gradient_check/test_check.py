@@ -1,4 +1,4 @@
-"""Every hand-written gradient against finite differences. A new layer: one more line in LAYERS."""
+"""`gradient_check`: networks, kinks, wrong formulas, and what it refuses."""
 
 from __future__ import annotations
 
@@ -9,36 +9,12 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.gradient_check import gradient_check, numerical_gradient, relative_error
+from nnscratch.gradient_check import compare_gradients, gradient_check, numerical_gradient, relative_error
+from nnscratch.gradient_check.configurations import distinct_numbers
 from tests.stress import random_gradients
 
 BOUND = 1e-7
 
-LAYERS = [
-    (nn.Dense(5, 4, rng=1), (3, 5)),
-    (nn.Dense(1, 1, rng=1), (1, 1)),
-    (nn.Dense(5, 4, bias=False, rng=1), (3, 5)),
-    (nn.Conv2D(2, 3, 3, rng=1), (2, 5, 6, 2)),
-    (nn.Conv2D(1, 2, (2, 4), stride=(2, 1), padding=(1, 2), rng=1), (3, 5, 6, 1)),
-    (nn.Conv2D(3, 1, 2, stride=3, rng=1), (2, 7, 6, 3)),
-    (nn.Conv2D(2, 2, 1, bias=False, rng=1), (1, 3, 2, 2)),
-    (nn.MaxPool2D(2), (2, 5, 4, 3)),
-    (nn.MaxPool2D(3, stride=2), (2, 7, 6, 2)),
-    (nn.MaxPool2D((1, 3), stride=(2, 1)), (1, 5, 5, 2)),
-    (nn.AveragePool2D(2), (2, 5, 4, 3)),
-    (nn.AveragePool2D(3, stride=2), (2, 7, 6, 2)),
-    (nn.AveragePool2D((1, 3), stride=(2, 1)), (1, 5, 5, 2)),
-    (nn.ReLU(), (4, 3, 2)),
-    (nn.LeakyReLU(), (4, 3, 2)),
-    (nn.LeakyReLU(0.3), (4, 5)),
-    (nn.Sigmoid(), (4, 3, 2)),
-    (nn.Tanh(), (4, 3, 2)),
-    (nn.Dropout(0.5, rng=1), (4, 6)),
-    (nn.Dropout(0.0, rng=1), (4, 6)),
-    (nn.Flatten(), (3, 2, 2, 2)),
-    (nn.ContrastNormalization(), (2, 3, 4, 2)),
-    (nn.ContrastNormalization(0.5, floor=3.0), (3, 6)),  # all pictures flat
-]
 NETWORKS = [
     (nn.Sequential(nn.Dense(6, 5, rng=1), nn.ReLU(), nn.Dropout(0.4, rng=2), nn.Dense(5, 3, rng=3)), (4, 6)),
     (
@@ -58,19 +34,6 @@ NETWORKS = [
         (3, 10, 10, 1),
     ),
 ]
-
-
-def away_from_kinks(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    """Distinct numbers, none near 0 or near another: ReLU and max have a derivative at each."""
-    values = (np.arange(np.prod(shape)) + 0.5) / np.prod(shape) * 4 - 2
-    return np.random.default_rng(seed).permutation(values).reshape(shape)
-
-
-@pytest.mark.parametrize(("layer", "shape"), LAYERS, ids=[repr(layer) for layer, _ in LAYERS])
-def test_layer_gradients(layer: nn.Layer, shape: tuple[int, ...]) -> None:
-    errors = gradient_check(layer, away_from_kinks(shape))
-    assert set(errors) == {"x", *layer.params}
-    assert max(errors.values()) <= BOUND, errors
 
 
 @pytest.mark.parametrize(("network", "shape"), NETWORKS, ids=["mlp", "cnn"])
@@ -103,7 +66,7 @@ def test_a_wrong_gradient_is_found() -> None:
             super().backward_parameters(dy)
             self.grads["weight"] *= 1.0001
 
-    errors = gradient_check(WrongDense(3, 2, rng=0), away_from_kinks((4, 3)))
+    errors = gradient_check(WrongDense(3, 2, rng=0), distinct_numbers((4, 3)))
     assert errors["weight"] > 1e-5
     assert max(errors["x"], errors["bias"]) <= BOUND
 
@@ -111,11 +74,11 @@ def test_a_wrong_gradient_is_found() -> None:
 def test_the_checked_layer_stays_as_it_was() -> None:
     layer = nn.Dropout(0.5, rng=7)
     state = layer.rng.bit_generator.state
-    gradient_check(layer, away_from_kinks((2, 3)))
+    gradient_check(layer, distinct_numbers((2, 3)))
     assert layer.rng.bit_generator.state == state
     dense = nn.Dense(3, 2, rng=0)
     before = dense.params["weight"].copy()
-    gradient_check(dense, away_from_kinks((4, 3)))
+    gradient_check(dense, distinct_numbers((4, 3)))
     assert dense.grads == {}
     np.testing.assert_array_equal(dense.params["weight"], before)
 
@@ -136,6 +99,7 @@ def three_dense() -> list[nn.Layer]:
 
 ON_KINKS: dict[str, tuple[list[nn.Layer], tuple[int, ...]]] = {
     "ReLU at 0": ([nn.ReLU()], (3, 4)),
+    "LeakyReLU at 0": ([nn.LeakyReLU()], (3, 4)),
     "equal maxima": ([nn.MaxPool2D(2)], (2, 4, 4, 2)),
     "overlapping pools": ([nn.MaxPool2D(3, 1)], (1, 5, 4, 1)),
     "biases of 0": (three_dense(), (3, 4)),
@@ -181,7 +145,7 @@ class WrongBias(nn.Dense):
         self.grads["bias"] = self.grads["bias"] / len(dy)
 
 
-@pytest.mark.parametrize("make", [np.zeros, whole_numbers, away_from_kinks], ids=["zeros", "whole numbers", "smooth"])
+@pytest.mark.parametrize("make", [np.zeros, whole_numbers, distinct_numbers], ids=["zeros", "whole numbers", "smooth"])
 @pytest.mark.parametrize("layer", [WrongReLU(), LeakyBackward(), WrongPool(2), WrongBias(4, 3, rng=0)], ids=repr)
 def test_a_wrong_formula_is_found_on_kinks_too(layer: nn.Layer, make: Any) -> None:
     shape = (2, 4, 4, 2) if isinstance(layer, WrongPool) else (3, 4)
@@ -196,14 +160,60 @@ def test_a_wrong_formula_inside_a_network_on_kinks() -> None:
     assert errors["layer 4 weight"] <= BOUND
 
 
-def test_a_point_away_from_kinks_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_point_distinct_numbers_is_not_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[gradient_check.__module__], "_DISTANCE", np.nan)
-    errors = gradient_check(WrongReLU(), away_from_kinks((3, 4)))
+    errors = gradient_check(WrongReLU(), distinct_numbers((3, 4)))
     assert errors["x"] == pytest.approx(0.0005, rel=0.01)
 
 
+class EveryTie(nn.MaxPool2D):
+    """dy to every maximum of a 2x2 window, in place of the first."""
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        y = super().forward(x, training)
+        self.wins = x == y.repeat(2, axis=1).repeat(2, axis=2)
+        return y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        super().backward(dy)
+        return self.wins * dy.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def test_a_wrong_formula_for_ties_is_found_where_a_weight_moves_them_together() -> None:
+    x = np.random.default_rng(3).integers(0, 2, (2, 4, 4, 1)).astype(float)
+    wrong = gradient_check(nn.Sequential(nn.Conv2D(1, 2, 1, rng=1), EveryTie(2)), x)
+    right = gradient_check(nn.Sequential(nn.Conv2D(1, 2, 1, rng=1), nn.MaxPool2D(2)), x)
+    assert wrong["layer 0 weight"] > 1e-3
+    assert wrong["layer 0 bias"] > 1e-3
+    assert wrong["x"] <= BOUND  # moved off the ties, where they have no part
+    assert max(right.values()) <= BOUND
+
+
+def test_gradients_added_to_those_of_the_step_before_are_found() -> None:
+    class Accumulating(nn.Dense):
+        def backward_parameters(self, dy: np.ndarray) -> None:
+            before = dict(self.grads)
+            super().backward_parameters(dy)
+            for name, gradient in before.items():
+                self.grads[name] = self.grads[name] + gradient
+
+    errors = gradient_check(Accumulating(3, 2, rng=0), distinct_numbers((4, 3)))
+    assert errors["weight"] == pytest.approx(1 / 3, rel=1e-3)  # twice the right one
+    assert errors["bias"] == pytest.approx(1 / 3, rel=1e-3)
+    assert errors["x"] <= BOUND
+
+
+def test_comparisons_belong_to_the_errors() -> None:
+    network, x = nn.Sequential(nn.Dense(3, 2, rng=0), nn.ReLU(), WrongBias(2, 2, rng=1)), distinct_numbers((4, 3))
+    comparisons = compare_gradients(network, x)
+    assert {each.name: each.error for each in comparisons} == gradient_check(network, x)
+    assert [each.name for each in comparisons if not each.right] == ["layer 2 bias"]
+    assert [each.shape for each in comparisons] == [(4, 3), (3, 2), (2,), (2, 2), (2,)]
+    assert all(each.written.base is None for each in comparisons)  # copies: backward overwrites its own
+
+
 def test_loss_and_target_belong_together() -> None:
-    x = away_from_kinks((4, 3))
+    x = distinct_numbers((4, 3))
     with pytest.raises(ValueError, match="gradient_check: got loss without target, expected both or neither; pass tar"):
         gradient_check(nn.Dense(3, 2), x, loss=nn.MSELoss())
     with pytest.raises(ValueError, match="gradient_check: got target without loss, expected both or neither; pass los"):
@@ -215,7 +225,7 @@ def test_a_wrong_loss_is_found() -> None:
         def backward(self) -> np.ndarray:
             return 2 * super().backward()
 
-    errors = gradient_check(nn.Dense(3, 2), away_from_kinks((4, 3)), loss=WrongLoss(), target=np.ones((4, 2)))
+    errors = gradient_check(nn.Dense(3, 2), distinct_numbers((4, 3)), loss=WrongLoss(), target=np.ones((4, 2)))
     assert min(errors.values()) == pytest.approx(1 / 3, rel=1e-3)
 
 
@@ -233,7 +243,7 @@ def test_a_layer_that_sets_no_gradient_is_named() -> None:
     for make, got in ((Forgetful, "no gradient"), (Short, r"a gradient of shape \(\)")):
         message = rf"gradient_check: got {got} of 'bias' in {make.__name__}\(3, 2\), expected"
         with pytest.raises(ValueError, match=message):
-            gradient_check(nn.Sequential(make(3, 2)), away_from_kinks((4, 3)))
+            gradient_check(nn.Sequential(make(3, 2)), distinct_numbers((4, 3)))
 
 
 def test_x_of_whole_numbers_and_of_float32() -> None:
@@ -250,13 +260,13 @@ def test_a_loss_in_float32_is_refused() -> None:
             return np.float32(super().forward(prediction, target))
 
     with pytest.raises(ValueError, match="gradient_check: got a loss of dtype float32, expected float64; compute it"):
-        gradient_check(nn.Dense(3, 2), away_from_kinks((4, 3)), loss=Coarse(), target=np.ones((4, 2)))
+        gradient_check(nn.Dense(3, 2), distinct_numbers((4, 3)), loss=Coarse(), target=np.ones((4, 2)))
 
 
 def test_a_gradient_that_is_zero_but_for_rounding() -> None:
     # Of two numbers, contrast normalization always makes the same two.
     network = nn.Sequential(nn.Dense(3, 2, bias_init="normal(1)", rng=0), nn.ContrastNormalization(1.0))
-    assert max(gradient_check(network, away_from_kinks((2, 3))).values()) <= BOUND
+    assert max(gradient_check(network, distinct_numbers((2, 3))).values()) <= BOUND
     zeros = np.zeros(3)
     assert relative_error(zeros + 1e-14, zeros) == 1
     assert relative_error(zeros + 1e-14, zeros, rounding=1e-12) < BOUND

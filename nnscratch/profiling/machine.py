@@ -1,0 +1,74 @@
+"""What a measurement says about the machine, and a start that leaves BLAS to the processor."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from threadpoolctl import threadpool_info
+
+from nnscratch.kernels.threads import available_cores, get_threads
+
+# Environment variables that make OpenBLAS run another processor's kernels, or block for another
+# one's caches. Some machines set them for all programs; NumPy's products then take up to twice as
+# long.
+BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+def overrides() -> str:
+    """Those of BLAS_OVERRIDES that are set, as NAME=VALUE; "" if none is."""
+    return ", ".join(f"{name}={os.environ[name]}" for name in BLAS_OVERRIDES if name in os.environ)
+
+
+def start() -> None:
+    """Starts this program again without BLAS_OVERRIDES, if any is set, and says so in one line.
+
+    The program that goes on is a new one, which has not loaded NumPy yet; so have all processes
+    that it starts.
+    """
+    if found := overrides():
+        print(f"started again without {found}, so that BLAS is fitted to this processor", flush=True)
+        environment = {name: value for name, value in os.environ.items() if name not in BLAS_OVERRIDES}
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+def start_command() -> None:
+    """`start` for a command of `python -m nnscratch`; if another program called it, only a line."""
+    specification = getattr(sys.modules["__main__"], "__spec__", None)
+    if specification is not None and specification.name == "nnscratch.__main__":
+        start()
+    elif found := overrides():
+        print(f"NumPy's products may be slow: {found} is set")
+
+
+def blas() -> str:
+    """NumPy's BLAS: library, version, and the processor architecture whose kernels it runs."""
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    names = [
+        " ".join(str(b[key]) for key in ("internal_api", "version", "architecture") if b.get(key)) for b in libraries
+    ]
+    return " and ".join(names) or "none that threadpoolctl knows"
+
+
+def processor() -> str:
+    """The processor's name, as the system tells it."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def description() -> dict[str, object]:
+    """Processor, BLAS, cores, threads that kernels use, and versions."""
+    return {
+        "processor": processor(),
+        "BLAS": blas(),
+        "cores": available_cores(),
+        "threads": get_threads(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "numba": version("numba"),
+    }

@@ -1,0 +1,60 @@
+"""A start that leaves BLAS to the processor: for programs of our own alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nnscratch.profiling import machine
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import os
+from nnscratch.profiling import machine
+machine.start()
+print(sorted(set(machine.BLAS_OVERRIDES) & set(os.environ)), machine.blas())
+"""
+
+
+@pytest.mark.parametrize("overrides", [{}, {"OPENBLAS_L2_SIZE": "512", "OPENBLAS_CORETYPE": "Haswell"}])
+def test_start_leaves_blas_to_the_processor(overrides: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if name not in machine.BLAS_OVERRIDES}
+    command = [sys.executable, str(tmp_path / "program.py")]
+    environment |= {"PYTHONPATH": str(ROOT)} | overrides
+    lines = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(lines) == 1 + bool(overrides)
+    assert lines[-1].startswith("[] ")
+    assert len(lines[-1]) > len("[] ")
+
+
+def test_a_command_in_another_program_does_not_replace_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in machine.BLAS_OVERRIDES:
+        monkeypatch.delenv(name, raising=False)
+    machine.start_command()
+    assert capsys.readouterr().out == ""
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setattr(os, "execve", lambda *_: pytest.fail("the test's own program would be gone"))
+    machine.start_command()
+    assert capsys.readouterr().out == "NumPy's products may be slow: OPENBLAS_CORETYPE=Haswell is set\n"
+
+
+def test_a_command_of_our_own_program_starts_again() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_CORETYPE": "Haswell"}
+    command = [sys.executable, "-W", "error", "-m", "nnscratch", "compare", "dense", "--shape", "3,4,5,6"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout.startswith("started again without OPENBLAS_CORETYPE=Haswell")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_description_names_what_a_time_depends_on() -> None:
+    facts = machine.description()
+    assert {"processor", "BLAS", "cores", "threads", "python", "numpy", "numba"} == facts.keys()
+    assert all(facts.values())
