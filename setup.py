@@ -1,6 +1,6 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
-`'.[docs]'` with what builds its pages, `'.[lessons]'` with Jupyter for its lessons, `'.[browser]'` with
-what the tests of the page need besides Debian's chromium and chromium-driver.
+`'.[docs]'` with what builds its pages, `'.[lessons]'` with Jupyter for its lessons, `'.[browser]'`
+with what the tests of the page need besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
