@@ -212,7 +212,7 @@ function oneFactor(step, layer, index, value, what, slope) {
               " = ",
               num("gradient.dy", dy, { index, go: { kind: "gradient", layer, index } }),
               " · ",
-              num("gradient.slope", slope),
+              ...enclosed(num("gradient.slope", slope)),
               " = ",
               num("gradient.sum", dy * slope, { digits: digits || DIGITS }),
             ],

@@ -29,7 +29,7 @@ class LossPicture {
     const value = index === null ? ofStep.value : epochs[index].loss;
     const played = this.view.slider.shown ? this.view.slider.loss : undefined;
     const own = value === null ? (index === null ? "not finite" : "not known") : numberElement(num("header.loss", value));
-    const now = played === undefined ? [] : [" → ", numberElement(num("play.loss", played))];
+    const now = played === undefined ? [] : [" → ", numberElement(num("play.loss", played, { digits: tellingApart(played, value, 3) }))];
     this.value.replaceChildren("L = ", own, ...now);
     if (this.hasFace()) this.paintFace();
     else this.paintErrors();

@@ -19,7 +19,7 @@ const find = (selector) => document.querySelector(selector);
 
 // ------------------------------------------------------------------------ Text with numbers in it
 
-function numberElement({ name, value, digits, index, go, own, hidden, whole, outside, winner }, most = DIGITS) {
+function numberElement({ name, value, digits, index, go, own, hidden, whole, outside, winner }, most = Infinity) {
   const text = whole
     ? value.toLocaleString("en").replaceAll(",", "\u202f")
     : shownNumber(value, Math.min(digits || DIGITS, most));

@@ -42,7 +42,8 @@ class View {
     const dropout = this.step.layers.some(({ kind }) => kind === "Dropout");
     if (before !== null && dropout) parts.push(", without dropout ", num("header.loss_before", before));
     if (after !== null) parts.push(", after the step ", num("header.loss_after", after));
-    return [...parts, ` · ${facts.optimizer.text}`].map(part);
+    const whose = make("span", { class: "whose" }, "the traced step, not this epoch: ");
+    return [whose, ...[...parts, ` · ${facts.optimizer.text}`].map(part)];
   }
 
   // The strongest number of the first convolution or dense layer: something to see at once.
@@ -194,8 +195,10 @@ class View {
     this.slider.stop();
     const told = this.explain(what);
     this.selection = what;
+    const { moment } = this;
     this.marks = told.marks;
-    this.tell(told.title, told.said, told.cards);
+    const then = moment === this.step ? "" : ` · in epoch ${moment.epoch.epoch}`;
+    this.tell(`${told.title}${then}`, told.said, told.cards);
     find("#said").scrollIntoView({ block: "nearest" });
     if (this.epochs.index === null && told.play) this.slider.start(told.play);
     this.showMarks();
@@ -249,6 +252,7 @@ class View {
   showMoment(moment) {
     this.slider.stop();
     this.moment = moment;
+    find("#about").classList.toggle("elsewhere", moment !== this.step);
     this.paint();
     this.showFindings();
     const { selection } = this;
