@@ -41,7 +41,7 @@ const playOf = (step, layer, index) => (layer < step.layers.length - 1 ? { kind:
 const shifted = (letter, by) => (by ? `${letter}${by < 0 ? "−" : "+"}${Math.abs(by)}` : letter);
 
 // A negative number behind + − · stands in brackets.
-const enclosed = (number) => (number.value < 0 ? ["(", number, ")"] : [number]);
+const enclosed = (number) => ({ ...number, enclosed: number.value < 0 });
 
 const link = (text, kind, layer, index, name) => ({ text, go: { kind, layer, index, ...(name ? { name } : {}) } });
 const toOutput = (layer, index) => ({ kind: "output", layer, index });
@@ -53,9 +53,9 @@ function longSum(name, terms) {
   const rest = sum(terms.map(({ product }) => product)) - sum(top.map(({ product }) => product));
   const first = top.flatMap(({ product, go }, k) => {
     const number = num(`${name}.top`, product, { go });
-    return k ? [" + ", ...enclosed(number)] : [number];
+    return k ? [" + ", enclosed(number)] : [number];
   });
-  return [{ line: ["ten largest: ", ...first, `, and ${terms.length - TOP} others: `, num(`${name}.rest`, rest)] }];
+  return [{ line: ["ten largest: ", ...first, `, and ${countText(terms.length - TOP)} others: `, num(`${name}.rest`, rest)] }];
 }
 
 const convolutionOf = ({ config }) => ({

@@ -86,7 +86,7 @@ const LOSS_CARDS = {
                 "error = ",
                 num("loss.prediction", prediction),
                 " − ",
-                ...enclosed(num("loss.target", target)),
+                enclosed(num("loss.target", target)),
                 " = ",
                 num("loss.error", error),
                 ", squared ",

@@ -26,7 +26,7 @@ function sumLine(step, name, terms, bias, value) {
   const total = sum(terms.map(({ product }) => product));
   const digits = sharedDigits(value, total + (bias ?? 0));
   const line = ["sum of ", `${terms.length} products `, num(`${name}.sum`, total)];
-  if (bias !== undefined) line.push(" + bias ", ...enclosed(num(`${name}.bias`, bias)));
+  if (bias !== undefined) line.push(" + bias ", enclosed(num(`${name}.bias`, bias)));
   if (digits) line.push(" = ", num(`${name}.value`, value, { digits, own: true }));
   else line.push(" ≈ ", num(`${name}.value`, value, { own: true }), ", as far as float32 adds: the products cancel");
   return { line };
@@ -119,7 +119,7 @@ const OUTPUTS = {
       num("dense.product", product, { index: [i] }),
     ]);
     const rest = sum(terms.map((t) => t.product)) - sum(shown.map((t) => t.product));
-    if (shown.length < terms.length) rows.push([`${terms.length - TOP} others`, "", "", num("dense.rest", rest)]);
+    if (shown.length < terms.length) rows.push([`${countText(terms.length - TOP)} others`, "", "", num("dense.rest", rest)]);
     const biasLine = bias ? [{ line: ["The bias: ", link(`bias ${o}`, "weight", layer, [o], "bias")] }] : [];
     return {
       cards: [
@@ -167,7 +167,7 @@ const OUTPUTS = {
                 "y = slope · x = ",
                 num("leaky.slope", slope),
                 " · ",
-                ...enclosed(num("leaky.x", x, { go: toOutput(layer - 1, index) })),
+                enclosed(num("leaky.x", x, { go: toOutput(layer - 1, index) })),
                 " = ",
                 num("leaky.value", value),
               ],

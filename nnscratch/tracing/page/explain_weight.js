@@ -129,7 +129,7 @@ function explainTerms(step, layer, index, gradient, terms) {
   const hasPlace = terms[0].place.length > 0;
   if (terms.length > top.length)
     rows.push([
-      `${(terms.length - top.length).toLocaleString("en")} others`,
+      `${countText(terms.length - top.length)} others`,
       ...(hasPlace ? [""] : []),
       "",
       "",
@@ -260,7 +260,7 @@ function sgdLines(optimizer, parameter, at, remembered, value) {
         " + ",
         value("weight_decay", decay),
         " · ",
-        ...enclosed(value("old", before[at])),
+        enclosed(value("old", before[at])),
         " = ",
         value("g", g),
       ]
@@ -274,7 +274,7 @@ function sgdLines(optimizer, parameter, at, remembered, value) {
       "v ← ",
       value("momentum", optimizer.momentum),
       " · ",
-      ...enclosed(value("velocity_before", old)),
+      enclosed(value("velocity_before", old)),
       " + g = ",
       value("velocity_after", remembered("memory_after", "v")),
     ],
@@ -291,9 +291,9 @@ function adamLines(optimizer, parameter, at, remembered, value) {
         "m ← ",
         value("beta1", beta1),
         " · ",
-        ...enclosed(value("m_before", remembered("memory_before", "m"))),
+        enclosed(value("m_before", remembered("memory_before", "m"))),
         " + (1 − β1) · ",
-        ...enclosed(value("gradient", parameter.gradient[at])),
+        enclosed(value("gradient", parameter.gradient[at])),
         " = ",
         value("m_after", remembered("memory_after", "m")),
       ],

@@ -32,6 +32,8 @@ function tellingApart(a, b, most) {
   return Number.isFinite(above) ? Math.min(Math.max(DIGITS, above + most), 15) : DIGITS;
 }
 
+const countText = (count) => count.toLocaleString("en").replaceAll(",", "\u202f");
+
 // A number of an explanation: { name, value, digits, index, go }. `name` and `index` say for programs
 // what it is; `go` is what a click on it asks for.
 const num = (name, value, more = {}) => ({ name, value, ...more });

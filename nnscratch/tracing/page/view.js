@@ -36,14 +36,13 @@ class View {
     const { facts } = this.step;
     const { value, before, after } = facts.loss;
     const parts = [
-      `image ${facts.image} of a batch of ${facts.images} · loss `,
+      `traced step: image ${facts.image} of a batch of ${facts.images} · loss `,
       value === null ? "not finite" : num("header.loss", value),
     ];
     const dropout = this.step.layers.some(({ kind }) => kind === "Dropout");
     if (before !== null && dropout) parts.push(", without dropout ", num("header.loss_before", before));
     if (after !== null) parts.push(", after the step ", num("header.loss_after", after));
-    const whose = make("span", { class: "whose" }, "the traced step, not this epoch: ");
-    return [whose, ...[...parts, ` · ${facts.optimizer.text}`].map(part)];
+    return [...parts, ` · ${facts.optimizer.text}`].map(part);
   }
 
   // The strongest number of the first convolution or dense layer: something to see at once.
@@ -98,7 +97,8 @@ class View {
   layerColumn(layer) {
     const { number, name, text, formulas, milliseconds, parameters, shape } = layer;
     const [forward, backward] = formulas;
-    const slices = parameters.map((parameter) => {
+    const shown = parameters.filter((parameter) => sizeOf(parameter.shape)); // an empty one has no picture
+    const slices = shown.map((parameter) => {
       const label = `${parameter.name} ${parameter.shape.join("×")}`;
       return [
         this.figure(number, parameter.name, parameter.shape, label),
