@@ -61,6 +61,7 @@ const BLOCKS = {
     ),
   note: ({ note }) => make("p", { class: "note" }, note),
   grids({ grids, operation }) {
+    if (!grids.length) return make("p", { class: "note" }, "None: nothing comes back.");
     const named = grids.some(({ title }) => title);
     const rows = grids.map((grid) => gridRow(grid, operation, named));
     const columns = `repeat(${grids[0].parts.length + (named ? 1 : 0)}, auto)`;
