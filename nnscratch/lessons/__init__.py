@@ -4,6 +4,7 @@ checking.py     check: right, not done yet, or wrong, and how
 result.py       what a check found, and how it is told
 exercise.py     Exercise, Mistake, Question: an exercise as data
 exercises/      all exercises, one module per lesson
+clinic.py       the ten sick networks of lesson 6
 outcome.py      runs a reader's function, and keeps what it did
 differences.py  how two arrays differ, in words
 plots.py        small pictures, in colours that colour-blind people can tell apart

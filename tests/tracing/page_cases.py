@@ -177,9 +177,8 @@ def small(seed: int = 0) -> Case:
     ]
     y = rng.standard_normal((4, 4)).astype(np.float32)
     y[rng.random(y.shape) < 0.3] = np.nan
-    return _traced(
-        layers, x, y, lambda model: nn.SGD(model, lr=0.1, momentum=0.5, weight_decay=0.01), image=1, points=Points(3, 6)
-    )
+    points = Points(30, 6)  # many lie outside of the picture
+    return _traced(layers, x, y, lambda model: nn.SGD(model, lr=0.1, momentum=0.5, weight_decay=0.01), 1, points)
 
 
 class Scale(nn.Layer):

@@ -27,3 +27,9 @@ def test_a_class_of_the_same_name_elsewhere_is_another() -> None:
             return x
 
     assert formulas(ReLU())[0] == "f(x)"
+
+
+def test_a_bias_that_is_not_there_is_in_no_formula() -> None:
+    assert formulas(nn.Dense(2, 3, bias=False))[0] == "x @ weight"
+    assert formulas(nn.Conv2D(2, 3, 1, bias=False))[0] == "windows @ weight"
+    assert formulas(nn.Dense(2, 3))[0] == "x @ weight + bias"

@@ -176,6 +176,31 @@ def test_epochs_are_those_of_the_training(page: OpenedPage, case: Case) -> None:
     assert page.run("return nnscratchPage.view.epoch") is None
 
 
+def test_an_epoch_shows_no_numbers_of_the_step(page: OpenedPage, case: Case) -> None:
+    weight = SLIDERS[3]
+    page.clicks([weight])
+    page.run("nnscratchPage.play.set(0.25); nnscratchPage.epoch(1)")
+    read = page.read()
+    assert read["numbers"] == read["play"] == []
+    loss = page.run("return document.querySelector('[data-layer=loss] [data-number=\"header.loss\"]').dataset.exact")
+    assert float(loss) == case.epochs[1].loss
+    page.run("nnscratchPage.epoch(null)")
+    assert page_cases.problems(case, weight, page.read()) == []  # the step's are back
+
+
+def test_points_stay_within_the_picture(page: OpenedPage, case: Case) -> None:
+    page.run("nnscratchPage.epoch(null)")
+    outside = page.run("""
+        const face = document.querySelector(".face canvas").getBoundingClientRect();
+        return [...document.querySelectorAll(".point .target")].map((mark) => mark.getBoundingClientRect()).filter(
+            ({ left, right, top, bottom }) =>
+                (left + right) / 2 < face.left || (left + right) / 2 > face.right ||
+                (top + bottom) / 2 < face.top || (top + bottom) / 2 > face.bottom).length;
+    """)
+    assert outside == 0
+    assert page.run("return document.querySelectorAll('.point').length") == case.trace.y.shape[1] // 2
+
+
 def test_every_control_has_a_name(page: OpenedPage) -> None:
     for what in (
         {"kind": "weight", "layer": 0, "name": "weight", "index": [0, 0, 0, 0]},

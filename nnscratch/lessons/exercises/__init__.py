@@ -1,8 +1,11 @@
 """The exercises, one module per lesson; each has a tuple EXERCISES.
 
-gradients.py          lesson 1: a slope, a dense layer by hand, a step downhill
-convolution.py        lesson 2: a convolution by loops, by columns, and its gradient
-relu_and_pooling.py   lesson 3: where gradients go and where they die
+gradients.py                 lesson 1: a slope, a dense layer by hand, a step downhill
+convolution.py               lesson 2: a convolution by loops, by columns, and its gradient
+relu_and_pooling.py          lesson 3: where gradients go and where they die
+first_weights.py             lesson 4: the spread, weights that keep it, and bends that saturate
+dropout_and_weight_decay.py  lesson 5: dropout, the noise that it makes of a constant, and decay
+why_did_it_not_learn.py      lesson 6: ten diagnoses
 """
 
 from __future__ import annotations

@@ -1,0 +1,12 @@
+"""Solutions of lesson 6: the diagnoses."""
+
+patient_1 = "step_too_small"
+patient_2 = "targets_unscaled"
+patient_3 = "vanishing_signal"
+patient_4 = "step_too_large"
+patient_5 = "identical_units"
+patient_6 = "saturated_by_bias"
+patient_7 = "input_unscaled"
+patient_8 = "decay_dominates"
+patient_9 = "exploding_signal"
+patient_10 = "dead_units"
