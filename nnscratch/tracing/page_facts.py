@@ -118,7 +118,8 @@ def _layer(layer: LayerTrace, settings: dict[str, Any], pack: Pack, image: int, 
         "kind": name,
         "name": type(layer.layer).__name__,
         "text": repr(layer.layer),
-        "config": _config(layer.layer),
+        # A reader's own layer may have none, or one that fails; the page asks for it by kind.
+        "config": {} if name == "other" else _plain(layer.layer.config()),
         "formulas": list(formulas(layer.layer)),
         "shape": list(layer.y.shape[1:]),
         "dtype": layer.y.dtype.name,
@@ -215,13 +216,6 @@ def _with_parameters(traced: LayerTrace, parameters: Mapping[str, np.ndarray], e
         )
     layer.params = {name: np.asarray(array, traced.layer.params[name].dtype) for name, array in parameters.items()}
     return layer
-
-
-def _config(layer: Layer) -> dict[str, Any]:
-    try:
-        return {name: _plain(value) for name, value in layer.config().items()}
-    except AttributeError:  # a reader's layer that did not keep an argument
-        return {}
 
 
 def _plain(value: Any) -> Any:

@@ -18,7 +18,13 @@ from tests.tracing.read_page import ReadPage
 
 
 class Doubled(Layer):
-    """A layer that a reader wrote, with a parameter and without a config."""
+    """A layer that a reader wrote, with a parameter and a config that fails."""
+
+    def config(self) -> dict[str, Any]:
+        raise KeyError("secret")
+
+    def __repr__(self) -> str:
+        return "Doubled(...)"
 
     def __init__(self, secret: int = 1) -> None:
         super().__init__()

@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import nnscratch as nn
+from nnscratch.layers import Layer
+from nnscratch.tracing.page import write_page
 from tests.tracing import page_cases
 from tests.tracing.browser import browser, why_no_browser
 from tests.tracing.opened_page import OpenedPage
@@ -201,6 +206,24 @@ def test_points_stay_within_the_picture(page: OpenedPage, case: Case) -> None:
     assert page.run("return document.querySelectorAll('.point').length") == case.trace.y.shape[1] // 2
 
 
+def test_losses_have_as_many_digits_as_tell_them_apart(page: OpenedPage, case: Case) -> None:
+    what = {"kind": "output", "layer": -1, "index": [3, 3, 0]}
+    page.clicks([what])
+    old = float(case.step.y(-1)[3, 3, 0])
+    for change in (1e-5, 1e-3, 0.1):
+        page.run("nnscratchPage.play.set(arguments[0])", old + change)
+        texts = {name: text for name, _, text, _ in page.read()["play"]}
+        assert texts["play.loss"] != texts["play.loss_before"]
+
+
+def test_a_negative_number_behind_a_sign_stands_in_brackets(page: OpenedPage, case: Case) -> None:
+    rng = np.random.default_rng(5)
+    for kind, layer in page_cases.places(case):
+        page.clicks([case.draw(rng, kind, layer)])
+        lines = page.run("return [...document.querySelectorAll('#details p')].map((line) => line.textContent)")
+        assert [line for line in lines if re.search(r"[+−·×] −", line)] == []
+
+
 def test_every_control_has_a_name(page: OpenedPage) -> None:
     for what in (
         {"kind": "weight", "layer": 0, "name": "weight", "index": [0, 0, 0, 0]},
@@ -249,3 +272,63 @@ def test_light_and_dark(page: OpenedPage) -> None:
 def test_it_has_complained_of_nothing_meanwhile(page: OpenedPage) -> None:
     assert page.console() == []
     assert page.requests() == []
+
+
+class Fold(Layer):
+    """A layer of a reader's own: odd shapes, odd parameters, and a config that fails."""
+
+    def __init__(self, shape: tuple[int, ...], factor: float = 1.0) -> None:
+        super().__init__()
+        self.shape, self.factor = shape, np.float32(factor)
+        self.params = {"all": np.ones((), np.float32), "none": np.zeros((0, 3), np.float32)}
+        self.grads = {name: np.zeros_like(array) for name, array in self.params.items()}
+
+    def config(self) -> dict[str, object]:
+        raise KeyError("shape")
+
+    def __repr__(self) -> str:
+        return "Fold(</script> & more)"
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.x_shape = x.shape
+        return (x * self.factor).reshape(len(x), *self.shape)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        return (dy * self.factor).reshape(self.x_shape)
+
+
+def open_own(page: OpenedPage, folder: Path, *layers: Layer) -> OpenedPage:
+    """A page of a network with these layers between two dense ones."""
+    model = nn.Sequential(nn.Flatten(), nn.Dense(9, 12, rng=0), *layers, nn.Dense(12, 2, rng=1))
+    x = np.random.default_rng(2).standard_normal((3, 3, 3, 1), np.float32)
+    trace = nn.trace(model, x, np.ones((3, 2), np.float32), nn.MSELoss(), nn.SGD(model, lr=0.1))
+    write_page(trace, folder / "own.html")
+    return OpenedPage(page.driver, folder / "own.html")
+
+
+def test_layers_of_ones_own_break_nothing(page: OpenedPage, tmp_path: Path) -> None:
+    shapes = ((3, 4), (2, 3, 2), (2, 1, 3, 2), (1, 2, 1, 3, 2), (12,))
+    own = open_own(page, tmp_path, *map(Fold, shapes))
+    for layer, shape in enumerate(shapes, start=2):
+        last = [length - 1 for length in shape]
+        own.clicks([{"kind": kind, "layer": layer, "index": last} for kind in ("output", "gradient")])
+        own.clicks([{"kind": "weight", "layer": layer, "name": "all", "index": []}])
+    for number in range(own.run("return document.querySelectorAll('canvas.sheet').length")):
+        own.run("document.querySelectorAll('canvas.sheet')[arguments[0]].focus()", number)
+        own.keys("ARROW_DOWN", "ARROW_RIGHT", "PAGE_DOWN", "ARROW_UP", "PAGE_UP", "ENTER")
+    assert own.console() == []
+
+
+def test_a_gradient_of_exactly_0_says_so_in_words(page: OpenedPage, tmp_path: Path) -> None:
+    own = open_own(page, tmp_path, Fold((12,), factor=0.0))
+    words = """
+        return Object.fromEntries([...document.querySelectorAll("canvas.sheet")].map((canvas) => [
+            `${canvas.closest(".layer").dataset.layer} ${canvas.dataset.what} ${canvas.dataset.name ?? ""}`.trim(),
+            canvas.parentElement.querySelector(".nothing").textContent]));
+    """
+    said = own.run(words)
+    assert "0 everywhere: no gradient" in said["-1 gradient"]
+    assert "0 everywhere: no gradient" in said["1 gradient"]
+    assert "in this batch" in said["1 weight-gradient weight"]
+    assert said["3 gradient"] == said["3 weight-gradient bias"] == said["2 output"] == ""
+    assert own.console() == []

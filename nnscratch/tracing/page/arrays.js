@@ -198,7 +198,12 @@ class Step {
   constructor(facts, bytes) {
     this.facts = facts;
     this.read = (place) => readArray(bytes, place);
-    this.layers = facts.layers.map((layer, number) => ({ ...layer, number, rounded: roundedTo(layer.dtype) }));
+    this.layers = facts.layers.map((layer, number) => ({
+      ...layer,
+      number,
+      rounded: roundedTo(layer.dtype),
+      formulas: layer.formulas.slice(0, 2).map((formula) => formula.replaceAll("-", "−")),
+    }));
     this.prediction = this.read(facts.loss.prediction);
     this.target = this.read(facts.loss.target);
     this.dprediction = this.read(facts.loss.dprediction);

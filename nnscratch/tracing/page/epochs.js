@@ -13,10 +13,12 @@ class EpochBar {
     this.range = find("#time-range");
     this.said = find("#time-said");
     this.range.max = this.range.value = this.epochs.length - 1;
-    this.range.addEventListener("input", () => this.show(Number(this.range.value)));
+    // A click on where it stands asks for that epoch, too.
+    for (const event of ["input", "click"])
+      this.range.addEventListener(event, () => this.show(Number(this.range.value)));
     find("#time-back").addEventListener("click", () => this.show(null));
     find("#time-run").addEventListener("click", () => this.run(0));
-    this.said.textContent = `${this.epochs.length} to see`;
+    this.said.textContent = `${this.epochs.length} ${this.epochs.length > 1 ? "epochs kept; slide to see them" : "epoch kept; press ▶ to see it"}`;
     find("#time").hidden = false;
   }
 

@@ -37,6 +37,12 @@ const nameOf = (step, layer) => (layer < 0 ? "the input" : `layer ${layer}, ${st
 // The last layer's y goes straight into the loss, which says it all.
 const playOf = (step, layer, index) => (layer < step.layers.length - 1 ? { kind: "pixel", layer, index } : null);
 
+// "i+15", "i−1", or "i" alone
+const shifted = (letter, by) => (by ? `${letter}${by < 0 ? "−" : "+"}${Math.abs(by)}` : letter);
+
+// A negative number behind + − · stands in brackets.
+const enclosed = (number) => ({ ...number, enclosed: number.value < 0 });
+
 const link = (text, kind, layer, index, name) => ({ text, go: { kind, layer, index, ...(name ? { name } : {}) } });
 const toOutput = (layer, index) => ({ kind: "output", layer, index });
 const toWeight = (layer, index, name = "weight") => ({ kind: "weight", layer, name, index });
@@ -45,8 +51,11 @@ function longSum(name, terms) {
   if (terms.length <= TOP) return [];
   const top = largest(terms);
   const rest = sum(terms.map(({ product }) => product)) - sum(top.map(({ product }) => product));
-  const first = top.flatMap(({ product, go }, k) => [k ? " + " : "", num(`${name}.top`, product, { go })]);
-  return [{ line: ["ten largest: ", ...first, ` + ${terms.length - TOP} others: `, num(`${name}.rest`, rest)] }];
+  const first = top.flatMap(({ product, go }, k) => {
+    const number = num(`${name}.top`, product, { go });
+    return k ? [" + ", enclosed(number)] : [number];
+  });
+  return [{ line: ["ten largest: ", ...first, `, and ${countText(terms.length - TOP)} others: `, num(`${name}.rest`, rest)] }];
 }
 
 const convolutionOf = ({ config }) => ({

@@ -123,7 +123,7 @@ const GRADIENTS = {
       num("gradient.product", product, { index: [o] }),
     ]);
     const rest = sum(terms.map((t) => t.product)) - sum(shown.map((t) => t.product));
-    if (shown.length < terms.length) rows.push([`${terms.length - TOP} others`, "", "", num("gradient.rest", rest)]);
+    if (shown.length < terms.length) rows.push([`${countText(terms.length - TOP)} others`, "", "", num("gradient.rest", rest)]);
     const { digits, block } = gradientSum(terms, value);
     return {
       digits,
@@ -212,7 +212,7 @@ function oneFactor(step, layer, index, value, what, slope) {
               " = ",
               num("gradient.dy", dy, { index, go: { kind: "gradient", layer, index } }),
               " · ",
-              num("gradient.slope", slope),
+              enclosed(num("gradient.slope", slope)),
               " = ",
               num("gradient.sum", dy * slope, { digits: digits || DIGITS }),
             ],

@@ -85,9 +85,9 @@ const LOSS_CARDS = {
               line: [
                 "error = ",
                 num("loss.prediction", prediction),
-                target < 0 ? " − (" : " − ",
-                num("loss.target", target),
-                target < 0 ? ") = " : " = ",
+                " − ",
+                enclosed(num("loss.target", target)),
+                " = ",
                 num("loss.error", error),
                 ", squared ",
                 num("loss.square", error * error),
@@ -97,7 +97,7 @@ const LOSS_CARDS = {
             {
               line: [
                 `gradient = 2/${labels} · `,
-                shownNumber(error),
+                error < 0 ? `(${shownNumber(error)})` : shownNumber(error),
                 " = ",
                 num("loss.gradient", gradient, { digits }),
               ],

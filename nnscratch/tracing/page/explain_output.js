@@ -26,7 +26,7 @@ function sumLine(step, name, terms, bias, value) {
   const total = sum(terms.map(({ product }) => product));
   const digits = sharedDigits(value, total + (bias ?? 0));
   const line = ["sum of ", `${terms.length} products `, num(`${name}.sum`, total)];
-  if (bias !== undefined) line.push(" + bias ", num(`${name}.bias`, bias));
+  if (bias !== undefined) line.push(" + bias ", enclosed(num(`${name}.bias`, bias)));
   if (digits) line.push(" = ", num(`${name}.value`, value, { digits, own: true }));
   else line.push(" ≈ ", num(`${name}.value`, value, { own: true }), ", as far as float32 adds: the products cancel");
   return { line };
@@ -86,7 +86,7 @@ const OUTPUTS = {
       cards: [
         {
           title: "The number",
-          formula: `y[${h},${w},${o}] = sum over i,j,c of x[${around(h, stride[0], padding[0])}+i, ${around(w, stride[1], padding[1])}+j, c] · weight[i,j,c,${o}]${bias ? ` + bias[${o}]` : ""}`,
+          formula: `y[${h},${w},${o}] = sum over i,j,c of x[${shifted("i", h * stride[0] - padding[0])}, ${shifted("j", w * stride[1] - padding[1])}, c] · weight[i,j,c,${o}]${bias ? ` + bias[${o}]` : ""}`,
           blocks: [sumLine(step, "conv", terms, b, value), output(value), ...longSum("conv", terms), ...biasLine],
         },
         { title: "Patch times kernel", wide: true, blocks: [{ grids, operation: "×" }] },
@@ -119,7 +119,7 @@ const OUTPUTS = {
       num("dense.product", product, { index: [i] }),
     ]);
     const rest = sum(terms.map((t) => t.product)) - sum(shown.map((t) => t.product));
-    if (shown.length < terms.length) rows.push([`${terms.length - TOP} others`, "", "", num("dense.rest", rest)]);
+    if (shown.length < terms.length) rows.push([`${countText(terms.length - TOP)} others`, "", "", num("dense.rest", rest)]);
     const biasLine = bias ? [{ line: ["The bias: ", link(`bias ${o}`, "weight", layer, [o], "bias")] }] : [];
     return {
       cards: [
@@ -167,7 +167,7 @@ const OUTPUTS = {
                 "y = slope · x = ",
                 num("leaky.slope", slope),
                 " · ",
-                num("leaky.x", x, { go: toOutput(layer - 1, index) }),
+                enclosed(num("leaky.x", x, { go: toOutput(layer - 1, index) })),
                 " = ",
                 num("leaky.value", value),
               ],
@@ -289,7 +289,6 @@ const OUTPUTS = {
 };
 
 const output = (value) => ({ line: [num("output.value", value, { hidden: true })] });
-const around = (at, stride, padding) => String(at * stride - padding).replace("-", "−");
 
 function outputOfOther(step, moment, layer, index, value) {
   const {

@@ -90,10 +90,14 @@ const GRADIENT_TERMS = {
 };
 
 const GRADIENT_FORMULAS = {
-  Conv2D: (index) =>
-    index.length === 4
-      ? `dweight[${index}] = sum over n,h,w of x[n, h·s+${index[0]}−p, w·s+${index[1]}−p, ${index[2]}] · dy[n,h,w,${index[3]}]`
-      : `dbias[${index}] = sum over n,h,w of dy[n,h,w,${index}]`,
+  Conv2D(index, layer) {
+    if (index.length < 4) return `dbias[${index}] = sum over n,h,w of dy[n,h,w,${index}]`;
+    const { stride, padding } = convolutionOf(layer);
+    const [h, w] = ["h", "w"].map((letter, axis) =>
+      shifted(stride[axis] > 1 ? `${stride[axis]}·${letter}` : letter, index[axis] - padding[axis]),
+    );
+    return `dweight[${index}] = sum over n,h,w of x[n, ${h}, ${w}, ${index[2]}] · dy[n,h,w,${index[3]}]`;
+  },
   Dense: (index) =>
     index.length === 2
       ? `dweight[${index}] = sum over n of x[n,${index[0]}] · dy[n,${index[1]}]`
@@ -125,7 +129,7 @@ function explainTerms(step, layer, index, gradient, terms) {
   const hasPlace = terms[0].place.length > 0;
   if (terms.length > top.length)
     rows.push([
-      `${(terms.length - top.length).toLocaleString("en")} others`,
+      `${countText(terms.length - top.length)} others`,
       ...(hasPlace ? [""] : []),
       "",
       "",
@@ -147,7 +151,7 @@ function explainTerms(step, layer, index, gradient, terms) {
     ],
   };
   const cards = [
-    { title: "Its gradient", formula: GRADIENT_FORMULAS[layer.kind](index), blocks: [{ line }, images] },
+    { title: "Its gradient", formula: GRADIENT_FORMULAS[layer.kind](index, layer), blocks: [{ line }, images] },
     {
       title: top.length < terms.length ? "The ten largest products" : "The products",
       blocks: [
@@ -256,7 +260,7 @@ function sgdLines(optimizer, parameter, at, remembered, value) {
         " + ",
         value("weight_decay", decay),
         " · ",
-        value("old", before[at]),
+        enclosed(value("old", before[at])),
         " = ",
         value("g", g),
       ]
@@ -270,7 +274,7 @@ function sgdLines(optimizer, parameter, at, remembered, value) {
       "v ← ",
       value("momentum", optimizer.momentum),
       " · ",
-      value("velocity_before", old),
+      enclosed(value("velocity_before", old)),
       " + g = ",
       value("velocity_after", remembered("memory_after", "v")),
     ],
@@ -287,9 +291,9 @@ function adamLines(optimizer, parameter, at, remembered, value) {
         "m ← ",
         value("beta1", beta1),
         " · ",
-        value("m_before", remembered("memory_before", "m")),
+        enclosed(value("m_before", remembered("memory_before", "m"))),
         " + (1 − β1) · ",
-        value("gradient", parameter.gradient[at]),
+        enclosed(value("gradient", parameter.gradient[at])),
         " = ",
         value("m_after", remembered("memory_after", "m")),
       ],

@@ -4,6 +4,11 @@
 
 const BAND = 216; // height of a picture at zoom 1, in CSS pixels
 
+const NOTHING = {
+  gradient: "exactly 0 everywhere: no gradient reaches here for this image",
+  "weight-gradient": "exactly 0 everywhere: no gradient reaches here in this batch",
+};
+
 const isDark = () => {
   const chosen = document.documentElement.dataset.theme;
   return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -36,7 +41,8 @@ class Figure {
     this.high = make("span", { class: "number", "data-number": "legend.high" });
     this.bar = make("span", { class: "bar" });
     this.caption = make("figcaption", {}, label);
-    this.frame = make("div", { class: "frame" }, this.canvas, this.marks, this.cursorBox);
+    this.nothing = make("p", { class: "nothing" });
+    this.frame = make("div", { class: "frame" }, this.canvas, this.nothing, this.marks, this.cursorBox);
     const legend = make("div", { class: "legend" }, this.low, this.bar, this.high);
     this.element = make("figure", { class: "figure" }, this.caption, this.frame, legend);
     this.element.style.setProperty("--w", `${this.sheet.css[0]}px`);
@@ -65,6 +71,9 @@ class Figure {
       element.textContent = shownNumber(value, 3);
       element.dataset.exact = String(value);
     }
+    const zero = this.role().includes("gradient") && this.array.data.every((value) => value === 0);
+    this.element.classList.toggle("zero", zero);
+    this.nothing.textContent = zero ? NOTHING[this.role()] : "";
     this.bar.style.background = legendGradient(this.colours, isDark());
     this.say();
   }
@@ -118,7 +127,7 @@ class Figure {
     const where = this.layer < 0 ? "input" : `layer ${this.layer}`;
     this.canvas.setAttribute(
       "aria-label",
-      `${where}, ${this.label}, ${this.text(this.cursor)}. Arrows move, Enter explains.`,
+      `${where}, ${this.label}${this.nothing.textContent && ", "}${this.nothing.textContent}, ${this.text(this.cursor)}. Arrows move, Enter explains.`,
     );
   }
 }

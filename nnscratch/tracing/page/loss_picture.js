@@ -14,6 +14,7 @@ class LossPicture {
     this.element = make("div", { class: this.hasFace() ? "face" : "errors scroll" });
     const [height, width] = this.hasFace() ? this.step.x.shape : [1, 1];
     this.element.style.setProperty("--w", `${(FACE * width) / Math.max(width, height)}px`);
+    this.element.style.setProperty("--pixel", FACE / Math.max(width, height)); // CSS pixels at zoom 1
     this.element.style.setProperty("--aspect", `${width} / ${height}`);
     this.element.style.setProperty("--h", `${(FACE * height) / Math.max(width, height)}px`);
     this.value = make("p", { class: "big" });
@@ -29,7 +30,7 @@ class LossPicture {
     const value = index === null ? ofStep.value : epochs[index].loss;
     const played = this.view.slider.shown ? this.view.slider.loss : undefined;
     const own = value === null ? (index === null ? "not finite" : "not known") : numberElement(num("header.loss", value));
-    const now = played === undefined ? [] : [" → ", numberElement(num("play.loss", played))];
+    const now = played === undefined ? [] : [" → ", numberElement(num("play.loss", played, { digits: tellingApart(played, value, 3) }))];
     this.value.replaceChildren("L = ", own, ...now);
     if (this.hasFace()) this.paintFace();
     else this.paintErrors();
@@ -86,8 +87,9 @@ class LossPicture {
           make("line", { x1: labelX, y1: labelY, x2: x, y2: y }),
           make("circle", { cx: labelX, cy: labelY, r: 1.5 }),
         );
-        const beside = { x: Math.min(atX + 1.6, width - 9), y: Math.max(atY - 1.2, 4) };
-        group.append(make("text", beside, error.toFixed(1)));
+        const right = atX < 0.8 * width;
+        const beside = { x: atX + (right ? 1.6 : -1.6), y: Math.max(atY - 1.2, 4) };
+        group.append(make("text", { ...beside, "text-anchor": right ? "start" : "end" }, error.toFixed(1)));
       }
       group.append(...this.predictionMark(x, y, atX, atY));
       svg.append(group);

@@ -26,6 +26,14 @@ function sharedDigits(own, sum) {
   return 0;
 }
 
+// In how many digits a number and another one close to it show `most` digits of their difference.
+function tellingApart(a, b, most) {
+  const above = Math.floor(Math.log10(Math.max(Math.abs(a), Math.abs(b)) / Math.abs(a - b)));
+  return Number.isFinite(above) ? Math.min(Math.max(DIGITS, above + most), 15) : DIGITS;
+}
+
+const countText = (count) => count.toLocaleString("en").replaceAll(",", "\u202f");
+
 // A number of an explanation: { name, value, digits, index, go }. `name` and `index` say for programs
 // what it is; `go` is what a click on it asks for.
 const num = (name, value, more = {}) => ({ name, value, ...more });

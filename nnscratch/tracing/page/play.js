@@ -90,12 +90,13 @@ class Play {
     const delta = this.value - this.old;
     const moved = loss - this.before;
     const close = { digits: 3 };
+    const both = { digits: tellingApart(loss, this.before, 3) };
     return {
       moved,
       loss,
       lines: [
         [num("play.old", this.old), " → ", num("play.value", this.value), ", a change of ", num("play.delta", delta)],
-        ["loss ", num("play.loss_before", this.before), " → ", num("play.loss", loss)],
+        ["loss ", num("play.loss_before", this.before, both), " → ", num("play.loss", loss, both)],
         [
           "loss moved by ",
           num("play.moved", moved, close),

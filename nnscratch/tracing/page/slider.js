@@ -103,7 +103,7 @@ class Slider {
     this.lines.replaceChildren(
       ...lines
         .filter((line) => line.length)
-        .map((line, k) => make("p", { class: k === 2 ? "strong" : null }, ...line.map(part))),
+        .map((line, k) => make("p", { class: k === 2 ? "strong" : null }, ...inPairs(line))),
     );
     this.curve?.mark(this.play.value, loss);
   }
@@ -154,6 +154,14 @@ class Slider {
     next();
   }
 }
+
+// Words and the number behind them stay on one line.
+const inPairs = (line) =>
+  line.flatMap((piece, k) => {
+    if (typeof piece === "string") return k + 1 < line.length ? [] : [piece];
+    const [, gap, words] = (typeof line[k - 1] === "string" ? line[k - 1] : "").match(/^(,? ?)(.*)$/);
+    return [gap, make("span", { class: "pair" }, words, part(piece))];
+  });
 
 // The loss over a slider's range, and the straight line that the gradient says.
 class Curve {

@@ -19,9 +19,9 @@ const find = (selector) => document.querySelector(selector);
 
 // ------------------------------------------------------------------------ Text with numbers in it
 
-function numberElement({ name, value, digits, index, go, own, hidden, whole, outside, winner }, most = DIGITS) {
+function numberElement({ name, value, digits, index, go, own, hidden, whole, outside, winner }, most = Infinity) {
   const text = whole
-    ? value.toLocaleString("en").replaceAll(",", "\u202f")
+    ? countText(value)
     : shownNumber(value, Math.min(digits || DIGITS, most));
   const classes = ["number", own && "own", hidden && "hidden", outside && "outside", winner && "winner", go && "go"];
   return make(
@@ -43,7 +43,8 @@ function part(piece) {
   if (typeof piece === "string") return document.createTextNode(piece);
   if (piece.text)
     return make("button", { type: "button", class: "go", onclick: () => page.click(piece.go) }, piece.text);
-  return numberElement(piece);
+  const element = numberElement(piece);
+  return piece.enclosed ? make("span", { class: "pair" }, "(", element, ")") : element;
 }
 
 const BLOCKS = {
@@ -60,10 +61,18 @@ const BLOCKS = {
     ),
   note: ({ note }) => make("p", { class: "note" }, note),
   grids({ grids, operation }) {
-    const rows = grids.map((grid) => gridRow(grid, operation));
-    if (rows.length <= 4) return make("div", { class: "block grids" }, ...rows);
-    const more = make("details", {}, make("summary", {}, `the other ${rows.length - 4} maps`), ...rows.slice(4));
-    return make("div", { class: "block grids" }, ...rows.slice(0, 4), more);
+    if (!grids.length) return make("p", { class: "note" }, "None: nothing comes back.");
+    const named = grids.some(({ title }) => title);
+    const rows = grids.map((grid) => gridRow(grid, operation, named));
+    const columns = `repeat(${grids[0].parts.length + (named ? 1 : 0)}, auto)`;
+    const together = (some) => {
+      const element = make("div", { class: "grids" }, ...some);
+      element.style.gridTemplateColumns = columns;
+      return element;
+    };
+    if (rows.length <= 4) return make("div", { class: "block scroll" }, together(rows));
+    const more = make("details", {}, make("summary", {}, `the other ${rows.length - 4} maps`), together(rows.slice(4)));
+    return make("div", { class: "block scroll" }, together(rows.slice(0, 4)), more);
   },
   table: ({ table: { head, rows } }) =>
     make(
@@ -93,15 +102,15 @@ const BLOCKS = {
     return make(
       "div",
       { class: "block pictures" },
-      ...pictures.map(({ label, array, range, small }) => {
+      ...pictures.flatMap(({ label, array, range, small }, k) => {
         const canvas = make("canvas", { role: "img", "aria-label": label });
         const sheet = new Sheet(array.shape, small ? 64 : 140);
         sheet.draw(canvas, array, colours[range], isDark());
         Object.assign(canvas.style, { width: `${sheet.css[0]}px`, height: `${sheet.css[1]}px` });
         const { low, high } = colours[range];
-        return make(
+        const figure = make(
           "figure",
-          {},
+          { class: small ? "small" : "large" },
           canvas,
           make(
             "figcaption",
@@ -110,12 +119,14 @@ const BLOCKS = {
             small ? null : make("small", {}, ` ${shownNumber(low, 3)} to ${shownNumber(high, 3)}`),
           ),
         );
+        return small && !pictures[k - 1]?.small ? [make("div", { class: "break" }), figure] : [figure];
       }),
     );
   },
 };
 
-function gridRow({ title, columns, parts, total }, operation) {
+// Patch × weight = products, and below these their sum; in the columns of the other maps.
+function gridRow({ title, columns, parts, total }, operation, named) {
   const signs = operation ? [operation, "="] : [];
   const cells = parts.map(([label, numbers], k) => {
     const reach = numbers.reduce((most, { value }) => Math.max(most, Math.abs(value)), 0);
@@ -130,17 +141,14 @@ function gridRow({ title, columns, parts, total }, operation) {
     );
     grid.style.gridTemplateColumns = `repeat(${columns}, minmax(3.25rem, auto))`;
     const sign = k ? make("span", { class: "sign", "aria-hidden": "true" }, signs[k - 1] ?? "") : null;
-    return make("div", { class: "signed" }, sign, make("div", { class: "part" }, make("small", {}, label), grid));
+    const sumOf = total && k === parts.length - 1 ? make("p", { class: "total" }, "sum ", numberElement(total)) : null;
+    return make("div", { class: "signed" }, sign, make("div", { class: "part" }, make("small", {}, label), grid, sumOf));
   });
-  const sumOf = total
-    ? make("div", { class: "part total" }, make("small", {}, "their sum"), numberElement(total))
-    : null;
   return make(
     "div",
     { class: "grid-row" },
-    title ? make("span", { class: "map-name" }, title) : null,
+    named ? make("span", { class: "map-name" }, title) : null,
     ...cells,
-    sumOf,
   );
 }
 

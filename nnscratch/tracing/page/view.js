@@ -36,7 +36,7 @@ class View {
     const { facts } = this.step;
     const { value, before, after } = facts.loss;
     const parts = [
-      `image ${facts.image} of a batch of ${facts.images} · loss `,
+      `traced step: image ${facts.image} of a batch of ${facts.images} · loss `,
       value === null ? "not finite" : num("header.loss", value),
     ];
     const dropout = this.step.layers.some(({ kind }) => kind === "Dropout");
@@ -97,7 +97,8 @@ class View {
   layerColumn(layer) {
     const { number, name, text, formulas, milliseconds, parameters, shape } = layer;
     const [forward, backward] = formulas;
-    const slices = parameters.map((parameter) => {
+    const shown = parameters.filter((parameter) => sizeOf(parameter.shape)); // an empty one has no picture
+    const slices = shown.map((parameter) => {
       const label = `${parameter.name} ${parameter.shape.join("×")}`;
       return [
         this.figure(number, parameter.name, parameter.shape, label),
@@ -194,8 +195,10 @@ class View {
     this.slider.stop();
     const told = this.explain(what);
     this.selection = what;
+    const { moment } = this;
     this.marks = told.marks;
-    this.tell(told.title, told.said, told.cards);
+    const then = moment === this.step ? "" : ` · in epoch ${moment.epoch.epoch}`;
+    this.tell(`${told.title}${then}`, told.said, told.cards);
     find("#said").scrollIntoView({ block: "nearest" });
     if (this.epochs.index === null && told.play) this.slider.start(told.play);
     this.showMarks();
@@ -249,6 +252,7 @@ class View {
   showMoment(moment) {
     this.slider.stop();
     this.moment = moment;
+    find("#about").classList.toggle("elsewhere", moment !== this.step);
     this.paint();
     this.showFindings();
     const { selection } = this;
