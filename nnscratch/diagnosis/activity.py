@@ -17,6 +17,18 @@ ACTIVATIONS = ReLU, LeakyReLU, Sigmoid, Tanh
 FLAT = 0.01
 
 
+def has_units(layer: Layer) -> bool:
+    """Whether the layer's weight mixes numbers into units: (..., n_in, n_out).
+
+    A weight per feature, such as the scale of a normalization, does not.
+
+    >>> from nnscratch.layers import Dense
+    >>> has_units(Dense(3, 2)), has_units(ReLU())
+    (True, False)
+    """
+    return np.ndim(layer.params.get("weight", 0.0)) >= 2
+
+
 def can_die(layer: Layer) -> bool:
     """Whether a unit of this layer may let no gradient through at all: a ReLU's.
 

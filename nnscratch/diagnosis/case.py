@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.diagnosis import saturation
-from nnscratch.diagnosis.activity import ACTIVATIONS, can_saturate
+from nnscratch.diagnosis.activity import ACTIVATIONS, can_saturate, has_units
 from nnscratch.diagnosis.linear_skill import linear_skill
 from nnscratch.diagnosis.rehearsal import Rehearsal, rehearse
 from nnscratch.diagnosis.signals import LayerSignals, Signals
@@ -81,7 +81,7 @@ class Case:
         """Whether the network has had steps; None if nothing tells."""
         if self.steps or (self.history is not None and len(self.history)):
             return True
-        for layer in [layer for layer in self.model.layers if "weight" in layer.params][:-1]:
+        for layer in list(filter(has_units, self.model.layers))[:-1]:
             # (The last one's biases may start from the mean of the targets.)
             drawn_equal = str(getattr(layer, "bias_init", "")).startswith("constant")
             if drawn_equal and "bias" in layer.params and np.ptp(layer.params["bias"]) > 0:

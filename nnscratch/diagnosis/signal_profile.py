@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnscratch.diagnosis.activity import has_units
 from nnscratch.diagnosis.signals import measure
 from nnscratch.initializers import Initializer, get
 from nnscratch.pictures import PALETTE, new_figure, save
@@ -98,7 +99,7 @@ def signal_profile(
         drawn = get(initializer)
         fresh, rng = copy.deepcopy(model), np.random.default_rng(seed)
         for layer in fresh.layers:
-            if "weight" in layer.params:
+            if has_units(layer):
                 layer.params["weight"][:] = drawn(layer.params["weight"].shape, rng)
         target = fresh.forward(x[:1])
         signals = measure(fresh, x, np.full((len(x), *target.shape[1:]), np.nan, target.dtype))

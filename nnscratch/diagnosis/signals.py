@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nnscratch.diagnosis.activity import ACTIVATIONS
+from nnscratch.diagnosis.activity import ACTIVATIONS, has_units
 from nnscratch.diagnosis.passes import MeasuredPass
 from nnscratch.diagnosis.spread import RunningSpread, rms
 from nnscratch.diagnosis.twins import share_of_twins
@@ -148,7 +148,7 @@ def _signals(
     measured: MeasuredPass, kept: list[int], x: np.ndarray, y: np.ndarray, optimizer: Optimizer | None
 ) -> Signals:
     """What the pass has summed up. kept : the places in `model.layers` of the pass's layers."""
-    learning = [i for i, layer in enumerate(measured.layers) if "weight" in layer.params]
+    learning = [i for i, layer in enumerate(measured.layers) if has_units(layer)]
     layers = [
         LayerSignals(kept[i], repr(layer), is_last=i == learning[-1], frozen=layer.frozen)
         for i, layer in enumerate(measured.layers)
@@ -168,7 +168,7 @@ def _signals(
     if not measured.not_finite:
         result.loss = measured.total
         dw = measured.residual_gradient
-        if dw is not None and dw.shape == measured.layers[learning[-1]].params["weight"].shape:
+        if dw is not None and learning and dw.shape == measured.layers[learning[-1]].params["weight"].shape:
             result.residual_gradient_rms = rms(dw)
     return result
 

@@ -243,3 +243,44 @@ def test_a_classifier_is_healthy() -> None:
     assert diagnose(model, x, classes, loss, optimizer).healthy
     history = nn.Trainer(model, loss, optimizer, batch_size=20).fit(x, classes, epochs=20)
     assert diagnose(model, x, classes, loss, optimizer, history).healthy
+
+
+class Scale(nn.Layer):
+    """A reader's own layer, with one weight per feature: it mixes nothing."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.n = n
+        self.params["weight"] = np.ones(n, np.float32)
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.x = x
+        return x * self.params["weight"]
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        self.grads["weight"] = (dy * self.x).sum(axis=0)
+        return dy * self.params["weight"]
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return input_shape
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_layer_with_one_weight_per_feature_is_no_layer_of_units(last: bool) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((64, 8)).astype(np.float32)
+    layers = [nn.Dense(8, 16, rng=1), nn.ReLU(), nn.Dense(16, 2, rng=2)]
+    layers.insert(3 if last else 1, Scale(2 if last else 16))
+    model = nn.Sequential(*layers)
+    for optimizer in (None, nn.SGD(model, lr=0.01), nn.Adam(model)):
+        diagnosis = nn.diagnose(model, x, x[:, :2], optimizer=optimizer)
+        assert diagnosis.healthy, str(diagnosis)
+        assert [layer.name for layer in diagnosis.signals.layers] == ["Dense(8, 16)", "Dense(16, 2)"]
+    profile = nn.signal_profile(model, x)
+    assert "Dense(16, 2)" in str(profile)
+    assert "Scale" not in str(profile)
+
+
+def test_a_network_of_such_layers_alone() -> None:
+    x = np.random.default_rng(0).standard_normal((64, 8)).astype(np.float32)
+    assert nn.diagnose(nn.Sequential(Scale(8)), x, x).signals.layers == []
