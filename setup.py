@@ -1,6 +1,6 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
-`'.[lessons]'` with Jupyter for its lessons; `'.[browser]'` with what the tests of the page need
-besides Debian's chromium and chromium-driver.
+`'.[docs]'` with what builds its pages, `'.[lessons]'` with Jupyter for its lessons, `'.[browser]'`
+with what the tests of the page need besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -41,6 +41,7 @@ setup(
             "pandas-stubs",
             "types-tqdm",
         ],
+        "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0"],
         "bench": ["torch", "scikit-learn"],
         "browser": ["selenium>=4.11"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],

@@ -25,12 +25,8 @@ How the same numbers are computed faster:
 What many of them use:
 
     checks.py          checks of arguments, and the one style of error messages
-    array_files.py     named arrays in one file, NumPy's .npz
-    json_files.py      JSON that a program wrote earlier, read within limits
-    zip_members.py     what an .npz is made of
-    stored_files.py    what is wrong with a file, told in one line
+    files/             what writes and reads files: whole or not at all, and within limits
     messages.py        one printable line of bounded length
-    atomic.py          files that appear whole or not at all
     pictures.py        figures, colours, PNG files
     commands.py        how a package offers a command of `python -m nnscratch`
     __main__.py        finds and runs these commands

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [
     path
-    for pattern in ("*.md", "docs/*.md", "examples/**/*.md", "nnscratch/**/*.md")
+    for pattern in ("*.md", "docs/*.md", "docs/begin/*.md", "examples/**/*.md", "nnscratch/**/*.md")
     for path in sorted(ROOT.glob(pattern))
     if path.name != "CHANGELOG.md"  # it speaks of files that are gone
 ]
@@ -54,7 +54,7 @@ def commands(text: str) -> list[list[str]]:
 
     They are found in `sh` blocks and in `code`.
 
-    Left out are pip, venv and pytest: .ci/run takes them from the README and runs them.
+    Left out are pip, venv, pytest and sphinx: .ci/run runs them.
 
     A program in `code` may stand there without `python` and its folder, if it has options.
     """
@@ -74,7 +74,7 @@ def commands(text: str) -> list[list[str]]:
 
 def _program(text: str) -> list[list[str]]:
     match = re.fullmatch(r"\s*(\S*python3? )?(-m \w+|\S+\.py)(\s.*)?", text)
-    if not match or match[2] in ("-m venv", "-m pytest"):
+    if not match or match[2] in ("-m venv", "-m pytest", "-m sphinx"):
         return []
     python, program, rest = match.groups()
     if not python and "--" not in (rest or ""):

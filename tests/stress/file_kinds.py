@@ -26,7 +26,7 @@ from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.submission import read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
-from nnscratch.keypoints.scripts import diagnose
+from nnscratch.keypoints.scripts import studied
 from tests.stress.damage import as_arrays, as_bytes, as_json, as_packed_text, as_text
 
 Mutate = Callable[[Random, bytes], bytes]
@@ -64,8 +64,9 @@ class Kind:
 def make_kinds(folder: Path, names: list[str]) -> list[Kind]:
     """All kinds, or those of these names, each with its good folder below `folder`."""
     nn.set_threads(1)
-    nn.diagnose = lambda *arguments, **options: "healthy"  # type: ignore[assignment]
-    diagnose.draw_faces = lambda count, seed: FACES  # type: ignore[attr-defined]
+    healthy = nn.diagnose(_mlp(), FACES.x, FACES.y)
+    nn.diagnose = lambda *arguments, **options: healthy  # type: ignore[assignment]
+    studied.draw_faces = lambda count, seed: FACES  # type: ignore[attr-defined]
     kinds = [
         Kind("csv", _faces("a.csv"), "a.csv", _read_faces("a.csv"), _either(as_text, as_bytes)),
         Kind("csv zip", _faces("a.zip"), "a.zip", _read_faces("a.zip"), as_packed_text),

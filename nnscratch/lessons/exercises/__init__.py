@@ -6,6 +6,8 @@ relu_and_pooling.py          lesson 3: where gradients go and where they die
 first_weights.py             lesson 4: the spread, weights that keep it, and bends that saturate
 dropout_and_weight_decay.py  lesson 5: dropout, the noise that it makes of a constant, and decay
 why_did_it_not_learn.py      lesson 6: ten diagnoses
+faces_and_curves.py          lesson 7: the error in pixels, batches, a mirrored face, the best epoch
+your_own_layer.py            lesson 9: layer normalisation, forward and backward
 """
 
 from __future__ import annotations
