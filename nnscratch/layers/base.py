@@ -144,10 +144,11 @@ class Layer:
             if parameter.name not in config:
                 continue
             value = config[parameter.name]
+            text = f"array of shape {value.shape}" if isinstance(value, np.ndarray) else repr(value)
             if parameter.default is inspect.Parameter.empty:
-                parts.append(repr(value))
-            elif value != parameter.default:
-                parts.append(f"{parameter.name}={value!r}")
+                parts.append(text)
+            elif not np.array_equal(value, parameter.default):  # != of arrays is no answer
+                parts.append(f"{parameter.name}={text}")
         return f"{name}({', '.join(parts)})"
 
 

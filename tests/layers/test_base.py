@@ -203,6 +203,16 @@ def test_repr_leaves_defaults_out() -> None:
     assert repr(nn.Conv2D(1, 2, 5, stride=1)) == "Conv2D(1, 2, 5)"
 
 
+def test_repr_of_a_layer_that_takes_arrays_is_one_line() -> None:
+    class Mask(nn.Layer):
+        def __init__(self, mask: np.ndarray, other: np.ndarray | None = None) -> None:
+            super().__init__()
+            self.mask, self.other = mask, other
+
+    assert repr(Mask(np.ones((2, 30)))) == "Mask(array of shape (2, 30))"
+    assert repr(Mask(np.ones(3), np.ones(2))) == "Mask(array of shape (3,), other=array of shape (2,))"
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.float16, "complex128"])
 def test_parameters_are_float32_or_float64(dtype: Any) -> None:
     with pytest.raises(ValueError, match="Conv2D: got dtype .*, expected float32 or float64; use float32 to train"):

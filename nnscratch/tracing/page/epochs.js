@@ -18,7 +18,10 @@ class EpochBar {
       this.range.addEventListener(event, () => this.show(Number(this.range.value)));
     find("#time-back").addEventListener("click", () => this.show(null));
     find("#time-run").addEventListener("click", () => this.run(0));
-    this.said.textContent = `${this.epochs.length} ${this.epochs.length > 1 ? "epochs kept; slide to see them" : "epoch kept; press ▶ to see it"}`;
+    this.said.textContent =
+      this.epochs.length > 1
+        ? `${this.epochs.length} epochs kept; slide to see them`
+        : "1 epoch kept; press ▶ to see it";
     find("#time").hidden = false;
   }
 
@@ -48,6 +51,6 @@ class EpochBar {
   }
 
   text({ epoch, loss, score }) {
-    return [`${epoch}`, loss === null ? "" : `loss ${shownNumber(loss, 4)}`, score].filter(Boolean).join(" · ");
+    return [`epoch ${epoch}`, loss === null ? "" : `loss ${shownNumber(loss, 4)}`, score].filter(Boolean).join(" · ");
   }
 }

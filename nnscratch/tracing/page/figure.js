@@ -125,9 +125,10 @@ class Figure {
 
   say() {
     const where = this.layer < 0 ? "input" : `layer ${this.layer}`;
+    const label = [this.label, this.nothing.textContent].filter(Boolean).join(", ");
     this.canvas.setAttribute(
       "aria-label",
-      `${where}, ${this.label}${this.nothing.textContent && ", "}${this.nothing.textContent}, ${this.text(this.cursor)}. Arrows move, Enter explains.`,
+      `${where}, ${label}, ${this.text(this.cursor)}. Arrows move, Enter explains.`,
     );
   }
 }

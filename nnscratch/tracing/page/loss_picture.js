@@ -5,7 +5,7 @@
 
 const FACE = 470; // the longer side of the picture at zoom 1, in CSS pixels: both bands
 
-const EDGE = 2.5; // pixels of the picture: how far from its edge a mark stays
+const EDGE = 2.5; // how far from the picture's edge a mark stays, in units: 96 of them are its longer side
 
 class LossPicture {
   constructor(view) {
@@ -14,6 +14,8 @@ class LossPicture {
     this.element = make("div", { class: this.hasFace() ? "face" : "errors scroll" });
     const [height, width] = this.hasFace() ? this.step.x.shape : [1, 1];
     this.element.style.setProperty("--w", `${(FACE * width) / Math.max(width, height)}px`);
+    this.unit = Math.max(width, height) / 96; // so that marks have one size, whatever the picture's pixels
+    this.element.style.setProperty("--unit", `${this.unit}px`);
     this.element.style.setProperty("--pixel", FACE / Math.max(width, height)); // CSS pixels at zoom 1
     this.element.style.setProperty("--aspect", `${width} / ${height}`);
     this.element.style.setProperty("--h", `${(FACE * height) / Math.max(width, height)}px`);
@@ -29,8 +31,10 @@ class LossPicture {
     const { epochs, loss: ofStep } = this.step.facts;
     const value = index === null ? ofStep.value : epochs[index].loss;
     const played = this.view.slider.shown ? this.view.slider.loss : undefined;
-    const own = value === null ? (index === null ? "not finite" : "not known") : numberElement(num("header.loss", value));
-    const now = played === undefined ? [] : [" → ", numberElement(num("play.loss", played, { digits: tellingApart(played, value, 3) }))];
+    const none = index === null ? "not finite" : "not known";
+    const own = value === null ? none : numberElement(num("header.loss", value));
+    const digits = tellingApart(played, value, 3);
+    const now = played === undefined ? [] : [" → ", numberElement(num("play.loss", played, { digits }))];
     this.value.replaceChildren("L = ", own, ...now);
     if (this.hasFace()) this.paintFace();
     else this.paintErrors();
@@ -58,7 +62,12 @@ class LossPicture {
     for (let o = 0; o + 1 < prediction.length; o += 2) {
       const [x, y, labelX, labelY] = [prediction[o], prediction[o + 1], target[o], target[o + 1]].map(pixel);
       const labelled = !Number.isNaN(labelX + labelY);
-      const [atX, atY] = withinPicture([x, y], labelled ? [labelX, labelY] : [width / 2, height / 2], [width, height]);
+      const [atX, atY] = withinPicture(
+        [x, y],
+        labelled ? [labelX, labelY] : [width / 2, height / 2],
+        [width, height],
+        EDGE * this.unit,
+      );
       const name = points.names[o / 2] ?? `point ${o / 2}`;
       const error = Math.hypot(x - labelX, y - labelY);
       if (labelled) errors.push(error);
@@ -85,10 +94,10 @@ class LossPicture {
         group.append(
           make("line", { class: "halo", x1: labelX, y1: labelY, x2: x, y2: y }),
           make("line", { x1: labelX, y1: labelY, x2: x, y2: y }),
-          make("circle", { cx: labelX, cy: labelY, r: 1.5 }),
+          make("circle", { cx: labelX, cy: labelY, r: 1.5 * this.unit }),
         );
         const right = atX < 0.8 * width;
-        const beside = { x: atX + (right ? 1.6 : -1.6), y: Math.max(atY - 1.2, 4) };
+        const beside = { x: atX + (right ? 1.6 : -1.6) * this.unit, y: Math.max(atY - 1.2 * this.unit, 4 * this.unit) };
         group.append(make("text", { ...beside, "text-anchor": right ? "start" : "end" }, error.toFixed(1)));
       }
       group.append(...this.predictionMark(x, y, atX, atY));
@@ -103,13 +112,16 @@ class LossPicture {
 
   // A cross, or at the picture's edge an arrow towards a prediction that lies outside.
   predictionMark(x, y, atX, atY) {
-    const target = make("rect", { x: atX - 3, y: atY - 3, width: 6, height: 6, class: "target" });
+    const { unit } = this;
+    const size = 6 * unit;
+    const target = make("rect", { x: atX - size / 2, y: atY - size / 2, width: size, height: size, class: "target" });
     if (x !== atX || y !== atY) {
       const angle = (180 / Math.PI) * Math.atan2(y - atY, x - atX);
-      const transform = `translate(${atX} ${atY}) rotate(${angle})`;
+      const transform = `translate(${atX} ${atY}) rotate(${angle}) scale(${unit})`;
       return [make("path", { class: "beyond", d: "M-1.2 -1.6L1.6 0L-1.2 1.6z", transform }), target];
     }
-    const cross = `M${x - 1.3} ${y - 1.3}l2.6 2.6m0 -2.6l-2.6 2.6`;
+    const [arm, whole] = [1.3 * unit, 2.6 * unit];
+    const cross = `M${x - arm} ${y - arm}l${whole} ${whole}m0 ${-whole}l${-whole} ${whole}`;
     return [make("path", { class: "halo", d: cross }), make("path", { d: cross }), target];
   }
 
@@ -169,15 +181,15 @@ class LossPicture {
 }
 
 // The place itself, or where the way to it from `start` leaves the picture.
-function withinPicture(place, start, size) {
+function withinPicture(place, start, size, edge) {
   const shares = place.map((at, axis) => {
-    const edge = at < EDGE ? EDGE : size[axis] - EDGE;
-    return at === Math.min(Math.max(at, EDGE), size[axis] - EDGE) ? 1 : (edge - start[axis]) / (at - start[axis]);
+    const border = at < edge ? edge : size[axis] - edge;
+    return at === Math.min(Math.max(at, edge), size[axis] - edge) ? 1 : (border - start[axis]) / (at - start[axis]);
   });
   const share = Math.max(Math.min(...shares), 0); // 0: it starts beyond the edge itself
   return place.map((at, axis) => {
     const on = start[axis] + share * (at - start[axis]);
-    return share === 1 ? at : Math.min(Math.max(on, EDGE), size[axis] - EDGE);
+    return share === 1 ? at : Math.min(Math.max(on, edge), size[axis] - edge);
   });
 }
 

@@ -142,7 +142,8 @@ function gridRow({ title, columns, parts, total }, operation, named) {
     grid.style.gridTemplateColumns = `repeat(${columns}, minmax(3.25rem, auto))`;
     const sign = k ? make("span", { class: "sign", "aria-hidden": "true" }, signs[k - 1] ?? "") : null;
     const sumOf = total && k === parts.length - 1 ? make("p", { class: "total" }, "sum ", numberElement(total)) : null;
-    return make("div", { class: "signed" }, sign, make("div", { class: "part" }, make("small", {}, label), grid, sumOf));
+    const whole = make("div", { class: "part" }, make("small", {}, label), grid, sumOf);
+    return make("div", { class: "signed" }, sign, whole);
   });
   return make(
     "div",
