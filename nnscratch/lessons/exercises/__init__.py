@@ -6,6 +6,7 @@ relu_and_pooling.py          lesson 3: where gradients go and where they die
 first_weights.py             lesson 4: the spread, weights that keep it, and bends that saturate
 dropout_and_weight_decay.py  lesson 5: dropout, the noise that it makes of a constant, and decay
 why_did_it_not_learn.py      lesson 6: ten diagnoses
+cascade.py                   lesson 8: crops, their coordinates, and how much better answers are
 """
 
 from __future__ import annotations
