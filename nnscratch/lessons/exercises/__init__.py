@@ -7,6 +7,7 @@ first_weights.py             lesson 4: the spread, weights that keep it, and ben
 dropout_and_weight_decay.py  lesson 5: dropout, the noise that it makes of a constant, and decay
 why_did_it_not_learn.py      lesson 6: ten diagnoses
 faces_and_curves.py          lesson 7: the error in pixels, batches, a mirrored face, the best epoch
+cascade.py                   lesson 8: crops, their coordinates, and how much better answers are
 your_own_layer.py            lesson 9: layer normalisation, forward and backward
 """
 
