@@ -3,7 +3,7 @@
     whole_number, pair                 sizes and counts
     number                             finite, within limits: at_least, above, below, at_most
     positive, not_negative, fraction   the three ranges that most numbers here are in
-    check_array, check_finite          arrays
+    check_array, check_finite, check_rows   arrays
     flag                               True or False
     floating                           dtypes
 
@@ -167,6 +167,14 @@ def check_array(where: object, name: str, x: object) -> None:
     if not isinstance(x, np.ndarray):
         raise ValueError(
             f"{where}: got {name} of type {type(x).__name__}, expected a NumPy array; use np.asarray({name}, dtype)"
+        )
+
+
+def check_rows(where: object, x: np.ndarray, y: np.ndarray) -> None:
+    """Stops an x and a y that are not some rows, with one of y for each of x; ValueError."""
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
+        raise ValueError(
+            f"{where}: got x {x.shape} and y {y.shape}, expected rows, one of y for each of x; select both alike"
         )
 
 

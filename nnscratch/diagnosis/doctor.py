@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnscratch.checks import check_rows
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
@@ -145,16 +146,9 @@ def diagnose(
     ['saturated_by_bias', 'dead_units', 'constant_output', 'no_better_than_mean']
     """
     x, y = np.asarray(x), np.asarray(y)
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
-        raise ValueError(
-            f"diagnose: got x {x.shape} and y {y.shape}, expected rows, one of y for each of x; select both alike"
-        )
-    if optimizer is not None and optimizer.model is not model:
-        raise ValueError(
-            "diagnose: got an optimizer of another model, expected one of this; pass the one that trains it"
-        )
+    check_rows("diagnose", x, y)
     if optimizer is not None:
-        optimizer.check_model()
+        optimizer.check_trains(model, "diagnose")
     loss = copy.deepcopy(loss) if loss is not None else MSELoss()
     signals = measure(model, x, y, loss, optimizer)
     # Late: the checks are fifteen files, which only a diagnosis needs.

@@ -119,6 +119,20 @@ class Optimizer:
         """
         self._held.present()
 
+    def check_trains(self, model: Sequential, where: str) -> None:
+        """Stops an optimizer that is another model's, or whose model has changed (`check_model`).
+
+        where : begins the message
+
+        Raises
+            ValueError : it is
+        """
+        if self.model is not model:
+            raise ValueError(
+                f"{where}: got an optimizer of another model, expected one of this; pass the one that trains it"
+            )
+        self.check_model()
+
     def reset(self) -> None:
         """Forgets all steps so far, as if the optimizer were new; lr and the parameters stay."""
         self.steps = 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch.checks import check_array, whole_number
+from nnscratch.checks import check_array, check_rows, whole_number
 from nnscratch.kernels.choice import Chosen
 from nnscratch.losses import Loss, MSELoss
 from nnscratch.profiling import table
@@ -153,16 +153,9 @@ def _usual_optimizer(model: Sequential) -> Optimizer:
 def _check(model: Sequential, x: np.ndarray, y: np.ndarray, optimizer: Optimizer | None) -> None:
     check_array("profile", "x", x)
     check_array("profile", "y", y)
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
-        raise ValueError(
-            f"profile: got x {x.shape} and y {y.shape}, expected rows, one of y for each of x; select both alike"
-        )
-    if optimizer is not None and optimizer.model is not model:
-        raise ValueError(
-            "profile: got an optimizer of another model, expected one of this; pass the one that trains it"
-        )
+    check_rows("profile", x, y)
     if optimizer is not None:
-        optimizer.check_model()
+        optimizer.check_trains(model, "profile")
 
 
 def _rows(step: Step, times: Times, roof: Roof) -> list[ProfileRow]:

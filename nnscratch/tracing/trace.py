@@ -153,11 +153,7 @@ def trace(model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer
     >>> weight.gradient.ravel(), weight.after.ravel()  # 6 * x;  1 - 0.1 * 6 * x
     (array([ 6., 12.]), array([ 0.4, -0.2]))
     """
-    if optimizer.model is not model:
-        raise ValueError(
-            "trace: got an optimizer of another model, expected one of this; make it of the model to trace"
-        )
-    optimizer.check_model()
+    optimizer.check_trains(model, "trace")
     noiseless = loss.forward(model.forward(x), y)
     layers, x, y = list(model.layers), x.copy(), y.copy()
 

@@ -26,6 +26,7 @@ import nnscratch as nn
 from nnscratch.commands import Parser
 from nnscratch.keypoints.faces import POINTS, SIDE, Faces, to_points
 from nnscratch.keypoints.loaded_networks import load_network
+from nnscratch.keypoints.metrics import rmse_px
 from nnscratch.keypoints.scripts.command_line import add_number
 from nnscratch.keypoints.scripts.kept_epochs import kept_epochs
 from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied, writable, write_json
@@ -83,8 +84,7 @@ def _epochs(found: Studied, run: Path | None) -> list[Epoch]:
         if repr(network) != repr(found.network):
             raise ValueError(f"{path}: got a network with other layers than the run's; train again")
         y = network.predict(found.faces.x)
-        errors = to_points(y) - found.faces.points
-        score = f"{np.sqrt(np.nanmean(np.square(errors))):.2f} px"
+        score = f"{rmse_px(to_points(y), found.faces.points):.2f} px"
         loss = nn.MSELoss().forward(y, found.faces.y)
         parameters = [layer.params for layer in network.layers]
         epochs.append(Epoch(epoch, parameters, loss, score, _findings(network, found)))
