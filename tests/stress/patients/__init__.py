@@ -1,0 +1,1 @@
+"""Networks of the kinds that people ask about: with one fault each, or healthy."""

@@ -1,0 +1,1 @@
+"""The first set: HEALTHY and PATIENTS of every file here."""

@@ -1,0 +1,1 @@
+"""The second set: HEALTHY and PATIENTS of every file here."""
