@@ -1,0 +1,39 @@
+"""One of several outputs that is not learnt beside others that are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nnscratch.diagnosis.case import Case
+from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.treatments import Treatment, change_lr, scale_targets
+
+# Share of its variance that the network explains of an output, at most, and of the best one, at
+# least.
+NOT_LEARNT, LEARNT = 0.1, 0.5
+
+# What a rule explains of the output that is not learnt: it can be.
+CAN_BE = 0.25
+
+
+def check(case: Case) -> Iterator[Finding]:
+    skills, can_be = case.skills, case.learnable.each
+    if len(skills) < 2 or not case.has_settled or skills.shape != can_be.shape or case.signals.not_finite:
+        return
+    behind = np.flatnonzero((skills < NOT_LEARNT) & (can_be > CAN_BE))
+    if len(behind) and np.nanmax(skills) > LEARNT:
+        worst = behind[np.argmin(skills[behind] - can_be[behind])]
+        yield Finding(
+            "output_not_learnt",
+            None,
+            {"output": float(worst), "explained": float(skills[worst]), "explained_by_a_rule": float(can_be[worst])},
+            f"Output {worst} is not learnt ({max(skills[worst], 0):.0%} of its variance explained), though a plain "
+            f"rule explains {can_be[worst]:.0%} of it on rows left out; the best output is at {np.nanmax(skills):.0%}.",
+            "Scale each column of y to a spread of 1, so that each pulls alike, and look at this column's labels.",
+            treatments=(
+                Treatment("each column of y scaled", scale_targets),
+                change_lr(10, case.largest_lr),
+            ),
+        )

@@ -1,0 +1,170 @@
+"""A setup: all that a training begins with, in copies that a remedy may change and try."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnscratch import initializers
+from nnscratch.layers import Dropout, Layer, NotFiniteError
+from nnscratch.losses import Loss, MSELoss, labels_in
+from nnscratch.model import Sequential
+from nnscratch.optimizers import SGD
+
+if TYPE_CHECKING:
+    from nnscratch.optimizers.base import Optimizer
+
+_BATCH = 32  # rows per step
+_JUDGED = 512  # rows that a trial is judged by, evenly spaced
+
+
+@dataclass
+class Setup:
+    """What a training begins with; a remedy changes it in place.
+
+    model : freshly drawn
+    x, y : (N, ...) all training rows, in the dtype of the model; y is NaN where a label is missing
+    loss, optimizer : made for this model
+    """
+
+    model: Sequential
+    x: np.ndarray
+    y: np.ndarray
+    loss: Loss
+    optimizer: Optimizer
+
+    @classmethod
+    def of(cls, model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer: Optimizer | None) -> Setup:
+        """Copies in which the training begins anew; the originals stay as they are.
+
+        An optimizer of another model stays one. Without one, SGD with a usual rate stands in.
+        """
+        own = optimizer is not None and optimizer.model is not model
+        model, loss, optimizer = copy.deepcopy((model, loss, optimizer))
+        dtype = next((w.dtype for layer in model.layers for w in layer.params.values()), np.dtype(np.float32))
+        draw_parameters(model.layers, np.random.default_rng(0))
+        for layer in model.layers:
+            if isinstance(layer, Dropout):
+                layer.rng = np.random.default_rng(0)
+        if optimizer is None:
+            optimizer = SGD(model, lr=0.05, momentum=0.9)
+        elif not own:
+            optimizer.reset()
+        return cls(model, x.astype(dtype), in_dtype(y, dtype), loss, optimizer)
+
+    def copy(self) -> Setup:
+        """A setup of its own. The rows are shared: a remedy replaces them, and writes nowhere."""
+        model, loss, optimizer = copy.deepcopy((self.model, self.loss, self.optimizer))
+        return Setup(model, self.x, self.y, loss, optimizer)
+
+    def replace_layers(self, layers: Sequence[Layer]) -> None:
+        """Makes a model of these layers, and its optimizer anew with the same settings."""
+        self.model = Sequential(*layers, fuse=self.model.fuse)
+        self.renew_optimizer()
+
+    def renew_optimizer(self, **changes: Any) -> None:
+        """Makes the optimizer anew for this model. changes : arguments that get another value."""
+        kind = type(self.optimizer)
+        names = [name for name in inspect.signature(kind).parameters if name != "model"]
+        self.optimizer = kind(self.model, **{name: getattr(self.optimizer, name) for name in names} | changes)
+
+    def train(self, steps: int) -> bool:
+        """Makes so many steps of 32 shuffled rows; False if they led to NaN or an error."""
+        rng = np.random.default_rng(0)
+        order = np.empty(0, int)
+        with np.errstate(all="ignore"):
+            for _ in range(steps):
+                if len(order) < min(_BATCH, len(self.x)):
+                    order = rng.permutation(len(self.x))
+                rows, order = order[:_BATCH], order[_BATCH:]
+                try:
+                    loss = self.loss.forward(self.model.forward(self.x[rows], training=True), self.y[rows])
+                    self.model.backward(self.loss.backward())
+                    self.optimizer.step()
+                except (NotFiniteError, ValueError, RuntimeError):
+                    return False
+                if not math.isfinite(loss):
+                    return False
+        return True
+
+    def left(self) -> float:
+        """Share of the targets' variance that the answers leave unexplained, the mean over outputs.
+
+        0 is perfect, 1 is as good as the mean, 2 is the most that is said. For other losses than
+        those of numbers: the loss over that of answers to other rows.
+        """
+        rows = np.unique(np.linspace(0, len(self.x) - 1, min(_JUDGED, len(self.x))).astype(int))
+        x, y = self.x[rows], self.y[rows]
+        with np.errstate(all="ignore"):
+            try:
+                answers = self.model.predict(x)
+            except (NotFiniteError, ValueError):
+                return 2.0
+            if answers.size != y.size:
+                own = self.loss.forward(answers, y)
+                mixed = self.loss.forward(np.roll(answers, len(y) // 2, axis=0), y)
+                share = own / mixed if mixed > 0 else math.nan
+                return min(share, 2.0) if math.isfinite(share) else 2.0
+            return unexplained(answers, y)
+
+    @property
+    def answers_numbers(self) -> bool:
+        """Whether the targets are numbers beside the answers: a MSELoss fits."""
+        return bool(np.issubdtype(self.y.dtype, np.floating))
+
+    def square_errors(self) -> None:
+        """Takes MSELoss, with the targets in the shape of the answers."""
+        self.loss = MSELoss()
+        self.y = self.y.reshape(len(self.y), *self.model.forward(self.x[:1]).shape[1:])
+
+    def labelled_rows(self) -> np.ndarray:
+        """Places of the rows with a label."""
+        return np.array([i for i in range(len(self.y)) if labels_in(self.loss, self.y[i : i + 1]) > 0])
+
+
+def unexplained(answers: np.ndarray, y: np.ndarray) -> float:
+    """Share of the variance of y that answers leave, the mean over outputs, 0..2; 2 if unknown."""
+    y = y.reshape(len(y), -1).astype(np.float64)
+    answers = answers.reshape(y.shape)
+    shares = []
+    for column, answer in zip(y.T, answers.T, strict=True):
+        known = np.isfinite(column)
+        total = float(np.square(column[known] - column[known].mean()).sum()) if known.any() else 0.0
+        if total > 0:
+            share = float(np.square(answer[known] - column[known]).sum()) / total
+            shares.append(min(share, 2.0) if math.isfinite(share) else 2.0)
+    return float(np.mean(shares)) if shares else 2.0
+
+
+def draw_parameters(layers: Sequence[Layer], rng: np.random.Generator) -> None:
+    """Draws the parameters of all layers anew, but for frozen ones, by their own initializers."""
+    for layer in layers:
+        if layer.frozen:
+            continue  # what begins anew keeps it as it is
+        for name, values in layer.params.items():
+            initializer = getattr(layer, f"{name}_init", None)
+            if initializer is not None:
+                values[:] = initializers.get(initializer)(values.shape, rng)
+
+
+def multiply_adds(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
+    """How many one image takes; 0 if a layer does not tell the shape of its output."""
+    total = 0
+    try:
+        for layer in layers:
+            total += layer.multiply_adds(shape)
+            shape = layer.output_shape(shape)
+    except NotImplementedError:
+        return 0
+    return total
+
+
+def in_dtype(y: np.ndarray, dtype: Any) -> np.ndarray:
+    """Targets as a loss wants them: numbers in the dtype of the parameters, classes as they are."""
+    return y.astype(dtype, copy=False) if y.ndim > 1 or np.issubdtype(y.dtype, np.floating) else y
