@@ -50,6 +50,14 @@ def test_without_an_epoch() -> None:
     assert history.columns == {"epoch": [], "loss": []}
 
 
+def test_whether_rows_were_shuffled_is_not_in_its_file(tmp_path: Path) -> None:
+    assert history_of(0.5).shuffled is None
+    history = nn.History(["epoch", "loss"], score="loss", shuffled=True)
+    history.save_csv(tmp_path / "history.csv")
+    assert history.shuffled is True
+    assert nn.History.load_csv(tmp_path / "history.csv").shuffled is None
+
+
 def test_best_is_a_copy() -> None:
     history = history_of(0.5)
     history.best["loss"] = 7.0

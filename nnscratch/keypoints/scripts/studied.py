@@ -171,6 +171,8 @@ def _optimizer(network: nn.Sequential, config: Record, history: nn.History | Non
 def _history(run: Path) -> nn.History | None:
     """The training's history; None without the file or without an epoch."""
     try:
-        return nn.History.load_csv(run / "history.csv") or None
+        history = nn.History.load_csv(run / "history.csv")
     except FileNotFoundError:
         return None
+    history.shuffled = True  # every script trains with a Trainer
+    return history or None

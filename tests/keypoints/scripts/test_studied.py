@@ -48,6 +48,17 @@ def test_a_run_with_its_own_optimizer_and_data(tmp_path: Path) -> None:
     assert len(read(str(tmp_path)).faces) == 6  # drawn ones
 
 
+def test_a_runs_history_says_that_its_rows_were_shuffled(tmp_path: Path) -> None:
+    from nnscratch.keypoints.predictors import SingleNetwork
+
+    SingleNetwork(networks.report_mlp(rng=1)).save(tmp_path)
+    assert read(str(tmp_path)).history is None
+    (tmp_path / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    history = read(str(tmp_path)).history
+    assert history is not None
+    assert history.shuffled is True
+
+
 def test_a_run_and_a_network_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         read(str(tmp_path), "--network", "kfkd")
