@@ -13,11 +13,11 @@ from patients.patient import Healthy, Patient, Training
 def blobs(seed: int, rows: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     """(rows, size, size, 1) pictures 0..1 of one light blob, and its place, -1..1."""
     rng = np.random.default_rng(seed)
-    place = rng.uniform(-0.8, 0.8, (rows, 2))
+    place = rng.uniform(-0.5, 0.5, (rows, 2))
     at = np.linspace(-1, 1, size)
     away = np.square(at - place[:, :1])[:, np.newaxis, :] + np.square(at - place[:, 1:])[:, :, np.newaxis]
-    pictures = np.exp(-away / 0.08) + rng.normal(0, 0.03, away.shape)
-    return pictures.astype(np.float32)[..., np.newaxis], place.astype(np.float32)
+    pictures = np.exp(-away / 0.05) + rng.normal(0, 0.03, away.shape)
+    return pictures.astype(np.float32)[..., np.newaxis], (2 * place).astype(np.float32)
 
 
 def blob_place(seed: int, fault: str) -> Training:
@@ -32,7 +32,7 @@ def blob_place(seed: int, fault: str) -> Training:
     elif fault == "dead":
         bias = "constant(-3)"
     elif fault == "pooled away":
-        pool = nn.MaxPool2D(8)
+        pool = nn.AveragePool2D(8)
         last[0] = nn.Dense(8, 32, weight_init="he_normal", rng=rng)
     elif fault == "shuffled pictures":
         x = rng.permutation(x)
