@@ -14,6 +14,14 @@ from nnscratch.diagnosis import saturation
 from nnscratch.diagnosis.activity import ACTIVATIONS, can_saturate, has_units
 from nnscratch.diagnosis.learnable import Learnable, Rules
 from nnscratch.diagnosis.rehearsal import Rehearsal, rehearse
+from nnscratch.diagnosis.setup import (
+    MANY_MULTIPLY_ADDS,
+    Setup,
+    Treatment,
+    left_after,
+    multiply_adds,
+    steps_of_a_trial,
+)
 from nnscratch.diagnosis.signals import LayerSignals, Signals
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
@@ -31,6 +39,9 @@ LEARNT = 0.2
 
 # A plateau: the second half of the training took less than a tenth off the loss.
 PROGRESS = 0.9
+
+# The same for a network that need not be stuck: it has made most of its way.
+SETTLED = 0.85
 
 # So many steps (epochs, where the steps are not known) are enough to leave a plateau.
 MANY_STEPS = 1000
@@ -116,7 +127,7 @@ class Case:
         if self.is_stuck:
             return True
         losses = self.losses
-        return len(losses) >= 2 * FEWEST_EPOCHS and not losses[-1] < PROGRESS * losses[len(losses) // 2]
+        return len(losses) >= 2 * FEWEST_EPOCHS and not losses[-1] < SETTLED * losses[len(losses) // 2]
 
     @cached_property
     def largest_lr(self) -> float:
@@ -283,6 +294,26 @@ class Case:
         if not known.any():
             return math.nan
         return float((np.maximum(self.learnable.each, -1) - self.skills)[known].mean())
+
+    def brought_by(self, treatment: Treatment) -> float:
+        """How much more of the targets' variance the network explains if it is treated and trained.
+
+        Both begin anew, and are judged on rows kept apart. NaN for a large network, where it would
+        take too long, and without an optimizer.
+        """
+        if self.as_it_is is None:
+            return math.nan
+        setup, left = self.as_it_is
+        return left - left_after(setup, treatment, steps_of_a_trial(self.model, self.x))
+
+    @cached_property
+    def as_it_is(self) -> tuple[Setup, float] | None:
+        """The training from its beginning, and what some hundred steps of it leave unexplained."""
+        small = multiply_adds(self.model.layers, self.x.shape[1:]) <= MANY_MULTIPLY_ADDS
+        if self.optimizer is None or not small or not np.isfinite(self.x).all():
+            return None
+        setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer)
+        return setup, left_after(setup, None, steps_of_a_trial(self.model, self.x))
 
     # The layers
 

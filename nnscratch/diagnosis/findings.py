@@ -71,6 +71,12 @@ CHECKS_IF_NOTHING_LEARNT = (
     dead_units,
 )
 
+# What keeps a network that has learnt from learning more.
+CHECKS_IF_LITTLE_LEARNT = (decay_dominates, dropout_too_strong, step_too_small)
+
+# How much more of the targets' variance a rule explains, on rows left out, than such a network.
+MUCH_MISSED = 0.2
+
 # Causes before what they cause.
 ORDER = (
     "unlabelled",
@@ -85,6 +91,7 @@ ORDER = (
     "input_unscaled",
     "targets_unscaled",
     "targets_off_centre",
+    "unshuffled",
     "identical_units",
     "step_too_large",
     "decay_dominates",
@@ -104,7 +111,6 @@ ORDER = (
     "sparse_targets",
     "step_too_small",
     "output_not_learnt",
-    "unshuffled",
     "overfitting",
     "constant_output",
     "no_better_than_mean",
@@ -167,7 +173,9 @@ def find(case: Case) -> list[Finding]:
         without_labels = list(unlabelled.check(case))
         if without_labels:
             return without_labels  # nothing else can be said
-        checks = CHECKS_ALWAYS if case.has_learnt else CHECKS_ALWAYS + CHECKS_IF_NOTHING_LEARNT
+        checks = CHECKS_ALWAYS + (() if case.has_learnt else CHECKS_IF_NOTHING_LEARNT)
+        if case.has_learnt and case.has_settled and case.missed > MUCH_MISSED:
+            checks += CHECKS_IF_LITTLE_LEARNT
         found = without_consequences([finding for check in checks for finding in check.check(case)])
         if not case.has_learnt:
             cause_is_known = any(finding.code not in _NO_CAUSES for finding in found)

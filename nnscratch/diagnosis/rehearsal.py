@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.diagnosis.activity import can_die, silent_share
-from nnscratch.diagnosis.setup import draw_parameters, in_dtype, multiply_adds
+from nnscratch.diagnosis.setup import MANY_MULTIPLY_ADDS, draw_parameters, in_dtype, multiply_adds
 from nnscratch.layers import NotFiniteError
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
@@ -21,7 +21,6 @@ from nnscratch.optimizers.base import Optimizer
 # steps to show where it leads, and a loss that is a sum grows with the rows; a large network would
 # take seconds for so many.
 _SMALL_NETWORK, _LARGE_NETWORK = (80, 32, 4), (10, 8, 4)
-MANY_MULTIPLY_ADDS = 200_000  # of one row, from which on a network is large
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,25 @@ from nnscratch.optimizers import SGD
 if TYPE_CHECKING:
     from nnscratch.optimizers.base import Optimizer
 
+# Steps of a trial; a large network would take minutes for so many.
+_STEPS, _FEW_STEPS = 300, 60
+MANY_MULTIPLY_ADDS = 200_000  # of one row, from which on a network is large
+
 _BATCH = 32  # rows per step
-_JUDGED = 512  # rows that a trial is judged by, evenly spaced
+_APART = 4  # every fourth row is kept apart in a trial, to judge it
+_MOST_JUDGED = 256
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """A remedy that can be tried.
+
+    words : what it changes, such as "lr=0.01"
+    apply : changes a Setup in place
+    """
+
+    words: str
+    apply: Callable[[Setup], None]
 
 
 @dataclass
@@ -74,6 +91,19 @@ class Setup:
         names = [name for name in inspect.signature(kind).parameters if name != "model"]
         self.optimizer = kind(self.model, **{name: getattr(self.optimizer, name) for name in names} | changes)
 
+    def keep_apart(self) -> tuple[np.ndarray, np.ndarray]:
+        """Takes every fourth row out of the training, and returns these rows' x and y.
+
+        Of less than forty rows none is taken out: they are judged by themselves.
+        """
+        if len(self.x) < _APART * 10:
+            return self.x, self.y
+        apart = np.arange(len(self.x)) % _APART == _APART - 1
+        x, y = self.x[apart], self.y[apart]
+        self.x, self.y = self.x[~apart], self.y[~apart]
+        rows = np.unique(np.linspace(0, len(x) - 1, min(_MOST_JUDGED, len(x))).astype(int))
+        return x[rows], y[rows]
+
     def train(self, steps: int) -> bool:
         """Makes so many steps of 32 shuffled rows; False if they led to NaN or an error."""
         rng = np.random.default_rng(0)
@@ -93,14 +123,12 @@ class Setup:
                     return False
         return True
 
-    def left(self) -> float:
-        """Share of the targets' variance that the answers leave unexplained, the mean over outputs.
+    def left(self, x: np.ndarray, y: np.ndarray) -> float:
+        """Share of the variance of y that the answers leave unexplained, the mean over outputs.
 
         0 is perfect, 1 is as good as the mean, 2 is the most that is said. For other losses than
         those of numbers: the loss over that of answers to other rows.
         """
-        rows = np.unique(np.linspace(0, len(self.x) - 1, min(_JUDGED, len(self.x))).astype(int))
-        x, y = self.x[rows], self.y[rows]
         with np.errstate(all="ignore"):
             try:
                 answers = self.model.predict(x)
@@ -126,6 +154,23 @@ class Setup:
     def labelled_rows(self) -> np.ndarray:
         """Places of the rows with a label."""
         return np.array([i for i in range(len(self.y)) if labels_in(self.loss, self.y[i : i + 1]) > 0])
+
+
+def left_after(setup: Setup, treatment: Treatment | None, steps: int) -> float:
+    """Share of the targets' variance left, on rows kept apart; 2 where steps or remedy fail."""
+    copy = setup.copy()
+    try:
+        if treatment is not None:
+            treatment.apply(copy)
+    except (ValueError, TypeError, AttributeError, NotImplementedError):
+        return 2.0  # a layer of the owner's that cannot be built anew
+    x, y = copy.keep_apart()
+    return copy.left(x, y) if copy.train(steps) else 2.0
+
+
+def steps_of_a_trial(model: Sequential, x: np.ndarray) -> int:
+    """As many as a diagnosis has time for."""
+    return _STEPS if multiply_adds(model.layers, x.shape[1:]) <= MANY_MULTIPLY_ADDS else _FEW_STEPS
 
 
 def unexplained(answers: np.ndarray, y: np.ndarray) -> float:

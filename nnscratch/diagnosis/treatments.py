@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from nnscratch import initializers
 from nnscratch.diagnosis.activity import ACTIVATIONS, has_units
-from nnscratch.diagnosis.setup import Setup
+from nnscratch.diagnosis.setup import Setup, Treatment
 from nnscratch.layers import AveragePool2D, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.losses import labelled_mean
-
-
-@dataclass(frozen=True)
-class Treatment:
-    """A remedy that can be tried.
-
-    words : what it changes, such as "lr=0.01"
-    apply : changes a Setup in place
-    """
-
-    words: str
-    apply: Callable[[Setup], None]
-
 
 # The data
 

@@ -7,12 +7,7 @@ from dataclasses import dataclass, replace
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.rehearsal import MANY_MULTIPLY_ADDS
-from nnscratch.diagnosis.setup import Setup, multiply_adds
-from nnscratch.diagnosis.treatments import Treatment
-
-# Steps of a trial; a large network would take minutes for so many.
-STEPS, FEW_STEPS = 300, 60
+from nnscratch.diagnosis.setup import Setup, Treatment, left_after, steps_of_a_trial
 
 # Share of the targets' variance that a remedy must bring beyond the training as it is.
 BRINGS = 0.05
@@ -28,8 +23,8 @@ class Trial:
     code : of the finding that it is for
     words : what was changed
     as_it_is, changed : share of the targets' variance left unexplained after the steps, without
-        and with the remedy, both from freshly drawn weights; 1 is as good as the mean, 2 is the
-        most that is said
+        and with the remedy, both from freshly drawn weights, on rows kept apart; 1 is as good as
+        the mean, 2 is the most that is said
     steps : of 32 rows each
     """
 
@@ -59,7 +54,7 @@ def try_remedies(case: Case, findings: Sequence[Finding], setup: Setup) -> tuple
     """
     if not any(finding.treatments for finding in findings):
         return list(findings), []
-    steps = FEW_STEPS if multiply_adds(case.model.layers, case.x.shape[1:]) > MANY_MULTIPLY_ADDS else STEPS
+    steps = steps_of_a_trial(case.model, case.x)
     as_it_is = left_after(setup, None, steps)
     treated, trials = [], []
     for finding in findings:
@@ -77,14 +72,3 @@ def try_remedies(case: Case, findings: Sequence[Finding], setup: Setup) -> tuple
             treated.append(finding)
     useless = {trial.code for trial in trials if not trial.brings}
     return sorted(treated, key=lambda finding: finding.code in useless), trials
-
-
-def left_after(setup: Setup, treatment: Treatment | None, steps: int) -> float:
-    """Share of the targets' variance left after the steps; 2 where these or the remedy fail."""
-    copy = setup.copy()
-    try:
-        if treatment is not None:
-            treatment.apply(copy)
-    except (ValueError, TypeError, AttributeError, NotImplementedError):
-        return 2.0  # a layer of the owner's that cannot be built anew
-    return copy.left() if copy.train(steps) else 2.0

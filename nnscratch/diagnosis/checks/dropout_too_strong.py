@@ -25,7 +25,7 @@ def check(case: Case) -> Iterator[Finding]:
     strongest = case.strongest_dropout
     last = case.signals.layers[-1].index
     inside = [i for i, layer in enumerate(case.model.layers) if isinstance(layer, Dropout) and i < last]
-    if strongest < STRONG or not inside or case.signals.not_finite or case.has_learnt:
+    if strongest < STRONG or not inside or case.signals.not_finite:
         return
     noise = noise_of_masks(case)
     if noise > NOISE:

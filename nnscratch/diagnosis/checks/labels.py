@@ -24,15 +24,19 @@ _USUAL = {-1.0, 0.0, -9.0, -99.0, 99.0, -999.0, 999.0, -9999.0, 9999.0}
 # Other values that a column must have: fewer are classes or counts.
 _FEWEST_OTHERS = 10
 
-# Share of the rows with the most frequent target, where nothing is learnt.
+_FEWEST_ROWS = 3  # that hold the number
+
+# Share of the rows with the most frequent target.
 NEARLY_ALL = 0.9
+
+# Share of the targets' variance explained, from which on the rare rows are learnt too.
+WELL_LEARNT = 0.5
 
 
 def check(case: Case) -> Iterator[Finding]:
     if not case.classes:
         yield from _placeholders(case)
-    if not case.has_learnt:
-        yield from _sparse(case)
+    yield from _sparse(case)
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ def stand_ins(y: np.ndarray) -> list[StandIn]:
         for end in (values.min(), values.max()) if values.size else ():
             others = values[values != end]
             share = (len(values) - len(others)) / len(values)
-            if share < STAND_IN or len(np.unique(others)) < _FEWEST_OTHERS or np.count_nonzero(values == end) < 3:
+            few = len(np.unique(others)) < _FEWEST_OTHERS or len(values) - len(others) < _FEWEST_ROWS
+            if few or not STAND_IN <= share < NEARLY_ALL:
                 continue
             gap = float(np.abs(others - end).min() / max(others.std(), 1e-30))
             if gap > (USUAL_GAP if float(end) in _USUAL else GAP):
@@ -90,21 +95,27 @@ def _sparse(case: Case) -> Iterator[Finding]:
     """Nearly every row has the same target, and nothing is learnt of the others."""
     y = case.columns
     whole = y[np.isfinite(y).all(axis=1)]
-    if not case.trained or len(whole) < 2 or np.isnan(case.skill):
+    if not case.has_settled or len(whole) < 2 or not case.skill < WELL_LEARNT:
         return
     rows, counts = np.unique(whole, axis=0, return_counts=True)
     share, common = float(counts.max() / len(whole)), rows[counts.argmax()]
-    zeros = float((whole == np.median(whole, axis=0)).mean())
-    if max(share, zeros) < NEARLY_ALL or share == 1:
+    several = whole.shape[1] > 1 and not _one_of_each(whole)
+    same = float((whole == np.median(whole, axis=0)).mean()) if several else share
+    if max(share, same) < NEARLY_ALL or share == 1:
         return
-    is_common = (y == common).all(axis=1) if share >= NEARLY_ALL else (y == common).mean(axis=1) >= NEARLY_ALL
+    is_common = (y == common).all(axis=1)
     yield Finding(
         "sparse_targets",
         None,
-        {"share": max(share, zeros), "explained_variance": case.skill},
-        f"{max(share, zeros):.0%} of the targets are the same number. To answer it always is almost right, and the "
+        {"share": max(share, same), "explained_variance": case.skill},
+        f"{max(share, same):.0%} of the targets are the same number. To answer it always is almost right, and the "
         f"few others hardly pull: the network explains {max(case.skill, 0.0):.1%} of what differs.",
         "Show the rare rows more often or with a larger sample_weight, and judge by them: a mean over all rows "
         "hides them.",
         treatments=(rare_rows_more_often(is_common),) if 0 < is_common.sum() < len(y) else (),
     )
+
+
+def _one_of_each(y: np.ndarray) -> bool:
+    """Whether each row has a single number other than 0: the columns are classes."""
+    return bool((np.count_nonzero(y, axis=1) == 1).all())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nnscratch import initializers
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.treatments import Treatment, let_it_move
@@ -56,9 +57,14 @@ def _nothing_moved(case: Case) -> tuple[str, str]:
 
 
 def _all_biases_as_they_began(case: Case) -> bool:
-    biases = [
-        layer.params["bias"]
+    """As their initializer made them; False if none began as a constant."""
+    layers = [
+        layer
         for layer in map(case.layer, case.learning_layers)
         if "bias" in layer.params and str(getattr(layer, "bias_init", "")).startswith("constant")
     ]
-    return any(len(bias) > 1 for bias in biases) and all(np.ptp(bias) == 0 for bias in biases)
+    return bool(layers) and all(
+        np.array_equal(layer.params["bias"], initializers.get(layer.bias_init)(layer.params["bias"].shape, rng))
+        for rng in [np.random.default_rng(0)]
+        for layer in layers
+    )

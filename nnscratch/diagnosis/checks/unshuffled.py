@@ -49,8 +49,7 @@ def _in_natural_order(case: Case, share: float) -> bool:
     flat = case.x.reshape(len(case.x), -1)
     some = np.unique(np.linspace(0, flat.shape[1] - 1, min(_MOST_COLUMNS, flat.shape[1])).astype(int))
     natural = one_sidedness(flat[:, some]) > NATURAL * share
-    trained_so = bool(case.trained) and case.history is None and case.has_learnt is False
-    return natural and not trained_so
+    return natural and not (case.trained and not case.has_learnt)
 
 
 def one_sidedness(y: np.ndarray) -> float:
