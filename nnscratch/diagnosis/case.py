@@ -22,7 +22,7 @@ from nnscratch.diagnosis.setup import (
     multiply_adds,
     steps_of_a_trial,
 )
-from nnscratch.diagnosis.signals import LayerSignals, Signals
+from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
 from nnscratch.history import Outcome
@@ -88,6 +88,27 @@ class Case:
     def steps(self) -> int:
         """Steps that the optimizer has made; 0 without one."""
         return self.optimizer.steps if self.optimizer is not None else 0
+
+    @property
+    def batch_size(self) -> int:
+        """Rows per step, as far as steps and epochs tell; otherwise 32."""
+        epochs = len(self.history) if self.history is not None else 0
+        if not epochs or not self.steps:
+            return 32
+        return max(1, min(len(self.x), math.ceil(len(self.x) / max(1.0, self.steps / epochs))))
+
+    @cached_property
+    def at_the_start(self) -> Case | None:
+        """The case of this network before its first step, drawn anew; None if it had none yet.
+
+        What a training has spoilt hides what it began with.
+        """
+        if not self.trained:
+            return None
+        setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer, self.batch_size)
+        optimizer = setup.optimizer if self.optimizer is not None else None
+        signals = measure(setup.model, self.x, self.y, setup.loss, optimizer)
+        return Case(setup.model, signals, self.x, self.y, setup.loss, optimizer)
 
     @cached_property
     def trained(self) -> bool | None:
@@ -164,6 +185,7 @@ class Case:
             self.optimizer,
             self.largest_lr,
             fresh=self.trained is not False,
+            batch_size=min(self.batch_size, 256),
             without_bias=[layer.index for layer in self.saturated_layers],
         )
 
@@ -312,7 +334,7 @@ class Case:
         small = multiply_adds(self.model.layers, self.x.shape[1:]) <= MANY_MULTIPLY_ADDS
         if self.optimizer is None or not small or not np.isfinite(self.x).all():
             return None
-        setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer)
+        setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer, self.batch_size)
         return setup, left_after(setup, None, steps_of_a_trial(self.model, self.x))
 
     # The layers

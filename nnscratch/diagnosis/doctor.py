@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 # Share of the targets' variance: a trained network that explains less is not called healthy.
-EXPLAINS_SOMETHING = 0.05
+EXPLAINS_SOMETHING = 0.1
 
 NEXT_LOOK = (
     "Train it for some epochs more and ask again, with loss, optimizer and history; diagnose(..., try_remedies=True) "
@@ -207,8 +207,8 @@ def diagnose(
 
     case = Case(model, signals, x, y, loss, own, history, foreign_optimizer=own is not optimizer)
     findings, trials = find(case), []
-    if try_remedies and np.isfinite(x).all():
-        findings, trials = tried_remedies(case, findings, Setup.of(model, x, y, loss, optimizer))
+    if try_remedies:
+        findings, trials = tried_remedies(case, findings, Setup.of(model, x, y, loss, optimizer, case.batch_size))
     return Diagnosis(findings, signals, case.explained, case.trained, trials)
 
 

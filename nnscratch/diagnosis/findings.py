@@ -72,7 +72,18 @@ CHECKS_IF_NOTHING_LEARNT = (
 )
 
 # What keeps a network that has learnt from learning more.
-CHECKS_IF_LITTLE_LEARNT = (decay_dominates, dropout_too_strong, step_too_small)
+CHECKS_IF_LITTLE_LEARNT = (decay_dominates, dropout_too_strong, step_too_small, saturated_units)
+
+# What the first weights of a network can have, whatever its steps have made of them.
+CHECKS_OF_A_START = (
+    identical_units,
+    saturated_by_bias,
+    saturated_units,
+    signal_strength,
+    gradient_strength,
+    dead_units,
+    dropout_too_strong,
+)
 
 # How much more of the targets' variance a rule explains, on rows left out, than such a network.
 MUCH_MISSED = 0.2
@@ -93,6 +104,7 @@ ORDER = (
     "targets_off_centre",
     "unshuffled",
     "identical_units",
+    "dropout_too_strong",
     "step_too_large",
     "decay_dominates",
     "exploding_signal",
@@ -102,7 +114,6 @@ ORDER = (
     "saturated_by_bias",
     "saturated_units",
     "silent_output",
-    "dropout_too_strong",
     "no_nonlinearity",
     "not_finite",
     "dead_units",
@@ -123,6 +134,7 @@ BY_TRAINING = "saturated_by_bias, by training"
 _SATURATED = {"saturated_by_bias", BY_TRAINING, "saturated_units"}
 _EXPLODING = {"exploding_signal", "exploding_gradient"}
 _VANISHING = {"vanishing_signal", "vanishing_gradient"}
+_OF_THE_DATA = {"constant_input", "input_unscaled", "columns_unscaled", "not_trained"}
 _SIZES = {"too_small", "pooled_away"}
 _STEPS = {"step_too_large", "step_too_small"}
 EXPLAINS = {
@@ -176,11 +188,23 @@ def find(case: Case) -> list[Finding]:
         checks = CHECKS_ALWAYS + (() if case.has_learnt else CHECKS_IF_NOTHING_LEARNT)
         if case.has_learnt and case.has_settled and case.missed > MUCH_MISSED:
             checks += CHECKS_IF_LITTLE_LEARNT
-        found = without_consequences([finding for check in checks for finding in check.check(case)])
+        found = [finding for check in checks for finding in check.check(case)]
+        found = without_consequences(found + _what_it_began_with(case, found))
         if not case.has_learnt:
             cause_is_known = any(finding.code not in _NO_CAUSES for finding in found)
             found += symptoms.check(case, cause_is_known)
         return sorted(found, key=lambda finding: ORDER.index(finding.code))
+
+
+def _what_it_began_with(case: Case, found: Sequence[Finding]) -> list[Finding]:
+    """Findings about the first weights of a network that has not learnt, which its steps may hide."""
+    ill = not case.has_learnt or (case.has_settled and case.missed > MUCH_MISSED)
+    data_are_to_blame = any(finding.code in _OF_THE_DATA for finding in found)
+    if not ill or data_are_to_blame or case.at_the_start is None:
+        return []
+    known = {finding.code for finding in found}
+    began = [finding for check in CHECKS_OF_A_START for finding in check.check(case.at_the_start)]
+    return [finding for finding in began if finding.code not in known]
 
 
 def without_consequences(found: Sequence[Finding]) -> list[Finding]:

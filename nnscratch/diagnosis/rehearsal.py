@@ -17,10 +17,10 @@ from nnscratch.losses import Loss
 from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
 
-# Steps, rows per step, and how many different batches of them. A momentum of 0.99 takes a hundred
-# steps to show where it leads, and a loss that is a sum grows with the rows; a large network would
-# take seconds for so many.
-_SMALL_NETWORK, _LARGE_NETWORK = (80, 32, 4), (10, 8, 4)
+# Steps, rows per step (of a small network its own), and how many different batches of them. A
+# momentum of 0.99 takes a hundred steps to show where it leads, and a loss that is a sum grows with
+# the rows; a large network would take seconds for so many.
+_SMALL_NETWORK, _LARGE_NETWORK = (80, 4), (10, 8, 4)
 
 
 @dataclass(frozen=True)
@@ -56,12 +56,14 @@ def rehearse(
     lr: float,
     *,
     fresh: bool,
+    batch_size: int = 32,
     without_bias: Sequence[int] = (),
 ) -> Rehearsal:
     """Makes ten steps on a copy, or eighty of a small network; the model and its optimizer stay.
 
     x, y : (N, ...) training rows, x finite
     lr : learning rate of the steps
+    batch_size : rows per step of a small network
     fresh : begin with freshly drawn parameters, in place of those that are there
     without_bias : places in `model.layers` where the biases become 0 first
     """
@@ -76,7 +78,7 @@ def rehearse(
     optimizer.lr = lr
     labelled = np.flatnonzero(np.isfinite(y.reshape(len(y), -1)).any(axis=1))
     many = multiply_adds(model.layers, x.shape[1:]) > MANY_MULTIPLY_ADDS
-    steps, size, batches = _LARGE_NETWORK if many else _SMALL_NETWORK
+    steps, size, batches = _LARGE_NETWORK if many else (_SMALL_NETWORK[0], batch_size, _SMALL_NETWORK[1])
     chosen = rng.permutation(labelled)[: size * batches]
     x, y = x[chosen].astype(dtype), in_dtype(y[chosen], dtype)
     measured: dict[str, Any] = {"steps": steps}

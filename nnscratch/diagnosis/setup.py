@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _STEPS, _FEW_STEPS = 300, 60
 MANY_MULTIPLY_ADDS = 200_000  # of one row, from which on a network is large
 
-_BATCH = 32  # rows per step
 _APART = 4  # every fourth row is kept apart in a trial, to judge it
 _MOST_JUDGED = 256
 
@@ -48,6 +47,7 @@ class Setup:
     model : freshly drawn
     x, y : (N, ...) all training rows, in the dtype of the model; y is NaN where a label is missing
     loss, optimizer : made for this model
+    batch_size : rows per step
     """
 
     model: Sequential
@@ -55,9 +55,18 @@ class Setup:
     y: np.ndarray
     loss: Loss
     optimizer: Optimizer
+    batch_size: int = 32
 
     @classmethod
-    def of(cls, model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer: Optimizer | None) -> Setup:
+    def of(
+        cls,
+        model: Sequential,
+        x: np.ndarray,
+        y: np.ndarray,
+        loss: Loss,
+        optimizer: Optimizer | None,
+        batch_size: int = 32,
+    ) -> Setup:
         """Copies in which the training begins anew; the originals stay as they are.
 
         An optimizer of another model stays one. Without one, SGD with a usual rate stands in.
@@ -73,12 +82,12 @@ class Setup:
             optimizer = SGD(model, lr=0.05, momentum=0.9)
         elif not own:
             optimizer.reset()
-        return cls(model, x.astype(dtype), in_dtype(y, dtype), loss, optimizer)
+        return cls(model, x.astype(dtype), in_dtype(y, dtype), loss, optimizer, batch_size)
 
     def copy(self) -> Setup:
         """A setup of its own. The rows are shared: a remedy replaces them, and writes nowhere."""
         model, loss, optimizer = copy.deepcopy((self.model, self.loss, self.optimizer))
-        return Setup(model, self.x, self.y, loss, optimizer)
+        return Setup(model, self.x, self.y, loss, optimizer, self.batch_size)
 
     def replace_layers(self, layers: Sequence[Layer]) -> None:
         """Makes a model of these layers, and its optimizer anew with the same settings."""
@@ -105,14 +114,14 @@ class Setup:
         return x[rows], y[rows]
 
     def train(self, steps: int) -> bool:
-        """Makes so many steps of 32 shuffled rows; False if they led to NaN or an error."""
+        """Makes so many steps of shuffled rows; False if they led to NaN or an error."""
         rng = np.random.default_rng(0)
         order = np.empty(0, int)
         with np.errstate(all="ignore"):
             for _ in range(steps):
-                if len(order) < min(_BATCH, len(self.x)):
+                if len(order) < min(self.batch_size, len(self.x)):
                     order = rng.permutation(len(self.x))
-                rows, order = order[:_BATCH], order[_BATCH:]
+                rows, order = order[: self.batch_size], order[self.batch_size :]
                 try:
                     loss = self.loss.forward(self.model.forward(self.x[rows], training=True), self.y[rows])
                     self.model.backward(self.loss.backward())

@@ -166,7 +166,8 @@ def pool_less(setup: Setup) -> None:
 
     def smaller(layer: Layer) -> Layer:
         if isinstance(layer, MaxPool2D | AveragePool2D) and max(layer.pool_size) > 2:
-            return type(layer)(2)
+            height, width = layer.pool_size
+            return type(layer)((min(2, height), min(2, width)))
         if isinstance(layer, Conv2D) and max(layer.stride) > min(layer.kernel_size):
             return Conv2D(**layer.config() | {"stride": 1, "rng": np.random.default_rng(0)})
         return layer
@@ -229,6 +230,14 @@ def let_it_move(setup: Setup) -> None:
     for layer in setup.model.layers:
         layer.frozen = False
     setup.renew_optimizer(**({"lr": 0.01} if setup.optimizer.lr == 0 else {}))
+
+
+def finite_rows(setup: Setup) -> None:
+    """Leaves out rows of x with NaN or infinity; infinite labels become missing ones."""
+    finite = np.isfinite(setup.x.reshape(len(setup.x), -1)).all(axis=1)
+    setup.x, setup.y = setup.x[finite], setup.y[finite]
+    if np.issubdtype(setup.y.dtype, np.floating):
+        setup.y = np.where(np.isinf(setup.y), np.nan, setup.y)
 
 
 def take_mse(setup: Setup) -> None:

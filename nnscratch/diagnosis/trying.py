@@ -25,7 +25,7 @@ class Trial:
     as_it_is, changed : share of the targets' variance left unexplained after the steps, without
         and with the remedy, both from freshly drawn weights, on rows kept apart; 1 is as good as
         the mean, 2 is the most that is said
-    steps : of 32 rows each
+    steps : how many
     """
 
     code: str

@@ -86,7 +86,10 @@ def remedied(patient: Patient, seed: int) -> tuple[float, str]:
     for finding in diagnosis.findings:
         for treatment in finding.treatments[:1]:
             setup = Setup.of(*parts)
-            treatment.apply(setup)
+            try:
+                treatment.apply(setup)
+            except ValueError:
+                return -1.0, f"{finding.code}: {treatment.words} (failed)"
             treated = Training(setup.model, setup.x, setup.y, setup.loss, setup.optimizer, ill.batch_size)
             treated.run(patient.epochs)
             return treated.r2, f"{finding.code}: {treatment.words}"

@@ -11,10 +11,10 @@ from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.treatments import Treatment, scale_all, scale_columns, scale_targets
 
 # Largest size of a column over the median one, or over the smallest that counts.
-APART = 30.0
+APART = 100.0
 
 # The same for columns of y: the squared error counts the square of it.
-APART_TARGETS = 20.0
+APART_TARGETS = 30.0
 
 _MOST_ROWS = 2000  # rows that are measured, evenly spaced
 _MOST_COLUMNS = 1000  # more are pixels, which share one unit

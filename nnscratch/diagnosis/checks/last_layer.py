@@ -29,8 +29,8 @@ def check(case: Case) -> Iterator[Finding]:
     yield from _dropout(case)
     activation = case.output_activation
     if activation is not None and not case.signals.not_finite:
-        yield from _cannot_reach(case, activation)
-        yield from _silent(case, activation)
+        cannot_reach = list(_cannot_reach(case, activation))
+        yield from cannot_reach or _silent(case, activation)
 
 
 def _dropout(case: Case) -> Iterator[Finding]:

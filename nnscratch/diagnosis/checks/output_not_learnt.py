@@ -17,13 +17,18 @@ NOT_LEARNT, LEARNT = 0.1, 0.5
 # What a rule explains of the output that is not learnt: it can be.
 CAN_BE = 0.25
 
+# What a rule explains of an output that x says nothing about, on rows left out.
+NOTHING = 0.03
+
 
 def check(case: Case) -> Iterator[Finding]:
     skills, can_be = case.skills, case.learnable.each
     if len(skills) < 2 or not case.has_settled or skills.shape != can_be.shape or case.signals.not_finite:
         return
     behind = np.flatnonzero((skills < NOT_LEARNT) & (can_be > CAN_BE))
-    if len(behind) and np.nanmax(skills) > LEARNT:
+    if not len(behind):
+        yield from _unrelated(skills, can_be)
+    elif np.nanmax(skills) > LEARNT:
         worst = behind[np.argmin(skills[behind] - can_be[behind])]
         yield Finding(
             "output_not_learnt",
@@ -36,4 +41,20 @@ def check(case: Case) -> Iterator[Finding]:
                 Treatment("each column of y scaled", scale_targets),
                 change_lr(10, case.largest_lr),
             ),
+        )
+
+
+def _unrelated(skills: np.ndarray, can_be: np.ndarray) -> Iterator[Finding]:
+    """No rule finds anything of one output in x, and much of another."""
+    behind = np.flatnonzero((skills < LEARNT) & (can_be < NOTHING))
+    if len(behind) and np.nanmax(skills) > LEARNT and np.nanmax(can_be) > LEARNT:
+        worst = behind[np.argmin(can_be[behind])]
+        yield Finding(
+            "output_not_learnt",
+            None,
+            {"output": float(worst), "explained": float(skills[worst]), "explained_by_a_rule": float(can_be[worst])},
+            f"x seems to say nothing about output {worst}: neither the network ({max(skills[worst], 0):.0%}) nor a "
+            f"plain rule ({max(can_be[worst], 0):.0%} on rows left out) explains it; the best output is at "
+            f"{np.nanmax(skills):.0%}.",
+            "Look at this column's labels beside x: are they of the same rows, and is it what it is called?",
         )

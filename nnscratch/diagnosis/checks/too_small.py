@@ -8,6 +8,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
 from nnscratch.diagnosis.treatments import Treatment, pool_less, widen
 from nnscratch.layers import AveragePool2D, Conv2D, Dense, MaxPool2D
 
@@ -24,12 +25,21 @@ MOST = 0.9
 # Pixels per place of the last maps.
 POOLED = 16
 
+# How much more of the targets' variance a twin with smaller windows must explain, after the same
+# steps, to accuse a network whose loss still falls.
+BY_TRIAL = 0.3
+
+_SMALL_WINDOWS = Treatment("windows of 2 x 2", pool_less)
+
 
 def check(case: Case) -> Iterator[Finding]:
-    if case.signals.not_finite or not case.has_settled:
+    if case.signals.not_finite or len(case.losses) < 2 * FEWEST_EPOCHS:
         return
     pooled = list(_pooled_away(case)) if case.missed > MISSED else []
-    yield from pooled or _too_small(case)
+    if pooled and (case.has_settled or case.brought_by(_SMALL_WINDOWS) > BY_TRIAL):
+        yield from pooled
+    elif case.has_settled:
+        yield from _too_small(case)
 
 
 def _too_small(case: Case) -> Iterator[Finding]:
@@ -94,6 +104,6 @@ def _pooled_away(case: Case) -> Iterator[Finding]:
                 + f": where something was is lost. A plain rule explains {case.missed:.0%} more of the targets' "
                 "variance.",
                 "Pool 2 x 2 at a time, end with maps of several places, and flatten them.",
-                treatments=(Treatment("windows of 2 x 2", pool_less),),
+                treatments=(_SMALL_WINDOWS,),
             )
             return
