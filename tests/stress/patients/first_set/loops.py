@@ -68,7 +68,7 @@ def digits(seed: int, fault: str) -> Training:
     kind = np.sort(rng.integers(0, 10, 800))
     x = (segments[kind] - 0.5 + rng.normal(0, 0.15, (800, 8))).astype(np.float32)
     rng = np.random.default_rng(seed + 100)
-    model = nn.Sequential(nn.Dense(8, 40, rng=rng), nn.ReLU(), nn.Dense(40, 10, rng=rng))
+    model = nn.Sequential(nn.Dense(8, 40, rng=rng), nn.Tanh(), nn.Dense(40, 10, rng=rng))
     loop = in_file_order if fault else shuffled
     optimizer = nn.SGD(model, lr=0.3, momentum=0.9)
     return Training(model, x, np.eye(10, dtype=np.float32)[kind], nn.MSELoss(), optimizer, 20, loop)
