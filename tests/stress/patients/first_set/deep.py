@@ -38,10 +38,8 @@ def deep_sigmoid(seed: int, fault: str) -> Training:
     start, bias = f"normal({4 / 30**0.5})", "constant(0)"
     if fault == "glorot":
         start = "normal(0.1)"
-    elif fault == "wide":
-        start = "normal(30)"
     elif fault == "bias":
-        bias = "constant(12)"
+        bias = "constant(-12)"
     layers: list[nn.Layer] = []
     for n_in in (6, 30, 30, 30):
         layers += [nn.Dense(n_in, 30, weight_init=start, bias_init=bias, rng=rng), nn.Sigmoid()]
@@ -59,7 +57,7 @@ def deep_tanh(seed: int, fault: str) -> Training:
     for n_in in (5, 24, 24, 24, 24):
         layers += [nn.Dense(n_in, 24, weight_init=start, bias_init=bias, rng=rng), nn.Tanh()]
     model = nn.Sequential(*layers, nn.Dense(24, 1, rng=rng))
-    return Training(model, x, y, nn.MSELoss(), nn.SGD(model, lr=0.02, momentum=0.9))
+    return Training(model, x, y, nn.MSELoss(), nn.SGD(model, lr=0.008, momentum=0.9))
 
 
 def sines(seed: int, fault: str) -> Training:
@@ -147,7 +145,7 @@ PATIENTS: list[Patient] = [
         of(deep_sigmoid, "glorot"),
     ),
     Patient(
-        "four Sigmoid layers, biases of 12",
+        "four Sigmoid layers, biases of -12",
         "The same for every row.",
         ("saturated_by_bias",),
         of(deep_sigmoid, "bias"),
@@ -181,6 +179,7 @@ PATIENTS: list[Patient] = [
 HEALTHY: list[Healthy] = [
     Healthy("six ReLU layers", lambda seed: deep_relu(seed, "")),
     Healthy("five layers of sines, own layer", lambda seed: sines(seed, ""), 40),
+    Healthy("four Sigmoid layers", lambda seed: deep_sigmoid(seed, ""), 80),
     Healthy("five Tanh layers", lambda seed: deep_tanh(seed, ""), 80),
     Healthy("three forces, one hidden layer", lambda seed: robot_arm(seed, "")),
     Healthy("spectra of 200 channels", lambda seed: spectra(seed, "")),

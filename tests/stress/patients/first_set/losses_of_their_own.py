@@ -76,7 +76,7 @@ class SummedError(nn.Loss):
 
 
 class Sine(nn.Layer):
-    """y = sin(x). `wrong`: its backward takes the sine for its own derivative, times a minus."""
+    """y = sin(x), slope cos(x). `wrong`: the slope has a minus, as that of the cosine has."""
 
     def __init__(self, wrong: bool = False) -> None:
         super().__init__()
@@ -176,8 +176,8 @@ PATIENTS: list[Patient] = [
         lambda seed, cured: with_loss(seed, SummedError(not cured)),
     ),
     patient(
-        "derivative of the sine, own layer",
-        "The second layer learns, the loss ends far too high.",
+        "sign of the slope, own sine layer",
+        "The loss stays about the variance.",
         "wrong_gradient",
         lambda seed, cured: with_layers(seed, sine=not cured),
     ),

@@ -158,6 +158,6 @@ PATIENTS: list[Patient] = [
 HEALTHY: list[Healthy] = [
     Healthy("place of a blob, two convolutions", lambda seed: blob_place(seed, ""), 25),
     Healthy("place of a blob, rows of pixels", lambda seed: blob_place_sgd(seed, ""), 40),
-    Healthy("kinds of bars, softmax", bar_kinds, 30),
-    Healthy("length of a bar, contrast normalised", bar_length, 60),
+    Healthy("kinds of bars, softmax", bar_kinds, 25),
+    Healthy("length of a bar, contrast normalised", bar_length, 30),
 ]

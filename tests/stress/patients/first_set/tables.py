@@ -47,8 +47,6 @@ def house_prices(seed: int, fault: str) -> Training:
         layers.append(nn.Sigmoid())
     elif fault == "shuffled labels":
         y = rng.permutation(y)
-    elif fault == "sorted labels":
-        y = np.sort(y, axis=0)
     elif fault == "shifted labels":
         y = np.roll(y, 1, axis=0)
     model = nn.Sequential(*layers)
@@ -170,7 +168,7 @@ PATIENTS: list[Patient] = [
     Patient(
         "raw columns of cars",
         "The loss does not go below the variance.",
-        ("input_unscaled", "saturated_units"),
+        ("input_unscaled", "columns_unscaled"),
         of(cars, "kilograms, cubic centimetres"),
     ),
     Patient("a rate of 1e-6, cars", "The loss goes down, very slowly.", ("step_too_small",), of(cars, "tiny rate")),
