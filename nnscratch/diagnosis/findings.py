@@ -117,9 +117,9 @@ ORDER = (
     "no_nonlinearity",
     "not_finite",
     "dead_units",
+    "sparse_targets",
     "pooled_away",
     "too_small",
-    "sparse_targets",
     "step_too_small",
     "output_not_learnt",
     "overfitting",
@@ -171,6 +171,7 @@ EXPLAINS = {
     "dropout_too_strong": {"step_too_small", *_SIZES},
     "no_nonlinearity": {"step_too_small", *_SIZES},
     "dead_units": {"vanishing_gradient", *_SIZES, "step_too_small"},
+    "sparse_targets": {"misaligned_rows", *_SIZES, "step_too_small"},
     "pooled_away": {"step_too_small"},
     "too_small": {"step_too_small"},
 }
@@ -197,7 +198,7 @@ def find(case: Case) -> list[Finding]:
 
 
 def _what_it_began_with(case: Case, found: Sequence[Finding]) -> list[Finding]:
-    """Findings about the first weights of a network that has not learnt, which its steps may hide."""
+    """What was wrong with the first weights of a network that has not learnt."""
     ill = not case.has_learnt or (case.has_settled and case.missed > MUCH_MISSED)
     data_are_to_blame = any(finding.code in _OF_THE_DATA for finding in found)
     if not ill or data_are_to_blame or case.at_the_start is None:

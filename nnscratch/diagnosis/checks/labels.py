@@ -9,6 +9,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
 from nnscratch.diagnosis.treatments import rare_rows_more_often, without_values
 
 # Share of a column's rows that hold the very same number, below or above all others.
@@ -28,6 +29,9 @@ _FEWEST_ROWS = 3  # that hold the number
 
 # Share of the rows with the most frequent target.
 NEARLY_ALL = 0.9
+
+# The same, where the loss still falls.
+ALL_BUT_FEW = 0.97
 
 # Share of the targets' variance explained, from which on the rare rows are learnt too.
 WELL_LEARNT = 0.5
@@ -95,13 +99,14 @@ def _sparse(case: Case) -> Iterator[Finding]:
     """Nearly every row has the same target, and nothing is learnt of the others."""
     y = case.columns
     whole = y[np.isfinite(y).all(axis=1)]
-    if not case.has_settled or len(whole) < 2 or not case.skill < WELL_LEARNT:
+    had_time = case.has_settled or len(case.losses) >= 2 * FEWEST_EPOCHS
+    if not had_time or len(whole) < 2 or not case.skill < WELL_LEARNT:
         return
     rows, counts = np.unique(whole, axis=0, return_counts=True)
     share, common = float(counts.max() / len(whole)), rows[counts.argmax()]
     several = whole.shape[1] > 1 and not _one_of_each(whole)
     same = float((whole == np.median(whole, axis=0)).mean()) if several else share
-    if max(share, same) < NEARLY_ALL or share == 1:
+    if max(share, same) < (NEARLY_ALL if case.has_settled else ALL_BUT_FEW) or share == 1:
         return
     is_common = (y == common).all(axis=1)
     yield Finding(

@@ -21,7 +21,7 @@ def check(case: Case) -> Iterator[Finding]:
     if len(layers) < 2 or not all(isinstance(x, _STRAIGHT) for x in case.model.layers[: layers[-1].index]):
         return
     straight, curved = case.learnable.by_linear, case.learnable.best
-    if curved - max(straight, 0.0) > CURVED and not case.skill > straight + CURVED:
+    if curved - max(straight, 0.0) > CURVED and not case.skill > curved - CURVED / 2:
         yield Finding(
             "no_nonlinearity",
             layers[0].index,

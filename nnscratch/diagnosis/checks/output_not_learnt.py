@@ -8,11 +8,15 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
 from nnscratch.diagnosis.treatments import Treatment, change_lr, scale_targets
 
 # Share of its variance that the network explains of an output, at most, and of the best one, at
 # least.
 NOT_LEARNT, LEARNT = 0.1, 0.5
+
+# The best output, where another seems to have nothing to do with x.
+WELL_LEARNT = 0.8
 
 # What a rule explains of the output that is not learnt: it can be.
 CAN_BE = 0.25
@@ -23,12 +27,13 @@ NOTHING = 0.03
 
 def check(case: Case) -> Iterator[Finding]:
     skills, can_be = case.skills, case.learnable.each
-    if len(skills) < 2 or not case.has_settled or skills.shape != can_be.shape or case.signals.not_finite:
+    if len(skills) < 2 or skills.shape != can_be.shape or case.signals.not_finite:
         return
     behind = np.flatnonzero((skills < NOT_LEARNT) & (can_be > CAN_BE))
     if not len(behind):
-        yield from _unrelated(skills, can_be)
-    elif np.nanmax(skills) > LEARNT:
+        if len(case.losses) >= 2 * FEWEST_EPOCHS:
+            yield from _unrelated(skills, can_be)
+    elif case.has_settled and np.nanmax(skills) > LEARNT:
         worst = behind[np.argmin(skills[behind] - can_be[behind])]
         yield Finding(
             "output_not_learnt",
@@ -47,7 +52,7 @@ def check(case: Case) -> Iterator[Finding]:
 def _unrelated(skills: np.ndarray, can_be: np.ndarray) -> Iterator[Finding]:
     """No rule finds anything of one output in x, and much of another."""
     behind = np.flatnonzero((skills < LEARNT) & (can_be < NOTHING))
-    if len(behind) and np.nanmax(skills) > LEARNT and np.nanmax(can_be) > LEARNT:
+    if len(behind) and np.nanmax(skills) > WELL_LEARNT and np.nanmax(can_be) > LEARNT:
         worst = behind[np.argmin(can_be[behind])]
         yield Finding(
             "output_not_learnt",

@@ -33,7 +33,7 @@ _SMALL_WINDOWS = Treatment("windows of 2 x 2", pool_less)
 
 
 def check(case: Case) -> Iterator[Finding]:
-    if case.signals.not_finite or len(case.losses) < 2 * FEWEST_EPOCHS:
+    if case.signals.not_finite or not (case.has_settled or len(case.losses) >= 2 * FEWEST_EPOCHS):
         return
     pooled = list(_pooled_away(case)) if case.missed > MISSED else []
     if pooled and (case.has_settled or case.brought_by(_SMALL_WINDOWS) > BY_TRIAL):
