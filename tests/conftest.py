@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,22 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return run_example
+
+
+@pytest.fixture
+def pictures_not_drawn() -> Iterator[pytest.MonkeyPatch]:
+    """Figures are made and not drawn, which takes a second per run: for tests that ask whether
+    their files are there. `undo()` of it has them drawn.
+    """
+    from matplotlib.figure import Figure
+
+    def savefig(figure: Figure, path: Path, *, format: str) -> None:
+        assert format == "png"
+        path.write_bytes(b"\x89PNG\r\n\x1a\n, not drawn")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", savefig)
+        yield patch
 
 
 @pytest.fixture

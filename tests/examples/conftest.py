@@ -52,8 +52,12 @@ class Ended:
 
 
 @pytest.fixture
-def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ended]]:
-    """run_here(script, *arguments, expect=0): as `run`, but in this process, which is faster."""
+def run_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], pictures_not_drawn: object
+) -> Iterator[Callable[..., Ended]]:
+    """run_here(script, *arguments, expect=0): as `run`, but in this process, and without drawing
+    its pictures, which is faster.
+    """
 
     def run_example(name: str, *arguments: object, expect: int = 0) -> Ended:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
