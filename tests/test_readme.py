@@ -5,6 +5,7 @@ In all other documents, links lead somewhere, and named files, programs and opti
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import re
@@ -23,6 +24,7 @@ from nnscratch.__main__ import main as nnscratch_main
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import COLUMNS, Faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
+from nnscratch.keypoints.scripts import diagnose
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -135,21 +137,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("folder", "pictures_not_drawn")
 def test_every_command_runs_in_the_order_of_the_readme(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """In this process. That each kind of program runs in one of its own is tested beside it."""
+    monkeypatch.setattr(diagnose, "_DRAWN_FACES", 100)
     run = [words for words in COMMANDS if not words[0].startswith("benchmarks/")]
     assert len(run) > 5
     for words in run:
-        if words[0] == "-m":
-            run_python(words, Path.cwd())
-            continue
         cuts = [cut for cut in CUTS.get(Path(words[0]).name, []) if cut not in AGAIN or "--resume" not in words]
         monkeypatch.setattr(sys, "argv", [*words, *cuts])
         status: object = None
         try:
-            runpy.run_path(words[0], run_name="__main__")
+            if words[:2] == ["-m", "nnscratch"]:
+                nnscratch_main(words[2:])
+            else:
+                runpy.run_path(words[0], run_name="__main__")
         except SystemExit as end:
             status = end.code
         printed = capsys.readouterr()
@@ -157,10 +161,22 @@ def test_every_command_runs_in_the_order_of_the_readme(
         assert printed.out, words
 
 
+@functools.cache
 def options_of(program: str) -> set[str]:
-    """The options that a program's --help lists."""
-    printed = run_python([str(ROOT / program), "--help"], ROOT)
+    """The options that a program's --help lists. A benchmark may start itself anew."""
+    words = [str(ROOT / program), "--help"]
+    printed = run_python(words, ROOT) if program.startswith("benchmarks/") else help_of(words)
     return set(re.findall(r"(?<![\w-])--[a-z][\w-]*", printed))
+
+
+def help_of(words: list[str]) -> str:
+    """What a program prints in this process, until it ends well."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), pytest.raises(SystemExit) as end:
+        patch.setattr(sys, "argv", words)
+        runpy.run_path(words[0], run_name="__main__")
+    assert not end.value.code
+    return printed.getvalue()
 
 
 # Benchmarks measure for minutes; that they run is tested in test_benchmarks.py.
@@ -180,6 +196,7 @@ def test_a_command_has_the_options_that_documents_give_it(name: str) -> None:
     assert given <= options_of_command(name)
 
 
+@functools.cache
 def options_of_command(name: str) -> set[str]:
     """The options that the --help of `python -m nnscratch NAME` lists."""
     printed = io.StringIO()
