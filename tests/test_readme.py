@@ -172,9 +172,10 @@ def options_of(program: str) -> set[str]:
 def help_of(words: list[str]) -> str:
     """What a program prints in this process, until it ends well."""
     printed = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), pytest.raises(SystemExit) as end:
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
         patch.setattr(sys, "argv", words)
-        runpy.run_path(words[0], run_name="__main__")
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(words[0], run_name="__main__")
     assert not end.value.code
     return printed.getvalue()
 
