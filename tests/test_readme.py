@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -214,25 +215,27 @@ def test_options_in_the_text_are_those_of_a_program_in_the_readme() -> None:
     assert mentioned <= set().union(*map(options_of, programs), *map(options_of_command, own))
 
 
-def run_example(code: str, folder: Path) -> str:
+@functools.cache
+def run_example(code: str) -> str:
     """What an example of the README prints."""
-    (folder / "example.py").write_text(code)
-    return run_python(["example.py"], folder)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "example.py").write_text(code)
+        return run_python(["example.py"], Path(folder))
 
 
-def test_examples_run_and_print_what_the_readme_says(tmp_path: Path) -> None:
+def test_examples_run_and_print_what_the_readme_says() -> None:
     printed, kinds = "", []
     for kind, text in MARKED.findall(README):
         kinds.append(kind)
         if kind == "example":
-            printed = run_example(text, tmp_path)
+            printed = run_example(text)
         else:
             assert text in printed
     assert {"example", "printed"} == set(kinds)
 
 
-def test_the_first_example_learns_to_multiply(tmp_path: Path) -> None:
-    product = re.search(r"\[\[(-?[\d.]+)\]\]", run_example(MARKED.findall(README)[0][1], tmp_path))
+def test_the_first_example_learns_to_multiply() -> None:
+    product = re.search(r"\[\[(-?[\d.]+)\]\]", run_example(MARKED.findall(README)[0][1]))
     assert product
     assert float(product[1]) == pytest.approx(-0.25, abs=0.05)
 

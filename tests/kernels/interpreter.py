@@ -13,7 +13,7 @@ from types import TracebackType
 # it prints and what it logs. The answer is how it ended. What Numba sets up at its first
 # compilation is set up once; it is asked for its variables again, as those of a child may differ.
 _PROGRAM = """
-import json, os, sys, traceback
+import json, os, signal, sys, traceback
 import numba, numpy
 from numba.core import config
 numba.njit(lambda x: x + 1)(1)
@@ -22,6 +22,7 @@ for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()
     if not child:
+        signal.alarm(300)  # ends one that hangs
         status = 1
         try:
             for number, path in (1, asked["out"]), (2, asked["err"]):
