@@ -20,6 +20,7 @@ from nnscratch.optimizers.base import Optimizer
 # Steps, rows per step (of a small network its own), and how many different batches of them. A
 # momentum of 0.99 takes a hundred steps to show where it leads, and a loss that is a sum grows with
 # the rows; a large network would take seconds for so many.
+FIRST_STEPS = 10  # units that die later die of something else than the length of a step
 _SMALL_NETWORK, _LARGE_NETWORK = (80, 4), (10, 8, 4)
 
 
@@ -30,8 +31,8 @@ class Rehearsal:
     steps : how many they were
     zero : the loss of always answering 0; NaN if even the first answers were not finite
     start, loss : the loss before and after the steps; infinite if they led there
-    dead_before, dead : before and after them, the largest share of units of one ReLU layer that are
-        0 for every image; NaN if it did not come to that
+    dead_before, dead : before them and after the first ten, the largest share of units of one ReLU
+        layer that are 0 for every image; NaN if it did not come to that
     """
 
     steps: int = 0
@@ -90,7 +91,10 @@ def rehearse(
             for step in range(steps):
                 first = step % batches * size
                 _step(model, x[first : first + size], y[first : first + size], loss, optimizer)
-            measured["dead"], prediction = _dead_and_prediction(model, x)
+                if step + 1 == FIRST_STEPS:
+                    measured["dead"], prediction = _dead_and_prediction(model, x)
+            if steps > FIRST_STEPS:
+                prediction = _dead_and_prediction(model, x)[1]
             measured["loss"] = loss.forward(prediction, y)
         except NotFiniteError:
             pass

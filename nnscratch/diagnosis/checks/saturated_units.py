@@ -14,7 +14,7 @@ SATURATED_VALUES = 0.7
 
 
 def check(case: Case) -> Iterator[Finding]:
-    flat = [layer for layer in case.signals.layers[:-1] if layer.saturated >= SATURATED_VALUES]
+    flat = [layer for layer in case.signals.layers if layer.saturated >= SATURATED_VALUES]
     if not flat or case.signals.not_finite:
         return
     worst = max(flat, key=lambda layer: layer.saturated)

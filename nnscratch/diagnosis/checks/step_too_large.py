@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.rehearsal import Rehearsal
+from nnscratch.diagnosis.rehearsal import FIRST_STEPS, Rehearsal
 from nnscratch.diagnosis.thresholds import EXPLODED
 from nnscratch.diagnosis.treatments import Treatment, change_lr, change_momentum
 from nnscratch.optimizers import Adam
@@ -23,6 +23,9 @@ LOSS_GREW = 100.0
 # First loss over that of always answering 0: from here on, the answers are a hundred times too
 # large.
 ABSURD_START = EXPLODED**2
+
+# Share of a layer's units that were alive before the first steps and are not behind them.
+KILLED = 0.2
 
 # A usual momentum: steps of 0.99 go on for a hundred steps after the gradient has turned.
 USUAL_MOMENTUM = 0.9
@@ -91,9 +94,9 @@ def _rehearsal_diverged(case: Case) -> _Reason | None:
 def _rehearsal_killed_units(case: Case) -> _Reason | None:
     tried, share = _fair_rehearsal(case), case.dead_share
     are_dead = any(layer.never_active >= share for layer in case.signals.layers)
-    if tried is None or not are_dead or not tried.dead >= share > tried.dead_before:
+    if tried is None or not are_dead or not (tried.dead >= share and tried.dead - tried.dead_before > KILLED):
         return None
-    return _Reason(f"{tried.steps} steps killed {tried.dead:.0%} of a layer's units", tried.evidence)
+    return _Reason(f"{FIRST_STEPS} steps killed {tried.dead:.0%} of a layer's units", tried.evidence)
 
 
 def _biases_are_to_blame(case: Case) -> bool:
