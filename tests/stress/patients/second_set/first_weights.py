@@ -22,7 +22,7 @@ def all_zero(seed: int, cured: bool) -> Training:
     return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=0.02))
 
 
-def all_halves(seed: int, cured: bool) -> Training:
+def all_equal(seed: int, cured: bool) -> Training:
     pictures, places = blobs(np.random.default_rng(seed), 300, 8)
     model = nn.Sequential(nn.Flatten(), *dense_layers([64, 24, 24, 2], seed, nn.Sigmoid, "glorot_uniform"))
     if not cured:
@@ -58,6 +58,13 @@ def wide_adam(seed: int, cured: bool) -> Training:
     weights = "he_normal" if cured else "normal(2)"
     model = nn.Sequential(*dense_layers([6, *[40] * 6, 1], seed, nn.ReLU, weights))
     return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=0.002))
+
+
+def chaotic_tanh(seed: int, cured: bool) -> Training:
+    x, y = _rows(seed, 400, 5)
+    weights = "glorot_normal" if cured else "normal(0.7)"
+    model = nn.Sequential(*dense_layers([5, *[30] * 10, 1], seed, nn.Tanh, weights))
+    return Training(model, x, y, nn.MSELoss(), nn.SGD(model, lr=0.03, momentum=0.5))
 
 
 def sigmoid_tower(seed: int, cured: bool) -> Training:
@@ -109,7 +116,7 @@ PATIENTS = [
         "all weights 0.05, sigmoid",
         "All hidden units show the same number, in every epoch.",
         ("identical_units",),
-        all_halves,
+        all_equal,
     ),
     Patient(
         "weights of 0.01 in five layers",
@@ -137,6 +144,13 @@ PATIENTS = [
         "The loss begins at 1e12 and Adam needs forever to bring it down.",
         ("exploding_signal", "exploding_gradient"),
         wide_adam,
+        40,
+    ),
+    Patient(
+        "weights of 0.7 in eleven tanh layers",
+        "Gradients of the first layers are in the hundreds, and the loss looks like noise.",
+        ("exploding_gradient", "saturated_units"),
+        chaotic_tanh,
         40,
     ),
     Patient(
