@@ -25,9 +25,11 @@ def dense_layers(
     return layers[:-1]
 
 
-def blobs(rng: np.random.Generator, rows: int, side: int, radius: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
+def blobs(
+    rng: np.random.Generator, rows: int, side: int, radius: float = 1.5, margin: float = 1.5
+) -> tuple[np.ndarray, np.ndarray]:
     """Pictures of one bright blob, (rows, side, side, 1), 0..1; its places, (rows, 2), pixels."""
-    places = rng.uniform(radius, side - 1 - radius, (rows, 2))
+    places = rng.uniform(margin, side - 1 - margin, (rows, 2))
     grid = np.arange(side)
     down, across = (np.square(grid - places[:, [axis]]) for axis in (0, 1))
     pictures = np.exp(-(down[:, :, np.newaxis] + across[:, np.newaxis, :]) / (2 * radius**2))

@@ -64,7 +64,7 @@ def three_of_fifty(seed: int, cured: bool) -> Training:
 
 
 def global_average(seed: int, cured: bool) -> Training:
-    pictures, places = blobs(np.random.default_rng(seed), 300, 14)
+    pictures, places = blobs(np.random.default_rng(seed), 300, 14, 1, 4)
     conv = nn.Conv2D(1, 6, 3, weight_init="he_normal", rng=seed)
     pool = nn.AveragePool2D(3 if cured else 12)
     features = 6 * (16 if cured else 1)
@@ -73,7 +73,7 @@ def global_average(seed: int, cured: bool) -> Training:
 
 
 def global_maximum(seed: int, cured: bool) -> Training:
-    pictures, places = blobs(np.random.default_rng(seed), 300, 16, 1.2)
+    pictures, places = blobs(np.random.default_rng(seed), 300, 16, 1.2, 5)
     conv = nn.Conv2D(1, 4, 5, weight_init="he_normal", rng=seed)
     pool = nn.MaxPool2D(4 if cured else 12)
     features = 4 * (9 if cured else 1)

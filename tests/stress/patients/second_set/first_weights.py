@@ -64,7 +64,7 @@ def chaotic_tanh(seed: int, cured: bool) -> Training:
     x, y = _rows(seed, 400, 5)
     weights = "glorot_normal" if cured else "normal(0.7)"
     model = nn.Sequential(*dense_layers([5, *[30] * 10, 1], seed, nn.Tanh, weights))
-    return Training(model, x, y, nn.MSELoss(), nn.SGD(model, lr=0.03, momentum=0.5))
+    return Training(model, x, y, nn.MSELoss(), nn.SGD(model, lr=0.02, momentum=0.9))
 
 
 def sigmoid_tower(seed: int, cured: bool) -> Training:

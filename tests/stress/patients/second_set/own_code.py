@@ -13,7 +13,7 @@ from patients.second_set import batches, dense_layers
 def _rows(seed: int, rows: int, columns: int, outputs: int = 1) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     x = rng.normal(0, 1, (rows, columns)).astype(np.float32)
-    y = np.sin(x @ rng.normal(0, 1, (columns, outputs))) + 0.5 * x[:, [0]] * x[:, [1]]
+    y = np.sin(x @ rng.normal(0, 0.6, (columns, outputs))) + 0.5 * x[:, [0]] * x[:, [1]]
     return x, y.astype(np.float32)
 
 
@@ -137,7 +137,7 @@ def class_by_class(seed: int, cured: bool) -> Training:
         x.astype(np.float32),
         np.eye(5, dtype=np.float32)[kind],
         nn.MSELoss(),
-        nn.SGD(model, lr=0.05, momentum=0.9),
+        nn.SGD(model, lr=0.01, momentum=0.9),
         20,
         lambda training, epochs: _loop(training, epochs, shuffle),
     )
