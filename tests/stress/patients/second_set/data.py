@@ -159,7 +159,7 @@ PATIENTS = [
         "The loss is 0.007 at once, and the map that comes out is black.",
         ("sparse_targets",),
         heatmap,
-        20,
+        40,
     ),
     Patient(
         "claims, nearly all of them 0",

@@ -81,8 +81,8 @@ def bottleneck(seed: int) -> Training:
 
 
 def picture_code(seed: int) -> Training:
-    pictures, _ = blobs(np.random.default_rng(seed), 400, 8, 2)
-    flat = pictures.reshape(400, -1)
+    pictures, _ = blobs(np.random.default_rng(seed), 500, 8, 2, 0)
+    flat = pictures.reshape(500, -1)
     return _adam(pictures, flat, [nn.Flatten(), *dense_layers([64, 32, 8, 32, 64], seed)], 0.003)
 
 
@@ -94,5 +94,5 @@ HEALTHY = [
     Healthy("three shapes, one-hot labels", shapes, 30),
     Healthy("dark blob in a bright field, stride 2", bright_field, 40),
     Healthy("autoencoder with a code of four units", bottleneck, 60),
-    Healthy("autoencoder of pictures", picture_code, 40),
+    Healthy("autoencoder of pictures", picture_code, 80),
 ]
