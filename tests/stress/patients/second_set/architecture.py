@@ -129,7 +129,7 @@ PATIENTS = [
         "The CNN predicts the mean contrast for bright and dark blobs.",
         ("no_nonlinearity",),
         linear_cnn,
-        40,
+        25,
     ),
     Patient(
         "autoencoder with a code of one unit",
@@ -157,21 +157,21 @@ PATIENTS = [
         "It answers the centre of the picture for every blob.",
         ("pooled_away",),
         global_average,
-        40,
+        25,
     ),
     Patient(
         "maximum over the whole picture, column of a blob",
         "Classification with this network worked; places do not.",
         ("pooled_away",),
         global_maximum,
-        40,
+        25,
     ),
     Patient(
         "stride of 6 with a kernel of 2, single pixels",
         "It knows some of the pictures; most others get the same answer.",
         ("pooled_away",),
         wide_stride,
-        40,
+        25,
     ),
     Patient(
         "dropout of 0.95 behind each hidden layer",

@@ -88,11 +88,11 @@ def picture_code(seed: int) -> Training:
 
 HEALTHY = [
     Healthy("place of a blob, CNN", place, 40),
-    Healthy("size of a blob, LeakyReLU", size, 40),
-    Healthy("size of a blob, average over the whole picture", size_anywhere, 60),
+    Healthy("size of a blob, LeakyReLU", size, 25),
+    Healthy("size of a blob, average over the whole picture", size_anywhere, 35),
     Healthy("angle of a streak, tanh and SGD", angle, 40),
     Healthy("three shapes, one-hot labels", shapes, 30),
-    Healthy("dark blob in a bright field, stride 2", bright_field, 40),
+    Healthy("dark blob in a bright field, stride 2", bright_field, 25),
     Healthy("autoencoder with a code of four units", bottleneck, 60),
     Healthy("autoencoder of pictures", picture_code, 80),
 ]
