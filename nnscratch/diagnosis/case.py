@@ -302,7 +302,7 @@ class Case:
         y = self.columns
         missed = y - np.clip(y, low, high)
         total = float(np.nansum(np.square(y - labelled_mean(y))))
-        return float(np.nansum(np.square(missed))) / total if total > 0 else 0.0
+        return min(1.0, float(np.nansum(np.square(missed))) / total) if total > 0 else 0.0
 
     # The data
 

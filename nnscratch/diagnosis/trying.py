@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.setup import Setup, Treatment, left_after, steps_of_a_trial
+from nnscratch.diagnosis.thresholds import SYMPTOMS
 
 # Share of the targets' variance that a remedy must bring beyond the training as it is.
 BRINGS = 0.05
@@ -78,4 +79,4 @@ def try_remedies(case: Case, findings: Sequence[Finding], setup: Setup) -> tuple
             treated.append(finding)
     best_share = min((trial.changed for trial in trials), default=0.0)
     useless = {trial.code for trial in trials if not trial.brings or trial.changed > best_share + FAR_BEHIND}
-    return sorted(treated, key=lambda finding: finding.code in useless), trials
+    return sorted(treated, key=lambda finding: (finding.code in SYMPTOMS, finding.code in useless)), trials

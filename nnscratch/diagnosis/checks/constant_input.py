@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -45,5 +46,5 @@ def share_of_equal_rows(x: np.ndarray) -> float:
     rows = np.unique(np.linspace(0, len(x) - 1, min(_ROWS, len(x))).astype(int))
     if len(rows) < 2:
         return 0.0
-    _, counts = np.unique(x[rows].reshape(len(rows), -1), axis=0, return_counts=True)
-    return float(counts.max() / len(rows)) if counts.max() > 1 else 0.0
+    _, most = Counter(row.tobytes() for row in x[rows]).most_common(1)[0]
+    return most / len(rows) if most > 1 else 0.0

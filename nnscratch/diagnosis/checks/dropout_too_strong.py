@@ -21,7 +21,10 @@ SOME_NOISE = 1.0
 BROUGHT = 0.2
 
 # p below which no network of a usual size fails to learn.
-STRONG = 0.5
+STRONG = 0.6
+
+# p that is usual behind wide layers.
+USUAL = 0.5
 
 _ROWS, _MASKS = 32, 8
 
@@ -30,10 +33,10 @@ def check(case: Case) -> Iterator[Finding]:
     strongest = case.strongest_dropout
     last = case.signals.layers[-1].index
     inside = [i for i, layer in enumerate(case.model.layers) if isinstance(layer, Dropout) and i < last]
-    if strongest < STRONG or not inside or case.signals.not_finite:
+    if strongest < USUAL or not inside or case.signals.not_finite:
         return
     noise = noise_of_masks(case)
-    if noise > NOISE or (noise > SOME_NOISE and _learns_without(case)):
+    if (strongest >= STRONG and noise > NOISE) or (noise > SOME_NOISE and _learns_without(case)):
         i = max(inside, key=lambda i: getattr(case.model.layers[i], "p", 0.0))
         yield Finding(
             "dropout_too_strong",

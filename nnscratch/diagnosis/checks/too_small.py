@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -25,8 +26,8 @@ MOST = 0.9
 # Pixels per place of the last maps.
 POOLED = 16
 
-# How much more of the targets' variance a twin with smaller windows must explain, after the same
-# steps, to accuse a network whose loss still falls.
+# How much more of the targets' variance a twin with more units or smaller windows must explain,
+# after the same steps, to accuse a network whose loss still falls.
 BY_TRIAL = 0.3
 
 _SMALL_WINDOWS = Treatment("windows of 2 x 2", pool_less)
@@ -38,7 +39,7 @@ def check(case: Case) -> Iterator[Finding]:
     pooled = list(_pooled_away(case)) if case.missed > MISSED else []
     if pooled and (case.has_settled or case.brought_by(_SMALL_WINDOWS) > BY_TRIAL):
         yield from pooled
-    elif case.has_settled:
+    else:
         yield from _too_small(case)
 
 
@@ -52,15 +53,18 @@ def _too_small(case: Case) -> Iterator[Finding]:
     if units > FEW_UNITS and units >= needed:
         return
     wide = widen(max(32, 4 * units))
-    more = case.missed if case.missed > MISSED else case.brought_by(wide)
-    if more > MISSED:
+    if case.has_settled:
+        more = case.missed if case.missed > MISSED else case.brought_by(wide)
+    else:
+        more = case.brought_by(wide) if case.missed > BY_TRIAL else math.nan
+    if more > (MISSED if case.has_settled else BY_TRIAL):
         by = "a plain rule" if more == case.missed else f"a twin with {wide.words}, tried for some hundred steps,"
         yield Finding(
             "too_small",
             narrowest.index,
             {"units": float(units), "components_of_y": float(needed), "more": more},
             f"All that the network knows about a row passes through the {units} unit{'s' if units > 1 else ''} of "
-            f"{narrowest.name}. Its loss is flat, and {by} explains {more:.0%} more of the targets' variance, on "
+            f"{narrowest.name}, and {by} explains {more:.0%} more of the targets' variance, on "
             "rows that it did not see.",
             f"Give the hidden layers more units, such as {max(32, 4 * units)}.",
             treatments=(wide, widen(max(128, 8 * units))),
