@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -50,14 +51,18 @@ def test_the_diagnosis_is_printed(run_folder: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("script", ["train_mlp.py", "train_cnn.py", "train_cascade.py"])
 def test_a_run_of_a_script_can_be_diagnosed(
-    run: Callable[..., subprocess.CompletedProcess[str]], script: str, tmp_path: Path
+    run: Callable[..., subprocess.CompletedProcess[str]], script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its metrics.json says what was really used, also where the command line did not."""
+    monkeypatch.setattr(diagnose, "_DRAWN_FACES", 60)
     save_faces(draw_faces(60, seed=3), tmp_path / "faces.csv")
     level_2 = ["--level-2-epochs", 1] if script == "train_cascade.py" else []
     run(script, "--epochs", 1, *level_2, "--data", tmp_path / "faces.csv", "--out", tmp_path / "run")
-    diagnosis = diagnose.diagnose_run(tmp_path / "run")
-    assert "healthy" in str(diagnosis) or diagnosis.findings
+    for name in [None, "level_2_nose_tip", "level_2_mouth_left_corner"] if level_2 else [None, "model"]:
+        for data in (None, str(tmp_path / "faces.csv")):
+            diagnosis = diagnose.diagnose_run(tmp_path / "run", data, name)
+            assert "healthy" in str(diagnosis) or diagnosis.findings
+            assert not math.isnan(diagnosis.signals.layers[0].update_ratio)  # its optimizer is known
     config = json.loads((tmp_path / "run" / "metrics.json").read_text())["config"]
     used = {"network": "plain" if script == "train_mlp.py" else "small", "epochs": 1, "batch_size": 64, "seed": 0}
     assert used.items() <= config.items()
