@@ -13,10 +13,14 @@ The network is judged on the faces of --data, or on drawn ones. Pass the file
 that it was trained on: metrics.json names it, but no file is opened because
 another file names it. Steps and weight decay are judged if metrics.json names
 the optimizer ("sgd" or "adam").
+
+--picture draws what the table says: signal, gradient and silent units by layer,
+with the findings at the layers that they name.
 """
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import nnscratch as nn
@@ -28,6 +32,7 @@ from nnscratch.keypoints.scripts.studied import (
     run_config,
     studied,
     studied_run,
+    writable,
     write_json,
 )
 from nnscratch.messages import shown
@@ -45,6 +50,7 @@ def main(arguments: list[str]) -> None:
     parser = Parser(__doc__, "python -m nnscratch diagnose")
     add_subject(parser, parts=True)
     add_json(parser)
+    parser.add_argument("--picture", type=_png, metavar="FILE.png", help="draw the diagnosis by layer")
     parsed = parser.parse_args(arguments)
     found = studied(parser, parsed, _DRAWN_FACES, parts=True)
     diagnosis = _diagnose(found)
@@ -56,6 +62,15 @@ def main(arguments: list[str]) -> None:
         print(f"Judged on {count:,} crops of {side} x {side} pixels, as its training makes them.\n")
     print(diagnosis)
     write_json(parsed.json, diagnosis.facts())
+    if parsed.picture is not None:
+        diagnosis.save_picture(parsed.picture)
+
+
+def _png(text: str) -> Path:
+    """The path of a picture; ArgumentTypeError if it has another ending or cannot be written."""
+    if not text.lower().endswith(".png"):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a name that ends in .png")
+    return writable(text)
 
 
 def diagnose_run(run: Path, data: str | None = None, network: str | None = None) -> nn.Diagnosis:

@@ -192,6 +192,17 @@ def test_a_network_that_diverged_is_diagnosed(run_folder: Path) -> None:
     assert "not_finite" in diagnose.diagnose_run(run_folder, str(run_folder / "faces.csv")).codes
 
 
+def test_a_picture_is_drawn_where_it_can_be(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, picture = ["--data", str(run_folder / "faces.csv")], run_folder / "diagnosis.png"
+    diagnose.main([str(run_folder), *data, "--picture", str(picture)])
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    for wrong, words in (("diagnosis.jpg", "expected a name that ends in .png"), ("none/d.png", "does not exist")):
+        with pytest.raises(SystemExit) as stop:
+            diagnose.main([str(run_folder), *data, "--picture", str(run_folder / wrong)])
+        assert stop.value.code == 2
+        assert words in capsys.readouterr().err
+
+
 def test_a_network_by_its_name_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     diagnose.main(["--network", "report", "--json", str(tmp_path / "d.json")])
     printed = capsys.readouterr().out
