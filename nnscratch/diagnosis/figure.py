@@ -89,7 +89,7 @@ def _log_lines(axes: Axes, lines: dict[str, tuple[Sequence[int], Sequence[float]
 
 
 def _drawable(values: Sequence[float]) -> np.ndarray:
-    """The values, with 0 and infinity in place of what is so near to them that no axis goes there."""
+    """The values, with 0 and infinity in place of what is too near to them for an axis."""
     given = np.asarray(values, np.float64)
     return np.where(given < _SMALLEST, 0, np.where(given > 1 / _SMALLEST, np.inf, given))
 
