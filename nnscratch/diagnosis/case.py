@@ -12,14 +12,22 @@ import numpy as np
 
 from nnscratch.diagnosis import saturation
 from nnscratch.diagnosis.activity import ACTIVATIONS, can_saturate, has_units
-from nnscratch.diagnosis.linear_skill import linear_skill
+from nnscratch.diagnosis.learnable import Learnable, Rules
 from nnscratch.diagnosis.rehearsal import Rehearsal, rehearse
-from nnscratch.diagnosis.signals import LayerSignals, Signals
+from nnscratch.diagnosis.setup import (
+    MANY_MULTIPLY_ADDS,
+    Setup,
+    Treatment,
+    left_after,
+    multiply_adds,
+    steps_of_a_trial,
+)
+from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
 from nnscratch.history import Outcome
 from nnscratch.layers import Dropout, Layer
-from nnscratch.losses import Loss, MSELoss
+from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, labelled_mean
 from nnscratch.model import Sequential
 
 if TYPE_CHECKING:
@@ -31,6 +39,9 @@ LEARNT = 0.2
 
 # A plateau: the second half of the training took less than a tenth off the loss.
 PROGRESS = 0.9
+
+# The same for a network that need not be stuck: it has made most of its way.
+SETTLED = 0.85
 
 # So many steps (epochs, where the steps are not known) are enough to leave a plateau.
 MANY_STEPS = 1000
@@ -57,6 +68,7 @@ class Case:
     x, y : (N, ...) all training rows, in the order in which they are trained on; y is NaN where a
         label is missing
     loss, optimizer, history : what trains or trained it; None where that is not known
+    foreign_optimizer : whether the optimizer given was another network's; then it is None here
 
     The properties are facts, each measured when it is first asked for.
     """
@@ -68,6 +80,7 @@ class Case:
     loss: Loss
     optimizer: Optimizer | None = None
     history: History | None = None
+    foreign_optimizer: bool = False
 
     # The training
 
@@ -75,6 +88,27 @@ class Case:
     def steps(self) -> int:
         """Steps that the optimizer has made; 0 without one."""
         return self.optimizer.steps if self.optimizer is not None else 0
+
+    @property
+    def batch_size(self) -> int:
+        """Rows per step, as far as steps and epochs tell; otherwise 32."""
+        epochs = len(self.history) if self.history is not None else 0
+        if not epochs or not self.steps:
+            return 32
+        return max(1, min(len(self.x), math.ceil(len(self.x) / max(1.0, self.steps / epochs))))
+
+    @cached_property
+    def at_the_start(self) -> Case | None:
+        """The case of this network before its first step, drawn anew; None if it had none yet.
+
+        What a training has spoilt hides what it began with.
+        """
+        if not self.trained:
+            return None
+        setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer, self.batch_size)
+        optimizer = setup.optimizer if self.optimizer is not None else None
+        signals = measure(setup.model, self.x, self.y, setup.loss, optimizer)
+        return Case(setup.model, signals, self.x, self.y, setup.loss, optimizer)
 
     @cached_property
     def trained(self) -> bool | None:
@@ -107,6 +141,14 @@ class Case:
         losses = self.history.columns["loss"]
         enough = self.steps >= MANY_STEPS if self.optimizer is not None else len(losses) >= MANY_EPOCHS
         return enough and len(losses) >= 2 * FEWEST_EPOCHS and not losses[-1] < PROGRESS * losses[len(losses) // 2]
+
+    @cached_property
+    def has_settled(self) -> bool:
+        """Whether the losses of ten epochs or more have become flat."""
+        if self.is_stuck:
+            return True
+        losses = self.losses
+        return len(losses) >= 2 * FEWEST_EPOCHS and not losses[-1] < SETTLED * losses[len(losses) // 2]
 
     @cached_property
     def largest_lr(self) -> float:
@@ -143,6 +185,7 @@ class Case:
             self.optimizer,
             self.largest_lr,
             fresh=self.trained is not False,
+            batch_size=min(self.batch_size, 256),
             without_bias=[layer.index for layer in self.saturated_layers],
         )
 
@@ -177,15 +220,122 @@ class Case:
         own = self.loss.forward(prediction, target)
         return 1 - own / mixed if mixed > 0 else math.nan
 
+    @cached_property
+    def skills(self) -> np.ndarray:
+        """(outputs,) the share of each output's variance that the answers explain; -1 at worst.
+
+        NaN where it is unknown: classes, an output that is constant, or an answer of another shape.
+        """
+        prediction, target = self.signals.prediction, self.signals.target
+        size = target[0].size if len(target) else 0
+        if self.signals.not_finite or len(target) < 2 or prediction.size != target.size:
+            return np.full(size, math.nan)
+        y = target.reshape(len(target), -1).astype(np.float64)
+        errors = np.where(np.isfinite(y), y - prediction.reshape(y.shape), 0)
+        deviations = np.where(np.isfinite(y), y - labelled_mean(y), 0)
+        with np.errstate(all="ignore"):
+            shares = 1 - np.square(errors).sum(axis=0) / np.square(deviations).sum(axis=0)
+        return np.where(np.isfinite(shares), np.maximum(shares, -1), math.nan)
+
+    @property
+    def explained(self) -> float:
+        """`skill` where it is known, otherwise the mean of `skills`; NaN if neither is."""
+        known = self.skills[np.isfinite(self.skills)]
+        return self.skill if self.squares_errors or not known.size else float(known.mean())
+
     @property
     def has_learnt(self) -> bool:
         """Whether the answers explain something of what differs between the targets."""
         return self.skill >= LEARNT
 
     @cached_property
-    def linear_skill(self) -> float:
-        """Share of the targets' variance that a linear rule explains; NaN if unknown."""
-        return linear_skill(self.x, self.y)
+    def has_learnt_all(self) -> bool:
+        """Whether it has learnt, and so has each output that a rule can learn."""
+        skills, can_be = self.skills, self.learnable.each
+        if not self.has_learnt or skills.shape != can_be.shape:
+            return self.has_learnt
+        return not np.any((skills < LEARNT) & (can_be > 2 * LEARNT))
+
+    @property
+    def strongest_dropout(self) -> float:
+        """The largest p of a Dropout; 0 without one."""
+        return max((layer.p for layer in self.model.layers if isinstance(layer, Dropout)), default=0.0)
+
+    @property
+    def output_activation(self) -> Layer | None:
+        """The activation behind the last layer with weights; None if there is none."""
+        last = self.signals.layers[-1].index if self.signals.layers else len(self.model.layers)
+        return next((layer for layer in self.model.layers[last + 1 :] if isinstance(layer, ACTIVATIONS)), None)
+
+    def share_outside(self, low: float, high: float) -> float:
+        """Share of the targets' variance that no answer from low to high explains."""
+        if self.classes:
+            return 0.0
+        y = self.columns
+        missed = y - np.clip(y, low, high)
+        total = float(np.nansum(np.square(y - labelled_mean(y))))
+        return float(np.nansum(np.square(missed))) / total if total > 0 else 0.0
+
+    # The data
+
+    @property
+    def classes(self) -> bool:
+        """Whether the targets are numbers of classes, one per row."""
+        return isinstance(self.loss, SoftmaxCrossEntropy) and self.y.ndim == 1
+
+    @cached_property
+    def columns(self) -> np.ndarray:
+        """(N, outputs) float64 targets; a class becomes a column of 0 and 1. NaN where missing."""
+        if not self.classes:
+            y = self.y.reshape(len(self.y), -1).astype(np.float64)
+            return np.where(np.isfinite(y), y, math.nan)
+        return (self.y[:, np.newaxis] == np.unique(self.y)).astype(np.float64)
+
+    @cached_property
+    def rules(self) -> Rules | None:
+        """The rules from x to y that a network is measured by; None if x is not finite."""
+        return Rules(self.x) if np.isfinite(self.x).all() else None
+
+    @cached_property
+    def learnable(self) -> Learnable:
+        """What these rules explain of the targets."""
+        if self.rules is None:
+            unknown = np.full(self.columns.shape[1], math.nan)
+            return Learnable(unknown, unknown)
+        return self.rules.learnable(self.columns)
+
+    @cached_property
+    def missed(self) -> float:
+        """How much more of the targets' variance a rule explains than the network; NaN if unknown.
+
+        It is the mean over outputs: below 0 where the network is better than the rules.
+        """
+        if self.classes:
+            return self.learnable.best - self.skill
+        known = np.isfinite(self.skills) & np.isfinite(self.learnable.each)
+        if not known.any():
+            return math.nan
+        return float((np.maximum(self.learnable.each, -1) - self.skills)[known].mean())
+
+    def brought_by(self, treatment: Treatment) -> float:
+        """How much more of the targets' variance the network explains if it is treated and trained.
+
+        Both begin anew, and are judged on rows kept apart. NaN for a large network, where it would
+        take too long, and without an optimizer.
+        """
+        if self.as_it_is is None:
+            return math.nan
+        setup, left = self.as_it_is
+        return left - left_after(setup, treatment, steps_of_a_trial(self.model, self.x))
+
+    @cached_property
+    def as_it_is(self) -> tuple[Setup, float] | None:
+        """The training from its beginning, and what some hundred steps of it leave unexplained."""
+        small = multiply_adds(self.model.layers, self.x.shape[1:]) <= MANY_MULTIPLY_ADDS
+        if self.optimizer is None or not small or not np.isfinite(self.x).all():
+            return None
+        setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer, self.batch_size)
+        return setup, left_after(setup, None, steps_of_a_trial(self.model, self.x))
 
     # The layers
 

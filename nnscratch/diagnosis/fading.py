@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nnscratch.diagnosis.activity import can_die
-from nnscratch.layers import Sigmoid
+from nnscratch.diagnosis.treatments import Treatment, replace_activations
+from nnscratch.layers import ReLU, Sigmoid, Tanh
 
 if TYPE_CHECKING:
     from nnscratch.diagnosis.case import Case
@@ -34,6 +35,13 @@ def remedy_for_sigmoids(case: Case) -> str:
         "The slope of a Sigmoid is 1/4 at most: use Tanh or ReLU, or weights four times as large as for these, "
         "normal(4 / sqrt(n_in))."
     )
+
+
+def treatments_of_sigmoids(case: Case) -> tuple[Treatment, ...]:
+    """The same, as changes that can be tried."""
+    if not remedy_for_sigmoids(case):
+        return ()
+    return replace_activations((Sigmoid,), Tanh), replace_activations((Sigmoid,), ReLU)
 
 
 def _weights_are_fine(case: Case) -> bool:

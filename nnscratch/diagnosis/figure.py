@@ -27,11 +27,12 @@ _AT_A_LAYER = 3  # findings
 _SMALLEST = 1e-150  # a float32 ends at 1e-45 and 3e38
 
 
-def figure_of(signals: Signals, findings: Sequence[Finding]) -> Figure:
+def figure_of(signals: Signals, findings: Sequence[Finding], verdict: str = "no finding") -> Figure:
     """Three axes above each other, with a place for each layer with weights.
 
     signals : as `measure` gives them; at least one layer
     findings : causes first; those of a layer are marked there, all others stand in the title
+    verdict : the title if there are none
     """
     layers = signals.layers
     width = min(16.0, 7.5 + 0.4 * len(layers))
@@ -56,7 +57,7 @@ def figure_of(signals: Signals, findings: Sequence[Finding]) -> Figure:
     silent.set_xticks([0, *places], ["input", *short], rotation=30, ha="right")
     silent.set_xlim(-0.6, len(layers) + 0.6)
     silent.set_xlabel("layer with weights, by its place in model.layers")
-    figure.suptitle(textwrap.fill(_title(signals, findings), int(11 * width)), fontsize="medium")
+    figure.suptitle(textwrap.fill(_title(signals, findings) or verdict, int(11 * width)), fontsize="medium")
     return figure
 
 
@@ -144,7 +145,7 @@ def _mark(axes: Axes, others: Sequence[Axes], layers: Sequence[LayerSignals], fi
 
 def _title(signals: Signals, findings: Sequence[Finding]) -> str:
     if not findings:
-        return "no finding"
+        return ""
     said = [
         finding.code if finding.layer is None else f"{finding.code} (layer {finding.layer})"
         for finding in findings[:_IN_TITLE]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from nnscratch.diagnosis.treatments import Treatment
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,8 @@ class Finding:
     message, remedy : what is wrong and why; what to change
     by_training : whether the training brought it about; False if it was there before the first
         step, and for findings for which that makes no difference
+    treatments : the remedy as changes that can be tried, the likeliest first; empty where only
+        its owner can help
 
     >>> Finding("unlabelled", None, {"labels": 0.0}, "No target has a value.", "Look at y.").code
     'unlabelled'
@@ -26,3 +30,4 @@ class Finding:
     message: str
     remedy: str
     by_training: bool = False
+    treatments: tuple[Treatment, ...] = field(default=(), repr=False, compare=False)

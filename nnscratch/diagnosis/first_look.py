@@ -16,6 +16,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.setup import multiply_adds
 from nnscratch.diagnosis.signals import measure
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
@@ -51,8 +52,12 @@ def first_look(
     """
     # Late: they are as many files as checks, which most trainings do not need.
     from nnscratch.diagnosis.checks import (
+        columns_unscaled,
+        constant_input,
         dead_units,
         identical_units,
+        labels,
+        last_layer,
         not_finite,
         saturated_by_bias,
         saturated_units,
@@ -62,7 +67,10 @@ def first_look(
     )
     from nnscratch.diagnosis.findings import ORDER, without_consequences
 
-    checks = (unscaled, identical_units, not_finite, signal_strength, saturated_by_bias)
+    checks = (
+        labels, constant_input, columns_unscaled, unscaled, last_layer, identical_units, not_finite, signal_strength,
+        saturated_by_bias,
+    )  # fmt: skip
     causes = (dead_units, saturated_units)  # of a signal that ends: not certain, but they explain it
     rows = _evenly_spaced(len(x), _ROWS)
     x, y = x[rows], y[rows]
@@ -93,11 +101,5 @@ def _evenly_spaced(count: int, most: int) -> np.ndarray:
 
 
 def _rows_to_measure(model: Sequential, shape: tuple[int, ...]) -> int:
-    total = 0
-    try:
-        for layer in model.layers:
-            total += layer.multiply_adds(shape)
-            shape = layer.output_shape(shape)
-    except NotImplementedError:
-        total = 0
-    return max(_FEWEST_MEASURED, min(_MOST_MEASURED, _MULTIPLY_ADDS // max(total, 1)))
+    affordable = _MULTIPLY_ADDS // max(multiply_adds(model.layers, shape), 1)
+    return max(_FEWEST_MEASURED, min(_MOST_MEASURED, affordable))

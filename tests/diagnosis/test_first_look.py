@@ -47,6 +47,19 @@ def infinite_weight(data: Data) -> None:
     data[0].layers[0].params["weight"][0, 0] = np.inf
 
 
+def placeholders(data: Data) -> None:
+    data[2][:60, 1] = -99
+
+
+def other_units(data: Data) -> None:
+    data[1][:, 3] *= 1000
+
+
+def behind(layer: nn.Layer) -> Data:
+    model, x, y = example()
+    return nn.Sequential(*model.layers, layer), x, y
+
+
 FAULTS: dict[str, Callable[[], Data]] = {
     "input_unscaled": lambda: (example()[0], 255 * np.abs(example()[1]), example()[2]),
     "targets_unscaled": lambda: (example()[0], example()[1], 96 * example()[2]),
@@ -56,7 +69,16 @@ FAULTS: dict[str, Callable[[], Data]] = {
     "saturated_by_bias": lambda: example(bias=60.0),
     "unlabelled": lambda: changed(no_label),
     "not_finite": lambda: changed(infinite_weight),
+    "placeholder_labels": lambda: changed(placeholders),
+    "columns_unscaled": lambda: changed(other_units),
+    "constant_input": lambda: (example()[0], np.ones_like(example()[1]), example()[2]),
+    "relu_output": lambda: behind(nn.ReLU()),
+    "dropout_output": lambda: behind(nn.Dropout(0.5, rng=0)),
 }
+
+
+def test_each_code_that_is_certain_has_its_example() -> None:
+    assert set(FAULTS) == CERTAIN_BEFORE_TRAINING
 
 
 @pytest.mark.parametrize("code", FAULTS)

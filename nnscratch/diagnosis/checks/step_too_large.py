@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.rehearsal import Rehearsal
+from nnscratch.diagnosis.rehearsal import FIRST_STEPS, Rehearsal
 from nnscratch.diagnosis.thresholds import EXPLODED
+from nnscratch.diagnosis.treatments import Treatment, change_lr, change_momentum
 from nnscratch.optimizers import Adam
 
 # lr over the size of a weight. Adam moves each weight by lr: more than half of its size forgets
@@ -22,6 +23,12 @@ LOSS_GREW = 100.0
 # First loss over that of always answering 0: from here on, the answers are a hundred times too
 # large.
 ABSURD_START = EXPLODED**2
+
+# Share of a layer's units that were alive before the first steps and are not behind them.
+KILLED = 0.2
+
+# A usual momentum: steps of 0.99 go on for a hundred steps after the gradient has turned.
+USUAL_MOMENTUM = 0.9
 
 # Loss over its lowest, and over that of the mean: noise does not triple it, too long steps do.
 RISEN = 3.0
@@ -45,7 +52,16 @@ def check(case: Case) -> Iterator[Finding]:
             {"lr": case.largest_lr, **reason.evidence},
             f"The steps are too long: {reason.what}. A step that jumps over the loss's valley lands higher up.",
             "Lower the learning rate ten times, and again until the loss of the first steps falls.",
+            treatments=_treatments(case),
         )
+
+
+def _treatments(case: Case) -> tuple[Treatment, ...]:
+    if case.largest_lr == 0:
+        return ()
+    fast = getattr(case.optimizer, "momentum", 0.0) > USUAL_MOMENTUM
+    lower = tuple(change_lr(factor, case.largest_lr) for factor in (0.1, 0.01, 0.001))
+    return (*lower, *((change_momentum(USUAL_MOMENTUM),) if fast else ()))
 
 
 def _step_as_large_as_weights(case: Case) -> _Reason | None:
@@ -71,15 +87,16 @@ def _rehearsal_diverged(case: Case) -> _Reason | None:
     tried = _fair_rehearsal(case)
     if tried is None or tried.loss <= LOSS_GREW * max(tried.start, tried.zero):
         return None
-    return _Reason(f"ten steps from the start took the loss from {tried.start:.3g} to {tried.loss:.3g}", tried.evidence)
+    what = f"{tried.steps} steps from the start took the loss from {tried.start:.3g} to {tried.loss:.3g}"
+    return _Reason(what, tried.evidence)
 
 
 def _rehearsal_killed_units(case: Case) -> _Reason | None:
     tried, share = _fair_rehearsal(case), case.dead_share
     are_dead = any(layer.never_active >= share for layer in case.signals.layers)
-    if tried is None or not are_dead or not tried.dead >= share > tried.dead_before:
+    if tried is None or not are_dead or not (tried.dead >= share and tried.dead - tried.dead_before > KILLED):
         return None
-    return _Reason(f"ten steps killed {tried.dead:.0%} of a layer's units", tried.evidence)
+    return _Reason(f"{FIRST_STEPS} steps killed {tried.dead:.0%} of a layer's units", tried.evidence)
 
 
 def _biases_are_to_blame(case: Case) -> bool:

@@ -49,8 +49,10 @@ class Training:
         """Share of the variance of its own training labels that the network explains, 1 at best.
 
         The mean over outputs (a constant one is left out); -1 at worst, or where answers are not
-        finite.
+        finite. For classes: 1 less the loss over that of answering how frequent each class is.
         """
+        if isinstance(self.loss, nn.SoftmaxCrossEntropy):
+            return self._share_of_the_loss()
         with np.errstate(all="ignore"):
             try:
                 answer = self.model.forward(self.x).reshape(len(self.x), -1)
@@ -66,6 +68,16 @@ class Training:
                     shares.append(1 - float(np.square(answer[known, column] - target).sum()) / total)
         mean = float(np.mean(shares)) if shares else math.nan
         return max(mean, -1.0) if math.isfinite(mean) else -1.0
+
+    def _share_of_the_loss(self) -> float:
+        y = self.y if self.y.ndim == 1 else self.y.argmax(axis=1)
+        shares = np.bincount(y.astype(int)) / len(y)
+        of_frequencies = -float(np.sum(shares[shares > 0] * np.log(shares[shares > 0])))
+        try:
+            own = nn.SoftmaxCrossEntropy().forward(self.model.forward(self.x), self.y)
+        except ValueError:
+            return -1.0
+        return max(1 - own / of_frequencies, -1.0) if of_frequencies else -1.0
 
 
 @dataclass(frozen=True)
