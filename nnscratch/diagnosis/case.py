@@ -18,6 +18,7 @@ from nnscratch.diagnosis.setup import (
     MANY_MULTIPLY_ADDS,
     Setup,
     Treatment,
+    in_dtype,
     left_after,
     multiply_adds,
     steps_of_a_trial,
@@ -26,7 +27,7 @@ from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
 from nnscratch.history import Outcome
-from nnscratch.layers import Dropout, Layer
+from nnscratch.layers import Dropout, Layer, NotFiniteError
 from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, labelled_mean
 from nnscratch.model import Sequential
 
@@ -54,6 +55,9 @@ DEAD = 0.95
 
 # The same, once the training has come to a halt.
 DEAD_AND_STUCK = 0.9
+
+# Rows that a small network is judged by: few of them may hold what there is to know.
+MOST_JUDGED = 1000
 
 # Last weights over what Glorot's initializer would have drawn: smaller ones began as 0.
 NEARLY_ZERO = 1e-4
@@ -202,13 +206,30 @@ class Case:
         return variance_of_labels(self.y) if self.squares_errors else math.nan
 
     @cached_property
+    def judged(self) -> tuple[np.ndarray, np.ndarray]:
+        """Answers and targets of the rows that the network is judged by.
+
+        Up to 1000 evenly spaced rows of a small network, and those of the signals of a large one.
+        """
+        large = multiply_adds(self.model.layers, self.x.shape[1:]) > MANY_MULTIPLY_ADDS
+        if large or self.signals.not_finite or len(self.x) <= len(self.signals.target):
+            return self.signals.prediction, self.signals.target
+        rows = np.unique(np.linspace(0, len(self.x) - 1, min(MOST_JUDGED, len(self.x))).astype(int))
+        dtype = self.signals.prediction.dtype
+        try:
+            answers = copy.deepcopy(self.model).predict(self.x[rows].astype(dtype))
+        except NotFiniteError:  # in a row that was not measured
+            return self.signals.prediction, self.signals.target
+        return answers, in_dtype(self.y[rows], dtype)
+
+    @cached_property
     def skill(self) -> float:
         """Share of the targets' variance that the answers explain.
 
         1 is perfect, 0 is as good as the mean of the targets, NaN is unknown. For other losses than
         the mean squared error, answers to other rows take the place of the mean.
         """
-        prediction, target = self.signals.prediction, self.signals.target
+        prediction, target = self.judged
         if self.signals.not_finite or len(target) < 2:
             return math.nan
         if self.squares_errors:
@@ -226,7 +247,7 @@ class Case:
 
         NaN where it is unknown: classes, an output that is constant, or an answer of another shape.
         """
-        prediction, target = self.signals.prediction, self.signals.target
+        prediction, target = self.judged
         size = target[0].size if len(target) else 0
         if self.signals.not_finite or len(target) < 2 or prediction.size != target.size:
             return np.full(size, math.nan)
@@ -239,9 +260,16 @@ class Case:
 
     @property
     def explained(self) -> float:
-        """`skill` where it is known, otherwise the mean of `skills`; NaN if neither is."""
+        """`skill`, or the mean of `skills` if that is less; NaN if neither is known."""
         known = self.skills[np.isfinite(self.skills)]
-        return self.skill if self.squares_errors or not known.size else float(known.mean())
+        return float(np.fmin(self.skill, known.mean() if known.size else math.nan))
+
+    @cached_property
+    def outputs_behind(self) -> np.ndarray:
+        """Places of the outputs of which a rule explains half or more, and the network nothing."""
+        if self.skills.shape != self.learnable.each.shape:
+            return np.empty(0, int)
+        return np.flatnonzero((self.skills < LEARNT / 4) & (self.learnable.each > 0.5))
 
     @property
     def has_learnt(self) -> bool:

@@ -51,6 +51,7 @@ class Diagnosis:
     signals : what was measured, layer by layer
     explained : share of the targets' variance that the network explains, 1 at best; NaN if unknown
     trained : whether it has had steps; None if nothing tells
+    outputs_behind : how many outputs it explains nothing of, though a plain rule explains half
     trials : what the remedies brought, if they were tried
     """
 
@@ -58,6 +59,7 @@ class Diagnosis:
     signals: Signals
     explained: float = math.nan
     trained: bool | None = None
+    outputs_behind: int = 0
     trials: list[Trial] = field(default_factory=list)
 
     @property
@@ -72,8 +74,9 @@ class Diagnosis:
 
     @property
     def too_early(self) -> bool:
-        """Whether nothing was found, and yet a trained network explains next to nothing."""
-        return not self.findings and bool(self.trained) and not self.explained >= EXPLAINS_SOMETHING
+        """Whether nothing was found, and yet a trained network, or an output, explains nothing."""
+        little = not self.explained >= EXPLAINS_SOMETHING or self.outputs_behind > 0
+        return not self.findings and bool(self.trained) and little
 
     @property
     def verdict(self) -> str:
@@ -82,7 +85,8 @@ class Diagnosis:
             return self.findings[0].code
         if self.too_early:
             share = "an unknown share" if math.isnan(self.explained) else f"{max(self.explained, 0):.1%}"
-            return f"too early to tell: no finding, but it explains {share} of what differs between the targets"
+            of = f", and nothing of {self.outputs_behind} of its outputs" if self.outputs_behind else ""
+            return f"too early to tell: no finding, but it explains {share} of what differs between the targets{of}"
         return "healthy: no finding"
 
     def facts(self) -> dict[str, Any]:
@@ -229,7 +233,7 @@ def diagnose(
     findings, trials = find(case), []
     if try_remedies:
         findings, trials = tried_remedies(case, findings, Setup.of(model, x, y, loss, optimizer, case.batch_size))
-    return Diagnosis(findings, signals, case.explained, case.trained, trials)
+    return Diagnosis(findings, signals, case.explained, case.trained, len(case.outputs_behind), trials)
 
 
 def _trains(optimizer: Optimizer, model: Sequential) -> bool:

@@ -131,6 +131,8 @@ ORDER = (
 # large from the start cause an explosion; biases that the training made large are part of one, and
 # have a name of their own here.
 BY_TRAINING = "saturated_by_bias, by training"
+# A gradient that is so many times the slope makes steps that are so many times as long: no more.
+BY_SIZE = "wrong_gradient, by its size"
 _SATURATED = {"saturated_by_bias", BY_TRAINING, "saturated_units"}
 _EXPLODING = {"exploding_signal", "exploding_gradient"}
 _VANISHING = {"vanishing_signal", "vanishing_gradient"}
@@ -140,6 +142,7 @@ _STEPS = {"step_too_large", "step_too_small"}
 EXPLAINS = {
     "not_trained": {*_STEPS, *_SIZES, "dead_units", "decay_dominates", "misaligned_rows", "sparse_targets"},
     "wrong_gradient": {*_STEPS, *_SIZES, BY_TRAINING, "saturated_units", *_EXPLODING, *_VANISHING, "dead_units"},
+    BY_SIZE: {"saturated_units", BY_TRAINING, *_EXPLODING},
     "constant_input": {*_STEPS, *_SIZES, *_VANISHING, *_SATURATED, "dead_units", "decay_dominates", "misaligned_rows"},
     "placeholder_labels": {"misaligned_rows", "sparse_targets", "output_not_learnt"},
     "misaligned_rows": {*_STEPS, "too_small", "pooled_away", "dead_units"},
@@ -219,4 +222,6 @@ def without_consequences(found: Sequence[Finding]) -> list[Finding]:
 
 def _name(finding: Finding) -> str:
     """The finding's name in `EXPLAINS`."""
+    if finding.code == "wrong_gradient" and "times" in finding.evidence:
+        return BY_SIZE
     return BY_TRAINING if finding.by_training else finding.code

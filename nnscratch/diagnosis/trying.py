@@ -13,7 +13,11 @@ from nnscratch.diagnosis.setup import Setup, Treatment, left_after, steps_of_a_t
 BRINGS = 0.05
 
 # Share left with which a remedy is good enough: no other one is tried for the same finding.
-GOOD = 0.3
+GOOD = 0.1
+
+
+# Share of the variance by which a remedy is far behind another one.
+FAR_BEHIND = 0.3
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ class Trial:
 def try_remedies(case: Case, findings: Sequence[Finding], setup: Setup) -> tuple[list[Finding], list[Trial]]:
     """The findings with those first whose remedy brings something, and one trial for each.
 
-    A finding whose remedies bring nothing goes behind the others; one without a remedy that can be
-    tried stays where it is. The best remedy of each finding becomes its first.
+    A finding whose remedies bring nothing, or far less than another's, goes behind. One without a
+    remedy that can be tried stays where it is. The best remedy of each finding becomes its first.
     """
     if not any(finding.treatments for finding in findings):
         return list(findings), []
@@ -65,10 +69,13 @@ def try_remedies(case: Case, findings: Sequence[Finding], setup: Setup) -> tuple
                 break
         if tried:
             changed, best = min(tried, key=lambda each: each[0])
+            if changed > as_it_is - BRINGS:
+                changed, best = tried[0]  # none brings anything: the likeliest stays the first
             trials.append(Trial(finding.code, best.words, as_it_is, changed, steps))
             others = tuple(each for each in finding.treatments if each is not best)
             treated.append(replace(finding, treatments=(best, *others)))
         else:
             treated.append(finding)
-    useless = {trial.code for trial in trials if not trial.brings}
+    best_share = min((trial.changed for trial in trials), default=0.0)
+    useless = {trial.code for trial in trials if not trial.brings or trial.changed > best_share + FAR_BEHIND}
     return sorted(treated, key=lambda finding: finding.code in useless), trials

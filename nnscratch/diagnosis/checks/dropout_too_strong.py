@@ -9,14 +9,19 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
 from nnscratch.diagnosis.treatments import set_dropout
 from nnscratch.layers import Dropout, NotFiniteError
 
 # Spread of the answers to one row under different masks over their spread between rows.
 NOISE = 2.5
 
+# The same for a network that learns far more without dropout, after the same steps.
+SOME_NOISE = 1.0
+BROUGHT = 0.2
+
 # p below which no network of a usual size fails to learn.
-STRONG = 0.6
+STRONG = 0.5
 
 _ROWS, _MASKS = 32, 8
 
@@ -28,7 +33,7 @@ def check(case: Case) -> Iterator[Finding]:
     if strongest < STRONG or not inside or case.signals.not_finite:
         return
     noise = noise_of_masks(case)
-    if noise > NOISE:
+    if noise > NOISE or (noise > SOME_NOISE and _learns_without(case)):
         i = max(inside, key=lambda i: getattr(case.model.layers[i], "p", 0.0))
         yield Finding(
             "dropout_too_strong",
@@ -39,6 +44,11 @@ def check(case: Case) -> Iterator[Finding]:
             "Use a p of 0.2 to 0.5, behind wide layers only.",
             treatments=(set_dropout(0.2), set_dropout(0.0)),
         )
+
+
+def _learns_without(case: Case) -> bool:
+    had_time = case.has_settled or len(case.losses) >= 2 * FEWEST_EPOCHS
+    return had_time and case.missed > BROUGHT and case.brought_by(set_dropout(0.0)) > BROUGHT
 
 
 def noise_of_masks(case: Case) -> float:

@@ -15,6 +15,10 @@ from nnscratch.diagnosis.treatments import rare_rows_more_often, without_values
 # Share of a column's rows that hold the very same number, below or above all others.
 STAND_IN = 0.05
 
+# The same for a usual stand-in that lies very far away.
+RARE_STAND_IN = 0.005
+FAR_GAP = 4.0
+
 # Distance of that number from the nearest other one, over the spread of the others.
 GAP = 2.0
 
@@ -32,6 +36,9 @@ NEARLY_ALL = 0.9
 
 # The same, where the loss still falls.
 ALL_BUT_FEW = 0.97
+
+# Columns of classes, one of them 1 in each row; more are a map with a single place.
+MOST_CLASSES = 30
 
 # Share of the targets' variance explained, from which on the rare rows are learnt too.
 WELL_LEARNT = 0.5
@@ -69,10 +76,11 @@ def stand_ins(y: np.ndarray) -> list[StandIn]:
             others = values[values != end]
             share = (len(values) - len(others)) / len(values)
             few = len(np.unique(others)) < _FEWEST_OTHERS or len(values) - len(others) < _FEWEST_ROWS
-            if few or not STAND_IN <= share < NEARLY_ALL:
+            if few or not RARE_STAND_IN <= share < NEARLY_ALL:
                 continue
             gap = float(np.abs(others - end).min() / max(others.std(), 1e-30))
-            if gap > (USUAL_GAP if float(end) in _USUAL else GAP):
+            usual = float(end) in _USUAL
+            if gap > (USUAL_GAP if usual else GAP) and (share >= STAND_IN or (usual and gap > FAR_GAP)):
                 found.append(StandIn(column, float(end), share))
     return found
 
@@ -104,7 +112,7 @@ def _sparse(case: Case) -> Iterator[Finding]:
         return
     rows, counts = np.unique(whole, axis=0, return_counts=True)
     share, common = float(counts.max() / len(whole)), rows[counts.argmax()]
-    several = whole.shape[1] > 1 and not _one_of_each(whole)
+    several = whole.shape[1] > 1 and (whole.shape[1] > MOST_CLASSES or not _one_of_each(whole))
     same = float((whole == np.median(whole, axis=0)).mean()) if several else share
     if max(share, same) < (NEARLY_ALL if case.has_settled else ALL_BUT_FEW) or share == 1:
         return

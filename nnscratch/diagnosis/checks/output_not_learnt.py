@@ -33,7 +33,7 @@ def check(case: Case) -> Iterator[Finding]:
     if not len(behind):
         if len(case.losses) >= 2 * FEWEST_EPOCHS:
             yield from _unrelated(skills, can_be)
-    elif case.has_settled and np.nanmax(skills) > LEARNT:
+    elif np.nanmax(skills) > LEARNT and (case.has_settled or _stands_still(case)):
         worst = behind[np.argmin(skills[behind] - can_be[behind])]
         yield Finding(
             "output_not_learnt",
@@ -47,6 +47,13 @@ def check(case: Case) -> Iterator[Finding]:
                 change_lr(10, case.largest_lr),
             ),
         )
+
+
+def _stands_still(case: Case) -> bool:
+    """Whether an output explains nothing after ten epochs, while another is nearly done."""
+    return len(case.losses) >= 2 * FEWEST_EPOCHS and bool(
+        len(case.outputs_behind) and case.skills[case.outputs_behind].min() < 0 and np.nanmax(case.skills) > WELL_LEARNT
+    )
 
 
 def _unrelated(skills: np.ndarray, can_be: np.ndarray) -> Iterator[Finding]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.treatments import Treatment, take_mse
+from nnscratch.diagnosis.setup import Setup, Treatment
+from nnscratch.diagnosis.treatments import take_mse
 from nnscratch.layers import Dropout, Layer
 from nnscratch.losses import Loss
 
@@ -36,20 +39,23 @@ def _is_own(part: object) -> bool:
 
 
 def _loss(case: Case) -> Iterator[Finding]:
-    prediction = case.signals.prediction[:_ROWS].astype(np.float64)
     target = case.signals.target[:_ROWS]
     target = target.astype(np.float64) if np.issubdtype(target.dtype, np.floating) else target
     rng = np.random.default_rng(0)
-    spread = max(float(prediction.std()), 1e-2)
-    prediction = prediction + spread * rng.standard_normal(prediction.shape)
+    # Answers of the targets' size: those of a network that has diverged drown every target.
+    known = target[np.isfinite(target)] if target.dtype.kind == "f" else np.array([1.0, -1.0])
+    middle, spread = (float(known.mean()), max(float(known.std()), 1e-2)) if known.size else (0.0, 1.0)
+    shape = target.shape[:1] + case.signals.prediction.shape[1:]
+    prediction = middle + spread * rng.standard_normal(shape)
     name = type(case.loss).__name__
     with np.errstate(all="ignore"):
         why = _broadcasts(case.loss, prediction, target) or _wrong_slope(case.loss, prediction, target, rng)
     if why:
+        times = why[2] if len(why) > 2 else math.nan
         yield Finding(
             "wrong_gradient",
             None,
-            {"rows": float(len(prediction))},
+            {"rows": float(len(prediction))} | ({} if math.isnan(times) else {"times": times}),
             f"{name}, a loss of your own, {why[0]}",
             why[1],
             treatments=(_OWN_LOSS,),
@@ -77,7 +83,7 @@ def _broadcasts(loss: Loss, prediction: np.ndarray, target: np.ndarray) -> tuple
 
 def _wrong_slope(
     loss: Loss, prediction: np.ndarray, target: np.ndarray, rng: np.random.Generator
-) -> tuple[str, str] | None:
+) -> tuple[Any, ...] | None:
     own = copy.deepcopy(loss)
     own.forward(prediction, target)
     gradient = np.asarray(own.backward())
@@ -85,7 +91,7 @@ def _wrong_slope(
     if gradient.shape != prediction.shape:
         return f"gives a gradient of shape {gradient.shape} for answers of {prediction.shape}.", fix
     ratios = _ratios(lambda p: _value(loss, p, target), prediction, gradient, rng)
-    return (_in_words(ratios), fix) if ratios is not None else None
+    return (_in_words(ratios), fix, _times(ratios)) if ratios is not None else None
 
 
 def _ratios(
@@ -106,8 +112,14 @@ def _ratios(
     return wrong if len(wrong) == len(found) > 0 else None
 
 
+def _times(ratios: list[float]) -> float:
+    """How many times the true slope the gradient is, if it is the same in all directions."""
+    alike = np.isfinite(ratios).all() and max(ratios) - min(ratios) < 0.05 * abs(ratios[0])
+    return ratios[0] if alike and ratios[0] > 0 else math.nan
+
+
 def _in_words(ratios: list[float]) -> str:
-    if max(ratios) - min(ratios) < 0.05 * abs(ratios[0]) and np.isfinite(ratios[0]):
+    if np.isfinite(ratios).all() and max(ratios) - min(ratios) < 0.05 * abs(ratios[0]):
         if abs(ratios[0] + 1) < TOLERANCE:
             return "has a gradient with the wrong sign: every step makes the loss larger."
         return f"has a gradient that is {ratios[0]:.3g} times the slope of its own forward pass."
@@ -131,11 +143,51 @@ def _layers(case: Case) -> Iterator[Finding]:
                         {"rows": float(len(x))},
                         f"{layer!r}, a layer of your own, {why}",
                         "Derive its backward again, and compare: nn.gradient_check(model, x).",
+                        treatments=_by_differences(layer),
                     )
                     return
             x = double.forward(x) if isinstance(layer, Dropout) else double.forward(x, training=True)
         except (ValueError, RuntimeError, TypeError, AttributeError, FloatingPointError):
             return  # a layer that cannot be asked in float64 stays unexamined
+
+
+def _by_differences(layer: Layer) -> tuple[Treatment, ...]:
+    """A twin of an activation that finds its slope by differences."""
+    if layer.params:
+        return ()
+
+    def apply(setup: Setup) -> None:
+        setup.replace_layers(
+            [Differenced(each) if each.__class__ is type(layer) else each for each in setup.model.layers]
+        )
+
+    return (Treatment(f"the slope of {type(layer).__name__} by differences", apply),)
+
+
+class Differenced(Layer):
+    """An activation whose slope is that of its forward pass, by differences: slow, and right.
+
+    y[i] must depend on x[i] alone. layer : the activation
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        if training:
+            self.x = x
+        return self.layer.forward(x)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        x = self.take("x").astype(np.float64)
+        step = 1e-3
+        above, below = (self.layer.forward((x + by).astype(dy.dtype)) for by in (step, -step))
+        dx: np.ndarray = dy * (above - below) / dy.dtype.type(2 * step)
+        return dx
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        return self.layer.output_shape(input_shape)
 
 
 def _wrong_layer(layer: Layer, x: np.ndarray, rng: np.random.Generator) -> str:
