@@ -183,8 +183,9 @@ def run_config(run: Path) -> Record:
 def _optimizer(network: nn.Sequential, config: Record, history: nn.History | None) -> Optimizer | None:
     """The optimizer that trained the run; None if the config does not name it."""
     name = config.text("optimizer", "").lower()
-    rates = (history.columns.get("lr") if history else None) or [config.number("lr", 0, least=0, most=_MOST)]
-    lr, decay = float(max(rates)), config.number("weight_decay", 0, least=0, most=_MOST)
+    rates, asked_for = history.columns.get("lr", []) if history else [], config.number("lr", 0, least=0, most=_MOST)
+    # The history has the rate of each epoch's last step: 0 where a schedule ends after one epoch.
+    lr, decay = float(max(rates, default=0) or asked_for), config.number("weight_decay", 0, least=0, most=_MOST)
     momentum, nesterov = config.number("momentum", 0, least=0, most=1), config.flag("nesterov", False)
     if name.startswith("adam"):
         return nn.Adam(network, lr=lr, weight_decay=decay)
