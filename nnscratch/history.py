@@ -90,6 +90,8 @@ class History:
 
     Attributes
         shuffled : as given; None for a table from a file, which does not say
+        warnings : what was certain before the first step, a line for each finding, if the Trainer
+            had a diagnose_every; no file holds them
         outcome : how the training ended, for programs; None while it goes on
         stopped : the same for people, such as "all 60 epochs done"; empty while it goes on
 
@@ -116,6 +118,7 @@ class History:
         self.score = score
         self.higher_is_better = higher_is_better
         self.shuffled = shuffled
+        self.warnings: list[str] = []
         self.outcome: Outcome | None = None
         self.stopped = ""
         self._lines: list[dict[str, float]] = []

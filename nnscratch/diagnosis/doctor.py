@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import textwrap
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,8 +25,11 @@ from nnscratch.diagnosis.trying import Trial
 from nnscratch.diagnosis.trying import try_remedies as tried_remedies
 from nnscratch.losses import Loss, MSELoss
 from nnscratch.model import Sequential
+from nnscratch.pictures import save
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
 
@@ -98,6 +102,22 @@ class Diagnosis:
             "trials": [_numbers(asdict(trial)) for trial in self.trials],
             "layers": [_numbers(asdict(layer)) for layer in self.signals.layers],
         }
+
+    def figure(self) -> Figure:
+        """A matplotlib Figure: spread, gradient and silent units by layer, with the findings."""
+        # Late: a diagnosis in words needs no picture.
+        from nnscratch.diagnosis.figure import figure_of
+
+        return figure_of(self.signals, self.findings, self.verdict)
+
+    def save_picture(self, path: str | os.PathLike[str]) -> None:
+        """Writes `figure()` as a PNG; whole or not at all.
+
+        Raises
+            ValueError : `path` does not end in .png
+            OSError : the folder is missing or cannot be written
+        """
+        save(self.figure(), path)
 
     def __str__(self) -> str:
         lines = [layer_table(self.signals.layers), ""]

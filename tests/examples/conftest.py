@@ -39,14 +39,16 @@ def script() -> Callable[[str], dict[str, Any]]:
 
 
 @pytest.fixture
-def check_run() -> Callable[[Any, Path], dict[str, Any]]:
-    """check_run(done, out): what every training prints and leaves behind; gives its metrics.
+def check_run() -> Callable[..., dict[str, Any]]:
+    """check_run(done, out, warned=""): what every training prints and leaves; gives its metrics.
 
     done : what `run` or `run_here` gave
+    warned : the finding that it warns of before the first step
     """
 
-    def check(done: Any, out: Path) -> dict[str, Any]:
-        assert done.stderr == ""  # no progress bar in a pipe
+    def check(done: Any, out: Path, warned: str = "") -> dict[str, Any]:
+        # No progress bar in a pipe.
+        assert [line.split()[1:3] for line in done.stderr.splitlines()] == [["warning:", warned]] * bool(warned)
         assert "the mean face gets" in done.stdout
         summary = [line for line in done.stdout.splitlines() if str(out) not in line]  # the folder's name may be long
         assert max(map(len, summary)) <= 80

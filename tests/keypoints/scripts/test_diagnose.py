@@ -60,13 +60,19 @@ def test_the_diagnosis_is_printed(run_folder: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("script", ["train_mlp.py", "train_cnn.py", "train_cascade.py"])
-def test_a_run_of_a_script_can_be_diagnosed(run_here: Callable[..., object], script: str, tmp_path: Path) -> None:
+def test_a_run_of_a_script_can_be_diagnosed(
+    run_here: Callable[..., object], script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its metrics.json says what was really used, also where the command line did not."""
+    monkeypatch.setattr(diagnose, "_DRAWN_FACES", 60)
     save_faces(draw_faces(60, seed=3), tmp_path / "faces.csv")
     level_2 = ["--level-2-epochs", 1] if script == "train_cascade.py" else []
     run_here(script, "--epochs", 1, *level_2, "--data", tmp_path / "faces.csv", "--out", tmp_path / "run")
-    diagnosis = diagnose.diagnose_run(tmp_path / "run")
-    assert "healthy" in str(diagnosis) or diagnosis.findings
+    for name in [None, "level_2_nose_tip", "level_2_mouth_left_corner"] if level_2 else [None, "model"]:
+        for data in (None, str(tmp_path / "faces.csv")):
+            diagnosis = diagnose.diagnose_run(tmp_path / "run", data, name)
+            assert diagnosis.findings or "healthy" in str(diagnosis) or "too early" in str(diagnosis)
+            assert diagnosis.signals.layers[0].update_ratio > 0  # its optimizer and rate are known
     config = json.loads((tmp_path / "run" / "metrics.json").read_text())["config"]
     used = {"network": "plain" if script == "train_mlp.py" else "small", "epochs": 1, "batch_size": 64, "seed": 0}
     assert used.items() <= config.items()
@@ -191,6 +197,17 @@ def test_a_network_that_diverged_is_diagnosed(run_folder: Path) -> None:
     network.layers[0].params["bias"][:] = float("nan")
     nn.save(network, run_folder / "model.npz")
     assert "not_finite" in diagnose.diagnose_run(run_folder, str(run_folder / "faces.csv")).codes
+
+
+def test_a_picture_is_drawn_where_it_can_be(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, picture = ["--data", str(run_folder / "faces.csv")], run_folder / "diagnosis.png"
+    diagnose.main([str(run_folder), *data, "--picture", str(picture)])
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    for wrong, words in (("diagnosis.jpg", "expected a name that ends in .png"), ("none/d.png", "does not exist")):
+        with pytest.raises(SystemExit) as stop:
+            diagnose.main([str(run_folder), *data, "--picture", str(run_folder / wrong)])
+        assert stop.value.code == 2
+        assert words in capsys.readouterr().err
 
 
 def test_a_network_by_its_name_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
