@@ -11,7 +11,7 @@ from nnscratch.diagnosis import findings, learnable
 from nnscratch.diagnosis import setup as trials
 from nnscratch.diagnosis.checks import symptoms
 from nnscratch.diagnosis.doctor import EXPLAINS_SOMETHING
-from nnscratch.diagnosis.trying import BRINGS
+from nnscratch.diagnosis.trying import BRINGS, FAR_BEHIND
 
 PAGE = (Path(__file__).parents[2] / "docs" / "findings.md").read_text(encoding="utf-8")
 HEAD, *ROWS = [
@@ -57,7 +57,7 @@ def test_numbers_in_the_text_are_the_programs() -> None:
     assert f"{trials._STEPS} steps ({trials._FEW_STEPS} if it is large)" in tried
     assert trials._APART == 4
     assert f"every fourth row, which the training did not see (with fewer than {trials._APART * 10} rows" in tried
-    assert f"take {BRINGS} off" in tried
+    assert f"take {BRINGS} off that, or leave {FAR_BEHIND} more" in tried
     (last,) = (row for row in ROWS if row[0] == "`no_better_than_mean`")
     assert last[2] == f"R² below {symptoms.NO_BETTER:.0%}"
 
