@@ -29,7 +29,7 @@ def test_half_of_a_wide_layer_is_usual(activation: Any) -> None:
 
 def test_less_noise_counts_if_the_network_learns_without_it() -> None:
     """Dropout of 0.8 on six columns."""
-    x, y = table()
+    x, _y = table()
     rng = np.random.default_rng(0)
     model = nn.Sequential(nn.Dropout(0.8, rng=rng), *dense(32, 1).layers)
     data = x, x[:, :1]

@@ -54,7 +54,7 @@ def test_values_that_many_rows_share_for_other_reasons(column: Any) -> None:
 
 def rare(share: float) -> np.ndarray:
     """0 in nearly all rows, and a product elsewhere."""
-    x, y = table(2000)
+    _x, y = table(2000)
     return np.where(np.random.default_rng(1).random((2000, 1)) < share, 0, y[:, :1]).astype(np.float32)
 
 
