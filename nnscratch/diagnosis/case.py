@@ -12,31 +12,24 @@ import numpy as np
 
 from nnscratch.diagnosis import saturation
 from nnscratch.diagnosis.activity import ACTIVATIONS, can_saturate, has_units
-from nnscratch.diagnosis.learnable import Learnable, Rules
+from nnscratch.diagnosis.answers import Answers
 from nnscratch.diagnosis.rehearsal import Rehearsal, rehearse
 from nnscratch.diagnosis.setup import (
     MANY_MULTIPLY_ADDS,
     Setup,
     Treatment,
-    in_dtype,
     left_after,
     multiply_adds,
     steps_of_a_trial,
 )
-from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
-from nnscratch.diagnosis.spread import variance_of_labels
+from nnscratch.diagnosis.signals import LayerSignals, measure
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
 from nnscratch.history import Outcome
-from nnscratch.layers import Dropout, Layer, NotFiniteError
-from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, labelled_mean
-from nnscratch.model import Sequential
+from nnscratch.layers import Dropout, Layer
 
 if TYPE_CHECKING:
     from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
-
-# Share of the targets' variance explained: from a fifth on, the network has learnt something.
-LEARNT = 0.2
 
 # A plateau: the second half of the training took less than a tenth off the loss.
 PROGRESS = 0.9
@@ -56,32 +49,20 @@ DEAD = 0.95
 # The same, once the training has come to a halt.
 DEAD_AND_STUCK = 0.9
 
-# Rows that a small network is judged by: few of them may hold what there is to know.
-MOST_JUDGED = 1000
-
 # Last weights over what Glorot's initializer would have drawn: smaller ones began as 0.
 NEARLY_ZERO = 1e-4
 
 
 @dataclass(frozen=True)
-class Case:
-    """Everything that the checks look at.
+class Case(Answers):
+    """Everything that the checks look at: the answers, and what led to them.
 
-    model : the network
-    signals : what `measure` found in it
-    x, y : (N, ...) all training rows, in the order in which they are trained on; y is NaN where a
-        label is missing
-    loss, optimizer, history : what trains or trained it; None where that is not known
+    optimizer, history : what trains or trained it; None where that is not known
     foreign_optimizer : whether the optimizer given was another network's; then it is None here
 
     The properties are facts, each measured when it is first asked for.
     """
 
-    model: Sequential
-    signals: Signals
-    x: np.ndarray
-    y: np.ndarray
-    loss: Loss
     optimizer: Optimizer | None = None
     history: History | None = None
     foreign_optimizer: bool = False
@@ -193,157 +174,7 @@ class Case:
             without_bias=[layer.index for layer in self.saturated_layers],
         )
 
-    # The answers
-
-    @property
-    def squares_errors(self) -> bool:
-        """Whether the loss is the mean squared error: then the mean is the best constant answer."""
-        return type(self.loss) is MSELoss
-
-    @cached_property
-    def variance(self) -> float:
-        """The loss of answering with the mean of the targets; NaN for other losses or no labels."""
-        return variance_of_labels(self.y) if self.squares_errors else math.nan
-
-    @cached_property
-    def judged(self) -> tuple[np.ndarray, np.ndarray]:
-        """Answers and targets of the rows that the network is judged by.
-
-        Up to 1000 evenly spaced rows of a small network, and those of the signals of a large one.
-        """
-        large = multiply_adds(self.model.layers, self.x.shape[1:]) > MANY_MULTIPLY_ADDS
-        if large or self.signals.not_finite or len(self.x) <= len(self.signals.target):
-            return self.signals.prediction, self.signals.target
-        rows = np.unique(np.linspace(0, len(self.x) - 1, min(MOST_JUDGED, len(self.x))).astype(int))
-        dtype = self.signals.prediction.dtype
-        try:
-            answers = copy.deepcopy(self.model).predict(self.x[rows].astype(dtype))
-        except NotFiniteError:  # in a row that was not measured
-            return self.signals.prediction, self.signals.target
-        return answers, in_dtype(self.y[rows], dtype)
-
-    @cached_property
-    def skill(self) -> float:
-        """Share of the targets' variance that the answers explain.
-
-        1 is perfect, 0 is as good as the mean of the targets, NaN is unknown. For other losses than
-        the mean squared error, answers to other rows take the place of the mean.
-        """
-        prediction, target = self.judged
-        if self.signals.not_finite or len(target) < 2:
-            return math.nan
-        if self.squares_errors:
-            variance = variance_of_labels(target)
-            if not variance > 0:
-                return math.nan
-            return 1 - float(np.nanmean(np.square(target.astype(np.float64) - prediction))) / variance
-        mixed = self.loss.forward(np.roll(prediction, len(target) // 2, axis=0), target)
-        own = self.loss.forward(prediction, target)
-        return 1 - own / mixed if mixed > 0 else math.nan
-
-    @cached_property
-    def skills(self) -> np.ndarray:
-        """(outputs,) the share of each output's variance that the answers explain; -1 at worst.
-
-        NaN where it is unknown: classes, an output that is constant, or an answer of another shape.
-        """
-        prediction, target = self.judged
-        size = target[0].size if len(target) else 0
-        if self.signals.not_finite or len(target) < 2 or prediction.size != target.size:
-            return np.full(size, math.nan)
-        y = target.reshape(len(target), -1).astype(np.float64)
-        errors = np.where(np.isfinite(y), y - prediction.reshape(y.shape), 0)
-        deviations = np.where(np.isfinite(y), y - labelled_mean(y), 0)
-        with np.errstate(all="ignore"):
-            shares = 1 - np.square(errors).sum(axis=0) / np.square(deviations).sum(axis=0)
-        return np.where(np.isfinite(shares), np.maximum(shares, -1), math.nan)
-
-    @property
-    def explained(self) -> float:
-        """`skill`, or the mean of `skills` if that is less; NaN if neither is known."""
-        known = self.skills[np.isfinite(self.skills)]
-        return float(np.fmin(self.skill, known.mean() if known.size else math.nan))
-
-    @cached_property
-    def outputs_behind(self) -> np.ndarray:
-        """Places of the outputs of which a rule explains half or more, and the network nothing."""
-        if self.skills.shape != self.learnable.each.shape:
-            return np.empty(0, int)
-        return np.flatnonzero((self.skills < LEARNT / 4) & (self.learnable.each > 0.5))
-
-    @property
-    def has_learnt(self) -> bool:
-        """Whether the answers explain something of what differs between the targets."""
-        return self.skill >= LEARNT
-
-    @cached_property
-    def has_learnt_all(self) -> bool:
-        """Whether it has learnt, and so has each output that a rule can learn."""
-        skills, can_be = self.skills, self.learnable.each
-        if not self.has_learnt or skills.shape != can_be.shape:
-            return self.has_learnt
-        return not np.any((skills < LEARNT) & (can_be > 2 * LEARNT))
-
-    @property
-    def strongest_dropout(self) -> float:
-        """The largest p of a Dropout; 0 without one."""
-        return max((layer.p for layer in self.model.layers if isinstance(layer, Dropout)), default=0.0)
-
-    @property
-    def output_activation(self) -> Layer | None:
-        """The activation behind the last layer with weights; None if there is none."""
-        last = self.signals.layers[-1].index if self.signals.layers else len(self.model.layers)
-        return next((layer for layer in self.model.layers[last + 1 :] if isinstance(layer, ACTIVATIONS)), None)
-
-    def share_outside(self, low: float, high: float) -> float:
-        """Share of the targets' variance that no answer from low to high explains."""
-        if self.classes:
-            return 0.0
-        y = self.columns
-        missed = y - np.clip(y, low, high)
-        total = float(np.nansum(np.square(y - labelled_mean(y))))
-        return min(1.0, float(np.nansum(np.square(missed))) / total) if total > 0 else 0.0
-
-    # The data
-
-    @property
-    def classes(self) -> bool:
-        """Whether the targets are numbers of classes, one per row."""
-        return isinstance(self.loss, SoftmaxCrossEntropy) and self.y.ndim == 1
-
-    @cached_property
-    def columns(self) -> np.ndarray:
-        """(N, outputs) float64 targets; a class becomes a column of 0 and 1. NaN where missing."""
-        if not self.classes:
-            y = self.y.reshape(len(self.y), -1).astype(np.float64)
-            return np.where(np.isfinite(y), y, math.nan)
-        return (self.y[:, np.newaxis] == np.unique(self.y)).astype(np.float64)
-
-    @cached_property
-    def rules(self) -> Rules | None:
-        """The rules from x to y that a network is measured by; None if x is not finite."""
-        return Rules(self.x) if np.isfinite(self.x).all() else None
-
-    @cached_property
-    def learnable(self) -> Learnable:
-        """What these rules explain of the targets."""
-        if self.rules is None:
-            unknown = np.full(self.columns.shape[1], math.nan)
-            return Learnable(unknown, unknown)
-        return self.rules.learnable(self.columns)
-
-    @cached_property
-    def missed(self) -> float:
-        """How much more of the targets' variance a rule explains than the network; NaN if unknown.
-
-        It is the mean over outputs: below 0 where the network is better than the rules.
-        """
-        if self.classes:
-            return self.learnable.best - self.skill
-        known = np.isfinite(self.skills) & np.isfinite(self.learnable.each)
-        if not known.any():
-            return math.nan
-        return float((np.maximum(self.learnable.each, -1) - self.skills)[known].mean())
+    # What is tried
 
     def brought_by(self, treatment: Treatment) -> float:
         """How much more of the targets' variance the network explains if it is treated and trained.
@@ -366,6 +197,17 @@ class Case:
         return setup, left_after(setup, None, steps_of_a_trial(self.model, self.x))
 
     # The layers
+
+    @property
+    def strongest_dropout(self) -> float:
+        """The largest p of a Dropout; 0 without one."""
+        return max((layer.p for layer in self.model.layers if isinstance(layer, Dropout)), default=0.0)
+
+    @property
+    def output_activation(self) -> Layer | None:
+        """The activation behind the last layer with weights; None if there is none."""
+        last = self.signals.layers[-1].index if self.signals.layers else len(self.model.layers)
+        return next((layer for layer in self.model.layers[last + 1 :] if isinstance(layer, ACTIVATIONS)), None)
 
     @cached_property
     def last_weights_are_blank(self) -> bool:

@@ -230,7 +230,8 @@ def diagnose(
     from nnscratch.diagnosis.findings import find
 
     case = Case(model, signals, x, y, loss, own, history, foreign_optimizer=own is not optimizer)
-    findings, trials = find(case), []
+    findings = find(case)
+    trials: list[Trial] = []
     if try_remedies:
         findings, trials = tried_remedies(case, findings, Setup.of(model, x, y, loss, optimizer, case.batch_size))
     return Diagnosis(findings, signals, case.explained, case.trained, len(case.outputs_behind), trials)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nnscratch.diagnosis.activity import can_die
-from nnscratch.diagnosis.treatments import Treatment, replace_activations
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import replace_activations
 from nnscratch.layers import ReLU, Sigmoid, Tanh
 
 if TYPE_CHECKING:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nnscratch.diagnosis.treatments import Treatment
+from nnscratch.diagnosis.setup import Treatment
+
+# Codes that say what is seen, and not why.
+SYMPTOMS = {"constant_output", "no_better_than_mean"}
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,3 @@ EXPLODED_GRADIENT = 30.0
 
 # Epochs: a shorter history does not show where a training goes.
 FEWEST_EPOCHS = 5
-
-# Findings that say what is seen, and not why.
-SYMPTOMS = {"constant_output", "no_better_than_mean"}

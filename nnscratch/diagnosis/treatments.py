@@ -178,10 +178,11 @@ def pool_less(setup: Setup) -> None:
 def _rebuild(setup: Setup, change: Callable[[Layer], Layer], units: int) -> None:
     """Builds the network anew, with layers changed and at least so many units in hidden ones."""
     rng, shape = np.random.default_rng(0), setup.x.shape[1:]
-    old, layers = setup.model.layers, []
+    old = setup.model.layers
+    layers: list[Layer] = []
     last = last_units(old)
     for i, layer in enumerate(map(change, old)):
-        new = layer
+        new: Layer = layer
         if isinstance(layer, Dense | Conv2D):
             wide = layer.n_out if isinstance(layer, Dense) else layer.c_out
             wide = wide if i == last else max(wide, units)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nnscratch.diagnosis.case import Case
-from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.finding import SYMPTOMS, Finding
 from nnscratch.diagnosis.setup import Setup, Treatment, left_after, steps_of_a_trial
-from nnscratch.diagnosis.thresholds import SYMPTOMS
 
 # Share of the targets' variance that a remedy must bring beyond the training as it is.
 BRINGS = 0.05

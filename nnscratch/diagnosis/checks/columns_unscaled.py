@@ -8,7 +8,8 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.treatments import Treatment, scale_all, scale_columns, scale_targets
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import scale_all, scale_columns, scale_targets
 
 # Largest size of a column over the median one, or over the smallest that counts.
 APART = 100.0

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.saturation import initial_bias
+from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.signals import LayerSignals
-from nnscratch.diagnosis.treatments import Treatment, change_lr, draw, set_dropout
+from nnscratch.diagnosis.treatments import change_lr, draw, set_dropout
 
 
 def check(case: Case) -> Iterator[Finding]:

@@ -10,7 +10,8 @@ import numpy as np
 from nnscratch.diagnosis.activity import can_die
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.treatments import Treatment, draw, without_output_activation
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import draw, without_output_activation
 from nnscratch.layers import Dropout, Layer, Sigmoid, Tanh
 
 # Share of the targets' variance that stays unexplained because no answer reaches them.

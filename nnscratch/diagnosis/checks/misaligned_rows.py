@@ -52,7 +52,7 @@ def check(case: Case) -> Iterator[Finding]:
 def _enough(case: Case) -> bool:
     assert case.rules is not None
     labelled = np.isfinite(case.columns[case.rules.rows]).any(axis=1)
-    return np.count_nonzero(labelled) >= _FEWEST_ROWS
+    return int(np.count_nonzero(labelled)) >= _FEWEST_ROWS
 
 
 def _best_shift(case: Case) -> tuple[int, float]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.treatments import Treatment, add_activations
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import add_activations
 from nnscratch.layers import AveragePool2D, Conv2D, Dense, Dropout, Flatten
 
 # How much more of the targets' variance a curved rule explains than a straight one, on rows left

@@ -9,7 +9,8 @@ import numpy as np
 from nnscratch import initializers
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.treatments import Treatment, let_it_move
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import let_it_move
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -63,8 +64,7 @@ def _all_biases_as_they_began(case: Case) -> bool:
         for layer in map(case.layer, case.learning_layers)
         if "bias" in layer.params and str(getattr(layer, "bias_init", "")).startswith("constant")
     ]
-    return bool(layers) and all(
-        np.array_equal(layer.params["bias"], initializers.get(layer.bias_init)(layer.params["bias"].shape, rng))
-        for rng in [np.random.default_rng(0)]
-        for layer in layers
-    )
+    rng = np.random.default_rng(0)  # a constant draws nothing
+    began = [initializers.get(str(getattr(layer, "bias_init", ""))) for layer in layers]
+    now = [layer.params["bias"] for layer in layers]
+    return bool(layers) and all(np.array_equal(b, make(b.shape, rng)) for b, make in zip(now, began, strict=True))

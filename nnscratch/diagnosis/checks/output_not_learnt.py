@@ -8,8 +8,9 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
-from nnscratch.diagnosis.treatments import Treatment, change_lr, scale_targets
+from nnscratch.diagnosis.treatments import change_lr, scale_targets
 
 # Share of its variance that the network explains of an output, at most, and of the best one, at
 # least.

@@ -8,7 +8,8 @@ from nnscratch.diagnosis.activity import can_die
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.saturation import is_by_training
-from nnscratch.diagnosis.treatments import Treatment, zero_biases
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import zero_biases
 from nnscratch.layers import Layer, LeakyReLU
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.rehearsal import FIRST_STEPS, Rehearsal
+from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.thresholds import EXPLODED
-from nnscratch.diagnosis.treatments import Treatment, change_lr, change_momentum
+from nnscratch.diagnosis.treatments import change_lr, change_momentum
 from nnscratch.optimizers import Adam
 
 # lr over the size of a weight. Adam moves each weight by lr: more than half of its size forgets

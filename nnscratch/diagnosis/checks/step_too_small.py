@@ -9,8 +9,9 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
-from nnscratch.diagnosis.treatments import Treatment, change_lr
+from nnscratch.diagnosis.treatments import change_lr
 from nnscratch.optimizers import Adam
 
 # Share of its way that one step can go. Below 1/50,000 no usual training, of some thousand steps,

@@ -9,8 +9,9 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
-from nnscratch.diagnosis.treatments import Treatment, pool_less, widen
+from nnscratch.diagnosis.treatments import pool_less, widen
 from nnscratch.layers import AveragePool2D, Conv2D, Dense, MaxPool2D
 
 # How much more of the targets' variance a rule explains, on rows left out, than the network does of

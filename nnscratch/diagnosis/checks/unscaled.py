@@ -10,9 +10,10 @@ import numpy as np
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.checks.constant_input import NO_SPREAD
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import SMALL_INPUT
-from nnscratch.diagnosis.treatments import Treatment, centre_targets, scale_columns, scale_targets
+from nnscratch.diagnosis.treatments import centre_targets, scale_columns, scale_targets
 from nnscratch.losses import labelled_mean
 
 # Root mean square of x or y. Glorot's and He's variances assume about 1; ten times more is no

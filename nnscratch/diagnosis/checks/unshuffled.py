@@ -8,7 +8,8 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
-from nnscratch.diagnosis.treatments import Treatment, as_it_is
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import as_it_is
 from nnscratch.kernels.threads import single_threaded_blas
 from nnscratch.losses import labelled_mean
 
