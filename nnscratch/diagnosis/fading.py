@@ -24,7 +24,7 @@ def fades_by_bias(case: Case) -> bool:
     dead, which is a finding of its own.
     """
     behind = [case.activation_behind(layer) for layer in case.saturated_layers]
-    return _weights_are_fine(case) and any(layer is not None and not can_die(layer) for layer in behind)
+    return any(layer is not None and not can_die(layer) for layer in behind) and _weights_are_fine(case)
 
 
 def remedy_for_sigmoids(case: Case) -> str:
