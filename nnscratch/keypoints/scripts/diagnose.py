@@ -14,6 +14,7 @@ that it was trained on: metrics.json names it, but no file is opened because
 another file names it. Steps and weight decay are judged if metrics.json names
 the optimizer ("sgd" or "adam").
 
+--try-remedies trains a copy of the network with each remedy for some seconds.
 --picture draws what the table says: signal, gradient and silent units by layer,
 with the findings at the layers that they name.
 """
@@ -51,9 +52,10 @@ def main(arguments: list[str]) -> None:
     add_subject(parser, parts=True)
     add_json(parser)
     parser.add_argument("--picture", type=_png, metavar="FILE.png", help="draw the diagnosis by layer")
+    parser.add_argument("--try-remedies", action="store_true", help="try each remedy on a copy, and say what it brings")
     parsed = parser.parse_args(arguments)
     found = studied(parser, parsed, _DRAWN_FACES, parts=True)
-    diagnosis = _diagnose(found)
+    diagnosis = _diagnose(found, parsed.try_remedies)
     trained_on = run_config(parsed.run).text("data", "") if parsed.run is not None else ""
     if trained_on and parsed.data is None:
         print(f"Judged on drawn faces. Pass --data to judge it on what it was trained on:\n{shown(trained_on, 70)}\n")
@@ -85,6 +87,6 @@ def diagnose_run(run: Path, data: str | None = None, network: str | None = None)
     return _diagnose(studied_run(run, data, _DRAWN_FACES, network))
 
 
-def _diagnose(found: Studied) -> nn.Diagnosis:
+def _diagnose(found: Studied, try_remedies: bool = False) -> nn.Diagnosis:
     x, y = found.rows
-    return nn.diagnose(found.network, x, y, optimizer=found.optimizer, history=found.history)
+    return nn.diagnose(found.network, x, y, optimizer=found.optimizer, history=found.history, try_remedies=try_remedies)

@@ -199,6 +199,13 @@ def test_a_network_that_diverged_is_diagnosed(run_folder: Path) -> None:
     assert "not_finite" in diagnose.diagnose_run(run_folder, str(run_folder / "faces.csv")).codes
 
 
+def test_remedies_are_tried_if_asked_for(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_config(run_folder, {"optimizer": "adam", "lr": 0.002, "seed": 3})
+    for option, tried in (([], False), (["--try-remedies"], True)):
+        diagnose.main([str(run_folder), "--data", str(run_folder / "faces.csv"), *option])
+        assert ("tried: unexplained after" in capsys.readouterr().out) == tried
+
+
 def test_a_picture_is_drawn_where_it_can_be(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, picture = ["--data", str(run_folder / "faces.csv")], run_folder / "diagnosis.png"
     diagnose.main([str(run_folder), *data, "--picture", str(picture)])
