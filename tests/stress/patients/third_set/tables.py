@@ -122,6 +122,16 @@ def wrong_key(seed: int, cured: bool) -> Training:
     return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=0.005), loop=plain_loop)
 
 
+def rare_damage(seed: int, cured: bool) -> Training:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(1500, 40)).astype(np.float32)
+    damaged = rng.uniform(size=1500) < (0.5 if cured else 0.01)
+    x[:, 0] = np.where(damaged, np.abs(x[:, 0]) + 1.5, np.minimum(x[:, 0], 1.4))
+    y = np.where(damaged, 3 + x[:, 1], 0)[:, np.newaxis].astype(np.float32)
+    model = nn.Sequential(*dense([40, 24, 1], seed, nn.Tanh))
+    return Training(model, x, y, nn.MSELoss(), nn.SGD(model, lr=0.02), 50)
+
+
 def plain_loop(training: Training, epochs: int) -> None:
     """Batches in a fresh order, and no check of anything."""
     rng = np.random.default_rng(0)
@@ -209,5 +219,12 @@ PATIENTS: list[Patient] = [
         "The loss is 0 from the first epoch and nothing is learnt",
         ("unlabelled",),
         wrong_key,
+    ),
+    Patient(
+        "damage in one row of a hundred, 40 columns",
+        "It converges to all zeros, a very low loss already (cell_counting_v2 #9)",
+        ("sparse_targets",),
+        rare_damage,
+        30,
     ),
 ]
