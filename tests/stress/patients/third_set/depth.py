@@ -116,7 +116,7 @@ def no_activation(seed: int, cured: bool) -> Training:
     return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=0.003))
 
 
-def two_units(seed: int, cured: bool) -> Training:
+def one_unit(seed: int, cured: bool) -> Training:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(800, 12))
     y = x @ rng.normal(size=(12, 10)) / 3
@@ -179,7 +179,7 @@ PATIENTS: list[Patient] = [
     ),
     Patient(
         "a detector's prior bias in every hidden layer",
-        "The mean, whatever the rate; tanh works, relu does not (keras #13891)",
+        "The same constant for all inputs, whatever the rate (keras #13891)",
         ("dead_units", "saturated_by_bias"),
         prior_bias,
     ),
@@ -203,7 +203,7 @@ PATIENTS: list[Patient] = [
     ),
     Patient(
         "SGD at 2e-5, taken over with the heatmap network",
-        "The loss basically stays around the same value (Realtime_Multi-Person_Pose_Estimation #224)",
+        "The loss basically always stays around the same value (Realtime_Multi-Person_Pose_Estimation #224)",
         ("step_too_small",),
         tiny_rate,
     ),
@@ -215,7 +215,7 @@ PATIENTS: list[Patient] = [
     ),
     Patient(
         "two circles, three dense layers and nothing between",
-        "It is a straight line whatever the width (DeepLocalize's circles)",
+        "It is a straight line whatever the width",
         ("no_nonlinearity",),
         no_activation,
     ),
@@ -223,7 +223,7 @@ PATIENTS: list[Patient] = [
         "ten outputs through one unit",
         "All ten outputs are multiples of each other",
         ("too_small",),
-        two_units,
+        one_unit,
     ),
     Patient(
         "keep_prob 0.9 taken for the rate, twice",

@@ -16,7 +16,7 @@ from .windows_and_codes import sensors, windows
 
 
 def global_average(seed: int) -> Training:
-    x, y = stripes(seed, 300, 12)
+    x, y = stripes(seed, 200, 12)
     rng = np.random.default_rng(seed)
     body = [nn.Conv2D(1, 12, 5, weight_init="he_normal", rng=rng), nn.ReLU(), nn.AveragePool2D(8), nn.Flatten()]
     model = nn.Sequential(*body, nn.Dense(12, 4, rng=rng))
@@ -33,8 +33,8 @@ def mostly_background(seed: int) -> Training:
 
 def how_many(seed: int) -> Training:
     rng = np.random.default_rng(seed)
-    y = rng.integers(0, 7, (300, 1))
-    x = (rng.uniform(size=(300, 144)).argsort(axis=1) < y).reshape(300, 12, 12, 1).astype(np.float32)
+    y = rng.integers(0, 7, (200, 1))
+    x = (rng.uniform(size=(200, 144)).argsort(axis=1) < y).reshape(200, 12, 12, 1).astype(np.float32)
     model = nn.Sequential(
         nn.Conv2D(1, 4, 3, rng=rng), nn.ReLU(), nn.AveragePool2D(10), nn.Flatten(), nn.Dense(4, 1, rng=rng)
     )
@@ -102,9 +102,9 @@ def own_logistic(seed: int) -> Training:
 
 
 HEALTHY: list[Healthy] = [
-    Healthy("stripes, global average, 12x12", global_average),
+    Healthy("stripes, global average, 12x12", global_average, 40),
     Healthy("a small blob on 16x16 black pixels", mostly_background, 40),
-    Healthy("how many dots, global average", how_many, 40),
+    Healthy("how many dots, global average", how_many, 50),
     Healthy("one class of eight against the rest", rare_class),
     Healthy("one-hot labels with MSE", one_hot),
     Healthy("dropout 0.5 on 256 and 128 units", half_dropped, 30),

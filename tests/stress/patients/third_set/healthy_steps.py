@@ -19,8 +19,8 @@ def slow_but_sure(seed: int) -> Training:
 
 def plateau(seed: int) -> Training:
     x, y = circles(seed)
-    model = nn.Sequential(*dense([2, 12, 12, 1], seed, nn.Tanh))
-    return Training(model, x, 2 * y - 1, nn.MSELoss(), nn.SGD(model, lr=0.1, momentum=0.8))
+    model = nn.Sequential(*dense([2, 16, 16, 1], seed, nn.Tanh, "normal(0.2)"))
+    return Training(model, x, 2 * y - 1, nn.MSELoss(), nn.SGD(model, lr=0.04, momentum=0.5))
 
 
 def large_batch(seed: int) -> Training:

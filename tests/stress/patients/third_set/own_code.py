@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 import nnscratch as nn
@@ -11,10 +13,13 @@ from .tables import dense, plain_loop, table
 from .windows_and_codes import windows
 
 
+Function = Callable[[np.ndarray], np.ndarray]
+
+
 class Formula(nn.Loss):
     """A mean of f(error), with a slope that is f' or what its owner took for it."""
 
-    def __init__(self, f, slope) -> None:
+    def __init__(self, f: Function, slope: Function) -> None:
         self.f, self.slope = f, slope
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:

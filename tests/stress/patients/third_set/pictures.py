@@ -10,7 +10,7 @@ from ..patient import Patient, Training
 
 
 def blobs(seed: int, rows: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, side, side, 1) pictures of a blob, 0..1 with noise, and where it is, (rows, 2) -1..1."""
+    """(rows, side, side, 1) pictures of a noisy blob, 0..1, and its place, (rows, 2)."""
     rng = np.random.default_rng(seed)
     place = rng.uniform(-0.55, 0.55, (rows, 2))
     axis = np.linspace(-1, 1, side)
@@ -98,6 +98,39 @@ def small_kernels(seed: int, cured: bool) -> Training:
     return Training(model, x, y, nn.MSELoss(), nn.SGD(model, lr=0.03, momentum=0.9))
 
 
+def keypoints(seed: int, side: int, *last: nn.Layer) -> nn.Sequential:
+    rng = np.random.default_rng(seed)
+    half = (side - 2) // 2
+    return nn.Sequential(
+        nn.Conv2D(1, 6, 3, weight_init="he_normal", rng=rng),
+        nn.ReLU(),
+        nn.MaxPool2D(2),
+        nn.Flatten(),
+        nn.Dense(6 * half**2, 20, weight_init="he_normal", rng=rng),
+        nn.ReLU(),
+        nn.Dense(20, 2, rng=rng),
+        *last,
+    )
+
+
+def places_above_zero(seed: int, cured: bool) -> Training:
+    x, y = blobs(seed, 250, 10)
+    model = keypoints(seed, 10, *([] if cured else [nn.ReLU()]))
+    return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=0.003))
+
+
+def fine_tuning_rate(seed: int, cured: bool) -> Training:
+    x, y = blobs(seed, 250, 10)
+    model = keypoints(seed, 10)
+    return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=0.002 if cured else 1e-6))
+
+
+def raw_bytes(seed: int, cured: bool) -> Training:
+    x, y = blobs(seed, 250, 10)
+    model = keypoints(seed, 10)
+    return Training(model, x if cured else 255 * x, y, nn.MSELoss(), nn.SGD(model, lr=0.05, momentum=0.9))
+
+
 PATIENTS: list[Patient] = [
     Patient(
         "global average before a keypoint, 12x12",
@@ -139,6 +172,27 @@ PATIENTS: list[Patient] = [
         "AlexNet's numbers give any body the same joints (caffe #1396)",
         ("vanishing_signal", "vanishing_gradient"),
         small_kernels,
-        40,
+        25,
+    ),
+    Patient(
+        "coordinates -1..1 and a relu behind them",
+        "Places right of the middle are found, all others are 0 (Character_Animation #3)",
+        ("relu_output", "silent_output"),
+        places_above_zero,
+        30,
+    ),
+    Patient(
+        "fine-tuning's rate, 1e-6, on a fresh network",
+        "The loss is the same to three digits after all epochs",
+        ("step_too_small",),
+        fine_tuning_rate,
+        30,
+    ),
+    Patient(
+        "pixels 0..255, relu, SGD with momentum",
+        "Loss of 1e5, then nan or a constant (keras #2711: check the value range)",
+        ("input_unscaled", "exploding_signal", "step_too_large", "dead_units"),
+        raw_bytes,
+        30,
     ),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 import nnscratch as nn
@@ -9,11 +11,13 @@ import nnscratch as nn
 from ..patient import Patient, Training
 
 
-def dense(sizes: list[int], seed: int, hidden: type[nn.Layer] = nn.ReLU, init: str = "glorot_uniform()") -> list:
+def dense(
+    sizes: list[int], seed: int, hidden: type[nn.Layer] = nn.ReLU, init: str = "glorot_uniform()"
+) -> list[nn.Layer]:
     """Dense layers of these sizes, with `hidden` between them."""
     rng = np.random.default_rng(seed + 100)
     layers: list[nn.Layer] = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in pairwise(sizes):
         layers += [nn.Dense(n_in, n_out, weight_init=init, rng=rng), hidden()]
     return layers[:-1]
 
@@ -147,7 +151,7 @@ def plain_loop(training: Training, epochs: int) -> None:
 PATIENTS: list[Patient] = [
     Patient(
         "13 columns, house prices in dollars",
-        "The loss is some 1e10 and hardly falls; all houses cost next to nothing (keras #3753)",
+        "The loss is some 1e10 and hardly falls; all houses cost next to nothing",
         ("targets_unscaled", "targets_off_centre"),
         dollars,
     ),
@@ -198,19 +202,19 @@ PATIENTS: list[Patient] = [
     ),
     Patient(
         "flux tower, -9999 in a quarter of the hours",
-        "The error is in the thousands and the fluxes are between -5 and 13 (Fluxnet gap filling)",
+        "The error is in the thousands and the fluxes are between -5 and 13",
         ("placeholder_labels", "targets_unscaled", "targets_off_centre"),
         tower,
     ),
     Patient(
         "year of a song around 1995",
-        "Loss falls for ever, answers are the same year or none (flat line, time-series-forecasting-tensorflowjs #5)",
+        "Loss falls for ever, answers are the same year or none",
         ("targets_off_centre", "targets_unscaled"),
         song_year,
     ),
     Patient(
         "twelve columns of one row, repeated by the join",
-        "Always the mean, to all digits (keras #5992)",
+        "Always the mean, to all digits",
         ("constant_input", "misaligned_rows"),
         frozen_column,
     ),

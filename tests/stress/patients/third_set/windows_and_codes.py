@@ -12,7 +12,7 @@ from .tables import dense
 
 
 def windows(seed: int, rows: int, lags: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows, lags) of a noisy series of two waves, spread about 1, and what follows each, (rows, 1)."""
+    """(rows, lags) of a noisy series of two waves, and what follows each, (rows, 1)."""
     rng = np.random.default_rng(seed)
     time = np.arange(rows + lags)
     series = np.sin(time / 4 + rng.uniform(0, 6)) + 0.7 * np.sin(time / 1.7) + 0.1 * rng.normal(size=len(time))
@@ -148,7 +148,7 @@ PATIENTS: list[Patient] = [
     ),
     Patient(
         "gaps of a series filled with 999",
-        "It forecasts some 300, nothing is as large (ml4floods #25)",
+        "It forecasts some 300, nothing is as large",
         ("placeholder_labels", "targets_unscaled"),
         missing_hours,
     ),
