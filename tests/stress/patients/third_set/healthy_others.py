@@ -36,7 +36,7 @@ def how_many(seed: int) -> Training:
     y = rng.integers(0, 7, (200, 1))
     x = (rng.uniform(size=(200, 144)).argsort(axis=1) < y).reshape(200, 12, 12, 1).astype(np.float32)
     model = nn.Sequential(
-        nn.Conv2D(1, 4, 3, rng=rng), nn.ReLU(), nn.AveragePool2D(10), nn.Flatten(), nn.Dense(4, 1, rng=rng)
+        nn.Conv2D(1, 4, 3, rng=rng), nn.LeakyReLU(0.1), nn.AveragePool2D(10), nn.Flatten(), nn.Dense(4, 1, rng=rng)
     )
     return Training(model, x, y.astype(np.float32), nn.MSELoss(), nn.Adam(model, lr=0.02))
 

@@ -12,7 +12,6 @@ from ..patient import Training
 from .tables import dense, plain_loop, table
 from .windows_and_codes import windows
 
-
 Function = Callable[[np.ndarray], np.ndarray]
 
 
