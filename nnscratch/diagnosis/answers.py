@@ -78,8 +78,8 @@ class Answers:
     def skill(self) -> float:
         """Share of the targets' variance that the answers explain.
 
-        1 is perfect, 0 is as good as the mean of the targets, NaN is unknown. For other losses than
-        the mean squared error, answers to other rows take the place of the mean.
+        1 is perfect, 0 is as good as the mean of the targets, NaN is unknown. For classes, how
+        frequent each is takes the place of the mean; for other losses, answers to other rows do.
         """
         prediction, target = self.judged
         if self.signals.not_finite or len(target) < 2:
@@ -89,6 +89,9 @@ class Answers:
             if not variance > 0:
                 return math.nan
             return 1 - float(np.nanmean(np.square(target.astype(np.float64) - prediction))) / variance
+        if isinstance(self.loss, SoftmaxCrossEntropy):
+            uncertain = uncertainty(target)
+            return 1 - self.loss.forward(prediction, target) / uncertain if uncertain > 0 else math.nan
         mixed = self.loss.forward(np.roll(prediction, len(target) // 2, axis=0), target)
         own = self.loss.forward(prediction, target)
         return 1 - own / mixed if mixed > 0 else math.nan
@@ -187,3 +190,21 @@ class Answers:
         if not known.any():
             return math.nan
         return float((np.maximum(self.learnable.each, -1) - self.skills)[known].mean())
+
+
+def uncertainty(target: np.ndarray) -> float:
+    """The cross-entropy of always answering how frequent each class is; NaN without labels.
+
+    target : (N, C) shares of the classes, or (N,) classes; NaN where a label is missing
+
+    >>> round(uncertainty(np.array([0, 0, 1, 1])), 3)  # log 2
+    0.693
+    """
+    if target.ndim == 1:
+        known = target[np.isfinite(target)] if target.dtype.kind == "f" else target
+        shares = np.unique(known, return_counts=True)[1] / max(1, len(known))
+    else:
+        whole = target[np.isfinite(target).all(axis=1)].astype(np.float64)
+        shares = whole.mean(axis=0) if len(whole) else np.empty(0)
+    shares = shares[shares > 0]
+    return float(-(shares * np.log(shares)).sum()) if shares.size else math.nan

@@ -42,6 +42,23 @@ def _scaled(x: np.ndarray, axes: int | None) -> np.ndarray:
     return (centred / np.where(spread > 0, spread, 1)).astype(x.dtype)
 
 
+def scale_pixels(setup: Setup) -> None:
+    """x becomes numbers from 0 to 1: pixels over the largest that there is."""
+    low, high = float(setup.x.min()), float(setup.x.max())
+    setup.x = ((setup.x - low) / max(high - low, 1e-30)).astype(setup.x.dtype)
+
+
+def scale_into(low: float, high: float) -> Treatment:
+    """Moves y into the middle nine tenths of a range."""
+
+    def apply(setup: Setup) -> None:
+        least, most = np.nanmin(setup.y, axis=0), np.nanmax(setup.y, axis=0)
+        share = (setup.y - least) / np.where(most > least, most - least, 1)
+        setup.y = (low + (high - low) * (0.05 + 0.9 * share)).astype(setup.y.dtype)
+
+    return Treatment(f"y scaled into {low:g} to {high:g}", apply)
+
+
 def centre_targets(setup: Setup) -> None:
     """The mean of each column of y is taken away."""
     setup.y = (setup.y - labelled_mean(setup.y)).astype(setup.y.dtype)
@@ -141,6 +158,12 @@ def set_dropout(p: float) -> Treatment:
         setup.replace_layers(layers)
 
     return Treatment(f"Dropout({p:g})" if p else "no Dropout", apply)
+
+
+def remove_and_scale(setup: Setup) -> None:
+    """Both: no activation behind the last layer, and each column of y scaled."""
+    without_output_activation(setup)
+    scale_targets(setup)
 
 
 def add_activations(setup: Setup) -> None:

@@ -37,6 +37,9 @@ NEARLY_ALL = 0.9
 # The same, where the loss still falls.
 ALL_BUT_FEW = 0.97
 
+# How much more of the other labels' variance a rule explains once a stand-in is left out.
+BY_LEAVING_OUT = 0.15
+
 # Columns of classes, one of them 1 in each row; more are a map with a single place.
 MOST_CLASSES = 30
 
@@ -86,7 +89,7 @@ def stand_ins(y: np.ndarray) -> list[StandIn]:
 
 
 def _placeholders(case: Case) -> Iterator[Finding]:
-    found = stand_ins(case.columns)
+    found = stand_ins(case.columns) or _among_few(case)
     if found:
         worst = max(found, key=lambda each: each.share)
         values = sorted({each.value for each in found})
@@ -101,6 +104,29 @@ def _placeholders(case: Case) -> Iterator[Finding]:
             f"Put NaN there, which MSELoss leaves out: y[y == {worst.value:g}] = np.nan.",
             treatments=(without_values(values),),
         )
+
+
+def _among_few(case: Case) -> list[StandIn]:
+    """Usual stand-ins beside labels of few values, such as 0 and 1.
+
+    They may be labels themselves: they are not if a rule explains the others far better alone.
+    """
+    if case.rules is None or not case.trained or case.skill > WELL_LEARNT:
+        return []
+    found = []
+    for column, values in enumerate(case.columns.T):
+        known = values[np.isfinite(values)]
+        for end in {float(known.min()), float(known.max())} & _USUAL if known.size else ():
+            share = float((known == end).mean())
+            if STAND_IN <= share < NEARLY_ALL and 2 <= len(np.unique(known)) - 1 < _FEWEST_OTHERS:
+                found.append(StandIn(column, end, share))
+    if not found:
+        return []
+    alone = case.columns.copy()
+    for each in found:
+        alone[alone[:, each.column] == each.value, each.column] = np.nan
+    gained = case.rules.learnable(alone).best - max(case.learnable.best, 0)
+    return found if gained > BY_LEAVING_OUT else []
 
 
 def _sparse(case: Case) -> Iterator[Finding]:

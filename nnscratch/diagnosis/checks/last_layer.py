@@ -11,8 +11,9 @@ from nnscratch.diagnosis.activity import can_die
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.setup import Treatment
-from nnscratch.diagnosis.treatments import draw, without_output_activation
+from nnscratch.diagnosis.treatments import draw, remove_and_scale, scale_into, without_output_activation
 from nnscratch.layers import Dropout, Layer, Sigmoid, Tanh
+from nnscratch.losses import SoftmaxCrossEntropy
 
 # Share of the targets' variance that stays unexplained because no answer reaches them.
 CLIPPED = 0.03
@@ -23,7 +24,11 @@ SILENT = 0.5
 # Share of outputs at the flat ends of a Sigmoid or a Tanh: hardly any gradient passes.
 FLAT_ENDS = 0.9
 
+# Share explained, from which on a network has learnt its classes all the same.
+WELL_LEARNT = 0.5
+
 _REMOVE = Treatment("no activation behind the last layer", without_output_activation)
+_REMOVE_AND_SCALE = Treatment("no activation behind the last layer, and y scaled", remove_and_scale)
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -53,6 +58,9 @@ def _dropout(case: Case) -> Iterator[Finding]:
 
 def _cannot_reach(case: Case, activation: Layer) -> Iterator[Finding]:
     """Targets outside the activation's range, and the loss that stays for that."""
+    if isinstance(case.loss, SoftmaxCrossEntropy):
+        yield from _before_softmax(case, activation)
+        return
     low, high = _range(activation)
     floor = case.share_outside(low, high)
     if not floor > CLIPPED:
@@ -65,8 +73,22 @@ def _cannot_reach(case: Case, activation: Layer) -> Iterator[Finding]:
         f"A {name} behind the last layer answers {reach}, and targets lie outside: {floor:.0%} of their variance "
         "can never be explained, and where an answer is cut off no gradient passes.",
         f"Remove the {name} behind the last layer" + ("." if can_die(activation) else f", or scale y into {reach}."),
-        treatments=(_REMOVE,),
+        treatments=(_REMOVE, *((scale_into(low, high),) if math.isfinite(high) else ()), _REMOVE_AND_SCALE),
     )
+
+
+def _before_softmax(case: Case, activation: Layer) -> Iterator[Finding]:
+    """A ReLU under the softmax: a class that is unlikely needs a number far below 0."""
+    if can_die(activation) and not case.skill > WELL_LEARNT:
+        yield Finding(
+            "relu_output",
+            case.signals.layers[-1].index + 1,
+            {"explained": case.skill},
+            f"A {type(activation).__name__} stands between the last layer and the softmax, which wants numbers below 0 "
+            "for classes that are unlikely. A class whose number is cut off gets no gradient.",
+            f"Remove the {type(activation).__name__} behind the last layer.",
+            treatments=(_REMOVE,),
+        )
 
 
 def _range(activation: Layer) -> tuple[float, float]:

@@ -14,6 +14,10 @@ from nnscratch.diagnosis.treatments import shift_rows
 # give 0.2 to 0.5, points of other pictures nothing.
 NOTHING = 0.05
 
+# The same beside a network that explains something of its own rows, less than BY_HEART.
+NOTHING_AT_ALL = 0.0
+BY_HEART = 0.5
+
 # How much more the rules explain if y is moved by a few rows.
 BY_SHIFT = 0.3
 _SHIFTS = (-1, 1, -2, 2, -3, 3)
@@ -37,16 +41,25 @@ def check(case: Case) -> Iterator[Finding]:
             f"Look at some rows of x beside their y; y = np.roll(y, {shift}, axis=0) puts them together again.",
             treatments=(shift_rows(shift),),
         )
-    elif case.trained and not case.has_learnt and case.learnable.best < NOTHING and _enough(case):
+    elif _learns_nothing(case) and _enough(case):
         yield Finding(
             "misaligned_rows",
             None,
             {"explained_variance": case.skill, "explained_by_rules": case.learnable.best},
-            f"The network explains {max(case.skill, 0.0):.1%} of what differs between the targets, and two plain rules "
-            f"from x to y no more ({max(case.learnable.best, 0.0):.1%} on rows left out): x seems to say nothing about "
-            "y.",
+            f"The network explains {max(case.skill, 0.0):.1%} of what differs between the targets of its own rows, and "
+            f"two plain rules from x to y {max(case.learnable.best, 0.0):.1%} on rows left out: x seems to say nothing "
+            "about y.",
             "Look at some rows of x beside their y: were both shuffled, sorted or selected alike?",
         )
+
+
+def _learns_nothing(case: Case) -> bool:
+    """Neither network nor rules explain anything, or the network only a little, by heart."""
+    if not case.trained:
+        return False
+    nothing = not case.has_learnt and case.learnable.best < NOTHING
+    by_heart = case.has_settled and case.skill < BY_HEART and case.learnable.best < NOTHING_AT_ALL
+    return nothing or by_heart
 
 
 def _enough(case: Case) -> bool:

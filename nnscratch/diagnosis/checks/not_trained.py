@@ -12,6 +12,9 @@ from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.treatments import let_it_move
 
+# Learning rate times steps: what comes of less is rounding in float32.
+ROUNDING = 1e-6
+
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding, for the first reason that holds."""
@@ -49,7 +52,9 @@ def _nothing_moved(case: Case) -> tuple[str, str]:
     if case.optimizer is None or case.signals.not_finite or case.diverged or not _all_biases_as_they_began(case):
         return "", ""
     if case.steps:
-        moving = any(signals.gradient_rms > 0 for signals in case.learning_layers)
+        # (Steps of a rate that is far too small end in rounding: that is another finding.)
+        long = case.steps * case.largest_effective_lr > ROUNDING
+        moving = long and any(signals.gradient_rms > 0 for signals in case.learning_layers)
         return (f"after {case.steps} steps all biases are what they began as" if moving else ""), look
     if case.history is not None and len(case.history):
         return "its history has epochs, its optimizer made no step, and all biases are what they began as", call

@@ -10,7 +10,7 @@ from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
-from nnscratch.diagnosis.treatments import change_lr, scale_targets
+from nnscratch.diagnosis.treatments import change_lr, scale_targets, take_mse
 
 # Share of its variance that the network explains of an output, at most, and of the best one, at
 # least.
@@ -44,6 +44,7 @@ def check(case: Case) -> Iterator[Finding]:
             f"rule explains {can_be[worst]:.0%} of it on rows left out; the best output is at {np.nanmax(skills):.0%}.",
             "Scale each column of y to a spread of 1, so that each pulls alike, and look at this column's labels.",
             treatments=(
+                *(() if case.squares_errors else (Treatment("MSELoss() in place of the loss", take_mse),)),
                 Treatment("each column of y scaled", scale_targets),
                 change_lr(10, case.largest_lr),
             ),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.rehearsal import FIRST_STEPS, Rehearsal
 from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.thresholds import EXPLODED
-from nnscratch.diagnosis.treatments import change_lr, change_momentum
+from nnscratch.diagnosis.treatments import change_lr, change_momentum, draw
 from nnscratch.optimizers import Adam
 
 # lr over the size of a weight. Adam moves each weight by lr: more than half of its size forgets
@@ -24,6 +26,9 @@ LOSS_GREW = 100.0
 # First loss over that of always answering 0: from here on, the answers are a hundred times too
 # large.
 ABSURD_START = EXPLODED**2
+
+# Weights over what Glorot's initializer draws: from here on they are worth a try, too.
+LARGE_WEIGHTS = 2.0
 
 # Share of a layer's units that were alive before the first steps and are not behind them.
 KILLED = 0.2
@@ -62,7 +67,13 @@ def _treatments(case: Case) -> tuple[Treatment, ...]:
         return ()
     fast = getattr(case.optimizer, "momentum", 0.0) > USUAL_MOMENTUM
     lower = tuple(change_lr(factor, case.largest_lr) for factor in (0.1, 0.01, 0.001))
-    return (*lower, *((change_momentum(USUAL_MOMENTUM),) if fast else ()))
+    began = (case.at_the_start or case).learning_layers
+    large = any(layer.weight_rms > LARGE_WEIGHTS * layer.initial_rms for layer in began)
+    return (
+        *lower,
+        *((change_momentum(USUAL_MOMENTUM),) if fast else ()),
+        *((draw("glorot_uniform"),) if large else ()),
+    )
 
 
 def _step_as_large_as_weights(case: Case) -> _Reason | None:
@@ -107,7 +118,13 @@ def _biases_are_to_blame(case: Case) -> bool:
 
 def _training_diverged(case: Case) -> _Reason | None:
     steps_may_be_to_blame = case.rehearsal is None or _fair_rehearsal(case) is not None
-    return _Reason("the training diverged") if case.diverged and steps_may_be_to_blame else None
+    return _Reason("the training diverged") if has_diverged(case) and steps_may_be_to_blame else None
+
+
+def has_diverged(case: Case) -> bool:
+    """Whether the history says so, or weights or answers are not finite though all rows are."""
+    finite = bool(np.isfinite(case.x).all()) and not np.isinf(case.columns).any()
+    return case.diverged or (finite and case.steps > 0 and bool(case.signals.not_finite))
 
 
 def _loss_rose(case: Case) -> _Reason | None:

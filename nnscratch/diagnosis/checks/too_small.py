@@ -21,6 +21,10 @@ MISSED = 0.1
 # Units of the narrowest hidden layer: with more, the number of units is seldom what is missing.
 FEW_UNITS = 8
 
+# The same for a network whose loss still falls, after so many epochs.
+VERY_FEW_UNITS = 2
+MANY_EPOCHS = 20
+
 # Components of y that hold this share of what a rule explains of it.
 MOST = 0.9
 
@@ -57,7 +61,8 @@ def _too_small(case: Case) -> Iterator[Finding]:
     if case.has_settled:
         more = case.missed if case.missed > MISSED else case.brought_by(wide)
     else:
-        more = case.brought_by(wide) if case.missed > BY_TRIAL else math.nan
+        early = len(case.losses) < MANY_EPOCHS or units > VERY_FEW_UNITS
+        more = math.nan if early or not case.missed > BY_TRIAL else case.brought_by(wide)
     if more > (MISSED if case.has_settled else BY_TRIAL):
         by = "a plain rule" if more == case.missed else f"a twin with {wide.words}, tried for some hundred steps,"
         yield Finding(

@@ -13,8 +13,8 @@ from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import SMALL_INPUT
-from nnscratch.diagnosis.treatments import centre_targets, scale_columns, scale_targets
-from nnscratch.losses import labelled_mean
+from nnscratch.diagnosis.treatments import centre_targets, scale_all, scale_columns, scale_pixels, scale_targets
+from nnscratch.losses import SoftmaxCrossEntropy, labelled_mean
 
 # Root mean square of x or y. Glorot's and He's variances assume about 1; ten times more is no
 # rounding matter.
@@ -41,8 +41,13 @@ SMALL_TARGETS = 0.002
 def check(case: Case) -> Iterator[Finding]:
     if not case.has_learnt:
         yield from _input(case)
-        if case.squares_errors:
+        if _numbers(case):
             yield from _targets(case)
+
+
+def _numbers(case: Case) -> bool:
+    """Whether the targets are numbers, and no classes or shares of them."""
+    return not isinstance(case.loss, SoftmaxCrossEntropy)
 
 
 def _input(case: Case) -> Iterator[Finding]:
@@ -61,7 +66,11 @@ def _input(case: Case) -> Iterator[Finding]:
             f"The input has a root mean square of {rms:.3g} and spreads {spread:.3g} between rows; the "
             "first weights were drawn for numbers around 1, so what comes out of them has the wrong size.",
             "Scale x: pixels / 256, or (x - mean) / standard deviation of the training rows.",
-            treatments=(Treatment("x less its mean, over its standard deviation", scale_columns),),
+            treatments=(
+                *((Treatment("x from 0 to 1", scale_pixels),) if case.x.ndim > 2 else ()),
+                Treatment("x less its mean, over its standard deviation", scale_columns),
+                *((Treatment("x and y less their means, over their spreads", scale_all),) if _numbers(case) else ()),
+            ),
         )
 
 
@@ -80,7 +89,10 @@ def _targets(case: Case) -> Iterator[Finding]:
             f"The targets have a root mean square of {rms:.3g} and spread {spread:.3g}, but a fresh "
             "network answers with numbers around 1: the squared error, and with it every step, has the wrong size.",
             "Scale y to about -1..1, as (pixel - 48) / 48, and scale the answers back.",
-            treatments=(Treatment("y less its mean, over its standard deviation", scale_targets),),
+            treatments=(
+                Treatment("y less its mean, over its standard deviation", scale_targets),
+                Treatment("x and y less their means, over their spreads", scale_all),
+            ),
         )
 
 

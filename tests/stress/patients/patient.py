@@ -49,10 +49,10 @@ class Training:
         """Share of the variance of its own training labels that the network explains, 1 at best.
 
         The mean over outputs (a constant one is left out); -1 at worst, or where answers are not
-        finite. For classes: 1 less the loss over that of answering how frequent each class is.
+        finite. For classes: accuracy beyond that of the commonest class.
         """
         if isinstance(self.loss, nn.SoftmaxCrossEntropy):
-            return self._share_of_the_loss()
+            return self._skill()
         with np.errstate(all="ignore"):
             try:
                 answer = self.model.forward(self.x).reshape(len(self.x), -1)
@@ -69,15 +69,16 @@ class Training:
         mean = float(np.mean(shares)) if shares else math.nan
         return max(mean, -1.0) if math.isfinite(mean) else -1.0
 
-    def _share_of_the_loss(self) -> float:
+    def _skill(self) -> float:
+        """Accuracy beyond that of always answering the commonest class, over what there is."""
         y = self.y if self.y.ndim == 1 else self.y.argmax(axis=1)
-        shares = np.bincount(y.astype(int)) / len(y)
-        of_frequencies = -float(np.sum(shares[shares > 0] * np.log(shares[shares > 0])))
-        try:
-            own = nn.SoftmaxCrossEntropy().forward(self.model.forward(self.x), self.y)
-        except ValueError:
-            return -1.0
-        return max(1 - own / of_frequencies, -1.0) if of_frequencies else -1.0
+        commonest = float(np.bincount(y.astype(int)).max() / len(y))
+        with np.errstate(all="ignore"):
+            try:
+                right = float((self.model.forward(self.x).argmax(axis=1) == y).mean())
+            except ValueError:
+                return -1.0
+        return max((right - commonest) / (1 - commonest), -1.0) if commonest < 1 else -1.0
 
 
 @dataclass(frozen=True)
