@@ -36,6 +36,7 @@ PROGRESS = 0.9
 
 # The same for a network that need not be stuck: it has made most of its way.
 SETTLED = 0.85
+SOME_STEPS = 100
 
 # So many steps (epochs, where the steps are not known) are enough to leave a plateau.
 MANY_STEPS = 1000
@@ -84,10 +85,7 @@ class Case(Answers):
 
     @cached_property
     def at_the_start(self) -> Case | None:
-        """The case of this network before its first step, drawn anew; None if it had none yet.
-
-        What a training has spoilt hides what it began with.
-        """
+        """The network drawn anew: its steps hide what it began with. None before its first step."""
         if not self.trained:
             return None
         setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer, self.batch_size)
@@ -133,7 +131,8 @@ class Case(Answers):
         if self.is_stuck:
             return True
         losses = self.losses
-        return len(losses) >= 2 * FEWEST_EPOCHS and not losses[-1] < SETTLED * losses[len(losses) // 2]
+        enough = len(losses) >= 2 * FEWEST_EPOCHS and not 0 < self.steps < SOME_STEPS
+        return enough and not losses[-1] < SETTLED * losses[len(losses) // 2]
 
     @cached_property
     def largest_lr(self) -> float:

@@ -133,6 +133,7 @@ ORDER = (
 BY_TRAINING = "saturated_by_bias, by training"
 # A gradient that is so many times the slope makes steps that are so many times as long: no more.
 BY_SIZE = "wrong_gradient, by its size"
+IN_THE_ROWS = "not_finite, in x or y"
 _SATURATED = {"saturated_by_bias", BY_TRAINING, "saturated_units"}
 _EXPLODING = {"exploding_signal", "exploding_gradient"}
 _VANISHING = {"vanishing_signal", "vanishing_gradient"}
@@ -140,6 +141,7 @@ _OF_THE_DATA = {"constant_input", "input_unscaled", "columns_unscaled", "not_tra
 _SIZES = {"too_small", "pooled_away"}
 _STEPS = {"step_too_large", "step_too_small"}
 EXPLAINS = {
+    IN_THE_ROWS: {*_STEPS, "decay_dominates", "dead_units", *_SATURATED, *_EXPLODING, *_VANISHING},
     "not_trained": {*_STEPS, *_SIZES, "dead_units", "decay_dominates", "misaligned_rows", "sparse_targets"},
     "wrong_gradient": {*_STEPS, *_SIZES, BY_TRAINING, "saturated_units", *_EXPLODING, *_VANISHING, "dead_units"},
     BY_SIZE: {"saturated_units", BY_TRAINING, *_EXPLODING},
@@ -197,7 +199,7 @@ def find(case: Case) -> list[Finding]:
         if not case.has_learnt:
             cause_is_known = any(finding.code not in _NO_CAUSES for finding in found)
             found += symptoms.check(case, cause_is_known)
-        return sorted(found, key=lambda finding: ORDER.index(finding.code))
+        return sorted(found, key=_place)
 
 
 def _what_it_began_with(case: Case, found: Sequence[Finding]) -> list[Finding]:
@@ -220,8 +222,15 @@ def without_consequences(found: Sequence[Finding]) -> list[Finding]:
     return [finding for finding in found if _name(finding) not in explained]
 
 
+def _place(finding: Finding) -> int:
+    """Its place in `ORDER`; rows that are not finite come before everything else."""
+    return -1 if _name(finding) == IN_THE_ROWS else ORDER.index(finding.code)
+
+
 def _name(finding: Finding) -> str:
     """The finding's name in `EXPLAINS`."""
     if finding.code == "wrong_gradient" and "times" in finding.evidence:
         return BY_SIZE
+    if finding.code == "not_finite" and finding.evidence.get("in_the_rows"):
+        return IN_THE_ROWS
     return BY_TRAINING if finding.by_training else finding.code

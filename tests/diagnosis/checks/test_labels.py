@@ -73,3 +73,17 @@ def test_columns_of_ten_classes_are_not_sparse() -> None:
     y = np.eye(10, dtype=np.float32)[np.abs(x[:, 0] * 4).astype(int) % 10]
     model = nn.Sequential(nn.Dense(6, 16, rng=0), nn.ReLU(), nn.Dense(16, 10, rng=1))
     assert "sparse_targets" not in asked(model, (x, y), epochs=15).codes
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+def test_minus_1_beside_0_and_1(activation: Any) -> None:
+    """A label of its own, or a missing one: a rule that explains the others better tells."""
+    x, _ = table(600)
+    rng = np.random.default_rng(0)
+    y = (x[:, :1] + x[:, 1:2] > 0).astype(np.float32)
+    missing = np.where(rng.random((600, 1)) < 0.5, -1, y).astype(np.float32)
+    sentiment = np.sign(np.round(x[:, :1])).astype(np.float32)
+    for target, expected in ((missing, True), (sentiment, False), (y, False)):
+        model = nn.Sequential(nn.Dense(6, 16, rng=0), activation(), nn.Dense(16, 1, rng=1))
+        codes = asked(model, (x, target), epochs=8).codes
+        assert ("placeholder_labels" in codes) == expected, codes

@@ -72,3 +72,25 @@ def test_the_remedy_is_tried(network: Any) -> None:
     first(diagnosis, "relu_output")
     assert diagnosis.trials[0].brings
     assert "no activation behind the last layer" in " ".join(str(diagnosis).split())
+
+
+@pytest.mark.parametrize("hidden", [nn.ReLU, nn.Tanh])
+def test_relu_before_the_softmax(hidden: Any) -> None:
+    x, _ = table()
+    classes = (x[:, 0] > 0).astype(int) + 2 * (x[:, 1] > 0)
+    layers = nn.Dense(6, 16, rng=0), hidden(), nn.Dense(16, 4, rng=1)
+    model, loss = nn.Sequential(*layers, nn.ReLU()), nn.SoftmaxCrossEntropy()
+    first(nn.diagnose(model, x, classes, loss, adam(model)), "relu_output")
+    right = nn.Sequential(*layers)
+    assert nn.diagnose(right, x, classes, loss, adam(right)).codes == []
+    assert asked(right, (x, classes), 20, adam(right, lr=0.01), loss).codes == []
+
+
+@both_tables
+def test_a_sigmoid_and_targets_of_other_units_need_both_remedies(network: Any) -> None:
+    """Scaled targets alone are still out of the Sigmoid's reach."""
+    x, y = table()
+    model = behind(network, nn.Sigmoid())
+    diagnosis = nn.diagnose(model, x, 20 + 20 * y, optimizer=adam(model, lr=0.01), try_remedies=True)
+    first(diagnosis, "silent_output")
+    assert min(trial.changed for trial in diagnosis.trials) < 0.6
