@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from nnscratch.diagnosis.setup import Treatment
 
@@ -21,7 +22,7 @@ class Finding:
     by_training : whether the training brought it about; False if it was there before the first
         step, and for findings for which that makes no difference
     treatments : the remedy as changes that can be tried, the likeliest first; empty where only
-        its owner can help
+        its owner can help, and in a copy or a pickle
 
     >>> Finding("unlabelled", None, {"labels": 0.0}, "No target has a value.", "Look at y.").code
     'unlabelled'
@@ -34,3 +35,7 @@ class Finding:
     remedy: str
     by_training: bool = False
     treatments: tuple[Treatment, ...] = field(default=(), repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the treatments: they are functions, which no other process knows."""
+        return {**vars(self), "treatments": ()}

@@ -13,7 +13,7 @@ import numpy as np
 
 from nnscratch import initializers
 from nnscratch.layers import Dropout, Layer, NotFiniteError
-from nnscratch.losses import Loss, MSELoss, labels_in
+from nnscratch.losses import Loss, MSELoss
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD
 
@@ -150,19 +150,10 @@ class Setup:
                 return min(share, 2.0) if math.isfinite(share) else 2.0
             return unexplained(answers, y)
 
-    @property
-    def answers_numbers(self) -> bool:
-        """Whether the targets are numbers beside the answers: a MSELoss fits."""
-        return bool(np.issubdtype(self.y.dtype, np.floating))
-
     def square_errors(self) -> None:
         """Takes MSELoss, with the targets in the shape of the answers."""
         self.loss = MSELoss()
         self.y = self.y.reshape(len(self.y), *self.model.forward(self.x[:1]).shape[1:])
-
-    def labelled_rows(self) -> np.ndarray:
-        """Places of the rows with a label."""
-        return np.array([i for i in range(len(self.y)) if labels_in(self.loss, self.y[i : i + 1]) > 0])
 
 
 def left_after(setup: Setup, treatment: Treatment | None, steps: int) -> float:
