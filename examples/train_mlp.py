@@ -94,6 +94,7 @@ def train(options: TrainingOptions, task: TrainingTask) -> None:
         seed=options.seed,
         metric=RMSE_PX,  # scores each epoch on the validation faces; the best weights are kept
     )
+    task.warn(trainer)  # of what is certain to keep it from learning, before hours go by
     history = trainer.fit(
         x,
         y,

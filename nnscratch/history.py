@@ -85,8 +85,13 @@ class History:
         score : the column that decides which epoch is the best: the lowest finite value, the first
             of equal ones
         higher_is_better : then it is the highest finite value
+        shuffled : whether every epoch took the rows in a new random order, as Trainer.fit does;
+            None: not known
 
     Attributes
+        shuffled : as given; None for a table from a file, which does not say
+        warnings : what was certain before the first step, a line for each finding, if the Trainer
+            had a diagnose_every; no file holds them
         outcome : how the training ended, for programs; None while it goes on
         stopped : the same for people, such as "all 60 epochs done"; empty while it goes on
 
@@ -102,7 +107,9 @@ class History:
     (2, {'epoch': 2, 'loss': 0.25})
     """
 
-    def __init__(self, names: Sequence[str], *, score: str, higher_is_better: bool = False) -> None:
+    def __init__(
+        self, names: Sequence[str], *, score: str, higher_is_better: bool = False, shuffled: bool | None = None
+    ) -> None:
         if "epoch" not in names[:1]:
             raise ValueError(f"History: got the columns {list(names)}, expected 'epoch' first; put it there")
         if score not in names:
@@ -110,6 +117,8 @@ class History:
         self.names = list(names)
         self.score = score
         self.higher_is_better = higher_is_better
+        self.shuffled = shuffled
+        self.warnings: list[str] = []
         self.outcome: Outcome | None = None
         self.stopped = ""
         self._lines: list[dict[str, float]] = []
@@ -201,7 +210,7 @@ class History:
         higher_is_better: bool = False,
         most_rows: int = 100_000,
     ) -> History:
-        """The table that `save_csv` wrote. Its outcome is unknown.
+        """The table that `save_csv` wrote. Its outcome is unknown, and whether rows were shuffled.
 
         score, higher_is_better : what judges the epochs, as in the constructor: the file does not
             say which column did. Without them it is the loss

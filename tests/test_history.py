@@ -50,6 +50,14 @@ def test_without_an_epoch() -> None:
     assert history.columns == {"epoch": [], "loss": []}
 
 
+def test_whether_rows_were_shuffled_is_not_in_its_file(tmp_path: Path) -> None:
+    assert history_of(0.5).shuffled is None
+    history = nn.History(["epoch", "loss"], score="loss", shuffled=True)
+    history.save_csv(tmp_path / "history.csv")
+    assert history.shuffled is True
+    assert nn.History.load_csv(tmp_path / "history.csv").shuffled is None
+
+
 def test_best_is_a_copy() -> None:
     history = history_of(0.5)
     history.best["loss"] = 7.0
@@ -155,7 +163,7 @@ BAD_HISTORIES = {
     "a rate of nan": "epoch,loss,lr\n1,1,nan\n",
     "a negative rate": "epoch,loss,lr\n1,1,-0.5\n",
     "infinite seconds": "epoch,loss,seconds\n1,1,inf\n",
-    "a million rows": "epoch,loss\n" + "".join(f"{i},1\n" for i in range(1, 1_000_000)),
+    "a million rows": "epoch,loss\n" + ",1\n".join(map(str, range(1, 1_000_000))) + ",1\n",
     "17 MB": "epoch,loss\n" + " " * (17 << 20),
     "latin-1": "epoch,loss,\udce9\n",
 }

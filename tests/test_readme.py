@@ -5,6 +5,7 @@ In all other documents, links lead somewhere, and named files, programs and opti
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import re
@@ -13,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from nnscratch.__main__ import main as nnscratch_main
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import COLUMNS, Faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
+from nnscratch.keypoints.scripts import diagnose
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -135,21 +138,23 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.usefixtures("folder")
+@pytest.mark.usefixtures("folder", "pictures_not_drawn")
 def test_every_command_runs_in_the_order_of_the_readme(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """In this process. That each kind of program runs in one of its own is tested beside it."""
+    monkeypatch.setattr(diagnose, "_DRAWN_FACES", 100)
     run = [words for words in COMMANDS if not words[0].startswith("benchmarks/")]
     assert len(run) > 5
     for words in run:
-        if words[0] == "-m":
-            run_python(words, Path.cwd())
-            continue
         cuts = [cut for cut in CUTS.get(Path(words[0]).name, []) if cut not in AGAIN or "--resume" not in words]
         monkeypatch.setattr(sys, "argv", [*words, *cuts])
         status: object = None
         try:
-            runpy.run_path(words[0], run_name="__main__")
+            if words[:2] == ["-m", "nnscratch"]:
+                nnscratch_main(words[2:])
+            else:
+                runpy.run_path(words[0], run_name="__main__")
         except SystemExit as end:
             status = end.code
         printed = capsys.readouterr()
@@ -157,10 +162,23 @@ def test_every_command_runs_in_the_order_of_the_readme(
         assert printed.out, words
 
 
+@functools.cache
 def options_of(program: str) -> set[str]:
-    """The options that a program's --help lists."""
-    printed = run_python([str(ROOT / program), "--help"], ROOT)
+    """The options that a program's --help lists. A benchmark may start itself anew."""
+    words = [str(ROOT / program), "--help"]
+    printed = run_python(words, ROOT) if program.startswith("benchmarks/") else help_of(words)
     return set(re.findall(r"(?<![\w-])--[a-z][\w-]*", printed))
+
+
+def help_of(words: list[str]) -> str:
+    """What a program prints in this process, until it ends well."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(words[0], run_name="__main__")
+    assert not end.value.code
+    return printed.getvalue()
 
 
 # Benchmarks measure for minutes; that they run is tested in test_benchmarks.py.
@@ -180,6 +198,7 @@ def test_a_command_has_the_options_that_documents_give_it(name: str) -> None:
     assert given <= options_of_command(name)
 
 
+@functools.cache
 def options_of_command(name: str) -> set[str]:
     """The options that the --help of `python -m nnscratch NAME` lists."""
     printed = io.StringIO()
@@ -196,25 +215,27 @@ def test_options_in_the_text_are_those_of_a_program_in_the_readme() -> None:
     assert mentioned <= set().union(*map(options_of, programs), *map(options_of_command, own))
 
 
-def run_example(code: str, folder: Path) -> str:
+@functools.cache
+def run_example(code: str) -> str:
     """What an example of the README prints."""
-    (folder / "example.py").write_text(code)
-    return run_python(["example.py"], folder)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "example.py").write_text(code)
+        return run_python(["example.py"], Path(folder))
 
 
-def test_examples_run_and_print_what_the_readme_says(tmp_path: Path) -> None:
+def test_examples_run_and_print_what_the_readme_says() -> None:
     printed, kinds = "", []
     for kind, text in MARKED.findall(README):
         kinds.append(kind)
         if kind == "example":
-            printed = run_example(text, tmp_path)
+            printed = run_example(text)
         else:
             assert text in printed
     assert {"example", "printed"} == set(kinds)
 
 
-def test_the_first_example_learns_to_multiply(tmp_path: Path) -> None:
-    product = re.search(r"\[\[(-?[\d.]+)\]\]", run_example(MARKED.findall(README)[0][1], tmp_path))
+def test_the_first_example_learns_to_multiply() -> None:
+    product = re.search(r"\[\[(-?[\d.]+)\]\]", run_example(MARKED.findall(README)[0][1]))
     assert product
     assert float(product[1]) == pytest.approx(-0.25, abs=0.05)
 

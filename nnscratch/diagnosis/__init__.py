@@ -2,19 +2,25 @@
 
     doctor.py          diagnose: what a user calls; the table and the text that it prints
     finding.py         Finding: one thing that is wrong
+    figure.py          the picture of a diagnosis
     signals.py         the numbers of each layer: spread, silent units, gradient, decay, step
         passes.py          the pass of some images forward and back that they come from
         spread.py          rms, and the spread over images
         activity.py        which units let a gradient through
         twins.py           units with the same weights
+    answers.py         Answers: how much a network explains of its targets, beside what can be
+        learnable.py       what two plain rules from x to y explain
     case.py            Case: what a check is given, and the facts that several checks need
-        rehearsal.py       what ten steps of the optimizer do to a copy
+        rehearsal.py       what the first steps of the optimizer do to a copy
         saturation.py      how many times the spread a layer's biases are
         fading.py          what makes a signal fade if the weights are large enough
-        linear_skill.py    what a linear rule from x to y explains
-    checks/            one file per finding, named after it, with its thresholds
+    checks/            one file per finding, or for a few, with its thresholds
     thresholds.py      thresholds that several files need
     findings.py        all checks together: which findings come first, and which follow from which
+    trying.py          what the remedies bring, each tried on a copy
+        setup.py           a training from its beginning, in copies
+        treatments.py      remedies as changes of a setup
+    first_look.py      what is certain before the first step
     watch.py           TrainingWatch: diagnoses every few epochs, for Trainer(diagnose_every=...)
     signal_profile.py  what several initializers would let through, before any training
 

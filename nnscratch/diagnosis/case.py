@@ -12,25 +12,31 @@ import numpy as np
 
 from nnscratch.diagnosis import saturation
 from nnscratch.diagnosis.activity import ACTIVATIONS, can_saturate, has_units
-from nnscratch.diagnosis.linear_skill import linear_skill
+from nnscratch.diagnosis.answers import Answers
 from nnscratch.diagnosis.rehearsal import Rehearsal, rehearse
-from nnscratch.diagnosis.signals import LayerSignals, Signals
-from nnscratch.diagnosis.spread import variance_of_labels
+from nnscratch.diagnosis.setup import (
+    MANY_MULTIPLY_ADDS,
+    Setup,
+    Treatment,
+    left_after,
+    multiply_adds,
+    steps_of_a_trial,
+)
+from nnscratch.diagnosis.signals import LayerSignals, measure
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
 from nnscratch.history import Outcome
 from nnscratch.layers import Dropout, Layer
-from nnscratch.losses import Loss, MSELoss
-from nnscratch.model import Sequential
 
 if TYPE_CHECKING:
     from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
 
-# Share of the targets' variance explained: from a fifth on, the network has learnt something.
-LEARNT = 0.2
-
 # A plateau: the second half of the training took less than a tenth off the loss.
 PROGRESS = 0.9
+
+# The same for a network that need not be stuck: it has made most of its way.
+SETTLED = 0.85
+SOME_STEPS = 100
 
 # So many steps (epochs, where the steps are not known) are enough to leave a plateau.
 MANY_STEPS = 1000
@@ -49,25 +55,18 @@ NEARLY_ZERO = 1e-4
 
 
 @dataclass(frozen=True)
-class Case:
-    """Everything that the checks look at.
+class Case(Answers):
+    """Everything that the checks look at: the answers, and what led to them.
 
-    model : the network
-    signals : what `measure` found in it
-    x, y : (N, ...) all training rows, in the order in which they are trained on; y is NaN where a
-        label is missing
-    loss, optimizer, history : what trains or trained it; None where that is not known
+    optimizer, history : what trains or trained it; None where that is not known
+    foreign_optimizer : whether the optimizer given was another network's; then it is None here
 
     The properties are facts, each measured when it is first asked for.
     """
 
-    model: Sequential
-    signals: Signals
-    x: np.ndarray
-    y: np.ndarray
-    loss: Loss
     optimizer: Optimizer | None = None
     history: History | None = None
+    foreign_optimizer: bool = False
 
     # The training
 
@@ -75,6 +74,24 @@ class Case:
     def steps(self) -> int:
         """Steps that the optimizer has made; 0 without one."""
         return self.optimizer.steps if self.optimizer is not None else 0
+
+    @property
+    def batch_size(self) -> int:
+        """Rows per step, as far as steps and epochs tell; otherwise 32."""
+        epochs = len(self.history) if self.history is not None else 0
+        if not epochs or not self.steps:
+            return 32
+        return max(1, min(len(self.x), math.ceil(len(self.x) / max(1.0, self.steps / epochs))))
+
+    @cached_property
+    def at_the_start(self) -> Case | None:
+        """The network drawn anew: its steps hide what it began with. None before its first step."""
+        if not self.trained:
+            return None
+        setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer, self.batch_size)
+        optimizer = setup.optimizer if self.optimizer is not None else None
+        signals = measure(setup.model, self.x, self.y, setup.loss, optimizer)
+        return Case(setup.model, signals, self.x, self.y, setup.loss, optimizer)
 
     @cached_property
     def trained(self) -> bool | None:
@@ -107,6 +124,15 @@ class Case:
         losses = self.history.columns["loss"]
         enough = self.steps >= MANY_STEPS if self.optimizer is not None else len(losses) >= MANY_EPOCHS
         return enough and len(losses) >= 2 * FEWEST_EPOCHS and not losses[-1] < PROGRESS * losses[len(losses) // 2]
+
+    @cached_property
+    def has_settled(self) -> bool:
+        """Whether the losses of ten epochs or more have become flat."""
+        if self.is_stuck:
+            return True
+        losses = self.losses
+        enough = len(losses) >= 2 * FEWEST_EPOCHS and not 0 < self.steps < SOME_STEPS
+        return enough and not losses[-1] < SETTLED * losses[len(losses) // 2]
 
     @cached_property
     def largest_lr(self) -> float:
@@ -143,51 +169,44 @@ class Case:
             self.optimizer,
             self.largest_lr,
             fresh=self.trained is not False,
+            batch_size=min(self.batch_size, 256),
             without_bias=[layer.index for layer in self.saturated_layers],
         )
 
-    # The answers
+    # What is tried
 
-    @property
-    def squares_errors(self) -> bool:
-        """Whether the loss is the mean squared error: then the mean is the best constant answer."""
-        return type(self.loss) is MSELoss
+    def brought_by(self, treatment: Treatment) -> float:
+        """How much more of the targets' variance the network explains if it is treated and trained.
 
-    @cached_property
-    def variance(self) -> float:
-        """The loss of answering with the mean of the targets; NaN for other losses or no labels."""
-        return variance_of_labels(self.y) if self.squares_errors else math.nan
-
-    @cached_property
-    def skill(self) -> float:
-        """Share of the targets' variance that the answers explain.
-
-        1 is perfect, 0 is as good as the mean of the targets, NaN is unknown. For other losses than
-        the mean squared error, answers to other rows take the place of the mean.
+        Both begin anew, and are judged on rows kept apart. NaN for a large network, where it would
+        take too long, and without an optimizer.
         """
-        prediction, target = self.signals.prediction, self.signals.target
-        if self.signals.not_finite or len(target) < 2:
+        if self.as_it_is is None:
             return math.nan
-        if self.squares_errors:
-            variance = variance_of_labels(target)
-            if not variance > 0:
-                return math.nan
-            return 1 - float(np.nanmean(np.square(target.astype(np.float64) - prediction))) / variance
-        mixed = self.loss.forward(np.roll(prediction, len(target) // 2, axis=0), target)
-        own = self.loss.forward(prediction, target)
-        return 1 - own / mixed if mixed > 0 else math.nan
-
-    @property
-    def has_learnt(self) -> bool:
-        """Whether the answers explain something of what differs between the targets."""
-        return self.skill >= LEARNT
+        setup, left = self.as_it_is
+        return left - left_after(setup, treatment, steps_of_a_trial(self.model, self.x))
 
     @cached_property
-    def linear_skill(self) -> float:
-        """Share of the targets' variance that a linear rule explains; NaN if unknown."""
-        return linear_skill(self.x, self.y)
+    def as_it_is(self) -> tuple[Setup, float] | None:
+        """The training from its beginning, and what some hundred steps of it leave unexplained."""
+        small = multiply_adds(self.model.layers, self.x.shape[1:]) <= MANY_MULTIPLY_ADDS
+        if self.optimizer is None or not small or not np.isfinite(self.x).all():
+            return None
+        setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer, self.batch_size)
+        return setup, left_after(setup, None, steps_of_a_trial(self.model, self.x))
 
     # The layers
+
+    @property
+    def strongest_dropout(self) -> float:
+        """The largest p of a Dropout; 0 without one."""
+        return max((layer.p for layer in self.model.layers if isinstance(layer, Dropout)), default=0.0)
+
+    @property
+    def output_activation(self) -> Layer | None:
+        """The activation behind the last layer with weights; None if there is none."""
+        last = self.signals.layers[-1].index if self.signals.layers else len(self.model.layers)
+        return next((layer for layer in self.model.layers[last + 1 :] if isinstance(layer, ACTIVATIONS)), None)
 
     @cached_property
     def last_weights_are_blank(self) -> bool:

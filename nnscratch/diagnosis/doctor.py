@@ -9,34 +9,58 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import textwrap
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnscratch.checks import check_rows
+from nnscratch.checks import check_rows, flag
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.setup import Setup
 from nnscratch.diagnosis.signals import LayerSignals, Signals, measure
+from nnscratch.diagnosis.trying import Trial
+from nnscratch.diagnosis.trying import try_remedies as tried_remedies
 from nnscratch.losses import Loss, MSELoss
 from nnscratch.model import Sequential
+from nnscratch.pictures import save
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
+
+
+# Share of the targets' variance: a trained network that explains less is not called healthy.
+EXPLAINS_SOMETHING = 0.1
+
+NEXT_LOOK = (
+    "Train it for some epochs more and ask again, with loss, optimizer and history; diagnose(..., try_remedies=True) "
+    "tries what may help."
+)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
     """What `diagnose` found; print it.
 
-    findings : causes before what they cause; empty for a healthy network
+    findings : causes before what they cause
     signals : what was measured, layer by layer
+    explained : share of the targets' variance that the network explains, 1 at best; NaN if unknown
+    trained : whether it has had steps; None if nothing tells
+    outputs_behind : how many outputs it explains nothing of, though a plain rule explains half
+    trials : what the remedies brought, if they were tried
     """
 
     findings: list[Finding]
     signals: Signals
+    explained: float = math.nan
+    trained: bool | None = None
+    outputs_behind: int = 0
+    trials: list[Trial] = field(default_factory=list)
 
     @property
     def codes(self) -> list[str]:
@@ -45,8 +69,25 @@ class Diagnosis:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
+        """Whether nothing was found, and a network that was trained has learnt something."""
+        return not self.findings and not self.too_early
+
+    @property
+    def too_early(self) -> bool:
+        """Whether nothing was found, and yet a trained network, or an output, explains nothing."""
+        little = not self.explained >= EXPLAINS_SOMETHING or self.outputs_behind > 0
+        return not self.findings and bool(self.trained) and little
+
+    @property
+    def verdict(self) -> str:
+        """One line: the first finding's code, or that there is none and what that is worth."""
+        if self.findings:
+            return self.findings[0].code
+        if self.too_early:
+            share = "an unknown share" if math.isnan(self.explained) else f"{max(self.explained, 0):.1%}"
+            of = f", and nothing of {self.outputs_behind} of its outputs" if self.outputs_behind else ""
+            return f"too early to tell: no finding, but it explains {share} of what differs between the targets{of}"
+        return "healthy: no finding"
 
     def facts(self) -> dict[str, Any]:
         """The findings and the layers' numbers, for programs: dicts, lists, text and numbers.
@@ -55,20 +96,49 @@ class Diagnosis:
         """
         return {
             "healthy": self.healthy,
-            "findings": [_numbers(asdict(finding)) for finding in self.findings],
+            "verdict": self.verdict,
+            "explained": _numbers(self.explained),
+            "findings": [_numbers(_facts_of(finding)) for finding in self.findings],
+            "trials": [_numbers(asdict(trial)) for trial in self.trials],
             "layers": [_numbers(asdict(layer)) for layer in self.signals.layers],
         }
 
+    def figure(self) -> Figure:
+        """A matplotlib Figure: spread, gradient and silent units by layer, with the findings."""
+        # Late: a diagnosis in words needs no picture.
+        from nnscratch.diagnosis.figure import figure_of
+
+        return figure_of(self.signals, self.findings, self.verdict)
+
+    def save_picture(self, path: str | os.PathLike[str]) -> None:
+        """Writes `figure()` as a PNG; whole or not at all.
+
+        Raises
+            ValueError : `path` does not end in .png
+            OSError : the folder is missing or cannot be written
+        """
+        save(self.figure(), path)
+
     def __str__(self) -> str:
         lines = [layer_table(self.signals.layers), ""]
-        if self.healthy:
-            lines.append("healthy: no finding")
+        if not self.findings and self.trained is False:
+            lines.append("Before its first step nothing is seen that would keep it from learning.")
+        if not self.findings:
+            lines += textwrap.wrap(self.verdict, 80)
+        if self.too_early:
+            lines += textwrap.wrap(NEXT_LOOK, 80, initial_indent="-> ", subsequent_indent="   ")
+        tried = {trial.code: str(trial) for trial in self.trials}
         for number, finding in enumerate(self.findings, 1):
             place = "" if finding.layer is None else f" (layer {finding.layer})"
             lines.append(f"{number}. {finding.code}{place}")
-            for text in (finding.message, f"-> {finding.remedy}"):
+            for text in (finding.message, f"-> {finding.remedy}", tried.get(finding.code, "")):
                 lines += textwrap.wrap(text, 80, initial_indent="   ", subsequent_indent="   ")
         return "\n".join(lines)
+
+
+def _facts_of(finding: Finding) -> dict[str, Any]:
+    names = ("code", "layer", "evidence", "message", "remedy", "by_training")
+    return {name: getattr(finding, name) for name in names}
 
 
 def _numbers(value: Any) -> Any:
@@ -109,11 +179,14 @@ def diagnose(
     loss: Loss | None = None,
     optimizer: Optimizer | None = None,
     history: History | None = None,
+    *,
+    try_remedies: bool = False,
 ) -> Diagnosis:
     """Examines a network, fresh, in training or trained, and leaves everything in it as it was.
 
     Signals and gradients are measured on 128 evenly spaced rows, without dropout. If there is an
-    optimizer and the network has learnt nothing, ten steps are tried on a copy that begins anew.
+    optimizer and the network has learnt nothing, some steps are tried on a copy that begins anew.
+    What could be learnt is measured by two plain rules from x to y (`learnable.py`).
 
     Arguments
         model : a Sequential; it may have diverged
@@ -122,14 +195,16 @@ def diagnose(
         loss : what the training minimises; None means MSELoss()
         optimizer : what trained the network or is about to; without it, nothing is said about steps
             and decay
-        history : what `Trainer.fit` gave; without it, nothing is said about overfitting
+        history : what `Trainer.fit` gave; without it, nothing is said about overfitting, nor
+            about a loss that has become flat
+        try_remedies : (default False) True: each remedy is applied to a copy, which is trained for
+            300 steps (60 of a large network), and those that bring something come first
 
     Returns
         Diagnosis; `print(diagnose(...))` gives a table and the findings
 
     Raises
-        ValueError : no rows, lengths that differ, shapes that do not fit, an optimizer of another
-            model or of layers that the model no longer has
+        ValueError : no rows, lengths that differ, or shapes that do not fit
 
     Sources: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural
     networks" (2010), for watching activations and gradients by layer; Karpathy, "CS231n" (2015),
@@ -147,11 +222,25 @@ def diagnose(
     """
     x, y = np.asarray(x), np.asarray(y)
     check_rows("diagnose", x, y)
-    if optimizer is not None:
-        optimizer.check_trains(model, "diagnose")
+    flag("diagnose", "try_remedies", try_remedies)
+    own = optimizer if optimizer is not None and _trains(optimizer, model) else None
     loss = copy.deepcopy(loss) if loss is not None else MSELoss()
-    signals = measure(model, x, y, loss, optimizer)
-    # Late: the checks are fifteen files, which only a diagnosis needs.
+    signals = measure(model, x, y, loss, own)
+    # Late: the checks are many files, which only a diagnosis needs.
     from nnscratch.diagnosis.findings import find
 
-    return Diagnosis(find(Case(model, signals, x, y, loss, optimizer, history)), signals)
+    case = Case(model, signals, x, y, loss, own, history, foreign_optimizer=own is not optimizer)
+    findings = find(case)
+    trials: list[Trial] = []
+    if try_remedies:
+        findings, trials = tried_remedies(case, findings, Setup.of(model, x, y, loss, optimizer, case.batch_size))
+    return Diagnosis(findings, signals, case.explained, case.trained, len(case.outputs_behind), trials)
+
+
+def _trains(optimizer: Optimizer, model: Sequential) -> bool:
+    """Whether the optimizer is this model's, as it is now."""
+    try:
+        optimizer.check_trains(model, "diagnose")
+    except ValueError:
+        return False
+    return True

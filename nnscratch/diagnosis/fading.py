@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nnscratch.diagnosis.activity import can_die
-from nnscratch.layers import Sigmoid
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import replace_activations
+from nnscratch.layers import ReLU, Sigmoid, Tanh
 
 if TYPE_CHECKING:
     from nnscratch.diagnosis.case import Case
@@ -22,7 +24,7 @@ def fades_by_bias(case: Case) -> bool:
     dead, which is a finding of its own.
     """
     behind = [case.activation_behind(layer) for layer in case.saturated_layers]
-    return _weights_are_fine(case) and any(layer is not None and not can_die(layer) for layer in behind)
+    return any(layer is not None and not can_die(layer) for layer in behind) and _weights_are_fine(case)
 
 
 def remedy_for_sigmoids(case: Case) -> str:
@@ -36,5 +38,14 @@ def remedy_for_sigmoids(case: Case) -> str:
     )
 
 
+def treatments_of_sigmoids(case: Case) -> tuple[Treatment, ...]:
+    """The same, as changes that can be tried."""
+    if not remedy_for_sigmoids(case):
+        return ()
+    return replace_activations((Sigmoid,), Tanh), replace_activations((Sigmoid,), ReLU)
+
+
 def _weights_are_fine(case: Case) -> bool:
-    return all(layer.weight_rms >= SMALL_WEIGHTS * layer.initial_rms for layer in case.signals.layers)
+    """As they were drawn, of a network that was trained: its steps may have made them smaller."""
+    began = case.at_the_start or case
+    return all(layer.weight_rms >= SMALL_WEIGHTS * layer.initial_rms for layer in began.signals.layers)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnscratch.diagnosis.setup import Treatment
+
+# Codes that say what is seen, and not why.
+SYMPTOMS = {"constant_output", "no_better_than_mean"}
 
 
 @dataclass(frozen=True)
@@ -15,6 +21,8 @@ class Finding:
     message, remedy : what is wrong and why; what to change
     by_training : whether the training brought it about; False if it was there before the first
         step, and for findings for which that makes no difference
+    treatments : the remedy as changes that can be tried, the likeliest first; empty where only
+        its owner can help, and in a copy or a pickle
 
     >>> Finding("unlabelled", None, {"labels": 0.0}, "No target has a value.", "Look at y.").code
     'unlabelled'
@@ -26,3 +34,8 @@ class Finding:
     message: str
     remedy: str
     by_training: bool = False
+    treatments: tuple[Treatment, ...] = field(default=(), repr=False, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the treatments: they are functions, which no other process knows."""
+        return {**vars(self), "treatments": ()}

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ import numpy as np
 
 from nnscratch.diagnosis.activity import ACTIVATIONS, has_units
 from nnscratch.diagnosis.passes import MeasuredPass
+from nnscratch.diagnosis.setup import in_dtype, multiply_adds
 from nnscratch.diagnosis.spread import RunningSpread, rms
 from nnscratch.diagnosis.twins import share_of_twins
 from nnscratch.initializers import fans
@@ -121,27 +121,15 @@ def measure(
         ones are measured (64 if an image takes more than 20 million multiply-adds)
     """
     weight = next(w for layer in model.layers for w in layer.params.values())
-    count = ROWS if _multiply_adds(model.layers, x.shape[1:]) < _MANY_MULTIPLY_ADDS else FEW_ROWS
+    count = ROWS if multiply_adds(model.layers, x.shape[1:]) < _MANY_MULTIPLY_ADDS else FEW_ROWS
     rows = np.unique(np.linspace(0, len(x) - 1, min(count, len(x))).astype(int))
-    x, y = x[rows].astype(weight.dtype, copy=False), y[rows].astype(weight.dtype, copy=False)
+    x, y = x[rows].astype(weight.dtype, copy=False), in_dtype(y[rows], weight.dtype)
     kept = [i for i, layer in enumerate(model.layers) if not isinstance(layer, Dropout)]
     layers = [copy.deepcopy(model.layers[i]) for i in kept]
     with np.errstate(all="ignore"):
         measured = MeasuredPass(layers, copy.deepcopy(loss or MSELoss()))
         measured.run(x, y, rows_back=count // 2)
         return _signals(measured, kept, x, y, optimizer)
-
-
-def _multiply_adds(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
-    """How many one image takes; 0 if a layer does not tell the shape of its output."""
-    total = 0
-    try:
-        for layer in layers:
-            total += layer.multiply_adds(shape)
-            shape = layer.output_shape(shape)
-    except NotImplementedError:
-        return 0
-    return total
 
 
 def _signals(
@@ -210,8 +198,9 @@ def _add_gradient(signals: LayerSignals, measured: MeasuredPass, i: int, optimiz
     signals.gradient_rms, signals.dz_norm = rms(dw), math.sqrt(measured.dy_squares[i])
     if optimizer is None or signals.frozen:
         return
-    # Adam's steps are lr long whatever the gradient's size, as if it were 1.
-    direction = np.sign(dw) if isinstance(optimizer, Adam) else dw
+    # Adam's steps are lr long whatever the gradient's size, as if it were 1; far below its epsilon,
+    # though, they shrink with it.
+    direction = dw / (np.abs(dw) + dw.dtype.type(optimizer.epsilon)) if isinstance(optimizer, Adam) else dw
     step = rms(optimizer.effective_lr * direction)
     signals.update_ratio = step / max(signals.weight_rms, 1e-30)
     data = step / max(optimizer.lr, 1e-30) if isinstance(optimizer, Adam) else signals.gradient_rms

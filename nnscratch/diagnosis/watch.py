@@ -1,4 +1,4 @@
-"""Diagnoses during a training, every few epochs, that stop it once nothing more will come of it."""
+"""A training under watch: a look before it, and diagnoses that stop it if it is hopeless."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nnscratch.diagnosis.doctor import diagnose
+from nnscratch.diagnosis.first_look import first_look, one_line
 
 if TYPE_CHECKING:
     from nnscratch.history import History
@@ -26,8 +27,34 @@ IN_A_ROW = 2
 NO_REASONS = {"unshuffled", "overfitting"}
 
 
+# Findings that are certain before the first step. Others need steps, or what the training did.
+CERTAIN_BEFORE_TRAINING = {
+    "input_unscaled", "targets_unscaled", "columns_unscaled", "constant_input", "relu_output", "dropout_output",
+    "identical_units", "placeholder_labels", "unlabelled", "not_finite", "vanishing_signal", "exploding_signal",
+    "saturated_by_bias",
+}  # fmt: skip
+
+
+def warnings_before_training(x: np.ndarray, y: np.ndarray, loss: Loss, optimizer: Optimizer) -> list[str]:
+    """What is certain before the first step, causes first: a line for each finding.
+
+    x, y : (N, ...) the training rows
+    loss, optimizer : what will train the optimizer's model; nothing of them changes
+
+    >>> import nnscratch as nn
+    >>> x = np.full((64, 4), 200, np.float32) + np.arange(64, dtype=np.float32)[:, np.newaxis]
+    >>> model = nn.Sequential(nn.Dense(4, 8, rng=0), nn.ReLU(), nn.Dense(8, 1, rng=1))
+    >>> optimizer = nn.SGD(model, lr=0.01)
+    >>> warnings = warnings_before_training(x, x[:, :1] / 256, nn.MSELoss(), optimizer)
+    >>> [line.partition(":")[0] for line in warnings]
+    ['input_unscaled']
+    """
+    found = first_look(optimizer.model, x, y, loss, optimizer, CERTAIN_BEFORE_TRAINING)
+    return [one_line(finding) for finding in found]
+
+
 class TrainingWatch:
-    """Diagnoses of one training, every few epochs.
+    """Diagnoses of one training, before its first step and every few epochs.
 
     every : epochs between two diagnoses; None means that there are none
     x, y : (N, ...) the training rows
@@ -43,12 +70,18 @@ class TrainingWatch:
     >>> history = trainer.fit(x, x[:, :1], epochs=100)
     >>> len(history), history.stopped.partition(":")[0]
     (6, 'saturated by bias')
+    >>> history.warnings[0].partition(":")[0]  # known before the first step
+    'saturated_by_bias (layer 0)'
     """
 
     def __init__(self, every: int | None, x: np.ndarray, y: np.ndarray) -> None:
         self.every = every
         self.x, self.y = x, y
         self.hopeless = 0
+
+    def warnings(self, optimizer: Optimizer, loss: Loss) -> list[str]:
+        """What is certain before the first step, by lines; empty without diagnoses."""
+        return [] if self.every is None else warnings_before_training(self.x, self.y, loss, optimizer)
 
     def reason_to_stop(self, optimizer: Optimizer, loss: Loss, history: History) -> str | None:
         """The first finding, on one line, at the second hopeless diagnosis in a row; or None."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -177,18 +177,21 @@ class ProgressBar:
     progress : True or False: shown or not; None: shown if stderr is a terminal
     epochs : as given to `fit`
     metric : the score to show; None: the validation loss
+    warnings : lines to say above it, if it is shown
 
     Attributes
         scores : of the last epoch, by name; they are shown during the next one
     """
 
-    def __init__(self, progress: bool | None, epochs: int, metric: Metric | None) -> None:
+    def __init__(self, progress: bool | None, epochs: int, metric: Metric | None, warnings: Sequence[str] = ()) -> None:
         self.epochs = epochs
         self.metric = metric
         self.scores: dict[str, float] = {}
         # The bar counts progress, not images: with a time limit, the time may run out before the
         # images do.
         self.bar = progress_line(1.0, show=progress)
+        for line in () if self.bar.disable else warnings:
+            self.bar.write(f"warning: {line}", file=self.bar.fp)
 
     def show(self, epoch: int, loss: float, images_per_second: float, clock: Clock) -> None:
         """Draws the line, unless it was drawn less than 0.1 s ago."""

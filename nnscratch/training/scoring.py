@@ -62,11 +62,14 @@ class Scoring:
         self.shown: dict[str, float] = {}
 
     def new_history(self) -> History:
-        """An empty table, judged by the last score or, without validation, by the training loss."""
+        """An empty table, judged by the last score or, without validation, by the training loss.
+
+        Its rows are shuffled: Trainer.fit draws a permutation for every epoch.
+        """
         score = self.names[-1] if self.names else "loss"
         names = ["epoch", "loss", *self.names, "lr", "seconds", "images", "images_per_second"]
         higher = self.metric is not None and self.metric.higher_is_better and bool(self.names)
-        return History(names, score=score, higher_is_better=higher)
+        return History(names, score=score, higher_is_better=higher, shuffled=True)
 
     def scores(self) -> dict[str, float]:
         """The columns `names`, computed without dropout on the model as it is now.

@@ -71,9 +71,9 @@ class Trainer:
         average : decay of a WeightAverage, in (0, 1), such as 0.998. Then the averaged weights are
             scored, kept as the best, and left in the model at the end. None: the live weights
         clip_norm : largest norm of a gradient, > 0 (clip_gradients); None: any
-        diagnose_every : epochs between two diagnoses of the network as it is, with x and y as
-            given. Two in a row with a finding that more epochs do not cure (such as dead units) end
-            the training, and `history.stopped` says why. None: no diagnoses
+        diagnose_every : epochs between two diagnoses on x and y as given. Two in a row with a
+            finding that more epochs do not cure, such as dead units, end it (`history.stopped`).
+            `history.warnings` is what is certain before the first step. None: no diagnoses
 
     Attributes
         rng : the Generator of `seed`; `augment` draws from it too
@@ -209,8 +209,7 @@ class Trainer:
         callbacks = arguments.checked_callbacks(callbacks)
         arguments.check_stop(keep_best, stop)
         self.optimizer.check_model()
-        augmented = self.augment is not None
-        arguments.check_data(x, y, validation, self.model, self.loss, self.metric, augmented=augmented)
+        arguments.check_data(x, y, validation, self.model, self.loss, self.metric, augmented=self.augment is not None)
         weights = arguments.checked_sample_weight(sample_weight, self.loss, len(x))
         clock = Clock(len(x), epochs, self.batch_size, time_limit)
         average = None if self.average is None else WeightAverage(self.model, self.average)
@@ -218,6 +217,7 @@ class Trainer:
         history = scoring.new_history()
         best = BestWeights(self.model, average, keep_best=keep_best)
         watch = TrainingWatch(self.diagnose_every, x, y)
+        history.warnings = watch.warnings(self.optimizer, self.loss)
         kept = None
         if checkpoint is not None:
             of_fit = {"epochs": epochs, "patience": patience, "keep_best": keep_best}
@@ -227,7 +227,7 @@ class Trainer:
             rows, stops = Batches(x, y, self.batch_size, weights), AnyOf(asked, stop)
             batches = batches_of(rows, self.augment, self.rng, self.model)
             fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
-            bar = ProgressBar(self.progress, epochs, self.metric)
+            bar = ProgressBar(self.progress, epochs, self.metric, history.warnings)
             try:
                 while history.outcome is None:
                     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the training below

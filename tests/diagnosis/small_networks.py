@@ -117,3 +117,47 @@ def first_two(diagnosis: Diagnosis, cause: str, code: str) -> Finding:
     first(diagnosis, cause)
     assert diagnosis.codes[1:2] == [code], f"expected {code} behind {cause}, found {diagnosis.codes}\n{diagnosis}"
     return diagnosis.findings[1]
+
+
+# Tables: trained in a fraction of a second.
+
+COLUMNS = 6
+
+
+@functools.cache
+def table(rows: int = 240) -> Rows:
+    """Six columns, and two targets that no straight rule explains."""
+    x = np.random.default_rng(3).standard_normal((rows, COLUMNS)).astype(np.float32)
+    return x, np.stack([x[:, 0] * x[:, 1] + x[:, 2], np.sin(2 * x[:, 3]) + x[:, 4]], axis=1)
+
+
+def dense(*units: int, activation: Callable[[], nn.Layer] | None = nn.ReLU, dropout: float = 0.0) -> Any:
+    """Dense layers from six columns to the last of `units`."""
+    rng = np.random.default_rng(0)
+    layers: list[nn.Layer] = []
+    for n_in, n_out in zip((COLUMNS, *units[:-2]), units[:-1], strict=True):
+        layers += [nn.Dense(n_in, n_out, weight_init="he_normal", rng=rng)]
+        layers += [activation()] if activation is not None else []
+        layers += [nn.Dropout(dropout, rng=rng)] if dropout else []
+    return nn.Sequential(*layers, nn.Dense((COLUMNS, *units)[-2], units[-1], rng=rng))
+
+
+def relu_table() -> Any:
+    return dense(32, 2)
+
+
+def tanh_table() -> Any:
+    return dense(24, 24, 2, activation=nn.Tanh)
+
+
+both_tables: Callable[..., Any] = pytest.mark.parametrize("network", [relu_table, tanh_table])
+
+
+def asked(
+    model: Any, data: Rows, epochs: int = 60, optimizer: Any = None, loss: Any = None, **arguments: Any
+) -> Diagnosis:
+    """The diagnosis at the end of a training by Adam."""
+    optimizer = optimizer or adam(model, lr=0.005)
+    loss = loss or nn.MSELoss()
+    history = nn.Trainer(model, loss, optimizer, batch_size=32).fit(*data, epochs=epochs, keep_best=False)
+    return nn.diagnose(model, *data, loss, optimizer, history, **arguments)

@@ -10,10 +10,12 @@ import pytest
 import nnscratch.diagnosis.checks
 from nnscratch.diagnosis import Finding
 from nnscratch.diagnosis.findings import (
+    BY_SIZE,
     BY_TRAINING,
     CHECKS_ALWAYS,
     CHECKS_IF_NOTHING_LEARNT,
     EXPLAINS,
+    IN_THE_ROWS,
     ORDER,
     find,
     without_consequences,
@@ -52,7 +54,7 @@ def test_large_biases_from_the_start_cause_an_explosion() -> None:
 
 def test_the_table_names_findings_and_has_no_circle() -> None:
     names = {*EXPLAINS, *(name for explained in EXPLAINS.values() for name in explained)}
-    assert names - {BY_TRAINING} <= set(ORDER)
+    assert names - {BY_TRAINING, BY_SIZE, IN_THE_ROWS} <= set(ORDER)
     assert tuple(TopologicalSorter(EXPLAINS).static_order())  # raises CycleError
 
 

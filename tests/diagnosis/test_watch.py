@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ def network(bias: float = 0.0, weight: str = "he_normal") -> nn.Sequential:
 
 def fit(model: nn.Sequential, epochs: int = 30, **arguments: Any) -> nn.History:
     optimizer = nn.SGD(model, lr=0.05, momentum=0.9, weight_decay=arguments.pop("weight_decay", 0.0))
-    trainer = nn.Trainer(model, nn.MSELoss(), optimizer, batch_size=16, progress=False, **arguments)
+    arguments.setdefault("progress", False)
+    trainer = nn.Trainer(model, nn.MSELoss(), optimizer, batch_size=16, **arguments)
     return trainer.fit(*rows(), epochs=epochs)
 
 
@@ -44,6 +46,29 @@ def test_other_reasons(model: nn.Sequential, decay: float, words: str) -> None:
     history = fit(model, diagnose_every=2, weight_decay=decay)
     assert len(history) < 30
     assert history.stopped.startswith(words)
+
+
+def test_what_is_certain_before_the_first_step_is_in_the_history_and_above_the_bar(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also if no diagnosis is due before the training ends."""
+    history = fit(network(bias=-60), 1, diagnose_every=5)
+    (line,) = history.warnings
+    assert line.startswith("saturated_by_bias (layer 0): In Dense(8, 16")
+    assert " -> Start the hidden biases at 0" in line
+    assert capsys.readouterr().err == ""  # no progress is shown
+    fit(network(bias=-60), 1, diagnose_every=5, progress=True)
+    assert f"warning: {line}\n" in capsys.readouterr().err
+    for untold in (fit(network(), 1, diagnose_every=5), fit(network(bias=-60), 1)):
+        assert untold.warnings == []
+
+
+def test_a_training_that_goes_on_has_the_same_warnings(tmp_path: Path) -> None:
+    for _ in range(2):
+        model = network(bias=-60)
+        trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.05), diagnose_every=5, progress=False)
+        history = trainer.fit(*rows(), epochs=2, checkpoint=tmp_path / "state.npz")
+        assert [line.partition(" ")[0] for line in history.warnings] == ["saturated_by_bias"]
 
 
 def test_leaves_alone_what_learns_and_is_off_unless_asked() -> None:

@@ -1,20 +1,16 @@
-"""What the tests of the examples share: small files, and ways to run a script."""
+"""What the tests of the examples share: small files, and what a run must leave behind."""
 
 from __future__ import annotations
 
 import json
 import runpy
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import COLUMNS, Faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
@@ -42,41 +38,17 @@ def script() -> Callable[[str], dict[str, Any]]:
     return lambda name: runpy.run_path(str(EXAMPLES / name))
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a script ended, and what it printed."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
-def run_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ended]]:
-    """run_here(script, *arguments, expect=0): as `run`, but in this process, which is faster."""
+def check_run() -> Callable[..., dict[str, Any]]:
+    """check_run(done, out, warned=""): what every training prints and leaves; gives its metrics.
 
-    def run_example(name: str, *arguments: object, expect: int = 0) -> Ended:
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        status = 0
-        capsys.readouterr()
-        try:
-            runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-        except SystemExit as end:
-            status = int(end.code or 0)
-        ended = Ended(status, *capsys.readouterr())
-        assert status == expect, ended
-        return ended
+    done : what `run` or `run_here` gave
+    warned : the finding that it warns of before the first step
+    """
 
-    yield run_example
-    set_threads(None)
-
-
-@pytest.fixture
-def check_run() -> Callable[[Any, Path], dict[str, Any]]:
-    """check_run(done, out): what every training prints and leaves behind; gives its metrics."""
-
-    def check(done: Ended | subprocess.CompletedProcess[str], out: Path) -> dict[str, Any]:
-        assert done.stderr == ""  # no progress bar in a pipe
+    def check(done: Any, out: Path, warned: str = "") -> dict[str, Any]:
+        # No progress bar in a pipe.
+        assert [line.split()[1:3] for line in done.stderr.splitlines()] == [["warning:", warned]] * bool(warned)
         assert "the mean face gets" in done.stdout
         summary = [line for line in done.stdout.splitlines() if str(out) not in line]  # the folder's name may be long
         assert max(map(len, summary)) <= 80

@@ -22,7 +22,7 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
-def test_all_coordinates_and_a_submission(run: Any, model: Path, folder: Path, tmp_path: Path) -> None:
+def test_all_coordinates_and_a_submission(run: Any, run_here: Any, model: Path, folder: Path, tmp_path: Path) -> None:
     given = "--model", model, "--data", folder / "test.zip"
     done = run("predict.py", *given, "--out", tmp_path / "points.csv")
     assert done.stderr == ""
@@ -34,7 +34,7 @@ def test_all_coordinates_and_a_submission(run: Any, model: Path, folder: Path, t
     assert points.shape == (12, 30)
 
     lookup = "--lookup", folder / "lookup.csv"
-    done = run("predict.py", *given, *lookup, "--out", tmp_path / "submission.csv")
+    done = run_here("predict.py", *given, *lookup, "--out", tmp_path / "submission.csv")
     assert "60 values for 12 faces" in done.stdout
     lines = (tmp_path / "submission.csv").read_text().splitlines()
     assert lines[0] == "RowId,Location"
@@ -96,12 +96,13 @@ def test_a_run_that_is_just_being_replaced(run_here: Any, model: Path, folder: P
 
 @pytest.mark.parametrize(("value", "message"), [(np.nan, "NaN or infinite"), (1e30, "answers beyond 1,000,000 px")])
 def test_a_network_that_diverged_ends_in_one_line(
-    run: Any, model: Path, folder: Path, tmp_path: Path, value: float, message: str
+    run_here: Any, model: Path, folder: Path, tmp_path: Path, value: float, message: str
 ) -> None:
     network = networks.report_mlp(rng=0)
     network.layers[-1].params["weight"][:] = value
     SingleNetwork(network).save(model)
-    done = run("predict.py", "--model", model, "--data", folder / "test.zip", "--out", tmp_path / "p.csv", expect=2)
+    given = "--model", model, "--data", folder / "test.zip"
+    done = run_here("predict.py", *given, "--out", tmp_path / "p.csv", expect=2)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert len(done.stderr) < 300

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.kernels.interpreter import Interpreter
+
+ROOT = Path(__file__).parents[2]
+Run = Callable[[str, str], subprocess.CompletedProcess[str]]
 
 # Each calls a kernel with an array that is too short, as no guard would let it.
 WRONG_CALLS = {
@@ -42,26 +47,27 @@ _pack(np.ones((2, 32), np.float32), np.ones(32, np.float32), np.ones((1, 10, 32)
 }
 
 
-def run(program: str, check: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "import numpy as np\n" + program]
-    environment = os.environ | {"NNSCRATCH_CHECK": check}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """run(program, check): how it ends with this value of NNSCRATCH_CHECK."""
+    with Interpreter(tmp_path_factory.mktemp("forked")) as interpreter:
+        yield lambda program, check: interpreter.run("import numpy as np\n" + program, ROOT, NNSCRATCH_CHECK=check)
 
 
 @pytest.mark.parametrize("call", WRONG_CALLS)
-def test_a_wrong_call_raises_index_error(call: str) -> None:
+def test_a_wrong_call_raises_index_error(run: Run, call: str) -> None:
     done = run(WRONG_CALLS[call], "1")
     assert done.returncode == 1
     assert "IndexError: " in done.stderr.splitlines()[-1]
 
 
-def test_the_message_names_intrinsic_and_argument() -> None:
+def test_the_message_names_intrinsic_and_argument(run: Run) -> None:
     last = run(WRONG_CALLS["a vector load"], "1").stderr.splitlines()[-1]
     assert last == "IndexError: add_rows: w is read or written outside of its array"
 
 
 @pytest.mark.parametrize(("value", "checked"), [("", False), ("0", False), (" ", False), ("1", True), ("yes", True)])
-def test_the_variable(value: str, checked: bool) -> None:
+def test_the_variable(run: Run, value: str, checked: bool) -> None:
     program = """
 from nnscratch.kernels.compiled import CHECKED
 from nnscratch.kernels.warp import sample
@@ -70,7 +76,7 @@ print(CHECKED, sample.targetoptions.get("boundscheck"))
     assert run(program, value).stdout.split() == [str(checked), str(checked or None)]
 
 
-def test_a_right_call_gives_the_same_bits() -> None:
+def test_a_right_call_gives_the_same_bits(run: Run) -> None:
     program = """
 from nnscratch.kernels.products.matmul import matmul
 import nnscratch as nn
@@ -85,7 +91,7 @@ print(hash(matmul(a, b).tobytes()), hash(model.forward(rng.random((5, 9, 9, 1), 
     assert results != {""}
 
 
-def test_without_the_variable_the_machine_code_has_no_trace_of_it() -> None:
+def test_without_the_variable_the_machine_code_has_no_trace_of_it(run: Run) -> None:
     program = """
 from nnscratch.kernels.assembly import assembly
 from nnscratch.kernels.products.gemv import row_by_matrix

@@ -32,7 +32,7 @@ F = np.float32
 # Where a kernel is called from: what guards it, whose errors the calls of GUARDS below provoke.
 ENTRIES = {
     "checks: finite.all_finite": "all_finite",
-    "diagnosis.linear_skill: products.matmul.matmul": "matmul",
+    "diagnosis.learnable: products.matmul.matmul": "matmul",
     "diagnosis.passes: finite.all_finite": "all_finite",
     "gradient_check.broken_rules.images: layerwise.im2col.conv2d_backward_input": "Conv2D backward",
     "keypoints.geometry.augmentation: warp.warp": "Augmentation",

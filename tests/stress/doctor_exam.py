@@ -23,8 +23,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import nnscratch as nn
 from patients.patient import Healthy, Patient, Training
+
+import nnscratch as nn
+from nnscratch.diagnosis.setup import Setup
 
 MOMENTS = ("fresh", "early", "mid", "trained")
 LEARNT, NOTHING = 0.5, 0.05
@@ -75,12 +77,33 @@ def examine_healthy(healthy: Healthy, seed: int) -> dict[str, Any]:
     return result
 
 
+def remedied(patient: Patient, seed: int) -> tuple[float, str]:
+    """R² of a training with the first remedy that can be applied, as `try_remedies` orders them."""
+    ill = patient.make(seed, False)
+    history = ill.run(patient.epochs)
+    parts = ill.model, ill.x, ill.y, ill.loss, ill.optimizer
+    diagnosis = nn.diagnose(*parts, history, try_remedies=True)
+    for finding in diagnosis.findings:
+        for treatment in finding.treatments[:1]:
+            setup = Setup.of(*parts)
+            try:
+                treatment.apply(setup)
+            except ValueError:
+                return -1.0, f"{finding.code}: {treatment.words} (failed)"
+            treated = Training(setup.model, setup.x, setup.y, setup.loss, setup.optimizer, ill.batch_size)
+            treated.run(patient.epochs)
+            return treated.r2, f"{finding.code}: {treatment.words}"
+    return -1.0, "none can be applied"
+
+
 def line_of(result: dict[str, Any], seconds: float) -> str:
     if "causes" in result:
         mark = "ok  " if result["named"] else "MISS"
         found = ", ".join(result["codes"]["trained"][:3]) or "-"
         sound = "" if result["cured_r2"] >= LEARNT and result["r2"] < result["cured_r2"] - 0.1 else "  [NO PATIENT]"
         called = "  CALLED HEALTHY" if result.get("called_healthy") else ""
+        if "remedied_r2" in result:
+            called += f"  {'' if result['cured'] else 'NOT '}CURED ({result['remedied_r2']:.2f}) by {result['remedy']}"
         scores = f"R² {result['r2']:.2f}, cured {result['cured_r2']:.2f}{sound}{called}"
         return f"{mark} {result['name']}: {'/'.join(result['causes'])} <- {found}; {scores}; {seconds:.1f} s"
     accused = "; ".join(f"{moment}: {', '.join(result['codes'][moment])}" for moment in result["accused"])
@@ -90,9 +113,10 @@ def line_of(result: dict[str, Any], seconds: float) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", default="first_set,second_set", help="sets, with a comma between them")
+    parser.add_argument("--set", default="first_set,second_set,third_set", help="sets, with a comma between them")
     parser.add_argument("--only", default="", help="only names that contain this")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--remedies", action="store_true", help="apply the first remedy of each patient")
     parser.add_argument("--json", help="write all results here")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # trainings that diverge say so
@@ -108,6 +132,9 @@ def main() -> int:
                 if isinstance(each, Patient)
                 else examine_healthy(each, arguments.seed)
             )
+            if arguments.remedies and isinstance(each, Patient):
+                result["remedied_r2"], result["remedy"] = remedied(each, arguments.seed)
+                result["cured"] = result["remedied_r2"] >= (max(result["r2"], 0.0) + result["cured_r2"]) / 2
             results.append(result)
             print(line_of(result, time.perf_counter() - began), flush=True)
     if arguments.json:
@@ -123,7 +150,12 @@ def summary(results: list[dict[str, Any]]) -> int:
     accused = sum(bool(each["accused"]) for each in well)
     print(f"\n{named} of {len(ill)} causes named first or second; {accused} of {len(well)} healthy networks accused;")
     print(f"{called} networks with R² < {NOTHING} called healthy")
-    return int(named < MARKS["causes"] * len(ill) or accused > 0 or called > 0)
+    tried = [each["cured"] for each in ill if "cured" in each]
+    if tried:
+        print(f"{sum(tried)} of {len(tried)} cured at least half by the first remedy that can be applied")
+    return int(
+        sum(tried) < MARKS["remedies"] * len(tried) or named < MARKS["causes"] * len(ill) or accused > 0 or called > 0
+    )
 
 
 if __name__ == "__main__":

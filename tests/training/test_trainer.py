@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,11 @@ def test_each_epoch_sees_every_row_once_in_a_fresh_order(trainer_of: Any, rows: 
     epochs = [[row for batch, _ in trainer.seen[start : start + 3] for row in batch] for start in (0, 3, 6)]
     assert [sorted(epoch) for epoch in epochs] == [x[:, 0].tolist()] * 3
     assert epochs[0] != epochs[1] != epochs[2] != epochs[0] != x[:, 0].tolist()
+
+
+def test_its_history_says_that_rows_were_shuffled(trainer_of: Any, rows: Any, tmp_path: Path) -> None:
+    for _ in range(2):  # the second time from the checkpoint
+        assert trainer_of().fit(*rows(), epochs=1, checkpoint=tmp_path / "state.npz").shuffled is True
 
 
 def test_rows_of_x_and_y_stay_together_also_if_strided(trainer_of: Any, rows: Any, numbers: Any) -> None:

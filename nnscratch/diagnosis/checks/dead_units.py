@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.saturation import initial_bias
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.signals import LayerSignals
+from nnscratch.diagnosis.treatments import change_lr, draw, set_dropout
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -22,5 +26,22 @@ def check(case: Case) -> Iterator[Finding]:
         {"never_active": worst.never_active, "layers": float(len(dead))},
         f"{worst.never_active:.0%} of the units of {worst.name} are 0 for every image. A ReLU that is always off "
         f"passes no gradient, so these units never come back.{began}{case.dropout_behind(worst)}",
-        "Make the network anew with hidden biases of 0 and a lower learning rate, and use less dropout.",
+        _remedy(case, worst),
+        treatments=_treatments(case),
     )
+
+
+def _remedy(case: Case, worst: LayerSignals) -> str:
+    """Only what this network has is to be changed."""
+    large = bool(initial_bias(case.layer(worst)) or (case.trained is False and worst.bias > 0))
+    changes = ["hidden biases of 0"] if large else []
+    changes += ["a lower learning rate"] if case.trained is not False else []
+    changes += [] if changes else ["he_normal weights"]
+    less = ", and use less dropout" if case.strongest_dropout > 0 else ""
+    return f"Make the network anew with {' and '.join(changes)}{less}."
+
+
+def _treatments(case: Case) -> tuple[Treatment, ...]:
+    slower = (change_lr(0.1, case.largest_lr),) if case.largest_lr > 0 else ()
+    less = (set_dropout(0.0),) if case.strongest_dropout > 0 else ()
+    return (draw("he_normal"), *slower, *less)

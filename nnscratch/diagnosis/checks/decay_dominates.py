@@ -8,6 +8,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.treatments import change_decay
 from nnscratch.optimizers import Adam
 
 # Pull of the decay over pull of the data. In equilibrium both are equal; twice leaves room for
@@ -50,6 +51,7 @@ def check(case: Case) -> Iterator[Finding]:
             f"Weight decay pulls {times:.3g} times as hard at the weights as the data do (they are {shrunk:.2g} times "
             "as large as a fresh layer's). The cheapest network has weights of 0, and answers with a constant.",
             "Lower weight_decay ten to a hundred times. With a loss averaged over outputs, 1e-5 to 1e-4 is usual.",
+            treatments=(change_decay(0.01, optimizer.weight_decay), change_decay(0.0, optimizer.weight_decay)),
         )
 
 

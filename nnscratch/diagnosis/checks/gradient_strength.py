@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nnscratch.diagnosis.case import Case
-from nnscratch.diagnosis.fading import fades_by_bias, remedy_for_sigmoids
+from nnscratch.diagnosis.fading import fades_by_bias, remedy_for_sigmoids, treatments_of_sigmoids
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.thresholds import EXPLODED_GRADIENT
+from nnscratch.diagnosis.treatments import draw
 
 # |dL/dz| of the first layer over that of the last one: 0.05 to 3 in healthy networks.
 VANISHED_GRADIENT = 1e-3
@@ -27,4 +28,5 @@ def check(case: Case) -> Iterator[Finding]:
         f"On its way back from the last layer to {first.name} the gradient becomes {ratio:.1g} times as large: "
         + ("the first layers do not learn." if vanishes else "no learning rate is right for both ends."),
         (remedy_for_sigmoids(case) if vanishes else "") or remedy,
+        treatments=(*(treatments_of_sigmoids(case) if vanishes else ()), draw("he_normal"), draw("glorot_uniform")),
     )

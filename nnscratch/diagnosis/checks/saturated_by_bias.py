@@ -8,6 +8,8 @@ from nnscratch.diagnosis.activity import can_die
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.saturation import is_by_training
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.treatments import zero_biases
 from nnscratch.layers import Layer, LeakyReLU
 
 
@@ -26,6 +28,7 @@ def check(case: Case) -> Iterator[Finding]:
         f"{_what_it_decides(case.activation_behind(worst))}, and the image counts for little."
         + case.dropout_behind(worst),
         "Start the hidden biases at 0 (bias_init='constant(0)').",
+        treatments=(Treatment("bias_init='constant(0)'", zero_biases),),
         by_training=all(is_by_training(case.layer(layer), layer, x_spread) for layer in layers),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.treatments import change_lr, draw
 
 # Share of values where the slope is below a hundredth of the largest. Fresh networks of Glorot's
 # weights have none.
@@ -27,4 +28,5 @@ def check(case: Case) -> Iterator[Finding]:
         "hardly any gradient passes.",
         "Make the network anew with smaller weights (glorot_uniform), hidden biases of 0 and a lower learning rate; "
         "or use ReLU.",
+        treatments=(draw("glorot_uniform"), *((change_lr(0.1, case.largest_lr),) if case.largest_lr > 0 else ())),
     )

@@ -9,6 +9,9 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
+from nnscratch.diagnosis.treatments import change_lr
 from nnscratch.optimizers import Adam
 
 # Share of its way that one step can go. Below 1/50,000 no usual training, of some thousand steps,
@@ -24,12 +27,27 @@ SLOW_EPOCHS = 300.0
 # Smallest over largest learning rate: below it, a schedule is at work, and the pace is its doing.
 SCHEDULED = 0.5
 
+# How much more of the targets' variance a rule explains, on rows left out, than the network.
+MISSED = 0.2
+
+# Size of a step over that of the weights: 1e-3 is usual, and a tenth of it is slow.
+SMALL_UPDATE = 1e-4
+
+# Trainings as long as this one that the loss still needs, at its last pace.
+MANY_TRAININGS = 8.0
+
 _REMEDY = "Raise the learning rate ten times, and again until the loss falls visibly in the first epochs."
 
 
 def check(case: Case) -> Iterator[Finding]:
     """One finding at most: what the loss shows, otherwise what the learning rate says."""
-    yield from [*_slow_fall(case), *_small_rate(case)][:1]
+    yield from [*_slow_fall(case), *_small_rate(case), *_slow_for_what_there_is(case)][:1]
+
+
+def _treatments(case: Case) -> tuple[Treatment, ...]:
+    if not case.largest_lr > 0:
+        return ()
+    return tuple(change_lr(factor, case.largest_lr) for factor in (10, 100, 1000, 10_000))
 
 
 def _slow_fall(case: Case) -> Iterator[Finding]:
@@ -50,6 +68,33 @@ def _slow_fall(case: Case) -> Iterator[Finding]:
             f"The loss falls steadily, but by {pace:.1g} of itself per epoch: at that pace it takes {epochs:,.0f} more "
             "epochs until the network is as good as the mean of the targets.",
             _REMEDY,
+            treatments=_treatments(case),
+        )
+
+
+def _slow_for_what_there_is(case: Case) -> Iterator[Finding]:
+    """At the pace of the loss, what a plain rule explains takes many trainings more."""
+    losses, variance = case.losses, case.variance
+    if len(losses) < 2 * FEWEST_EPOCHS or not case.missed > MISSED or _lr_changes(case) or not case.learning_layers:
+        return
+    ratio = float(np.median([layer.update_ratio for layer in case.learning_layers]))
+    goal = (1 - max(case.learnable.best, 0)) * variance
+    thirds = [float(np.mean(part)) for part in np.array_split(losses, 3)]
+    pace = (thirds[1] - thirds[2]) / (len(losses) / 3)
+    left = losses[-1] - goal
+    if not (ratio < SMALL_UPDATE and left > 0 and thirds[0] > thirds[1] >= thirds[2]):
+        return
+    trainings = left / max(pace, 1e-30) / len(losses)
+    if trainings > MANY_TRAININGS:
+        yield Finding(
+            "step_too_small",
+            None,
+            {"lr": case.largest_lr, "update_to_weight": ratio, "missed": case.missed, "trainings": min(trainings, 1e9)},
+            f"A step moves the weights by {ratio:.1g} of their size, and after {len(losses)} epochs a plain rule "
+            f"explains {case.missed:.0%} more of the targets' variance than the network. At the pace of the last "
+            f"epochs it needs {min(trainings, 1e6):,.0f} times as many.",
+            _REMEDY,
+            treatments=_treatments(case),
         )
 
 
@@ -76,6 +121,7 @@ def _small_rate(case: Case) -> Iterator[Finding]:
             f"A step goes only {share:.1g} of the way: even {1 / max(share, 1e-9):,.0f} steps in one direction would "
             "hardly change the network.",
             _REMEDY,
+            treatments=_treatments(case),
         )
 
 

@@ -1,7 +1,7 @@
 """What a network that has not learnt looks like from outside: one answer for all images.
 
-Where no other check has found the cause, what is left are two causes that show only here: inputs
-that say nothing about the targets, and a training that has not yet left the mean.
+Where no other check has found the cause, what is left is one that shows only here: a training that
+has not yet left the mean.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.spread import spread, variance_of_labels
+from nnscratch.diagnosis.treatments import change_lr
 
 # Spread of the answers over that of the targets. The report calls 0.03 px beside 4 px "the same
 # output for every image"; its MLP has a tenth and more.
@@ -22,39 +23,16 @@ CONSTANT = 0.05
 # Share of the targets' variance explained: less than a twentieth is the mean.
 NO_BETTER = 0.05
 
-# The same, by a linear rule from pixels to points, on rows left out: 0.2 to 0.5 for real and for
-# drawn faces, nothing for points that belong to other pictures.
-NOTHING = 0.02
-
 
 def check(case: Case, cause_is_known: bool) -> Iterator[Finding]:
     """For a network that has not learnt. cause_is_known : whether another finding says why."""
-    if np.isnan(case.skill):
-        return
-    unrelated = [] if cause_is_known else list(_unrelated_data(case))
-    if not (cause_is_known or unrelated or case.is_stuck):
+    if np.isnan(case.skill) or not (cause_is_known or case.is_stuck):
         return  # it has just begun
     constant = list(_constant_output(case))
-    if constant and not cause_is_known and not unrelated and case.learning_layers:
+    if constant and not cause_is_known and case.learning_layers:
         yield _plateau(case)
     yield from constant
-    yield from unrelated or _no_better_than_mean(case)
-
-
-def _unrelated_data(case: Case) -> Iterator[Finding]:
-    """The network was trained and explains nothing, and there seems to be nothing to explain."""
-    if not case.trained or not case.squares_errors or case.signals.not_finite:
-        return
-    if case.linear_skill < NOTHING:
-        yield Finding(
-            "no_better_than_mean",
-            None,
-            {"explained_variance": case.skill, "explained_by_linear": case.linear_skill},
-            f"The network explains {max(case.skill, 0.0):.1%} of what differs between the targets, and a linear rule "
-            f"from x to y no more ({max(case.linear_skill, 0.0):.1%} on rows left out): x seems to say nothing about "
-            "y.",
-            "Look at some rows of x beside their y: were both shuffled, sorted or selected alike?",
-        )
+    yield from _no_better_than_mean(case)
 
 
 def _plateau(case: Case) -> Finding:
@@ -67,6 +45,7 @@ def _plateau(case: Case) -> Finding:
         {"update_to_weight": ratio, "steps": float(case.steps)},
         f"Signal and units are alive, but the training has not left the plateau around the mean of the targets{by}.",
         "Train longer, raise the learning rate, or use Adam, whose steps do not shrink with the gradient.",
+        treatments=(change_lr(10, case.largest_lr), change_lr(100, case.largest_lr)) if case.largest_lr > 0 else (),
     )
 
 

@@ -25,6 +25,10 @@ from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.geometry.mirror import mirrored
 from nnscratch.keypoints.geometry.pictures import check_pictures
 
+# How training crops are changed beyond what the errors of the level before do.
+ROTATION = 8.0  # degrees at most
+SCALE = 0.08  # of their size, as a share, at most
+
 
 def with_filled(points: np.ndarray, answers: np.ndarray) -> np.ndarray:
     """(N, 2, 30) float32, the y of RegionCrops: y[:, 0] targets, y[:, 1] the same without gaps.
@@ -112,6 +116,41 @@ class RegionCrops:
         size = np.exp(self.scale * rng.uniform(-1, 1, len(maps)))
         middle = (self.region.side - 1) / 2
         return maps.turned(angle, size, about=[middle, middle])
+
+
+def has_labels(region: Region, points: np.ndarray) -> np.ndarray:
+    """(N,) bool: faces with a label for a point that the region's network finds, mirrored or not.
+
+    points : (N, 15, 2) px, NaN where a label is missing
+    """
+    return np.isfinite(points[:, region.indices_both_sides]).all(axis=2).any(axis=1)
+
+
+def training_crops(
+    region: Region, reference: np.ndarray, train: CascadeAnswers, held_out: CascadeAnswers, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Crops and targets that the region's network is trained on in one epoch, in the faces' order.
+
+    region    : what to crop
+    reference : (15, 2) px, a symmetrical mean face
+    train     : the training faces with the answers of the levels before
+    held_out  : other faces with these answers, whose errors displace the crops
+    seed      : of the displacements
+
+    Gives (M, side, side, 1) and (M, 2 G), both float32, for the M faces with a label of the region.
+
+    Raises
+        ValueError : no training face or no held-out face has a label for the region
+    """
+    labelled, errors = has_labels(region, train.faces.points), held_out.errors(region, reference)
+    if not labelled.any() or not len(errors):
+        raise ValueError(
+            f"training_crops: got {labelled.sum()} training and {len(errors)} held-out faces with the points of "
+            f"{region.name}, expected some of both; give more faces"
+        )
+    augment = RegionCrops(region, reference, errors, LabelOffsets.of(train.faces), rotation=ROTATION, scale=SCALE)
+    y = with_filled(train.faces.points, train.answers[-1])
+    return augment(train.faces.x[labelled], y[labelled], np.random.default_rng(seed))
 
 
 def validation_crops(

@@ -24,7 +24,14 @@ from nnscratch.history import History, Metric, Outcome
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.fit_blends import fit_blends, seconds_per_face
-from nnscratch.keypoints.cascade.region_crops import RegionCrops, validation_crops, with_filled
+from nnscratch.keypoints.cascade.region_crops import (
+    ROTATION,
+    SCALE,
+    RegionCrops,
+    has_labels,
+    validation_crops,
+    with_filled,
+)
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
@@ -52,8 +59,8 @@ class LevelRecipe:
 
     training: Recipe
     regions: tuple[Region, ...]
-    rotation: float = 8.0
-    scale: float = 0.08
+    rotation: float = ROTATION
+    scale: float = SCALE
     passes: int = 2
 
 
@@ -194,11 +201,12 @@ class _Lesson:
 
     def has_labels(self, region: Region) -> bool:
         """Whether there are faces to learn the region from, and held-out faces to judge it."""
-        return bool(self._labelled(region).any() and len(self.held_out.errors(region, self.reference)))
+        labelled = has_labels(region, self.train.faces.points)
+        return bool(labelled.any() and len(self.held_out.errors(region, self.reference)))
 
     def job(self, region: Region, network: Sequential) -> Job:
         """The training of a region's network, which starts from the mean answer."""
-        recipe, labelled = self.recipe, self._labelled(region)
+        recipe, labelled = self.recipe, has_labels(region, self.train.faces.points)
         errors = self.held_out.errors(region, self.reference)
         augment = RegionCrops(
             region, self.reference, errors, self.offsets, rotation=recipe.rotation, scale=recipe.scale
@@ -218,11 +226,6 @@ class _Lesson:
         left = deadline - time.perf_counter()
         faces = self.recipe.passes * (len(self.train.faces) + len(self.held_out.faces))
         return max(left / 2, left - faces * seconds_per_face(_level(networks), self.reference, self.train))
-
-    def _labelled(self, region: Region) -> np.ndarray:
-        """(N,) bool: training faces with a label for a point that the region's network finds."""
-        points = self.train.faces.points[:, region.indices_both_sides]
-        return np.isfinite(points).all(axis=2).any(axis=1)
 
 
 def _level(networks: dict[Region, Sequential]) -> Level:

@@ -27,8 +27,9 @@ from nnscratch.files.array_files import Form
 from nnscratch.keypoints.faces import POINTS, SIDE, Faces
 from nnscratch.keypoints.kaggle.files import Limits
 
-# Raise it when the meaning of the arrays changes: entries of other versions are not read.
-VERSION = 2
+# Raise it when the meaning of the arrays changes, or when files are refused that were not before:
+# entries of other versions are not read.
+VERSION = 3
 MOST_BYTES = 1 << 30
 # Labels far outside a picture are mistakes: the readers of files and of entries refuse them.
 LOWEST, HIGHEST = -SIDE, 2 * SIDE

@@ -8,7 +8,8 @@ Columns, in any order
 
 Fields
     An empty coordinate is a missing label. Coordinates must be in -96..192: a point may lie outside
-    the picture (0..95), but hardly by more than the picture's width.
+    the picture (0..95), but hardly by more than the picture's width. Placeholders in their place,
+    such as -1, and labels that are no pixels of the picture are refused (labels.py).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ import numpy as np
 from nnscratch.files import atomic
 from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, Faces
 from nnscratch.keypoints.kaggle.cache import HIGHEST, LOWEST, Entry
-from nnscratch.keypoints.kaggle.files import Limits
+from nnscratch.keypoints.kaggle.files import DataError, Limits
+from nnscratch.keypoints.kaggle.labels import check_labels
 from nnscratch.keypoints.kaggle.pixels import PIXELS, format_pixels, parse_pixels, why_no_picture
 from nnscratch.keypoints.kaggle.tables import Table, open_table
 from nnscratch.messages import shown
@@ -37,6 +39,7 @@ from nnscratch.messages import shown
 # No text can be split in two ways here: the time to refuse it would grow with its length squared.
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _LONGEST_NUMBER = 400  # characters; the shortest text of a float has 25 at most
+_FARTHEST = 1e30  # px; a float32 can be as large
 _TABLE_EXPECTED = "30 coordinates and Image, or ImageId and Image"
 
 
@@ -74,7 +77,7 @@ def load_faces(path: str | os.PathLike[str], *, cache: bool = True, limits: Limi
 
 
 def _read(path: Path, limits: Limits) -> Faces:
-    pixels, points, ids = bytearray(), array("f"), array("q")
+    pixels, labels, ids = bytearray(), _Labels(), array("q")
     with open_table(path, limits) as table:
         has_points, has_ids = _check_columns(table)
         line_of_id: dict[int, int] = {}
@@ -88,13 +91,13 @@ def _read(path: Path, limits: Limits) -> Faces:
                 line_of_id[image_id] = line
                 ids.append(image_id)
             if has_points:
-                points.extend([_coordinate(table, line, column, row[column]) for column in COLUMNS])
+                labels.add(table, line, row)
             pixels += _picture(table, line, row["Image"]).data
+        points = labels.checked(table.file) if has_points else None
     images = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
-    shape = (len(images), len(POINTS), 2)
     return Faces(
         images,
-        np.array(points, np.float32).reshape(shape) if has_points else np.full(shape, np.nan, np.float32),
+        np.full((len(images), len(POINTS), 2), np.nan, np.float32) if points is None else points,
         np.array(ids, np.int64) if has_ids else np.arange(1, len(images) + 1),
     )
 
@@ -112,18 +115,42 @@ def _check_columns(table: Table) -> tuple[bool, bool]:
     return has_points, "ImageId" in present
 
 
-def _coordinate(table: Table, line: int, column: str, field: str) -> float:
-    field = field.strip()
-    if not field:
-        return math.nan
-    if len(field) > _LONGEST_NUMBER or not _NUMBER.fullmatch(field):
-        came, fix = shown(field), "correct it, or leave the field empty"
-    elif LOWEST <= (value := float(field)) <= HIGHEST:
-        return value
-    else:
-        came, fix = f"{shown(field)}, far outside the picture", "correct it, or leave the field empty"
+class _Labels:
+    """The coordinates of the rows so far."""
+
+    def __init__(self) -> None:
+        self._values = array("f")
+        self._far_outside: DataError | None = None
+
+    def add(self, table: Table, line: int, row: dict[str, str]) -> None:
+        """Adds those of a row; DataError for what is no number."""
+        for column in COLUMNS:
+            field = row[column].strip()
+            if not field:
+                self._values.append(math.nan)
+                continue
+            if len(field) > _LONGEST_NUMBER or not _NUMBER.fullmatch(field):
+                raise _wrong(table, line, column, shown(field))
+            value = float(field)
+            if not LOWEST <= value <= HIGHEST:
+                value = max(-_FARTHEST, min(value, _FARTHEST))
+                # Told later: all rows together may show what the unit is, or a placeholder.
+                came = f"{shown(field)}, far outside the picture"
+                self._far_outside = self._far_outside or _wrong(table, line, column, came)
+            self._values.append(value)
+
+    def checked(self, file: str) -> np.ndarray:
+        """(N, 15, 2) float32: all of them; DataError if they are no pixels of their picture."""
+        points = np.array(self._values, np.float32).reshape(-1, len(POINTS), 2)
+        check_labels(file, points)
+        if self._far_outside is not None:
+            raise self._far_outside
+        return points
+
+
+def _wrong(table: Table, line: int, column: str, came: str) -> DataError:
     expected = f"a number {LOWEST}..{HIGHEST} (the picture is 0..{SIDE - 1}), or nothing for a missing label"
-    raise table.error(line, column, came=came, expected=expected, fix=fix)
+    return table.error(line, column, came=came, expected=expected, fix="correct it, or leave the field empty")
 
 
 def _picture(table: Table, line: int, field: str) -> np.ndarray:

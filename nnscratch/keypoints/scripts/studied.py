@@ -23,10 +23,12 @@ from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.networks import NETWORKS
-from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
+from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts.command_line import check_output, seed
+from nnscratch.keypoints.scripts.parts import chosen_part
 from nnscratch.keypoints.scripts.run_files import METRICS_FILE
 from nnscratch.keypoints.scripts.task import usable_rows
+from nnscratch.messages import shown
 from nnscratch.optimizers.base import Optimizer
 
 _MOST = 10**15  # of any number in a config
@@ -38,10 +40,11 @@ class Studied:
     """A network with what it was trained by, and faces.
 
     name      : for people: the run's folder, or the network's name
-    network   : a cascade's first one
+    network   : of a cascade one, its first if none was asked for
     faces     : shuffled
     optimizer : with no memory of earlier steps; None: the run does not say which it was
     history   : of the run; None: there is none
+    crops     : (x, y) that a cascade's later network is trained on; None: the faces themselves
     """
 
     name: str
@@ -49,13 +52,26 @@ class Studied:
     faces: Faces
     optimizer: Optimizer | None
     history: nn.History | None = None
+    crops: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) of the network."""
+        return (self.faces.x, self.faces.y) if self.crops is None else self.crops
 
 
-def add_subject(parser: Parser) -> None:
-    """Adds RUN_DIR, --network, --data and --seed, which `studied` reads."""
+def add_subject(parser: Parser, *, parts: bool = False) -> None:
+    """Adds RUN_DIR, --network, --data and --seed, which `studied` reads.
+
+    parts : whether --network may also name a network of the run
+    """
     parser.add_argument("run", nargs="?", type=Path, metavar="RUN_DIR", help="the --out folder of a training script")
     names = f"in place of a run: a network that has learnt nothing yet (default: {next(iter(NETWORKS))})"
-    parser.add_argument("--network", choices=list(NETWORKS), help=names)
+    if parts:
+        names = f"{names}, of {', '.join(NETWORKS)}; beside a cascade's run: one of its networks (default: level_1)"
+        parser.add_argument("--network", metavar="NAME", help=names)
+    else:
+        parser.add_argument("--network", choices=list(NETWORKS), help=names)
     parser.add_argument(
         "--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz; without it, faces are drawn"
     )
@@ -87,54 +103,63 @@ def writable(text: str) -> Path:
     return Path(text)
 
 
-def studied(parser: Parser, parsed: argparse.Namespace, drawn: int) -> Studied:
+def studied(parser: Parser, parsed: argparse.Namespace, drawn: int, *, parts: bool = False) -> Studied:
     """The run or the network that the command line asks for.
 
     drawn : how many faces are drawn if it names no file
+    parts : as of `add_subject`
 
     Raises
-        ValueError, OSError : a file is missing or damaged
-        SystemExit : both a run and a network are asked for
+        ValueError, OSError : a file is missing or damaged, or the run has no such network
+        SystemExit : both a run and a network are asked for, or there is no such network
     """
+    if parts and parsed.run is not None:
+        return studied_run(parsed.run, parsed.data, drawn, parsed.network)
     if parsed.run is not None and parsed.network is not None:
         parser.error(f"argument --network: got it beside the run {parsed.run}, expected one of the two; leave one out")
     if parsed.run is not None:
         return studied_run(parsed.run, parsed.data, drawn)
     name = parsed.network or next(iter(NETWORKS))
+    if name not in NETWORKS:
+        parser.error(
+            f"argument --network: got {shown(name)}, expected one of {', '.join(NETWORKS)}, or a run before it"
+        )
     network = NETWORKS[name](rng=parsed.seed)
     faces = _faces(parsed.data, "all", drawn, parsed.seed)
     return Studied(name, network, faces, nn.SGD(network, lr=_LR, momentum=_MOMENTUM))
 
 
-def studied_run(run: Path, data: str | None, drawn: int) -> Studied:
-    """The network (a cascade's first one) in the folder of a run, and how it was trained.
+def studied_run(run: Path, data: str | None, drawn: int, network: str | None = None) -> Studied:
+    """A network in the folder of a run, and how it was trained.
 
     data : file with the faces that it was trained on; None: drawn faces. A path that metrics.json
         names is never opened, for the folder may come from somebody else
     drawn : how many faces are drawn without `data`
+    network : its name in `parts_of`; None: the first
 
     Raises
-        ValueError, OSError : a file is missing or damaged
+        ValueError, OSError : a file is missing or damaged, or there is no such network
     """
     with one_set(run, MODEL_FILE):
         predictor = load_predictor(run, allow_not_finite=True)
-        config, history = run_config(run), _history(run)
-    network = predictor.network if isinstance(predictor, SingleNetwork) else getattr(predictor, "level_1", None)
-    if network is None:
-        raise ValueError(f"{run}: got a {type(predictor).__name__}, expected one network; give another folder")
+        config = run_config(run)
+        part = chosen_part(predictor, network, str(run))
+        history = _history(run / part.history_file)
     with told(run / METRICS_FILE, came="a damaged config", expected="numbers", fix="train again"):
         # For what metrics.json does not say: earlier scripts wrote null for an option that was not
         # given.
         seed = config.whole_number("seed", 0, least=0, most=_MOST)
-        batch_size = config.whole_number("batch_size", 64, least=1, most=_MOST)
+        own = part.config(config)
+        batch_size = own.whole_number("batch_size", 64, least=1, most=_MOST)
         rows_trained_on = config.whole_number("training_faces", 0, least=0, most=_MOST)
         rows = config.text("rows", "all", among=("all", "complete"))
         config.text("data", "")
-        optimizer = _optimizer(network, config, history)
+        optimizer = _optimizer(part.network, own, history)
     faces = _faces(data, rows, drawn, seed)
     if optimizer is not None:
         optimizer.steps = len(history or ()) * math.ceil((rows_trained_on or len(faces)) / batch_size)
-    return Studied(str(run), network, faces, optimizer, history)
+    crops = part.crops(faces, seed=seed, drawn=not data)
+    return Studied(str(run), part.network, faces, optimizer, history, crops)
 
 
 def _faces(data: str | None, rows: str, drawn: int, seed: int) -> Faces:
@@ -158,8 +183,9 @@ def run_config(run: Path) -> Record:
 def _optimizer(network: nn.Sequential, config: Record, history: nn.History | None) -> Optimizer | None:
     """The optimizer that trained the run; None if the config does not name it."""
     name = config.text("optimizer", "").lower()
-    rates = (history.columns.get("lr") if history else None) or [config.number("lr", 0, least=0, most=_MOST)]
-    lr, decay = float(max(rates)), config.number("weight_decay", 0, least=0, most=_MOST)
+    rates, asked_for = history.columns.get("lr", []) if history else [], config.number("lr", 0, least=0, most=_MOST)
+    # The history has the rate of each epoch's last step: 0 where a schedule ends after one epoch.
+    lr, decay = float(max(rates, default=0) or asked_for), config.number("weight_decay", 0, least=0, most=_MOST)
     momentum, nesterov = config.number("momentum", 0, least=0, most=1), config.flag("nesterov", False)
     if name.startswith("adam"):
         return nn.Adam(network, lr=lr, weight_decay=decay)
@@ -168,9 +194,11 @@ def _optimizer(network: nn.Sequential, config: Record, history: nn.History | Non
     return None
 
 
-def _history(run: Path) -> nn.History | None:
+def _history(path: Path) -> nn.History | None:
     """The training's history; None without the file or without an epoch."""
     try:
-        return nn.History.load_csv(run / "history.csv") or None
+        history = nn.History.load_csv(path)
     except FileNotFoundError:
         return None
+    history.shuffled = True  # every script trains with a Trainer
+    return history or None

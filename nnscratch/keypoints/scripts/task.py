@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nnscratch.diagnosis.watch import warnings_before_training
 from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
@@ -19,11 +20,15 @@ from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts.command_line import tell
+from nnscratch.keypoints.scripts.interruption import say
 from nnscratch.keypoints.scripts.kept_epochs import EPOCHS, KeptEpochs
 from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.training_run import TrainingRun
 from nnscratch.keypoints.splits import split_apart, split_random
 from nnscratch.model import Sequential
+from nnscratch.training.trainer import Trainer
+
+_FACES_LOOKED_AT = 256  # or up to twice as many, before the first step
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,16 @@ class TrainingTask:
         """Seconds for the first network: `share` of those left when its training first began."""
         seconds = self.seconds_left(share)
         return seconds if seconds is None or self.run is None else self.run.checkpoints.limit("network", seconds)
+
+    def warn(self, trainer: Trainer) -> None:
+        """Says on stderr, a line for each finding, what will keep it from learning the faces.
+
+        That is what is certain before its first step (watch.py); `python -m nnscratch diagnose`
+        tells more about the run later.
+        """
+        few = self.train.select(slice(None, None, max(1, len(self.train) // _FACES_LOOKED_AT)))
+        for line in warnings_before_training(few.x, few.y, trainer.loss, trainer.optimizer):
+            say(f"warning: {line}")
 
     def keep_epochs(self, network: Sequential) -> list[KeptEpochs]:
         """What `Trainer.fit` is to call so that networks of epochs are kept, if --every asks so."""

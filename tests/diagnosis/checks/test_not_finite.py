@@ -51,3 +51,15 @@ def test_in_a_loss_of_the_history() -> None:
     assert not list(check(case_of(mlp(), history=history_of([1.0], validation_loss=[1.0]))))
     (finding,) = check(case_of(mlp(), history=history_of([1.0], validation_loss=[math.nan])))
     assert "the loss during the training" in finding.message
+
+
+@both_networks
+def test_rows_that_are_not_finite_come_first_and_are_left_out(network: Any) -> None:
+    x, y = (part.copy() for part in rows())
+    x[3] = np.nan
+    model = network()
+    diagnosis = diagnose(model, x, y, optimizer=sgd(model), try_remedies=True)
+    finding = first(diagnosis, "not_finite")
+    assert "leave such rows out" in finding.remedy
+    assert diagnosis.trials[0].words == "the rows that are finite"
+    assert diagnosis.trials[0].changed < diagnosis.trials[0].as_it_is

@@ -49,5 +49,5 @@ def test_blank_last_weights_are_no_end_of_the_signal() -> None:
 def test_an_input_of_nothing_but_0() -> None:
     x, y = rows()
     model = mlp(bias="constant(5)")
-    assert diagnose(model, 0 * x, y).codes[0] == "input_unscaled"
+    assert diagnose(model, 0 * x, y).codes[0] == "constant_input"
     assert "exploding_signal" in [finding.code for finding in check(case_of(model, (0 * x, y)))]

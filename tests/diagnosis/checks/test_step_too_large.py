@@ -37,7 +37,7 @@ def test_adam_by_its_learning_rate() -> None:
 
 def test_by_the_rehearsal() -> None:
     model = mlp()
-    assert "ten steps from the start took the loss from" in message(model=model, optimizer=sgd(model, lr=20.0))
+    assert "80 steps from the start took the loss from" in message(model=model, optimizer=sgd(model, lr=20.0))
 
 
 def test_steps_are_not_to_blame_for_a_network_that_explodes_before_them() -> None:

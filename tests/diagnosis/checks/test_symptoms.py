@@ -14,7 +14,7 @@ from tests.diagnosis.small_networks import (
     both_networks,
     case_of,
     faces,
-    first,
+    first_two,
     history_of,
     mlp,
     rows,
@@ -30,8 +30,10 @@ def test_labels_of_other_pictures(network: Any) -> None:
     model = network()
     optimizer = sgd(model)
     history = train(model, optimizer, 15, (x, y))
-    finding = first(diagnose(model, x, y, optimizer=optimizer, history=history), "no_better_than_mean")
-    assert "x seems to say nothing about y" in finding.message
+    diagnosis = diagnose(model, x, y, optimizer=optimizer, history=history)
+    finding = first_two(diagnosis, "misaligned_rows", "no_better_than_mean")
+    assert "x seems to say nothing about y" in diagnosis.findings[0].message
+    assert "symptom" in finding.remedy
 
 
 @both_networks

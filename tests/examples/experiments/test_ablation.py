@@ -17,7 +17,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[3]
 
 
-def test_writes_runs_table_and_picture_and_resumes(run: Run, tmp_path: Path) -> None:
+def test_writes_runs_table_and_picture_and_resumes(run: Run, run_here: Run, tmp_path: Path) -> None:
     save_faces(draw_faces(16, seed=1, missing=False), tmp_path / "training.csv")
     out = tmp_path / "out"
     arguments = ["--data", tmp_path / "training.csv", "--out", out, "--epochs", 2, "--race-epochs", 1, "--seeds", 1]
@@ -29,16 +29,16 @@ def test_writes_runs_table_and_picture_and_resumes(run: Run, tmp_path: Path) -> 
     assert "| cure: the cure | 1 | 2 |" in (out / "ablation.md").read_text()
     assert (out / "ablation.png").stat().st_size > 1000
     times = [file.stat().st_mtime_ns for file in files]
-    run("experiments/ablation.py", *arguments, "--only", "the cure")
+    run_here("experiments/ablation.py", *arguments, "--only", "the cure")
     assert [file.stat().st_mtime_ns for file in files] == times
 
 
-def test_bad_input_is_one_line_and_status_2(run: Run, tmp_path: Path) -> None:
+def test_bad_input_is_one_line_and_status_2(run: Run, run_here: Run, tmp_path: Path) -> None:
     done = run("experiments/ablation.py", "--data", tmp_path / "none.csv", "--out", tmp_path / "out", expect=2)
     assert "none.csv" in done.stderr
     assert "Traceback" not in done.stderr
-    run("experiments/ablation.py", "--out", tmp_path / "out", expect=2)
-    nothing = run(
+    run_here("experiments/ablation.py", "--out", tmp_path / "out", expect=2)
+    nothing = run_here(
         "experiments/ablation.py",
         "--data",
         tmp_path / "none.csv",

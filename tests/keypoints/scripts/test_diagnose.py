@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,16 +23,27 @@ OLD = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def run_folder(tmp_path: Path) -> Path:
-    """A run's folder, with a network whose hidden units are all dead, and faces.csv."""
+@pytest.fixture(autouse=True)
+def _few_drawn_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnose, "_DRAWN_FACES", 40)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
     network = networks.report_cnn(rng=0)
     network.layers[-4].params["bias"][:] = -100
-    nn.save(network, tmp_path / "model.npz")
-    write_config(tmp_path, {"data": None, "rows": "all", "seed": 3})
-    (tmp_path / "history.csv").write_text("epoch,loss,lr\n1,0.5,0.001\n2,0.4,0.001\n")
-    save_faces(draw_faces(40, seed=1), tmp_path / "faces.csv")
-    return tmp_path
+    nn.save(network, folder / "model.npz")
+    write_config(folder, {"data": None, "rows": "all", "seed": 3})
+    (folder / "history.csv").write_text("epoch,loss,lr\n1,0.5,0.001\n2,0.4,0.001\n")
+    save_faces(draw_faces(24, seed=1), folder / "faces.csv")
+    return folder
+
+
+@pytest.fixture
+def run_folder(template: Path, tmp_path: Path) -> Path:
+    """A run's folder, with a network whose hidden units are all dead, and faces.csv."""
+    return Path(shutil.copytree(template, tmp_path, dirs_exist_ok=True))
 
 
 def write_config(folder: Path, config: object) -> None:
@@ -50,14 +61,18 @@ def test_the_diagnosis_is_printed(run_folder: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("script", ["train_mlp.py", "train_cnn.py", "train_cascade.py"])
 def test_a_run_of_a_script_can_be_diagnosed(
-    run: Callable[..., subprocess.CompletedProcess[str]], script: str, tmp_path: Path
+    run_here: Callable[..., object], script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its metrics.json says what was really used, also where the command line did not."""
+    monkeypatch.setattr(diagnose, "_DRAWN_FACES", 60)
     save_faces(draw_faces(60, seed=3), tmp_path / "faces.csv")
     level_2 = ["--level-2-epochs", 1] if script == "train_cascade.py" else []
-    run(script, "--epochs", 1, *level_2, "--data", tmp_path / "faces.csv", "--out", tmp_path / "run")
-    diagnosis = diagnose.diagnose_run(tmp_path / "run")
-    assert "healthy" in str(diagnosis) or diagnosis.findings
+    run_here(script, "--epochs", 1, *level_2, "--data", tmp_path / "faces.csv", "--out", tmp_path / "run")
+    for name in [None, "level_2_nose_tip", "level_2_mouth_left_corner"] if level_2 else [None, "model"]:
+        for data in (None, str(tmp_path / "faces.csv")):
+            diagnosis = diagnose.diagnose_run(tmp_path / "run", data, name)
+            assert diagnosis.findings or "healthy" in str(diagnosis) or "too early" in str(diagnosis)
+            assert diagnosis.signals.layers[0].update_ratio > 0  # its optimizer and rate are known
     config = json.loads((tmp_path / "run" / "metrics.json").read_text())["config"]
     used = {"network": "plain" if script == "train_mlp.py" else "small", "epochs": 1, "batch_size": 64, "seed": 0}
     assert used.items() <= config.items()
@@ -139,10 +154,7 @@ def test_a_missing_folder_is_named(run_folder: Path) -> None:
         diagnose.diagnose_run(run_folder / "none")
 
 
-def test_no_file_is_opened_because_another_names_it(
-    run_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(diagnose, "_DRAWN_FACES", 40)
+def test_no_file_is_opened_because_another_names_it(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     named = run_folder / "faces.csv"
     write_config(run_folder, OLD | {"data": str(named)})
     named.write_text("this would be an error")
@@ -185,6 +197,24 @@ def test_a_network_that_diverged_is_diagnosed(run_folder: Path) -> None:
     network.layers[0].params["bias"][:] = float("nan")
     nn.save(network, run_folder / "model.npz")
     assert "not_finite" in diagnose.diagnose_run(run_folder, str(run_folder / "faces.csv")).codes
+
+
+def test_remedies_are_tried_if_asked_for(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_config(run_folder, {"optimizer": "adam", "lr": 0.002, "seed": 3})
+    for option, tried in (([], False), (["--try-remedies"], True)):
+        diagnose.main([str(run_folder), "--data", str(run_folder / "faces.csv"), *option])
+        assert ("tried: unexplained after" in capsys.readouterr().out) == tried
+
+
+def test_a_picture_is_drawn_where_it_can_be(run_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, picture = ["--data", str(run_folder / "faces.csv")], run_folder / "diagnosis.png"
+    diagnose.main([str(run_folder), *data, "--picture", str(picture)])
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    for wrong, words in (("diagnosis.jpg", "expected a name that ends in .png"), ("none/d.png", "does not exist")):
+        with pytest.raises(SystemExit) as stop:
+            diagnose.main([str(run_folder), *data, "--picture", str(run_folder / wrong)])
+        assert stop.value.code == 2
+        assert words in capsys.readouterr().err
 
 
 def test_a_network_by_its_name_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,15 +65,15 @@ def test_a_full_disk_is_told_and_the_training_goes_on(tmp_path: Path, monkeypatc
 
 
 def test_a_script_keeps_them_and_a_new_run_without_them_removes_them(
-    run: Callable[..., object], tmp_path: Path
+    run_here: Callable[..., object], tmp_path: Path
 ) -> None:
     from nnscratch.keypoints.drawn.faces import draw_faces
     from nnscratch.keypoints.kaggle.training_file import save_faces
 
     data, out = tmp_path / "faces.csv", tmp_path / "run"
     save_faces(draw_faces(40, seed=1), data)
-    run("train_mlp.py", "--data", data, "--epochs", 2, "--every", 1, "--out", out)
+    run_here("train_mlp.py", "--data", data, "--epochs", 2, "--every", 1, "--out", out)
     assert [epoch for epoch, _ in kept_epochs(out)] == [0, 1, 2]
-    run("train_mlp.py", "--data", data, "--epochs", 1, "--overwrite", "--out", out)
+    run_here("train_mlp.py", "--data", data, "--epochs", 1, "--overwrite", "--out", out)
     assert kept_epochs(out) == []
     assert not (out / EPOCHS).exists()

@@ -27,6 +27,7 @@ from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.run_folder import save_run
 from nnscratch.keypoints.scripts.task import TrainingTask
 
+pytestmark = pytest.mark.usefixtures("pictures_not_drawn")
 RECIPE = Recipe(report_mlp, epochs=2, lr=0.25, batch_size=128)
 
 
@@ -54,8 +55,12 @@ def train(network: nn.Sequential, task: TrainingTask) -> nn.History:
 
 
 def test_what_a_run_leaves_behind(
-    task: TrainingTask, network: nn.Sequential, capsys: pytest.CaptureFixture[str]
+    task: TrainingTask,
+    network: nn.Sequential,
+    capsys: pytest.CaptureFixture[str],
+    pictures_not_drawn: pytest.MonkeyPatch,
 ) -> None:
+    pictures_not_drawn.undo()
     history = train(network, task)
     optimizer = nn.SGD(network, lr=0.1, momentum=0.8, weight_decay=0.25)
     result = save_run(task, SingleNetwork(network), RECIPE, optimizer, history)
@@ -72,6 +77,7 @@ def test_what_a_run_leaves_behind(
     assert metrics["mean_face_rmse_px"] == rmse_px(constant, task.validation.points)
     assert metrics["ratio"] == metrics["rmse_px"] / metrics["mean_face_rmse_px"]
     assert len(metrics["per_point"]) == 15
+    assert min(path.stat().st_size for path in out.glob("*.png")) > 10_000
     assert metrics["epochs"] == 2
     assert metrics["seconds"] >= history.columns["seconds"][-1] > 0
     assert metrics["images_per_second"] == pytest.approx(40 / metrics["seconds"])

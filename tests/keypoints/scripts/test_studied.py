@@ -10,6 +10,7 @@ from nnscratch.commands import Parser
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
+from nnscratch.keypoints.predictors import SingleNetwork
 from nnscratch.keypoints.scripts.studied import Studied, add_subject, studied
 
 
@@ -36,8 +37,6 @@ def test_without_anything_it_is_the_reports_cnn() -> None:
 
 
 def test_a_run_with_its_own_optimizer_and_data(tmp_path: Path) -> None:
-    from nnscratch.keypoints.predictors import SingleNetwork
-
     SingleNetwork(networks.report_mlp(rng=1)).save(tmp_path)
     (tmp_path / "metrics.json").write_text('{"config": {"optimizer": "sgd", "lr": 0.5, "momentum": 0.25}}')
     save_faces(draw_faces(9, seed=1), tmp_path / "faces.csv")
@@ -46,6 +45,27 @@ def test_a_run_with_its_own_optimizer_and_data(tmp_path: Path) -> None:
     assert (found.optimizer.lr, found.optimizer.momentum) == (0.5, 0.25)
     assert len(found.faces) == 9
     assert len(read(str(tmp_path)).faces) == 6  # drawn ones
+
+
+def test_a_runs_history_says_that_its_rows_were_shuffled(tmp_path: Path) -> None:
+    SingleNetwork(networks.report_mlp(rng=1)).save(tmp_path)
+    assert read(str(tmp_path)).history is None
+    (tmp_path / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    history = read(str(tmp_path)).history
+    assert history is not None
+    assert history.shuffled is True
+
+
+@pytest.mark.parametrize(("rates", "expected"), [((0.002, 0.0), 0.002), ((0.0,), 0.5), ((), 0.5)])
+def test_the_rate_is_the_highest_that_is_known(tmp_path: Path, rates: tuple[float, ...], expected: float) -> None:
+    """A history has that of each epoch's last step: after one epoch, a cosine is at 0."""
+    SingleNetwork(networks.report_mlp(rng=1)).save(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"config": {"optimizer": "adam", "lr": 0.5}}')
+    lines = [f"{epoch},0.5,{rate}\n" for epoch, rate in enumerate(rates, 1)]
+    (tmp_path / "history.csv").write_text("epoch,loss,lr\n" + "".join(lines))
+    optimizer = read(str(tmp_path)).optimizer
+    assert optimizer is not None
+    assert optimizer.lr == expected
 
 
 def test_a_run_and_a_network_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import nnscratch as nn
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
@@ -157,3 +158,18 @@ def test_bad_data_leave_no_folder_and_an_earlier_run_alone(tmp_path: Path) -> No
     with pytest.raises(DataError, match="no file of this name"), training_task(bad):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_certain_before_the_first_step_is_said_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a pipe too; of the networks of the scripts, which learn, nothing is."""
+    faces = draw_faces(40, seed=0)
+    task = TrainingTask(TrainingOptions(out=Path("unused")), faces, faces)
+    for dark, expected in ((0.0, 0), (-60.0, 1)):
+        hidden = nn.Dense(96 * 96, 8, bias_init=f"constant({dark})", rng=0)
+        network = nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), nn.Dense(8, 30, rng=1))
+        task.warn(nn.Trainer(network, nn.MSELoss(), nn.Adam(network)))
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        lines = printed.err.splitlines()
+        assert len(lines) == expected
+        assert all("warning: saturated_by_bias (layer 1): In Dense(9216, 8" in line for line in lines)

@@ -49,8 +49,10 @@ class Training:
         """Share of the variance of its own training labels that the network explains, 1 at best.
 
         The mean over outputs (a constant one is left out); -1 at worst, or where answers are not
-        finite.
+        finite. For classes: accuracy beyond that of the commonest class.
         """
+        if isinstance(self.loss, nn.SoftmaxCrossEntropy):
+            return self._skill()
         with np.errstate(all="ignore"):
             try:
                 answer = self.model.forward(self.x).reshape(len(self.x), -1)
@@ -66,6 +68,17 @@ class Training:
                     shares.append(1 - float(np.square(answer[known, column] - target).sum()) / total)
         mean = float(np.mean(shares)) if shares else math.nan
         return max(mean, -1.0) if math.isfinite(mean) else -1.0
+
+    def _skill(self) -> float:
+        """Accuracy beyond that of always answering the commonest class, over what there is."""
+        y = self.y if self.y.ndim == 1 else self.y.argmax(axis=1)
+        commonest = float(np.bincount(y.astype(int)).max() / len(y))
+        with np.errstate(all="ignore"):
+            try:
+                right = float((self.model.forward(self.x).argmax(axis=1) == y).mean())
+            except ValueError:
+                return -1.0
+        return max((right - commonest) / (1 - commonest), -1.0) if commonest < 1 else -1.0
 
 
 @dataclass(frozen=True)
