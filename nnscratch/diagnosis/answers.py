@@ -58,13 +58,17 @@ class Answers:
         return variance_of_labels(self.y) if self.squares_errors else math.nan
 
     @cached_property
+    def is_large(self) -> bool:
+        """Whether a pass of many rows would take longer than a diagnosis may."""
+        return multiply_adds(self.model.layers, self.x.shape[1:]) > MANY_MULTIPLY_ADDS
+
+    @cached_property
     def judged(self) -> tuple[np.ndarray, np.ndarray]:
         """Answers and targets of the rows that the network is judged by.
 
         Up to 1000 evenly spaced rows of a small network, and those of the signals of a large one.
         """
-        large = multiply_adds(self.model.layers, self.x.shape[1:]) > MANY_MULTIPLY_ADDS
-        if large or self.signals.not_finite or len(self.x) <= len(self.signals.target):
+        if self.is_large or self.signals.not_finite or len(self.x) <= len(self.signals.target):
             return self.signals.prediction, self.signals.target
         rows = np.unique(np.linspace(0, len(self.x) - 1, min(MOST_JUDGED, len(self.x))).astype(int))
         dtype = self.signals.prediction.dtype
