@@ -153,7 +153,7 @@ PATIENTS = [
         ("saturated_units", "exploding_signal"),
         _steep_sigmoids,
     ),
-    Patient("biases of -9 before relu, shop", "One answer for all days.", ("dead_units",), _dead_shop, 40),
+    Patient("biases of -9 before relu, shop", "One answer for all days.", ("dead_units", "saturated_by_bias"), _dead_shop, 40),
     Patient(
         "sigmoid behind the output, stars of 1 to 5",
         "It never gives more than one star.",
