@@ -153,7 +153,13 @@ PATIENTS = [
         ("saturated_units", "exploding_signal"),
         _steep_sigmoids,
     ),
-    Patient("biases of -9 before relu, shop", "One answer for all days.", ("dead_units", "saturated_by_bias"), _dead_shop, 40),
+    Patient(
+        "biases of -9 before relu, shop",
+        "One answer for all days.",
+        ("dead_units", "saturated_by_bias"),
+        _dead_shop,
+        40,
+    ),
     Patient(
         "sigmoid behind the output, stars of 1 to 5",
         "It never gives more than one star.",
@@ -174,5 +180,5 @@ PATIENTS = [
     ),
     Patient("no activation, products", "No better than a line.", ("no_nonlinearity",), _straight, 50),
     Patient("one unit in the middle, autoencoder", "All come out alike.", ("too_small",), _narrow, 60),
-    Patient("one pool over the picture, dots", "It answers the middle.", ("pooled_away",), _place_pooled_away, 40),
+    Patient("one pool over the picture, dots", "It answers the middle.", ("pooled_away",), _place_pooled_away, 24),
 ]

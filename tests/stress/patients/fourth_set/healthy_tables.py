@@ -43,7 +43,7 @@ def _ratings(seed: int) -> Training:
     rng = np.random.default_rng(seed)
     x, y = tables.ratings(rng, 900)
     model = nn.Sequential(*dense(rng, 35, 16, 1, activation=nn.Tanh, weights="glorot_uniform()"))
-    return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=3e-3, weight_decay=1e-3), 64)
+    return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=5e-3, weight_decay=1e-3), 64)
 
 
 def _counts(seed: int) -> Training:
@@ -122,7 +122,7 @@ HEALTHY = [
     Healthy("spectra, one layer on 100 columns, 15 epochs", _spectra_line, 15),
     Healthy("load, 1500 rows", _load, 40),
     Healthy("load, its owner's loop", _load_by_hand, 60),
-    Healthy("ratings, light decay", _ratings, 25),
+    Healthy("ratings, light decay", _ratings, 70),
     Healthy("counts of a shop, plain SGD", _counts, 50),
     Healthy("matches with much luck", _matches, 40),
     Healthy("returns, a tenth known", _returns, 60),
