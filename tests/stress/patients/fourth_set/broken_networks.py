@@ -122,7 +122,9 @@ def _place_pooled_away(seed: int, cured: bool) -> Training:
 
 
 PATIENTS = [
-    Patient("one weight for all units, seven kinds", "It tells two kinds at most.", ("identical_units",), _equal_units),
+    Patient(
+        "one weight for all units, seven kinds", "It mixes up most of the kinds.", ("identical_units",), _equal_units
+    ),
     Patient(
         "tiny weights, arm of three joints",
         "The loss does not move.",

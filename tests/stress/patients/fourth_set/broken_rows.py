@@ -51,9 +51,9 @@ def _grams_and_degrees(seed: int, cured: bool) -> Training:
     rng = np.random.default_rng(seed)
     x, y = tables.patients(rng, 500, missing=0)
     if not cured:  # one measure in other units
-        y[:, 2] *= 3_000
+        y[:, 2] *= 300
     model = nn.Sequential(*dense(rng, 12, 48, 3))
-    return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=5e-3), 32)
+    return Training(model, x, y, nn.MSELoss(), nn.Adam(model, lr=2e-2), 32)
 
 
 def _black_pictures(seed: int, cured: bool) -> Training:
@@ -152,7 +152,7 @@ PATIENTS = [
     ),
     Patient(
         "one measure in other units, blood values",
-        "Only the third measure is learnt.",
+        "The third measure is learnt, the others are not half as good.",
         ("columns_unscaled", "output_not_learnt", "targets_unscaled"),
         _grams_and_degrees,
         40,
@@ -178,7 +178,7 @@ PATIENTS = [
     ),
     Patient(
         "a folder per class, one after the other, eight kinds",
-        "It mostly answers the last class.",
+        "It answers one kind nearly always.",
         ("unshuffled",),
         _kinds_by_folder,
         20,
