@@ -113,7 +113,9 @@ def line_of(result: dict[str, Any], seconds: float) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", default="first_set,second_set,third_set", help="sets, with a comma between them")
+    parser.add_argument(
+        "--set", default="first_set,second_set,third_set,fourth_set", help="sets, with a comma between them"
+    )
     parser.add_argument("--only", default="", help="only names that contain this")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--remedies", action="store_true", help="apply the first remedy of each patient")

@@ -17,6 +17,9 @@ APART = 100.0
 # The same for columns of y: the squared error counts the square of it.
 APART_TARGETS = 30.0
 
+# Share of an output's variance that a rule explains and the network does not.
+LAGS = 0.3
+
 _MOST_ROWS = 2000  # rows that are measured, evenly spaced
 _MOST_COLUMNS = 1000  # more are pixels, which share one unit
 
@@ -24,8 +27,15 @@ _MOST_COLUMNS = 1000  # more are pixels, which share one unit
 def check(case: Case) -> Iterator[Finding]:
     if case.x.ndim == 2 and 1 < case.x.shape[1] <= _MOST_COLUMNS and not case.has_learnt_all:
         yield from _found(case.x, "x", APART, "of the first weights, and of the gradient")
-    if 1 < case.columns.shape[1] <= _MOST_COLUMNS and case.squares_errors and not case.has_learnt_all:
+    behind = not case.has_learnt_all or _an_output_lags(case)
+    if 1 < case.columns.shape[1] <= _MOST_COLUMNS and case.squares_errors and behind:
         yield from _found(case.columns, "y", APART_TARGETS, "of the squared error, and of every step")
+
+
+def _an_output_lags(case: Case) -> bool:
+    """Whether a rule explains far more of one output than the network, which has learnt others."""
+    skills, can_be = case.skills, case.learnable.each
+    return skills.shape == can_be.shape and bool(np.any(can_be - skills > LAGS))
 
 
 def _found(values: np.ndarray, name: str, apart: float, of_what: str) -> Iterator[Finding]:

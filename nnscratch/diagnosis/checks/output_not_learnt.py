@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnscratch.diagnosis.case import Case
+from nnscratch.diagnosis.checks.columns_unscaled import column_sizes
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
@@ -18,6 +19,9 @@ NOT_LEARNT, LEARNT = 0.1, 0.5
 
 # The best output, where another seems to have nothing to do with x.
 WELL_LEARNT = 0.8
+
+# Size of the largest column of y over the smallest: from here on they do not pull alike.
+APART = 3.0
 
 # What a rule explains of the output that is not learnt: it can be.
 CAN_BE = 0.25
@@ -34,7 +38,7 @@ def check(case: Case) -> Iterator[Finding]:
     if not len(behind):
         if len(case.losses) >= 2 * FEWEST_EPOCHS:
             yield from _unrelated(skills, can_be)
-    elif np.nanmax(skills) > LEARNT and (case.has_settled or _stands_still(case)):
+    elif np.nanmax(skills) > LEARNT and _is_no_plateau(case) and (case.has_settled or _stands_still(case)):
         worst = behind[np.argmin(skills[behind] - can_be[behind])]
         yield Finding(
             "output_not_learnt",
@@ -49,6 +53,16 @@ def check(case: Case) -> Iterator[Finding]:
                 change_lr(10, case.largest_lr),
             ),
         )
+
+
+def _is_no_plateau(case: Case) -> bool:
+    """Whether something keeps the outputs apart: a loss of one's own, their sizes, or many steps.
+
+    Otherwise a harder output is often learnt later, behind a plateau.
+    """
+    sizes = column_sizes(case.columns)
+    apart = len(sizes) > 1 and sizes.max() > APART * sizes.min()
+    return case.is_stuck or not case.squares_errors or bool(apart)
 
 
 def _stands_still(case: Case) -> bool:

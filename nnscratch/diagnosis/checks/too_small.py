@@ -10,13 +10,14 @@ import numpy as np
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.setup import Treatment
+from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
 from nnscratch.diagnosis.treatments import pool_less, widen
 from nnscratch.layers import AveragePool2D, Conv2D, Dense, MaxPool2D
 
 # How much more of the targets' variance a rule explains, on rows left out, than the network does of
 # its own rows.
-MISSED = 0.1
+MISSED = 0.15
 
 # Units of the narrowest hidden layer: with more, the number of units is seldom what is missing.
 FEW_UNITS = 8
@@ -24,6 +25,9 @@ FEW_UNITS = 8
 # The same for a network whose loss still falls, after so many epochs.
 VERY_FEW_UNITS = 2
 MANY_EPOCHS = 20
+
+# What an autoencoder explains of its input, from which on its bottleneck does what it is for.
+COMPRESSED = 0.5
 
 # Components of y that hold this share of what a rule explains of it.
 MOST = 0.9
@@ -55,7 +59,8 @@ def _too_small(case: Case) -> Iterator[Finding]:
     narrowest = min(hidden, key=lambda signals: case.layer(signals).params["weight"].shape[-1])
     units = int(case.layer(narrowest).params["weight"].shape[-1])
     needed = components(case.columns)
-    if units > FEW_UNITS and units >= needed:
+    enough = units > FEW_UNITS and units >= needed
+    if enough or (case.skill > COMPRESSED and copies_its_input(case)):
         return
     wide = widen(max(32, 4 * units))
     if case.has_settled:
@@ -75,6 +80,14 @@ def _too_small(case: Case) -> Iterator[Finding]:
             f"Give the hidden layers more units, such as {max(32, 4 * units)}.",
             treatments=(wide, widen(max(128, 8 * units))),
         )
+
+
+def copies_its_input(case: Case) -> bool:
+    """Whether y is nearly x: an autoencoder, whose bottleneck is there to leave things out."""
+    if case.x.shape != case.y.shape:
+        return False
+    variance = variance_of_labels(case.y)
+    return bool(np.nanmean(np.square(case.x.astype(np.float64) - case.y)) < variance / 2)
 
 
 def components(y: np.ndarray) -> int:

@@ -49,3 +49,10 @@ def test_the_remedy_is_tried(network: Any) -> None:
     diagnosis = nn.diagnose(model, *large_target(), optimizer=adam(model, lr=0.005), try_remedies=True)
     assert diagnosis.trials[0].brings
     assert "of y scaled" in " ".join(str(diagnosis).split())
+
+
+def test_outputs_that_lag_behind_a_large_one_though_something_is_learnt() -> None:
+    x, y = table()
+    model: Any = nn.Sequential(nn.Dense(6, 32, rng=0), nn.ReLU(), nn.Dense(32, 2, rng=1))
+    diagnosis = asked(model, (x, np.stack([y[:, 0], 300 * x[:, 5] + 200], axis=1)), 40, adam(model, lr=0.05))
+    assert diagnosis.codes[:1] == ["columns_unscaled"]

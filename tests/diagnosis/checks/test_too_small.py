@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.diagnosis.checks.too_small import components
-from tests.diagnosis.small_networks import Rows, adam, asked, dense, first, table
+from nnscratch.diagnosis.checks.too_small import components, copies_its_input
+from tests.diagnosis.small_networks import Rows, adam, asked, case_of, dense, first, table
 
 
 @pytest.mark.parametrize(("units", "activation"), [((1, 2), nn.ReLU), ((24, 1, 24, 2), nn.Tanh)])
@@ -28,6 +28,24 @@ def test_a_narrow_layer_that_suffices(activation: Any) -> None:
     y = np.abs(x[:, :1] + x[:, 1:2]) if activation is nn.ReLU else np.tanh(x[:, :1] + x[:, 1:2])
     model = dense(16, 3, 1, activation=activation)
     assert asked(model, (x, y.astype(np.float32)), 60, adam(model, lr=0.01)).codes == []
+
+
+def test_an_autoencoder_is_there_to_leave_something_out() -> None:
+    """Noise in each of eight columns, which a rule copies and three units do not."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((300, 3)) @ rng.standard_normal((3, 8)) + 0.5 * rng.standard_normal((300, 8))
+    x = (x / x.std(axis=0)).astype(np.float32)
+    assert copies_its_input(case_of(dense_of(8, 3), (x, x)))
+    assert not copies_its_input(case_of(dense_of(8, 3), (x, np.roll(x, 1, axis=0))))
+    assert asked(dense_of(8, 3), (x, x), 60, None).codes == []
+    assert first(asked(dense_of(8, 1), (x, x), 60, None), "too_small").evidence["units"] == 1
+
+
+def dense_of(columns: int, code: int) -> Any:
+    return nn.Sequential(
+        nn.Dense(columns, 24, rng=0), nn.Tanh(), nn.Dense(24, code, rng=1), nn.Dense(code, 24, rng=2), nn.Tanh(),
+        nn.Dense(24, columns, rng=3),
+    )  # fmt: skip
 
 
 def test_components_are_those_of_nine_tenths() -> None:
