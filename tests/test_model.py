@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import numpy as np
 import pytest
@@ -440,3 +441,15 @@ def test_a_network_that_is_frozen_altogether() -> None:
         layer.frozen = True
     y = model.forward(np.ones((1, 3), np.float32), training=True)
     assert model.backward(np.ones_like(y)) is None
+
+
+def test_stages_are_not_timed_beside_another_threads_pass() -> None:
+    model = nn.Sequential(nn.Dense(2, 3, rng=0), nn.ReLU(), nn.Dense(3, 1, rng=1))
+    model.forward(np.zeros((1, 2), np.float32))
+    timing = threading.Thread(target=model.time_stages, args=(None,))
+    with model._runner.lock:  # as a pass holds it
+        timing.start()
+        timing.join(0.2)
+        assert timing.is_alive()
+    timing.join(10)
+    assert not timing.is_alive()

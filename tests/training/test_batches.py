@@ -271,3 +271,10 @@ def test_weights_stay_with_their_rows(augmented: bool, overlap: bool, two_thread
         np.testing.assert_array_equal(y_batch, augmented - x_batch)
         np.testing.assert_array_equal(weights, -10 * y_batch)
     assert sorted(np.concatenate([batch[1] for batch in seen])) == sorted(-x)
+
+
+def test_whole_numbers_are_targets_of_classes_only() -> None:
+    x, y = np.zeros((3, 2), np.float32), np.array([0, 1, 1])
+    check_rows("", x, y, np.dtype(np.float32), classes=True)
+    with pytest.raises(ValueError, match="got y of int64, expected the model's float32"):
+        check_rows("", x, y, np.dtype(np.float32))
