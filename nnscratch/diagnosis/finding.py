@@ -21,6 +21,7 @@ class Finding:
     message, remedy : what is wrong and why; what to change
     by_training : whether the training brought it about; False if it was there before the first
         step, and for findings for which that makes no difference
+    variant : what sets it apart from others of its code, where `findings.EXPLAINS` tells them apart
     treatments : the remedy as changes that can be tried, the likeliest first; empty where only
         its owner can help, and in a copy or a pickle
 
@@ -34,6 +35,7 @@ class Finding:
     message: str
     remedy: str
     by_training: bool = False
+    variant: str = ""
     treatments: tuple[Treatment, ...] = field(default=(), repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -229,8 +229,5 @@ def _place(finding: Finding) -> int:
 
 def _name(finding: Finding) -> str:
     """The finding's name in `EXPLAINS`."""
-    if finding.code == "wrong_gradient" and "times" in finding.evidence:
-        return BY_SIZE
-    if finding.code == "not_finite" and finding.evidence.get("in_the_rows"):
-        return IN_THE_ROWS
-    return BY_TRAINING if finding.by_training else finding.code
+    variant = "by training" if finding.by_training else finding.variant
+    return f"{finding.code}, {variant}" if variant else finding.code

@@ -20,10 +20,11 @@ def check(case: Case) -> Iterator[Finding]:
         yield Finding(
             "not_finite",
             None,
-            {"steps": float(case.steps)} | ({"in_the_rows": 1.0} if place in (IN_X, IN_Y) else {}),
+            {"steps": float(case.steps)},
             f"NaN or infinity came up first in {place}. Whatever is computed with it is NaN too, and no step "
             "removes it.",
             _remedy(case, place),
+            variant="in x or y" if place in (IN_X, IN_Y) else "",
             treatments=_treatments(case, place),
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.diagnosis.setup import Setup, Treatment
 from nnscratch.diagnosis.treatments import take_mse
 from nnscratch.layers import Dropout, Layer
@@ -58,6 +59,7 @@ def _loss(case: Case) -> Iterator[Finding]:
             {"rows": float(len(prediction))} | ({} if math.isnan(times) else {"times": times}),
             f"{name}, a loss of your own, {why[0]}",
             why[1],
+            variant="" if math.isnan(times) else "by its size",
             treatments=(_OWN_LOSS,),
         )
 
@@ -130,7 +132,7 @@ def _layers(case: Case) -> Iterator[Finding]:
     if not any(_is_own(layer) for layer in case.model.layers):
         return
     rng = np.random.default_rng(0)
-    x = case.x[np.unique(np.linspace(0, len(case.x) - 1, min(_ROWS, len(case.x))).astype(int))].astype(np.float64)
+    x = case.x[evenly_spaced(len(case.x), _ROWS)].astype(np.float64)
     for i, layer in enumerate(case.model.layers):
         try:
             double = layer.astype(np.float64)
