@@ -4,11 +4,13 @@
     finding.py         Finding: one thing that is wrong
     figure.py          the picture of a diagnosis
     signals.py         the numbers of each layer: spread, silent units, gradient, decay, step
+        rows.py            which rows are looked at
         passes.py          the pass of some images forward and back that they come from
         spread.py          rms, and the spread over images
         activity.py        which units let a gradient through
         twins.py           units with the same weights
     answers.py         Answers: how much a network explains of its targets, beside what can be
+        explained.py       what answers leave unexplained
         learnable.py       what two plain rules from x to y explain
     case.py            Case: what a check is given, and the facts that several checks need
         rehearsal.py       what the first steps of the optimizer do to a copy

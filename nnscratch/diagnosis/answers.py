@@ -9,7 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
+from nnscratch.diagnosis.explained import loss_beside_guess, shares_left
 from nnscratch.diagnosis.learnable import Learnable, Rules
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.diagnosis.setup import MANY_MULTIPLY_ADDS, in_dtype, multiply_adds
 from nnscratch.diagnosis.signals import Signals
 from nnscratch.diagnosis.spread import variance_of_labels
@@ -70,7 +72,7 @@ class Answers:
         """
         if self.is_large or self.signals.not_finite or len(self.x) <= len(self.signals.target):
             return self.signals.prediction, self.signals.target
-        rows = np.unique(np.linspace(0, len(self.x) - 1, min(MOST_JUDGED, len(self.x))).astype(int))
+        rows = evenly_spaced(len(self.x), MOST_JUDGED)
         dtype = self.signals.prediction.dtype
         try:
             answers = copy.deepcopy(self.model).predict(self.x[rows].astype(dtype))
@@ -93,12 +95,7 @@ class Answers:
             if not variance > 0:
                 return math.nan
             return 1 - float(np.nanmean(np.square(target.astype(np.float64) - prediction))) / variance
-        if isinstance(self.loss, SoftmaxCrossEntropy):
-            uncertain = uncertainty(target)
-            return 1 - self.loss.forward(prediction, target) / uncertain if uncertain > 0 else math.nan
-        mixed = self.loss.forward(np.roll(prediction, len(target) // 2, axis=0), target)
-        own = self.loss.forward(prediction, target)
-        return 1 - own / mixed if mixed > 0 else math.nan
+        return 1 - loss_beside_guess(self.loss, prediction, target)
 
     @cached_property
     def skills(self) -> np.ndarray:
@@ -108,14 +105,10 @@ class Answers:
         """
         prediction, target = self.judged
         size = target[0].size if len(target) else 0
-        if self.signals.not_finite or len(target) < 2 or prediction.size != target.size:
+        if self.signals.not_finite or len(target) < 2 or self.classes or prediction.size != target.size:
             return np.full(size, math.nan)
-        y = target.reshape(len(target), -1).astype(np.float64)
-        errors = np.where(np.isfinite(y), y - prediction.reshape(y.shape), 0)
-        deviations = np.where(np.isfinite(y), y - labelled_mean(y), 0)
-        with np.errstate(all="ignore"):
-            shares = 1 - np.square(errors).sum(axis=0) / np.square(deviations).sum(axis=0)
-        return np.where(np.isfinite(shares), np.maximum(shares, -1), math.nan)
+        left = shares_left(prediction, target)
+        return np.where(np.isfinite(left), np.maximum(1 - left, -1), math.nan)
 
     @property
     def explained(self) -> float:
@@ -156,13 +149,13 @@ class Answers:
 
     @property
     def classes(self) -> bool:
-        """Whether the targets are numbers of classes, one per row."""
-        return isinstance(self.loss, SoftmaxCrossEntropy) and self.y.ndim == 1
+        """Whether the targets are classes: their numbers (N,), or a share of each (N, C)."""
+        return isinstance(self.loss, SoftmaxCrossEntropy)
 
     @cached_property
     def columns(self) -> np.ndarray:
         """(N, outputs) float64 targets; a class becomes a column of 0 and 1. NaN where missing."""
-        if not self.classes:
+        if not (self.classes and self.y.ndim == 1):
             y = self.y.reshape(len(self.y), -1).astype(np.float64)
             return np.where(np.isfinite(y), y, math.nan)
         return (self.y[:, np.newaxis] == np.unique(self.y)).astype(np.float64)
@@ -194,21 +187,3 @@ class Answers:
         if not known.any():
             return math.nan
         return float((np.maximum(self.learnable.each, -1) - self.skills)[known].mean())
-
-
-def uncertainty(target: np.ndarray) -> float:
-    """The cross-entropy of always answering how frequent each class is; NaN without labels.
-
-    target : (N, C) shares of the classes, or (N,) classes; NaN where a label is missing
-
-    >>> round(uncertainty(np.array([0, 0, 1, 1])), 3)  # log 2
-    0.693
-    """
-    if target.ndim == 1:
-        known = target[np.isfinite(target)] if target.dtype.kind == "f" else target
-        shares = np.unique(known, return_counts=True)[1] / max(1, len(known))
-    else:
-        whole = target[np.isfinite(target).all(axis=1)].astype(np.float64)
-        shares = whole.mean(axis=0) if len(whole) else np.empty(0)
-    shares = shares[shares > 0]
-    return float(-(shares * np.log(shares)).sum()) if shares.size else math.nan

@@ -14,6 +14,7 @@ from nnscratch.diagnosis import saturation
 from nnscratch.diagnosis.activity import ACTIVATIONS, can_saturate, has_units
 from nnscratch.diagnosis.answers import Answers
 from nnscratch.diagnosis.rehearsal import Rehearsal, rehearse
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.diagnosis.setup import Setup, Treatment, left_after, steps_of_a_trial
 from nnscratch.diagnosis.signals import FEW_ROWS, LayerSignals, measure
 from nnscratch.diagnosis.thresholds import EXPLODED, EXPLODED_GRADIENT, FEWEST_EPOCHS, SMALL_INPUT, VANISHED
@@ -84,7 +85,7 @@ class Case(Answers):
         setup = Setup.of(self.model, self.x, self.y, self.loss, self.optimizer, self.batch_size)
         optimizer = setup.optimizer if self.optimizer is not None else None
         # 32 rows of a large network are enough: first weights are off by far, or not at all.
-        few = np.unique(np.linspace(0, len(self.x) - 1, FEW_ROWS // 2).astype(int)) if self.is_large else slice(None)
+        few = evenly_spaced(len(self.x), FEW_ROWS // 2) if self.is_large else slice(None)
         signals = measure(setup.model, self.x[few], self.y[few], setup.loss, optimizer)
         return Case(setup.model, signals, self.x, self.y, setup.loss, optimizer)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.diagnosis.setup import multiply_adds
 from nnscratch.diagnosis.signals import measure
 from nnscratch.losses import Loss
@@ -72,9 +73,9 @@ def first_look(
         saturated_by_bias,
     )  # fmt: skip
     causes = (dead_units, saturated_units)  # of a signal that ends: not certain, but they explain it
-    rows = _evenly_spaced(len(x), _ROWS)
+    rows = evenly_spaced(len(x), _ROWS)
     x, y = x[rows], y[rows]
-    few = _evenly_spaced(len(x), _rows_to_measure(model, x.shape[1:]))
+    few = evenly_spaced(len(x), _rows_to_measure(model, x.shape[1:]))
     with np.errstate(all="ignore"):
         signals = measure(model, x[few], y[few], loss, optimizer)
         case = Case(model, signals, x, y, copy.deepcopy(loss), optimizer)
@@ -94,10 +95,6 @@ def one_line(finding: Finding) -> str:
     """
     place = "" if finding.layer is None else f" (layer {finding.layer})"
     return textwrap.shorten(f"{finding.code}{place}: {finding.message} -> {finding.remedy}", 1000)
-
-
-def _evenly_spaced(count: int, most: int) -> np.ndarray:
-    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
 
 
 def _rows_to_measure(model: Sequential, shape: tuple[int, ...]) -> int:

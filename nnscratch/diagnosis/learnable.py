@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import single_threaded_blas
 from nnscratch.losses import labelled_mean
@@ -83,7 +84,7 @@ class Rules:
 
     def __init__(self, x: np.ndarray) -> None:
         most = _FEW_ROWS if x[0].size > _MANY_NUMBERS else _ROWS
-        self.rows = np.unique(np.linspace(0, len(x) - 1, min(most, len(x))).astype(int))
+        self.rows = evenly_spaced(len(x), most)
         a = _standardized(x[self.rows])
         self.constant = a.shape[1] == 0
         products = matmul(a, np.ascontiguousarray(a.T)).astype(np.float64)

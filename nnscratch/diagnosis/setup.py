@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnscratch import initializers
+from nnscratch.diagnosis.explained import MOST_LEFT, loss_beside_guess, unexplained
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.layers import Dropout, Layer, NotFiniteError
-from nnscratch.losses import Loss, MSELoss
+from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD
 
@@ -110,7 +112,7 @@ class Setup:
         apart = np.arange(len(self.x)) % _APART == _APART - 1
         x, y = self.x[apart], self.y[apart]
         self.x, self.y = self.x[~apart], self.y[~apart]
-        rows = np.unique(np.linspace(0, len(x) - 1, min(_MOST_JUDGED, len(x))).astype(int))
+        rows = evenly_spaced(len(x), _MOST_JUDGED)
         return x[rows], y[rows]
 
     def train(self, steps: int) -> bool:
@@ -136,18 +138,16 @@ class Setup:
         """Share of the variance of y that the answers leave unexplained, the mean over outputs.
 
         0 is perfect, 1 is as good as the mean, 2 is the most that is said. For other losses than
-        those of numbers: the loss over that of answers to other rows.
+        those of numbers: the loss over that of a guess (`loss_beside_guess`).
         """
         with np.errstate(all="ignore"):
             try:
                 answers = self.model.predict(x)
             except (NotFiniteError, ValueError):
-                return 2.0
-            if answers.size != y.size:
-                own = self.loss.forward(answers, y)
-                mixed = self.loss.forward(np.roll(answers, len(y) // 2, axis=0), y)
-                share = own / mixed if mixed > 0 else math.nan
-                return min(share, 2.0) if math.isfinite(share) else 2.0
+                return MOST_LEFT
+            if isinstance(self.loss, SoftmaxCrossEntropy) or answers.size != y.size:
+                share = loss_beside_guess(self.loss, answers, y)
+                return min(share, MOST_LEFT) if math.isfinite(share) else MOST_LEFT
             return unexplained(answers, y)
 
     def square_errors(self) -> None:
@@ -163,28 +163,14 @@ def left_after(setup: Setup, treatment: Treatment | None, steps: int) -> float:
         if treatment is not None:
             treatment.apply(copy)
     except (ValueError, TypeError, AttributeError, NotImplementedError):
-        return 2.0  # a layer of the owner's that cannot be built anew
+        return MOST_LEFT  # a layer of the owner's that cannot be built anew
     x, y = copy.keep_apart()
-    return copy.left(x, y) if copy.train(steps) else 2.0
+    return copy.left(x, y) if copy.train(steps) else MOST_LEFT
 
 
 def steps_of_a_trial(model: Sequential, x: np.ndarray) -> int:
     """As many as a diagnosis has time for."""
     return _STEPS if multiply_adds(model.layers, x.shape[1:]) <= MANY_MULTIPLY_ADDS else _FEW_STEPS
-
-
-def unexplained(answers: np.ndarray, y: np.ndarray) -> float:
-    """Share of the variance of y that answers leave, the mean over outputs, 0..2; 2 if unknown."""
-    y = y.reshape(len(y), -1).astype(np.float64)
-    answers = answers.reshape(y.shape)
-    shares = []
-    for column, answer in zip(y.T, answers.T, strict=True):
-        known = np.isfinite(column)
-        total = float(np.square(column[known] - column[known].mean()).sum()) if known.any() else 0.0
-        if total > 0:
-            share = float(np.square(answer[known] - column[known]).sum()) / total
-            shares.append(min(share, 2.0) if math.isfinite(share) else 2.0)
-    return float(np.mean(shares)) if shares else 2.0
 
 
 def draw_parameters(layers: Sequence[Layer], rng: np.random.Generator) -> None:

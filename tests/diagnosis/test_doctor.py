@@ -241,14 +241,30 @@ def test_healthy_with_average_pooling() -> None:
     assert diagnose(model, *rows(), optimizer=optimizer, history=history).codes == []
 
 
-def test_a_classifier_is_healthy() -> None:
+@pytest.mark.parametrize("as_shares", [False, True])
+def test_a_classifier_is_healthy(as_shares: bool) -> None:
     x = np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32)
     classes = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+    y = np.eye(3, dtype=np.float32)[classes] if as_shares else classes
     model = nn.Sequential(nn.Dense(4, 32, rng=0), nn.Tanh(), nn.Dense(32, 3, rng=1))
     loss, optimizer = nn.SoftmaxCrossEntropy(), nn.Adam(model, lr=0.01)
-    assert diagnose(model, x, classes, loss, optimizer).healthy
-    history = nn.Trainer(model, loss, optimizer, batch_size=20).fit(x, classes, epochs=20)
-    assert diagnose(model, x, classes, loss, optimizer, history).healthy
+    assert diagnose(model, x, y, loss, optimizer).healthy
+    history = nn.Trainer(model, loss, optimizer, batch_size=20).fit(x, y, epochs=20)
+    diagnosis = diagnose(model, x, y, loss, optimizer, history)
+    assert diagnosis.healthy
+    assert diagnosis.explained > 0.5
+
+
+@pytest.mark.parametrize("as_shares", [False, True])
+def test_remedies_of_a_classifier_are_judged_beside_a_guess(as_shares: bool) -> None:
+    x = np.random.default_rng(0).standard_normal((200, 4)).astype(np.float32)
+    classes = (x[:, 0] > 0).astype(int) + (x[:, 1] > 0)
+    y = np.eye(3, dtype=np.float32)[classes] if as_shares else classes
+    model = nn.Sequential(nn.Dense(4, 32, rng=0), nn.Tanh(), nn.Dense(32, 3, rng=1))
+    diagnosis = diagnose(model, x, y, nn.SoftmaxCrossEntropy(), nn.Adam(model, lr=1e-7), try_remedies=True)
+    first(diagnosis, "step_too_small")
+    (trial,) = diagnosis.trials
+    assert trial.changed < 0.5 < trial.as_it_is
 
 
 class Scale(nn.Layer):

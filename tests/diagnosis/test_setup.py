@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
 import nnscratch as nn
-from nnscratch.diagnosis.setup import Setup, Treatment, in_dtype, left_after, steps_of_a_trial, unexplained
+from nnscratch.diagnosis.setup import Setup, Treatment, in_dtype, left_after, steps_of_a_trial
 from nnscratch.diagnosis.treatments import change_lr
 from nnscratch.keypoints import networks
 from tests.diagnosis.small_networks import adam, dense, faces, sgd, table, train
@@ -75,14 +74,6 @@ def test_a_trial_that_fails_leaves_everything() -> None:
 
     assert left_after(setup, Treatment("cannot be done", cannot), 60) == 2
     assert left_after(setup, None, 60) == fine
-
-
-def test_unexplained_is_the_mean_over_outputs_and_2_at_most() -> None:
-    y = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, np.nan]])
-    assert unexplained(y, y) == 0
-    assert unexplained(np.ones_like(y), y) == pytest.approx((1 + 2) / 2)  # (its mean is 0.5)
-    assert unexplained(1e9 * np.ones_like(y), y) == 2
-    assert unexplained(np.full_like(y, np.nan), np.ones_like(y)) == 2
 
 
 def test_a_large_network_has_fewer_steps() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.treatments import scale_all, scale_columns, scale_targets
 
@@ -68,7 +69,7 @@ def column_sizes(values: np.ndarray) -> np.ndarray:
     >>> column_sizes(np.array([[0.0, 3.0, 7.0], [1.0, -3.0, 7.0]]))
     array([1., 3.])
     """
-    rows = np.unique(np.linspace(0, len(values) - 1, min(_MOST_ROWS, len(values))).astype(int))
+    rows = evenly_spaced(len(values), _MOST_ROWS)
     columns = np.where(np.isfinite(values[rows]), values[rows], 0).astype(np.float64)
     columns = columns[:, np.ptp(columns, axis=0) > 0]
     counted = np.maximum(np.count_nonzero(columns, axis=0), 1)

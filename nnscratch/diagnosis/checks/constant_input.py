@@ -9,6 +9,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.diagnosis.spread import variance_of_labels
 
 # Share of the rows that are equal to another one, number by number.
@@ -43,7 +44,7 @@ def share_of_equal_rows(x: np.ndarray) -> float:
     >>> share_of_equal_rows(np.array([[1, 2], [1, 2], [1, 2], [3, 4]]))
     0.75
     """
-    rows = np.unique(np.linspace(0, len(x) - 1, min(_ROWS, len(x))).astype(int))
+    rows = evenly_spaced(len(x), _ROWS)
     if len(rows) < 2:
         return 0.0
     _, most = Counter(row.tobytes() for row in x[rows]).most_common(1)[0]

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.diagnosis.thresholds import FEWEST_EPOCHS
 from nnscratch.diagnosis.treatments import set_dropout
 from nnscratch.layers import Dropout, NotFiniteError
@@ -56,7 +57,7 @@ def _learns_without(case: Case) -> bool:
 
 def noise_of_masks(case: Case) -> float:
     """Spread between masks over spread between rows of the mean answer, of a copy in training."""
-    rows = np.unique(np.linspace(0, len(case.x) - 1, min(_ROWS, len(case.x))).astype(int))
+    rows = evenly_spaced(len(case.x), _ROWS)
     model = copy.deepcopy(case.model)
     for layer in model.layers:
         if isinstance(layer, Dropout):

@@ -13,7 +13,6 @@ from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.treatments import draw, remove_and_scale, scale_into, without_output_activation
 from nnscratch.layers import Dropout, Layer, Sigmoid, Tanh
-from nnscratch.losses import SoftmaxCrossEntropy
 
 # Share of the targets' variance that stays unexplained because no answer reaches them.
 CLIPPED = 0.03
@@ -58,7 +57,7 @@ def _dropout(case: Case) -> Iterator[Finding]:
 
 def _cannot_reach(case: Case, activation: Layer) -> Iterator[Finding]:
     """Targets outside the activation's range, and the loss that stays for that."""
-    if isinstance(case.loss, SoftmaxCrossEntropy):
+    if case.classes:
         yield from _before_softmax(case, activation)
         return
     low, high = _range(activation)

@@ -14,7 +14,7 @@ from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.diagnosis.thresholds import SMALL_INPUT
 from nnscratch.diagnosis.treatments import centre_targets, scale_all, scale_columns, scale_pixels, scale_targets
-from nnscratch.losses import SoftmaxCrossEntropy, labelled_mean
+from nnscratch.losses import labelled_mean
 
 # Root mean square of x or y. Glorot's and He's variances assume about 1; ten times more is no
 # rounding matter.
@@ -41,13 +41,8 @@ SMALL_TARGETS = 0.002
 def check(case: Case) -> Iterator[Finding]:
     if not case.has_learnt:
         yield from _input(case)
-        if _numbers(case):
+        if not case.classes:
             yield from _targets(case)
-
-
-def _numbers(case: Case) -> bool:
-    """Whether the targets are numbers, and no classes or shares of them."""
-    return not isinstance(case.loss, SoftmaxCrossEntropy)
 
 
 def _input(case: Case) -> Iterator[Finding]:
@@ -69,7 +64,7 @@ def _input(case: Case) -> Iterator[Finding]:
             treatments=(
                 *((Treatment("x from 0 to 1", scale_pixels),) if case.x.ndim > 2 else ()),
                 Treatment("x less its mean, over its standard deviation", scale_columns),
-                *((Treatment("x and y less their means, over their spreads", scale_all),) if _numbers(case) else ()),
+                *((Treatment("x and y less their means, over their spreads", scale_all),) if not case.classes else ()),
             ),
         )
 

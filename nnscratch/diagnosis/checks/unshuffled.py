@@ -8,6 +8,7 @@ import numpy as np
 
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.diagnosis.setup import Treatment
 from nnscratch.diagnosis.treatments import as_it_is
 from nnscratch.kernels.threads import single_threaded_blas
@@ -48,7 +49,7 @@ def _in_natural_order(case: Case, share: float) -> bool:
     left behind counts against it.
     """
     flat = case.x.reshape(len(case.x), -1)
-    some = np.unique(np.linspace(0, flat.shape[1] - 1, min(_MOST_COLUMNS, flat.shape[1])).astype(int))
+    some = evenly_spaced(flat.shape[1], _MOST_COLUMNS)
     natural = one_sidedness(flat[:, some]) > NATURAL * share
     return natural and not (case.trained and not case.has_learnt)
 
