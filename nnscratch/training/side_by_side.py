@@ -25,6 +25,8 @@ from nnscratch.training.trainer import Trainer
 # A trainer, its x and y, and the x and y that it is validated on.
 Job = tuple[Trainer, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
 
+_SECONDS_ASLEEP = 0.1  # at a time, while the trainings run
+
 
 def train_together(
     jobs: Mapping[str, Job],
@@ -95,7 +97,7 @@ def train_together(
             try:
                 futures += [pool.submit(train_all, names) for names in lists]
                 begin.set()  # not before all are in the list: Ctrl-C may come at any moment
-                wait(futures, return_when=FIRST_EXCEPTION)
+                _wait_for_all(futures)
             except KeyboardInterrupt:
                 if not futures:
                     raise
@@ -107,6 +109,17 @@ def train_together(
     finally:
         set_threads(threads)
         line.close()
+
+
+def _wait_for_all(futures: Sequence[Future[dict[str, History]]]) -> None:
+    """Returns when all are done, or one has raised; handlers of signals run meanwhile.
+
+    Python runs them in the main thread. A signal that another thread took, or that came just before
+    this one fell asleep, does not wake it: without a timeout its handler would wait for the end.
+    """
+    while (still := wait(futures, _SECONDS_ASLEEP, return_when=FIRST_EXCEPTION)).not_done:
+        if any(future.exception() for future in still.done):
+            return
 
 
 def share_out(costs: Mapping[str, float], threads: int) -> list[list[str]]:

@@ -260,9 +260,14 @@ class SlowPool(ThreadPoolExecutor):
         return future
 
 
+@pytest.mark.parametrize("sleeper", [False, True])
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, SlowPool])
-def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt(pool: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks 0 and 1 begin. Once both have learnt, the main thread gets Ctrl-C's signal."""
+def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt(
+    pool: type, sleeper: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Networks 0 and 1 begin. Once both have learnt, the main thread gets Ctrl-C's signal, or (the
+    sleeper) another one does, which does not wake the main thread.
+    """
     monkeypatch.setattr("nnscratch.training.side_by_side.ThreadPoolExecutor", pool)
     main, batches, other_has_learnt = threading.main_thread().ident, iter(range(1, 1_000_000)), threading.Event()
     assert main is not None
@@ -270,7 +275,7 @@ def test_ctrl_c_ends_all_and_keeps_what_they_have_learnt(pool: type, monkeypatch
     def interrupt() -> None:
         if next(batches) == 12:  # in the third epoch
             assert other_has_learnt.wait(timeout=60)
-            signal.pthread_kill(main, signal.SIGINT)
+            signal.pthread_kill(threading.get_ident() if sleeper else main, signal.SIGINT)
 
     seen = iter(range(1_000_000))
 
