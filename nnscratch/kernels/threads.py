@@ -9,7 +9,8 @@ same seed gives the same bits on any number of threads.
 
 How many threads: what `set_threads` was last given (the examples' --threads is that); otherwise
 NNSCRATCH_NUM_THREADS; otherwise the cores that this process may use, or fewer if OMP_NUM_THREADS or
-its like say so (thread_limits.py).
+its like say so (thread_limits.py). Trainings side by side in one process share them
+(thread_shares.py).
 
 A fork copies a process with one thread only. The child starts with a pool of its own, with BLAS as
 it was before this module held it, and with no lock held; what a block was doing in the parent it
@@ -31,6 +32,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import LibController, ThreadpoolController
 
 from nnscratch.kernels.thread_limits import default_threads
+from nnscratch.kernels.thread_shares import share_of
 
 _lock = threading.Lock()
 _threads: int | None = None  # None until it is set or first needed
@@ -80,11 +82,11 @@ def set_threads(threads: int | None) -> None:
 
 
 def get_threads() -> int:
-    """The number of threads that kernels use."""
+    """The number of threads that kernels use; fewer inside a `share_of_threads`."""
     global _threads
     if _threads is None:
         _threads = default_threads(available_cores())
-    return _threads
+    return share_of(_threads)
 
 
 @contextmanager
