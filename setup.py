@@ -1,6 +1,7 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
-`'.[docs]'` with what builds its pages, `'.[lessons]'` with Jupyter for its lessons, `'.[browser]'`
-with what the tests of the page need besides Debian's chromium and chromium-driver.
+`'.[sklearn]'` with scikit-learn for its estimators, `'.[docs]'` with what builds its pages,
+`'.[lessons]'` with Jupyter for its lessons, `'.[browser]'` with what the tests of the page need
+besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -40,9 +41,13 @@ setup(
             "mypy==2.4.1",
             "pandas-stubs",
             "types-tqdm",
+            "scikit-learn>=1.6",
+            "dask>=2024.8",
+            "distributed>=2024.8",
         ],
-        "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0"],
+        "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0", "scikit-learn>=1.6"],
         "bench": ["torch", "scikit-learn"],
+        "sklearn": ["scikit-learn>=1.6"],
         "browser": ["selenium>=4.11"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },

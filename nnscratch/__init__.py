@@ -16,6 +16,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     lessons/           exercises that a reader fills, and what checks them
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
+    sklearn/           a network as an estimator of scikit-learn
 
 How the same numbers are computed faster:
 

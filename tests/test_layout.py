@@ -37,6 +37,7 @@ ARROWS = {
     "profiling": "checks kernels layers losses model optimizers pictures stages",
     "tracing": "checks files kernels layers losses messages model optimizers pictures",
     "training": "checks diagnosis files history kernels layers losses messages model optimizers",
+    "sklearn": "checks history kernels layers losses model optimizers training",
     "lessons": "diagnosis files gradient_check history layers losses messages model optimizers pictures training",
 }
 # The same within the face task. All of it may import all of the library, which imports nothing of
