@@ -48,8 +48,8 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
         clip_norm : largest norm of a gradient; None: any
         time_limit : seconds; None: any
         warm_start : whether a second `fit` goes on with the network of the first (default False)
-        dtype : "float32", which is faster, or "float64", in which the network computes; None: that of
-            X, or what `builder` makes
+        dtype : in which the network computes: "float32", which is faster, or "float64". None: that
+            of X, or what `builder` makes
         n_threads : that kernels use. None: what the process may use (`nnscratch.get_threads`),
             shared with the other estimators that work in it at that moment. No bit depends on it
         random_state : int, RandomState, Generator, or None for another network in each `fit`
