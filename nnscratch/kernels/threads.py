@@ -20,6 +20,7 @@ does not go on with.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from _thread import start_new_thread
 from collections.abc import Callable, Iterator
@@ -41,6 +42,10 @@ _threads: int | None = None  # None until it is set or first needed
 _pool: SimpleQueue[tuple[Context, _Blocks] | None] = SimpleQueue()
 _pool_threads = 0
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
+_SCIPYS_BLAS = (
+    "scipy.linalg._fblas"  # loads a second one, whenever somebody imports SciPy: Numba does, and scikit-learn
+)
+_knows_scipys = False
 _blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0
 _forks = 0  # between the first process and this one: who holds BLAS across a fork does not hold it any more
@@ -111,9 +116,10 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def _hold_blas() -> None:
-    global _blas, _blas_threads
+    global _blas, _blas_threads, _knows_scipys
     # Library by library, because threadpoolctl's own `limit` takes as long as a small product.
-    if _blas is None:
+    if _blas is None or (not _knows_scipys and _SCIPYS_BLAS in sys.modules):
+        _knows_scipys = _SCIPYS_BLAS in sys.modules
         _blas = ThreadpoolController().select(user_api="blas").lib_controllers
     _blas_threads = [library.get_num_threads() for library in _blas]
     for library in _blas:
