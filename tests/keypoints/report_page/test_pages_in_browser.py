@@ -11,6 +11,8 @@ import pytest
 
 from nnscratch.keypoints.report_page.predictions_page import predictions_page
 from nnscratch.keypoints.report_page.run_page import run_page
+from nnscratch.keypoints.runs import load_run
+from nnscratch.pages.notebook import text_view
 from tests.keypoints.report_page.made_runs import HOSTILE, cascade, history, run
 from tests.keypoints.report_page.test_predictions_page import MADE
 from tests.tracing.browser import browser, why_no_browser
@@ -18,6 +20,8 @@ from tests.tracing.browser import browser, why_no_browser
 pytestmark = pytest.mark.skipif(bool(why_no_browser()), reason=why_no_browser())
 
 FRAME = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+# What the page around a view does to lists and tables.
+NOTEBOOK = "<style>dl dt { float: left; width: 20%; } pre { font: inherit; } td, th { border: 3px solid; }</style>"
 LONG = "a-name-without-any-place-to-break-it-" * 6
 
 
@@ -32,11 +36,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     facts = run(levels=True, command=f"python {LONG} {HOSTILE}", stopped={"all": LONG})
     facts = replace(facts, metrics={**facts.metrics, "config": {**facts.config, "out": LONG, LONG: LONG, "data": LONG}})
-    views = cascade().level_1._repr_html_() + history([3.0, 2.0])._repr_html_()
+    (folder / "run").mkdir()
+    cascade().save(folder / "run")
+    views = load_run(folder / "run")._repr_html_() + text_view("Table", "a  b")
+    views += cascade().level_1._repr_html_() + history([3.0, 2.0])._repr_html_()
     texts = {
         "run": run_page(facts),
         "predictions": predictions_page(replace(MADE, names=(LONG, HOSTILE, LONG), command=LONG)),
-        "views": f"{FRAME}<p id='mine'>a paragraph of the notebook</p>{views}",
+        "views": f"{FRAME}{NOTEBOOK}<p id='mine'>a paragraph of the notebook</p>{views}",
     }
     paths = {name: folder / f"{name}.html" for name in texts}
     for name, text in texts.items():
@@ -97,12 +104,24 @@ def test_pictures_are_shown(driver: Any, pages: dict[str, Path]) -> None:
     assert "Content Security Policy" in driver.get_log("browser")[0]["message"]
 
 
+def test_the_notebook_leaves_a_view_alone(driver: Any, pages: dict[str, Path]) -> None:
+    open_page(driver, pages["views"], 800, "light")
+    script = """
+        const [selector, name] = arguments;
+        const found = [...document.querySelectorAll(".nnscratch-view " + selector)];
+        return found.map((each) => getComputedStyle(each)[name]);
+    """
+    assert set(driver.execute_script(script, "dt", "float")) == {"none"}
+    assert set(driver.execute_script(script, "td", "borderLeftWidth")) == {"0px"}
+    assert all("monospace" in each for each in driver.execute_script(script, "pre", "fontFamily"))
+
+
 def test_a_view_leaves_the_notebook_alone(driver: Any, pages: dict[str, Path]) -> None:
     open_page(driver, pages["views"], 800, "light")
     script = """
         const style = () => JSON.stringify(Object.entries(getComputedStyle(document.getElementById("mine"))));
         const before = style();
-        document.querySelectorAll("style").forEach((each) => each.remove());
+        document.querySelectorAll(".nnscratch-view style").forEach((each) => each.remove());
         return before === style();
     """
     assert driver.execute_script(script) is True
