@@ -53,3 +53,8 @@ def test_long_histories_are_thinned() -> None:
     assert (places[0], places[-1]) == (0, 4999)
     assert len(places) <= 400
     np.testing.assert_array_equal(finite([1.0, math.inf]), [1.0, math.nan])
+
+
+def test_a_single_epoch_stands_at_a_whole_number() -> None:
+    text = check_view(history([2.0])._repr_html_()).text
+    assert " 0 1 2 epoch" in text

@@ -198,7 +198,7 @@ def test_a_disk_that_takes_no_pictures(
     monkeypatch.setattr(run_folder, "_write_test", once)
     save(task, SingleNetwork(network), history)
     rescued = out.with_name("run-rescued")
-    assert {"model.npz", "faces.png", "metrics.json"} < contents(rescued).keys()
+    assert {"model.npz", "faces.png", "metrics.json", "report.html"} < contents(rescued).keys()
     assert json.loads((out / "metrics.json").read_text())["finished"] is False
     assert f"the results are in {rescued}" in capsys.readouterr().err
     monkeypatch.setattr(run_folder, "_write_test", full_disk)

@@ -13,7 +13,7 @@ import nnscratch as nn
 from nnscratch.keypoints import plots
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
-from nnscratch.keypoints.metrics import RMSE_PX, mean_face
+from nnscratch.keypoints.metrics import RMSE_PX, mean_face, score
 from nnscratch.keypoints.predictors import SingleNetwork
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import run_report as module
@@ -63,7 +63,8 @@ def test_a_run_leaves_its_page(task: TrainingTask, network: nn.Sequential, monke
     before = network.copy_parameters()
     save_run(task, SingleNetwork(network), RECIPE, optimizer, history)
     out = task.options.out
-    page = check_page((out / "report.html").read_text(encoding="utf-8"))
+    text = (out / "report.html").read_text(encoding="utf-8")
+    page = check_page(text)
     assert page.headings[0] == (1, "Run my <run>")
     assert "python 'train it.py' --out 'my <run>'" in page.text
     metrics = json.loads((out / "metrics.json").read_text())
@@ -73,6 +74,11 @@ def test_a_run_leaves_its_page(task: TrainingTask, network: nn.Sequential, monke
     assert "The network was not examined" not in page.text
     for kept, w in zip(before, network.parameters(), strict=True):  # the doctor has changed nothing
         np.testing.assert_array_equal(kept, w)
+    # The same run gives the same page.
+    predicted = SingleNetwork(network).predict_points(task.validation.images)
+    result = score(predicted, task.validation.points, mean_face(task.train.points))
+    predictor, histories = SingleNetwork(network), {"all": history}
+    assert module.run_report(task, predictor, optimizer, histories, predicted, [], result, metrics) == text
     # As trained: the schedule's last rate is 0, with which no weight would move.
     layer = page.text[page.text.index("Dense(9216, 30,") :].split()
     assert float(layer[8]) > 0
