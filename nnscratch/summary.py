@@ -53,7 +53,7 @@ def summary_view(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -
     title = f"Sequential: {len(layers)} layers, {parameters:,} parameters"
     try:
         shown = table(HEADINGS, summary_rows(layers, input_shape), caption=title, last_is_total=True)
-    except (ValueError, ArithmeticError):
+    except Exception:  # a layer of one's own may raise anything, and a view must be there
         rows = [(str(number), repr(layer)) for number, layer in enumerate(layers)]
         shown = table(("place", "layer"), rows, caption=title)
     return view(title, shown)

@@ -96,6 +96,9 @@ def whole_epochs(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    low, high = axes.get_xlim()
+    if high - low < 1:  # a single one
+        axes.set_xlim((low + high) / 2 - 1, (low + high) / 2 + 1)
 
 
 def finite(values: Sequence[float]) -> np.ndarray:

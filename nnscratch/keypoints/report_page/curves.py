@@ -64,8 +64,9 @@ def _others(histories: Mapping[str, History]) -> Html:
         rows.append([name.rstrip("_").replace("_", " "), *numbers])
     unit = " (px)" if all(name.endswith("_px") for name in names.values()) else ""
     what = f"error on its validation crops{unit}"
-    ended = {each.stopped for each in histories.values()}
-    said = f"Each: {ended.pop()}." if len(ended) == 1 else "How they ended: " + "; ".join(sorted(ended)) + "."
+    ended = sorted({each.stopped for each in histories.values() if each.stopped})
+    more = f"; and {len(ended) - _ENDS_SHOWN} other ways" if len(ended) > _ENDS_SHOWN else ""
+    said = f"{'Each' if len(ended) == 1 else 'How they ended'}: {'; '.join(ended[:_ENDS_SHOWN])}{more}."
     axes.set(xlabel="epoch", ylabel=what, title=f"{len(histories)} networks behind level 1, a line each")
     axes.grid(alpha=0.3)
     whole_epochs(axes)
@@ -80,7 +81,7 @@ def _others(histories: Mapping[str, History]) -> Html:
                 element(
                     "div",
                     table(headings, rows, caption=f"{what[0].upper()}{what[1:]}"),
-                    element("p", said, class_="note"),
+                    element("p", said, class_="note") if ended else None,
                 ),
                 class_="panels",
             ),
@@ -88,4 +89,5 @@ def _others(histories: Mapping[str, History]) -> Html:
     )
 
 
+_ENDS_SHOWN = 2
 _SCORES = ("average_rmse_px", "rmse_px", "average_validation_loss", "validation_loss")

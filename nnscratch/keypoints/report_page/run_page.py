@@ -12,8 +12,10 @@ from nnscratch.keypoints.report_page.networks import filters, first_network, net
 from nnscratch.keypoints.report_page.run_facts import RunFacts
 from nnscratch.keypoints.report_page.scores import head, per_point
 from nnscratch.keypoints.report_page.settings import settings
-from nnscratch.pages.markup import Html, element
+from nnscratch.pages.markup import Html, element, joined
 from nnscratch.pages.page import Section, page
+
+_ALSO = ", and at the networks behind it"
 
 
 def run_page(run: RunFacts) -> str:
@@ -48,4 +50,8 @@ def _kind(run: RunFacts) -> str:
 def _doctor(run: RunFacts) -> Html:
     if run.diagnosis is None:
         return element("p", "The network was not examined.")
-    return run.diagnosis.html()
+    which = "Of level 1, " if len(run.levels) > 1 else ""
+    about = (
+        f"{which}on some training faces. `python -m nnscratch diagnose` looks at more of them{_ALSO if which else ''}."
+    )
+    return joined([run.diagnosis.html(), element("p", f"{about[0].upper()}{about[1:]}", class_="note")])

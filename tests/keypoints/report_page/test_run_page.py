@@ -10,8 +10,10 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.report_page import curves
 from nnscratch.keypoints.report_page.run_facts import RunFacts
 from nnscratch.keypoints.report_page.run_page import run_page
+from nnscratch.pages.markup import element
 from tests.keypoints.report_page.made_runs import HOSTILE, faces, network, run
 from tests.pages.parsed_page import check_page
 
@@ -19,6 +21,12 @@ SECTIONS = [
     "Learning curves", "Error of each point", "Where the errors lie", "Best, median and worst faces", "The doctor",
     "The network", "First filters", "How it was made",
 ]  # fmt: skip
+
+
+@pytest.fixture
+def curves_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take most of the time, and have tests of their own."""
+    monkeypatch.setattr(curves, "figure", lambda drawn, words: element("svg", role="img", aria_label=words))
 
 
 def diagnosed(facts: RunFacts) -> RunFacts:
@@ -45,6 +53,7 @@ def test_what_a_page_has() -> None:
     assert run_page(made) == run_page(made)
 
 
+@pytest.mark.usefixtures("curves_not_drawn")
 def test_a_cascade_has_its_levels() -> None:
     made = run(levels=True)
     page = check_page(run_page(made))
@@ -77,17 +86,7 @@ def test_whatever_the_faces_and_the_scores(validation: Faces, values: tuple[floa
     assert "nan" not in page.text.lower()
 
 
-def test_an_interrupted_run_says_so() -> None:
-    page = check_page(run_page(run(finished=False, stopped={"all": "interrupted in epoch 3"})))
-    assert "not finished interrupted in epoch 3" in page.text
-
-
-def test_a_run_that_learnt_nothing_says_so() -> None:
-    facts = run()
-    bad = replace(facts, metrics={**facts.metrics, "rmse_px": 9.0, "ratio": 2.0})
-    assert "It has learnt nothing" in check_page(run_page(bad)).text
-
-
+@pytest.mark.usefixtures("curves_not_drawn")
 def test_names_from_outside_stay_text() -> None:
     facts = run(command=HOSTILE, stopped={"all": HOSTILE})
     config = {**facts.config, "out": f"runs/{HOSTILE}", "data": HOSTILE, "recipe": HOSTILE, HOSTILE: HOSTILE}
@@ -98,11 +97,13 @@ def test_names_from_outside_stay_text() -> None:
     assert made.encode("utf-8")
 
 
+@pytest.mark.usefixtures("curves_not_drawn")
 def test_metrics_that_say_nothing_do_no_harm() -> None:
     for metrics in ({}, {"config": 3, "stopped": "x", "per_point": [], "rmse_px": "many", "command": 7}):
         assert check_page(run_page(replace(run(), metrics=metrics))).headings[0] == (1, "Run of a training")
 
 
+@pytest.mark.usefixtures("curves_not_drawn")
 def test_a_predictor_of_ones_own() -> None:
     class Constant:
         pass
