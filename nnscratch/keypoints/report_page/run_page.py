@@ -15,8 +15,6 @@ from nnscratch.keypoints.report_page.settings import settings
 from nnscratch.pages.markup import Html, element, joined
 from nnscratch.pages.page import Section, page
 
-_ALSO = ", and at the networks behind it"
-
 
 def run_page(run: RunFacts) -> str:
     """The page as text; the same run gives the same text."""
@@ -50,8 +48,12 @@ def _kind(run: RunFacts) -> str:
 def _doctor(run: RunFacts) -> Html:
     if run.diagnosis is None:
         return element("p", "The network was not examined.")
-    which = "Of level 1, " if len(run.levels) > 1 else ""
-    about = (
-        f"{which}on some training faces. `python -m nnscratch diagnose` looks at more of them{_ALSO if which else ''}."
+    several = len(run.levels) > 1
+    about = joined(
+        [
+            f"{'Of level 1, on' if several else 'On'} some training faces. ",
+            element("code", "python -m nnscratch diagnose"),
+            f" looks at more of them{', and at the networks behind it' if several else ''}.",
+        ]
     )
-    return joined([run.diagnosis.html(), element("p", f"{about[0].upper()}{about[1:]}", class_="note")])
+    return joined([run.diagnosis.html(), element("p", about, class_="note")])
