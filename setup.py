@@ -23,7 +23,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["nnscratch", "nnscratch.*"]),
-    package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*"]},
+    package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*", "pages/*.css"]},
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",

@@ -28,6 +28,7 @@ What many of them use:
     checks.py          checks of arguments, and the one style of error messages
     files/             what writes and reads files: whole or not at all, and within limits
     messages.py        one printable line of bounded length
+    pages/             HTML: pages to look at, and what objects show in a notebook
     pictures.py        figures, colours, PNG files
     commands.py        how a package offers a command of `python -m nnscratch`
     __main__.py        finds and runs these commands

@@ -17,11 +17,11 @@ from types import ModuleType
 from house.docstrings import prose, to_rst
 
 # Rooms that a reader of the reference does not call; their files are linked where they are named.
-INSIDE = {"messages", "files", "pictures", "commands", "checks", "__main__"}
+INSIDE = {"messages", "files", "pages", "pictures", "commands", "checks", "__main__"}
 # Rooms that are read file by file.
 BY_FILE = {
     "kernels": "loops choice threads",
-    "keypoints": "faces metrics splits lookalikes start mirror_pass networks recipe predictors plots "
+    "keypoints": "faces metrics splits lookalikes start mirror_pass networks recipe predictors plots runs "
     "kaggle.training_file kaggle.submission drawn.faces geometry.augmentation geometry.affine_maps "
     "geometry.label_offset cascade.cascade cascade.regions cascade.blending cascade.training",
 }
