@@ -44,6 +44,7 @@ setup(
         "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0"],
         "bench": ["torch", "scikit-learn"],
         "browser": ["selenium>=4.11"],
+        "safetensors": ["safetensors>=0.4"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
 )
