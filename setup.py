@@ -49,6 +49,7 @@ setup(
         "bench": ["torch", "scikit-learn"],
         "sklearn": ["scikit-learn>=1.6"],
         "browser": ["selenium>=4.11"],
+        "safetensors": ["safetensors>=0.4"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
 )

@@ -17,6 +17,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
     sklearn/           a network as an estimator of scikit-learn
+    interchange/       networks that go to other programs, and come from them
 
 How the same numbers are computed faster:
 
@@ -41,6 +42,7 @@ from nnscratch.checkpoints import load, save
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
 from nnscratch.history import History, Metric, Outcome
+from nnscratch.interchange.state_dict import load_state_dict, state_dict
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import (
     AveragePool2D,
@@ -101,10 +103,12 @@ __all__ = [
     "gradient_check",
     "initializers",
     "load",
+    "load_state_dict",
     "profile",
     "save",
     "schedules",
     "set_threads",
     "signal_profile",
+    "state_dict",
     "trace",
 ]

@@ -32,6 +32,7 @@ ARROWS = {
     "gradient_check": "checks kernels layers losses messages model optimizers pictures",
     "checkpoints": "files initializers layers messages model",
     "history": "files messages pages",
+    "interchange": "checks files layers messages model",
     "commands": "",
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pages pictures",
@@ -132,6 +133,7 @@ def test_every_test_file_has_its_module() -> None:
         "test_layout.py", "test_readme.py", "test_benchmarks.py", "test_stress.py", "keypoints/test_saved_runs.py",
         "kernels/test_entry_points.py", "tracing/test_network_js.py", "tracing/test_page_in_browser.py",
         "keypoints/report_page/test_pages_in_browser.py",
+        "interchange/test_state_dict_torch.py",
     }  # fmt: skip
     for path in (ROOT / "tests").rglob("test_*.py"):
         relative = path.relative_to(ROOT / "tests")
