@@ -44,6 +44,7 @@ setup(
             "scikit-learn>=1.6",
             "dask>=2024.8",
             "distributed>=2024.8",
+            "safetensors>=0.4.3",
         ],
         "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0", "scikit-learn>=1.6"],
         "bench": ["torch", "scikit-learn"],
