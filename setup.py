@@ -1,6 +1,7 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
-`'.[docs]'` with what builds its pages, `'.[lessons]'` with Jupyter for its lessons, `'.[browser]'`
-with what the tests of the page need besides Debian's chromium and chromium-driver.
+`'.[sklearn]'` with scikit-learn for its estimators, `'.[docs]'` with what builds its pages,
+`'.[lessons]'` with Jupyter for its lessons, `'.[browser]'` with what the tests of the page need
+besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -22,7 +23,7 @@ setup(
     license="MIT",
     python_requires=">=3.11",
     packages=find_packages(include=["nnscratch", "nnscratch.*"]),
-    package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*"]},
+    package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*", "pages/*.css"]},
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",
@@ -40,10 +41,16 @@ setup(
             "mypy==2.4.1",
             "pandas-stubs",
             "types-tqdm",
+            "scikit-learn>=1.6",
+            "dask>=2024.8",
+            "distributed>=2024.8",
+            "safetensors>=0.4.3",
         ],
-        "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0"],
+        "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0", "scikit-learn>=1.6"],
         "bench": ["torch", "scikit-learn"],
+        "sklearn": ["scikit-learn>=1.6"],
         "browser": ["selenium>=4.11"],
+        "safetensors": ["safetensors>=0.4"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },
 )

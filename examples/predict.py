@@ -3,6 +3,7 @@
 All coordinates:      python examples/predict.py --model runs/cnn
                           --data test.zip --out points.csv
 Kaggle's submission:  the same with --lookup IdLookupTable.csv
+A page to look at:    the same with --html points.html
 """
 
 from pathlib import Path
@@ -11,6 +12,7 @@ from nnscratch.keypoints.kaggle.submission import check_images, read_lookup, wri
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.predictions_report import write_predictions_page
 
 
 def main() -> None:
@@ -19,11 +21,16 @@ def main() -> None:
     parser.add_argument("--data", metavar="FILE", required=True, help="Kaggle's test.csv, .zip or .gz")
     parser.add_argument("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv; without it, all 30 coordinates")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="the CSV to write")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with faces and their points, too")
     arguments = parser.parse_args()
 
     model = Path(arguments.model)
     inputs = [arguments.data, *filter(None, [arguments.lookup]), *(model.iterdir() if model.is_dir() else [])]
     command_line.check_output(arguments.out, inputs)
+    if arguments.html is not None:
+        command_line.check_output(arguments.html, inputs, option="--html")
+        if arguments.html.resolve() == arguments.out.resolve():
+            parser.error(f"argument --html: got {arguments.html}, the file of --out, expected another one; rename it")
     predictor = load_predictor(arguments.model)
     lookup = read_lookup(arguments.lookup) if arguments.lookup else None
     faces = load_faces(arguments.data)
@@ -37,6 +44,10 @@ def main() -> None:
     else:
         values = write_submission(arguments.out, lookup, points, faces.image_ids)
         command_line.tell(f"{values:,} values for {len(faces):,} faces written to {arguments.out}")
+    if arguments.html is not None:
+        names = model.resolve().name, Path(arguments.data).name, arguments.out.name
+        write_predictions_page(arguments.html, model, predictor, faces, points, names)
+        command_line.tell(f"page for a browser written to {arguments.html}")
 
 
 if __name__ == "__main__":

@@ -228,6 +228,7 @@ def train(options: CascadeOptions, task: TrainingTask) -> None:
         # The cascade's own blends have learnt from the held-out faces too. These answers come from
         # blends that have not: only they may be scored.
         predicted=held_out.answers[-1],
+        levels=held_out.answers,
         **how,
     )
 

@@ -16,6 +16,8 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     lessons/           exercises that a reader fills, and what checks them
     summary.py         the table of a network: shapes, cost, receptive field
     checkpoints.py     save and load a network
+    sklearn/           a network as an estimator of scikit-learn
+    interchange/       networks that go to other programs, and come from them
 
 How the same numbers are computed faster:
 
@@ -27,6 +29,7 @@ What many of them use:
     checks.py          checks of arguments, and the one style of error messages
     files/             what writes and reads files: whole or not at all, and within limits
     messages.py        one printable line of bounded length
+    pages/             HTML: pages to look at, and what objects show in a notebook
     pictures.py        figures, colours, PNG files
     commands.py        how a package offers a command of `python -m nnscratch`
     __main__.py        finds and runs these commands
@@ -39,6 +42,7 @@ from nnscratch.checkpoints import load, save
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
 from nnscratch.history import History, Metric, Outcome
+from nnscratch.interchange import load_state_dict, state_dict
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import (
     AveragePool2D,
@@ -99,10 +103,12 @@ __all__ = [
     "gradient_check",
     "initializers",
     "load",
+    "load_state_dict",
     "profile",
     "save",
     "schedules",
     "set_threads",
     "signal_profile",
+    "state_dict",
     "trace",
 ]

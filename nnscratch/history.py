@@ -251,6 +251,12 @@ class History:
     def __repr__(self) -> str:
         return f"<History of {len(self)} epochs, best {self.best_epoch}; {self.stopped or 'still running'}>"
 
+    def _repr_html_(self) -> str:
+        # Late: a page needs matplotlib, a training does not.
+        from nnscratch.pages.curves import training_view
+
+        return training_view(self.columns, score=self.score, best=self.best, stopped=self.stopped)
+
 
 def _plain(value: float) -> float:
     """A NumPy number as Python's own, whose repr is the number alone."""

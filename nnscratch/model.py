@@ -11,7 +11,7 @@ from nnscratch.checks import check_finite, whole_number
 from nnscratch.layers import Layer
 from nnscratch.stages.base import Listener, Stage
 from nnscratch.stages.runner import Runner, check_layers, from_first_that_learns
-from nnscratch.summary import summary
+from nnscratch.summary import summary, summary_view
 
 
 class Sequential:
@@ -227,6 +227,9 @@ class Sequential:
     def __repr__(self) -> str:
         lines = "".join(f"    {layer!r},\n" for layer in self.layers)
         return f"Sequential(\n{lines})"
+
+    def _repr_html_(self) -> str:
+        return summary_view(self.layers, self._seen_shape)
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy runs in buffers of its own, and has not run yet.

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from nnscratch.layers import Conv2D, Dense, Layer
+from nnscratch.pages.notebook import view
+from nnscratch.pages.tables import table
 
+HEADINGS = ("layer", "output shape", "parameters", "mult-adds", "kept B", "field")
 _LARGEST_SIDE = 1024
 
 
@@ -39,9 +42,32 @@ def summary(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> str
     Dense(8, 3)                            3          27         24      32    all
     total                                             79        824     328
     """
+    rows = [HEADINGS, *summary_rows(layers, input_shape)]
+    lines = [f"{_short(a):26s}{b:>14s}{c:>12s}{d:>11s}{e:>8s}{f:>7s}".rstrip() for a, b, c, d, e, f in rows]
+    return "\n".join(lines)
+
+
+def summary_view(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> str:
+    """The same as HTML for a notebook; the layers alone where no shape can be worked out."""
+    parameters = sum(value.size for layer in layers for value in layer.params.values())
+    title = f"Sequential: {len(layers)} layers, {parameters:,} parameters"
+    try:
+        shown = table(HEADINGS, summary_rows(layers, input_shape), caption=title, last_is_total=True)
+    except Exception:  # a layer of one's own may raise anything, and a view must be there
+        rows = [(str(number), repr(layer)) for number, layer in enumerate(layers)]
+        shown = table(("place", "layer"), rows, caption=title)
+    return view(title, shown)
+
+
+def summary_rows(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> list[tuple[str, ...]]:
+    """The table's cells, in the order of `HEADINGS`: the input, a row per layer, the total.
+
+    Raises
+        ValueError : as `summary`
+    """
     shape = input_shape or _smallest_input(layers)
     kept = _bytes_kept(layers, shape)
-    rows = [("layer", "output shape", "parameters", "mult-adds", "kept B", "field"), ("input", _dims(shape), *[""] * 4)]
+    rows = [("input", _dims(shape), *[""] * 4)]
     totals = [0, 0, sum(kept)]
     field: int | None = 1
     step = 1
@@ -55,10 +81,9 @@ def summary(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -> str
         totals[0] += parameters
         totals[1] += multiply_adds
         counts = f"{parameters:,}", _count(multiply_adds), _count(kept_bytes), f"{field or 'all'}"
-        rows.append((_short(layer), _dims(shape), *counts))
+        rows.append((repr(layer), _dims(shape), *counts))
     rows.append(("total", "", f"{totals[0]:,}", _count(totals[1]), _count(totals[2]), ""))
-    lines = [f"{a:26s}{b:>14s}{c:>12s}{d:>11s}{e:>8s}{f:>7s}".rstrip() for a, b, c, d, e, f in rows]
-    return "\n".join(lines)
+    return rows
 
 
 def _bytes_kept(layers: Sequence[Layer], shape: tuple[int, ...]) -> list[int]:
@@ -105,8 +130,7 @@ def _dims(shape: tuple[int, ...]) -> str:
     return ", ".join(str(length) for length in shape)
 
 
-def _short(layer: Layer) -> str:
-    text = repr(layer)
+def _short(text: str) -> str:
     return text if len(text) <= 26 else text[:22] + "...)"
 
 

@@ -91,10 +91,12 @@ def run_here(
 
 @pytest.fixture
 def pictures_not_drawn() -> Iterator[pytest.MonkeyPatch]:
-    """Figures are made and not drawn, which takes a second per run: for tests that ask whether
-    their files are there. `undo()` of it has them drawn.
+    """Figures are made and not drawn, and a run's page is not made, which takes two seconds per
+    run: for tests that ask whether their files are there. `undo()` of it has them drawn.
     """
     from matplotlib.figure import Figure
+
+    from nnscratch.keypoints.scripts import run_folder
 
     def savefig(figure: Figure, path: Path, *, format: str) -> None:
         assert format == "png"
@@ -102,6 +104,7 @@ def pictures_not_drawn() -> Iterator[pytest.MonkeyPatch]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", savefig)
+        patch.setattr(run_folder, "run_report", lambda *run: "<!doctype html>")
         yield patch
 
 

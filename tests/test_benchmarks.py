@@ -227,6 +227,28 @@ def test_a_step_beside_other_libraries(monkeypatch: pytest.MonkeyPatch, network:
         assert min(row["milliseconds"].values()) > 0
 
 
+def test_a_search_with_two_jobs_and_with_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joblib = pytest.importorskip("joblib")
+    pytest.importorskip("sklearn")
+    monkeypatch.syspath_prepend(FOLDER)
+    program = load("grid_search")
+    monkeypatch.setattr(program, "in_a_new_process", program.measure)  # in this one
+    monkeypatch.setattr(program, "FOLDS", 2)
+    with joblib.parallel_config(backend="threading"):  # without the start of processes
+        figures = program.compare(repeats=1, epochs=1, rows=60)
+    for when in ("first", "again"):
+        one, two = figures[when]["seconds"]
+        assert len(one) == len(two) == 1
+        assert figures[when]["ratio"] == one[0] / two[0]
+    assert capsys.readouterr().out.count(" x\n") == 2
+    different = iter([{"scores": [0.0]}, {"scores": [1.0]}, {"scores": [2.0]}])
+    monkeypatch.setattr(program, "in_a_new_process", lambda *_: next(different))
+    with pytest.raises(RuntimeError, match="with two jobs, expected"):
+        program.compare(repeats=1, epochs=1, rows=60)
+
+
 def test_the_time_to_an_error(tmp_path: Path) -> None:
     json_file = tmp_path / "figures.json"
     options = ["--faces", "30", "--epochs", "2", "--target", "50", "--threads", "1", "--curve"]

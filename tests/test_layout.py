@@ -23,20 +23,23 @@ ARROWS = {
     "messages": "",
     "files": "messages",
     "pictures": "files",
+    "pages": "messages pictures",
     "layers": "checks initializers kernels",
     "stages": "checks kernels layers",
-    "summary": "layers",
+    "summary": "layers pages",
     "model": "checks layers stages summary",
     "losses": "checks kernels",
     "gradient_check": "checks kernels layers losses messages model optimizers pictures",
     "checkpoints": "files initializers layers messages model",
-    "history": "files messages",
+    "history": "files messages pages",
+    "interchange": "checks files layers messages model",
     "commands": "",
     "optimizers": "checks kernels layers model",
-    "diagnosis": "checks history initializers kernels layers losses model optimizers pictures",
-    "profiling": "checks kernels layers losses model optimizers pictures stages",
-    "tracing": "checks files kernels layers losses messages model optimizers pictures",
+    "diagnosis": "checks history initializers kernels layers losses model optimizers pages pictures",
+    "profiling": "checks kernels layers losses model optimizers pages pictures stages",
+    "tracing": "checks files kernels layers losses messages model optimizers pages pictures",
     "training": "checks diagnosis files history kernels layers losses messages model optimizers",
+    "sklearn": "checks history kernels layers losses model optimizers training",
     "lessons": "diagnosis files gradient_check history layers losses messages model optimizers pictures training",
 }
 # The same within the face task. All of it may import all of the library, which imports nothing of
@@ -53,12 +56,15 @@ FACES = {
     "lookalikes": "faces geometry metrics",
     "splits": "faces lookalikes",
     "plots": "faces metrics",
+    "report_page": "cascade faces geometry metrics plots predictors",
+    "runs": "cascade predictors report_page",
     "recipe": "faces geometry",
     "loaded_networks": "",
     "cascade": "faces geometry loaded_networks metrics mirror_pass recipe start",
     "predictors": "cascade faces kaggle loaded_networks mirror_pass",
     "experiments": "drawn faces geometry kaggle lookalikes metrics networks plots splits start",
-    "scripts": "cascade drawn faces kaggle loaded_networks metrics networks plots predictors recipe splits",
+    "scripts": "cascade drawn faces kaggle loaded_networks metrics networks plots predictors recipe report_page runs "
+    "splits",
     "commands": "scripts",
 }
 
@@ -126,6 +132,8 @@ def test_every_test_file_has_its_module() -> None:
     others = {
         "test_layout.py", "test_readme.py", "test_benchmarks.py", "test_stress.py", "keypoints/test_saved_runs.py",
         "kernels/test_entry_points.py", "tracing/test_network_js.py", "tracing/test_page_in_browser.py",
+        "keypoints/report_page/test_pages_in_browser.py",
+        "interchange/test_state_dict_torch.py",
     }  # fmt: skip
     for path in (ROOT / "tests").rglob("test_*.py"):
         relative = path.relative_to(ROOT / "tests")
@@ -147,7 +155,7 @@ def test_only_kernels_are_compiled() -> None:
     for path in MODULES:
         if not path.is_relative_to(PACKAGE / "kernels"):
             names = {name.partition(".")[0] for name in _third_party(path)}
-            assert not names & {"numba", "llvmlite"} or path.name in ("run_folder.py",), path
+            assert not names & {"numba", "llvmlite"} or path.name in ("run_config.py",), path
 
 
 def _third_party(path: Path) -> set[str]:

@@ -111,6 +111,13 @@ class _Build:
             _log.warning("nnscratch.%s is public, and no page of the reference describes it", name)
 
 
+def _skip_member(app: Sphinx, what: str, name: str, value: object, skip: bool, options: object) -> bool | None:
+    """Leaves out methods that another library puts into a class: their text has another layout."""
+    module = getattr(value, "__module__", None)
+    foreign = callable(value) and isinstance(module, str) and module.partition(".")[0] != "nnscratch"
+    return True if foreign else None
+
+
 def _merge(app: Sphinx, env: Any, docnames: object, other: Any) -> None:
     """What another process has read, with `-j`."""
     _wanted(app).update(getattr(other, "house_sources", ()))
@@ -165,6 +172,7 @@ def connect(app: Sphinx) -> None:
     app.connect("config-inited", lambda app, config: build.bring_in(app))
     app.connect("source-read", build.read_source)
     app.connect("autodoc-process-docstring", build.read_docstring)
+    app.connect("autodoc-skip-member", _skip_member)
     app.connect("doctree-read", build.link)
     app.connect("env-merge-info", _merge)
     app.connect("env-check-consistency", lambda app, env: build.check_names(app, env))

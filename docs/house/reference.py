@@ -17,11 +17,11 @@ from types import ModuleType
 from house.docstrings import prose, to_rst
 
 # Rooms that a reader of the reference does not call; their files are linked where they are named.
-INSIDE = {"messages", "files", "pictures", "commands", "checks", "__main__"}
+INSIDE = {"messages", "files", "pages", "pictures", "commands", "checks", "__main__"}
 # Rooms that are read file by file.
 BY_FILE = {
     "kernels": "loops choice threads",
-    "keypoints": "faces metrics splits lookalikes start mirror_pass networks recipe predictors plots "
+    "keypoints": "faces metrics splits lookalikes start mirror_pass networks recipe predictors plots runs "
     "kaggle.training_file kaggle.submission drawn.faces geometry.augmentation geometry.affine_maps "
     "geometry.label_offset cascade.cascade cascade.regions cascade.blending cascade.training",
 }
@@ -67,7 +67,10 @@ def described(docstring: str | None) -> dict[str, str]:
 
 
 def rooms() -> list[Room]:
-    """All rooms with public names, in the order of nnscratch's own map, others behind them."""
+    """All rooms with public names, in the order of nnscratch's own map, others behind them.
+
+    A room whose extra is not installed is left out: `pip install -e '.[docs]'` installs all.
+    """
     import nnscratch
 
     about = described(nnscratch.__doc__)
@@ -76,7 +79,7 @@ def rooms() -> list[Room]:
     ordered = [name for name in ordered if name != "keypoints"] + ["keypoints"]
     made = []
     for name in ordered:
-        if name in INSIDE:
+        if name in INSIDE or not _has_its_packages(name):
             continue
         module = importlib.import_module(f"nnscratch.{name}")
         if name in BY_FILE:
@@ -85,6 +88,16 @@ def rooms() -> list[Room]:
         else:
             made.append(_room(name, about.get(name, "")))
     return [room for room in made if room.names or room.parts]
+
+
+def _has_its_packages(name: str) -> bool:
+    try:
+        importlib.import_module(f"nnscratch.{name}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "nnscratch":
+            raise
+        return False
+    return True
 
 
 def _room(name: str, about: str) -> Room:

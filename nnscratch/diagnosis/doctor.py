@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from nnscratch.history import History
     from nnscratch.optimizers.base import Optimizer
+    from nnscratch.pages.markup import Html
 
 
 # Share of the targets' variance: a trained network that explains less is not called healthy.
@@ -134,6 +135,17 @@ class Diagnosis:
             for text in (finding.message, f"-> {finding.remedy}", tried.get(finding.code, "")):
                 lines += textwrap.wrap(text, 80, initial_indent="   ", subsequent_indent="   ")
         return "\n".join(lines)
+
+    def html(self) -> Html:
+        """Verdict, findings and layers as a part of a page (`nnscratch.pages`)."""
+        from nnscratch.diagnosis.view import content
+
+        return content(self, NEXT_LOOK)
+
+    def _repr_html_(self) -> str:
+        from nnscratch.pages.notebook import view
+
+        return view("Diagnosis", self.html())
 
 
 def _facts_of(finding: Finding) -> dict[str, Any]:

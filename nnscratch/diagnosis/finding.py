@@ -41,3 +41,8 @@ class Finding:
     def __getstate__(self) -> dict[str, Any]:
         """All but the treatments: they are functions, which no other process knows."""
         return {**vars(self), "treatments": ()}
+
+    def _repr_html_(self) -> str:
+        from nnscratch.diagnosis.view import finding_view
+
+        return finding_view(self)

@@ -9,7 +9,8 @@ same seed gives the same bits on any number of threads.
 
 How many threads: what `set_threads` was last given (the examples' --threads is that); otherwise
 NNSCRATCH_NUM_THREADS; otherwise the cores that this process may use, or fewer if OMP_NUM_THREADS or
-its like say so (thread_limits.py).
+its like say so (thread_limits.py). Trainings side by side in one process share them
+(thread_shares.py).
 
 A fork copies a process with one thread only. The child starts with a pool of its own, with BLAS as
 it was before this module held it, and with no lock held; what a block was doing in the parent it
@@ -19,6 +20,7 @@ does not go on with.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from _thread import start_new_thread
 from collections.abc import Callable, Iterator
@@ -31,6 +33,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import LibController, ThreadpoolController
 
 from nnscratch.kernels.thread_limits import default_threads
+from nnscratch.kernels.thread_shares import share_of
 
 _lock = threading.Lock()
 _threads: int | None = None  # None until it is set or first needed
@@ -39,6 +42,10 @@ _threads: int | None = None  # None until it is set or first needed
 _pool: SimpleQueue[tuple[Context, _Blocks] | None] = SimpleQueue()
 _pool_threads = 0
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
+_SCIPYS_BLAS = (
+    "scipy.linalg._fblas"  # loads a second one, whenever somebody imports SciPy: Numba does, and scikit-learn
+)
+_knows_scipys = False
 _blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0
 _forks = 0  # between the first process and this one: who holds BLAS across a fork does not hold it any more
@@ -80,11 +87,11 @@ def set_threads(threads: int | None) -> None:
 
 
 def get_threads() -> int:
-    """The number of threads that kernels use."""
+    """The number of threads that kernels use; fewer inside a `share_of_threads`."""
     global _threads
     if _threads is None:
         _threads = default_threads(available_cores())
-    return _threads
+    return share_of(_threads)
 
 
 @contextmanager
@@ -109,9 +116,10 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def _hold_blas() -> None:
-    global _blas, _blas_threads
+    global _blas, _blas_threads, _knows_scipys
     # Library by library, because threadpoolctl's own `limit` takes as long as a small product.
-    if _blas is None:
+    if _blas is None or (not _knows_scipys and _SCIPYS_BLAS in sys.modules):
+        _knows_scipys = _SCIPYS_BLAS in sys.modules
         _blas = ThreadpoolController().select(user_api="blas").lib_controllers
     _blas_threads = [library.get_num_threads() for library in _blas]
     for library in _blas:

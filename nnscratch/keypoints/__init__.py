@@ -20,6 +20,7 @@ Files, in reading order
     loaded_networks.py  a network from a file, checked to be one for faces
     predictors.py   a trained network or cascade, loaded from its run folder
     plots.py        learning curve, grid of faces, error per point
+    runs.py         a run's folder, loaded: predictor, scores, histories
     commands.py     what the face task adds to `python -m nnscratch`
 
 Folders
@@ -27,6 +28,7 @@ Folders
     drawn/        faces drawn from nothing, with exact labels
     geometry/     where things are in a picture: alignment, mirror images, augmentation
     cascade/      level 1 finds points in the whole face, level 2 in crops around them
+    report_page/  the page of a run, and of predictions, for a browser
     scripts/      what the example scripts share: command line, run folder
     experiments/  the 2015 report, run again; uses all of the above, and nothing uses it
 """

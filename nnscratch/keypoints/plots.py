@@ -46,11 +46,11 @@ def learning_curve(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     learning_curve(history, folder + "/curve.png", mean_face_rmse_px=3.96)
     """
-    columns = _columns(history)
+    columns = curve_columns(history)
     figure = new_figure(8, 7)
     losses, errors = figure.subplots(2, 1, sharex=True)
-    _plot_losses(losses, columns)
-    _plot_errors(errors, columns, mean_face_rmse_px)
+    draw_losses(losses, columns)
+    draw_errors(errors, columns, mean_face_rmse_px)
     for axes in (losses, errors):
         axes.legend()
         axes.grid(alpha=0.3)
@@ -58,11 +58,50 @@ def learning_curve(
     save(figure, path)
 
 
+def best_median_worst(
+    faces: Faces, predicted: NDArray[np.floating], *, count: int = 4, where: str = "best_median_worst"
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.intp]]]:
+    """Each face's error, (N,) px, and the rows of the `count` best, median and worst faces.
+
+    A face's error is the RMSE over its labelled coordinates, NaN without any: such a face is in no
+    row. With fewer than 3 * count faces, some may be in more than one.
+
+    faces     : the faces, with their true points, NaN where missing
+    predicted : (N, 15, 2) px
+    count     : faces of each kind, 1 or more
+    where     : for messages
+
+    Raises
+        ValueError : another shape of `predicted`, no face with a label, count < 1
+    """
+    if predicted.shape != faces.points.shape:
+        raise ValueError(
+            f"{where}: got predicted of shape {predicted.shape}, expected {faces.points.shape}; pass points in pixels,"
+            " to_points(y)"
+        )
+    if count < 1:
+        raise ValueError(f"{where}: got count={count}, expected 1 or more faces per row; leave it out for 4")
+    squares = np.square(predicted.astype(np.float64) - faces.points)
+    labelled = np.isfinite(faces.points)
+    values = labelled.sum(axis=(1, 2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.sqrt(np.where(labelled, squares, 0).sum(axis=(1, 2)) / values)
+    order = np.argsort(np.where(np.isnan(error), np.inf, error), kind="stable")
+    order = order[values[order] > 0]
+    if order.size == 0:
+        raise ValueError(
+            f"{where}: got {len(faces)} faces without any label, expected at least one; pass labelled faces"
+        )
+
+    middle = max(0, (order.size - count) // 2)
+    rows = {"best": order[:count], "median": order[middle : middle + count], "worst": order[-count:][::-1]}
+    return error, rows
+
+
 def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.PathLike[str], *, count: int = 4) -> None:
     """Shows the `count` best, median and worst faces with true and predicted points, as a PNG.
 
-    A face's error is the RMSE over its labelled coordinates. Faces without any label are left out.
-    With fewer than 3 * count faces, some may be in more than one row.
+    Which faces these are, `best_median_worst` says.
 
     Arguments
         faces     : the faces, with their true points, NaN where missing
@@ -75,38 +114,19 @@ def face_grid(faces: Faces, predicted: NDArray[np.floating], path: str | os.Path
                      not end in .png
         OSError    : the folder is missing or cannot be written
     """
-    if predicted.shape != faces.points.shape:
-        raise ValueError(
-            f"face_grid: got predicted of shape {predicted.shape}, expected {faces.points.shape}; pass points in"
-            " pixels, to_points(y)"
-        )
-    if count < 1:
-        raise ValueError(f"face_grid: got count={count}, expected 1 or more faces per row; leave it out for 4")
-    squares = np.square(predicted.astype(np.float64) - faces.points)
-    labelled = np.isfinite(faces.points)
-    values = labelled.sum(axis=(1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.sqrt(np.where(labelled, squares, 0).sum(axis=(1, 2)) / values)
-    order = np.argsort(np.where(np.isnan(error), np.inf, error), kind="stable")
-    order = order[values[order] > 0]
-    if order.size == 0:
-        raise ValueError(
-            f"face_grid: got {len(faces)} faces without any label, expected at least one; pass labelled faces"
-        )
-
-    middle = max(0, (order.size - count) // 2)
-    rows = (("best", order[:count]), ("median", order[middle : middle + count]), ("worst", order[-count:][::-1]))
-    width = min(count, order.size)
+    error, rows = best_median_worst(faces, predicted, count=count, where="face_grid")
+    ranked = int(np.isfinite(faces.points).any(axis=(1, 2)).sum())
+    width = min(count, ranked)
     figure = new_figure(max(2.0 * width, 5) + 0.4, 7.4)
     grid = figure.subplots(3, width, squeeze=False)
-    for axes_row, (name, chosen) in zip(grid, rows, strict=True):
+    for axes_row, (name, chosen) in zip(grid, rows.items(), strict=True):
         for axes, index in zip(axes_row, chosen, strict=True):
             _draw_face(axes, faces.images[index], faces.points[index], predicted[index])
             axes.set_title(f"{error[index]:.2f} px", fontsize=10)
         axes_row[0].set_ylabel(name, fontsize=13)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    figure.suptitle(f"True and predicted points, RMSE above each face ({order.size} ranked)")
+    figure.suptitle(f"True and predicted points, RMSE above each face ({ranked} ranked)")
     save(figure, path)
 
 
@@ -153,7 +173,7 @@ def per_point(score: Score, path: str | os.PathLike[str]) -> None:
     save(figure, path)
 
 
-def _columns(history: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
+def curve_columns(history: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.float64]]:
     """The checked columns of `history` as arrays, NaN where a value is not finite."""
     needed = ("epoch", "loss", "validation_loss", "rmse_px")
     missing = [name for name in needed if name not in history]
@@ -174,7 +194,8 @@ def _columns(history: Mapping[str, Sequence[float]]) -> dict[str, NDArray[np.flo
     return columns
 
 
-def _plot_losses(axes: Axes, columns: dict[str, NDArray[np.float64]]) -> None:
+def draw_losses(axes: Axes, columns: dict[str, NDArray[np.float64]]) -> None:
+    """The upper half of a learning curve; columns as of `curve_columns`."""
     epoch = columns["epoch"]
     marker = _marker(epoch)
     axes.plot(epoch, columns["loss"], color=BLUE, marker=marker, label="training")
@@ -188,7 +209,8 @@ def _plot_losses(axes: Axes, columns: dict[str, NDArray[np.float64]]) -> None:
     axes.set_title("Loss")
 
 
-def _plot_errors(axes: Axes, columns: dict[str, NDArray[np.float64]], mean_face: float) -> None:
+def draw_errors(axes: Axes, columns: dict[str, NDArray[np.float64]], mean_face: float) -> None:
+    """The lower half of a learning curve; mean_face : its error, px."""
     epoch, rmse = columns["epoch"], columns["rmse_px"]
     marker = _marker(epoch)
     if "train_rmse_px" in columns:
@@ -197,11 +219,13 @@ def _plot_errors(axes: Axes, columns: dict[str, NDArray[np.float64]], mean_face:
     if "average_rmse_px" in columns:
         rmse = columns["average_rmse_px"]
         axes.plot(epoch, rmse, color=ORANGE, marker=marker, label="validation, averaged weights")
-    label = f"mean face: {mean_face:.2f} px (above: nothing learnt)"
-    axes.axhline(mean_face, color=BLACK, linestyle=":", label=label)
+    if np.isfinite(mean_face):  # there are labels
+        label = f"mean face: {mean_face:.2f} px (above: nothing learnt)"
+        axes.axhline(mean_face, color=BLACK, linestyle=":", label=label)
     if np.isfinite(rmse).any():
         best = int(np.nanargmin(rmse))
-        label = f"best: {rmse[best]:.2f} px in epoch {epoch[best]:.0f}, ratio {rmse[best] / mean_face:.2f}"
+        ratio = f", ratio {rmse[best] / mean_face:.2f}" if np.isfinite(mean_face) else ""
+        label = f"best: {rmse[best]:.2f} px in epoch {epoch[best]:.0f}{ratio}"
         axes.plot(epoch[best], rmse[best], color=GREEN, marker="*", markersize=15, linestyle="", label=label)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.05)  # room for the star
     axes.set_ylabel("RMSE (pixels)")

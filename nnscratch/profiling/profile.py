@@ -12,6 +12,7 @@ import numpy as np
 from nnscratch.checks import check_array, check_rows, whole_number
 from nnscratch.kernels.choice import Chosen
 from nnscratch.losses import Loss, MSELoss
+from nnscratch.pages.notebook import text_view
 from nnscratch.profiling import table
 from nnscratch.profiling.cost import Count, StageCount, bound, count_stages, count_update
 from nnscratch.profiling.roof import Roof
@@ -77,6 +78,9 @@ class Profile:
 
     def __str__(self) -> str:
         return table.profile_table(self)
+
+    def _repr_html_(self) -> str:
+        return text_view("Profile of a training step", str(self))
 
     def as_dict(self) -> dict[str, Any]:
         """The same facts as names, numbers and lists, for JSON."""

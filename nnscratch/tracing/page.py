@@ -1,6 +1,6 @@
 """A training step as a page to look into: one file that needs no other and no network.
 
-page/page.html, page.css   the frame, and how it looks, dark and light
+page/page.html, page.css   the frame, and how it looks; its colours are those of all pages (pages/)
 page/layers.js, network.js   the network once more, in JavaScript: what sliders move
 page/arrays.js   the arrays of the step, out of the text in the page
 page/play.js     what becomes of the loss when a number changes
@@ -25,6 +25,7 @@ from pathlib import Path
 
 from nnscratch.checks import whole_number
 from nnscratch.files import atomic
+from nnscratch.pages.page import colours
 from nnscratch.tracing.packed import Pack
 from nnscratch.tracing.page_facts import Epoch, Finding, Points, facts
 from nnscratch.tracing.trace import Trace
@@ -91,7 +92,7 @@ def page(
     """The page as text."""
     pack = Pack()
     told = {"title": title, **facts(trace, pack, image, points, epochs, findings)}
-    style = _source("page.css")
+    style = colours() + _source("page.css")
     script = "\n".join(_source(name) for name in _SCRIPTS)
     # Only this style and this script run, whatever else may have got into the file; nothing is
     # loaded.

@@ -12,6 +12,7 @@ import numpy as np
 from nnscratch.layers import Layer
 from nnscratch.layers.base import check_gradient_shape
 from nnscratch.model import Sequential
+from nnscratch.pages.notebook import text_view
 from nnscratch.tracing.table import facts, table
 
 if TYPE_CHECKING:
@@ -126,6 +127,9 @@ class Trace:
 
     def __str__(self) -> str:
         return self.table()
+
+    def _repr_html_(self) -> str:
+        return text_view("Trace of a training step", str(self))
 
 
 def trace(model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer: Optimizer) -> Trace:

@@ -1,6 +1,7 @@
 """The loop that turns gradients into a model that has learnt something.
 
 trainer.py       Trainer: the loop over epochs and batches; read this first
+step.py          one step: loss, gradients, clipping, optimizer
 batches.py       the rows in a new order every epoch, and augmented in the background
 scoring.py       the scores of an epoch
 averaging.py     WeightAverage: the moving average of the weights

@@ -12,19 +12,18 @@ import numpy as np
 from nnscratch.checks import NotFiniteError, above, below, number, positive, whole_number
 from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
-from nnscratch.losses import labels_of
 from nnscratch.training import arguments
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, Batches, batches_of
 from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
-from nnscratch.training.clipping import clip_gradients
-from nnscratch.training.divergence import bad_weight, check_bias_gradients, check_loss, origin
+from nnscratch.training.divergence import bad_weight
 from nnscratch.training.fit_state import FitState
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import Clock, ProgressBar
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring
+from nnscratch.training.step import Step
 from nnscratch.training.stopping import AnyOf, Stop, StoppedFromOutside, diverged, end_if_over
 
 if TYPE_CHECKING:
@@ -257,16 +256,17 @@ class Trainer:
     def _epoch(self, fit: FitState, bar: ProgressBar) -> dict[str, float]:
         """Trains on what is left of the epoch, or until the time is up; returns its columns."""
         clock, epoch, number = fit.clock, fit.epoch, len(fit.history) + 1
+        step = Step(self.model, self.loss, self.optimizer, self.clip_norm)
         fit.between_steps()
         began = clock.seconds - epoch.seconds
         with closing(fit.batches_left()) as batches:
-            for x, y, *weights in batches:
+            for batch in batches:
                 self._follow_schedules(clock.progress_of_step)
-                loss, labels = self._train_on(x, y, *weights)
+                loss, labels = step.take(batch)
                 if fit.average is not None:
                     fit.average.update()
-                epoch.count(len(x), labels, loss)
-                clock.count(len(x))
+                epoch.count(len(batch[0]), labels, loss)
+                clock.count(len(batch[0]))
                 epoch.seconds = clock.seconds - began
                 bar.show(number, epoch.mean_loss, epoch.images / epoch.seconds, clock)
                 if clock.is_up:
@@ -284,17 +284,3 @@ class Trainer:
         for name, schedule in (("lr", self.lr), ("momentum", self.momentum)):
             if schedule is not None:
                 setattr(self.optimizer, name, schedule(progress))
-
-    def _train_on(self, x: np.ndarray, y: np.ndarray, *weights: np.ndarray) -> tuple[float, float]:
-        """Does one step of the optimizer; returns the loss before it, and its number of labels."""
-        try:
-            loss = self.loss.forward(self.model.forward(x, training=True), y, *weights)
-            check_loss(loss)
-            self.model.backward(self.loss.backward())
-            check_bias_gradients(self.model)
-        except NotFiniteError as error:
-            raise NotFiniteError(origin(self.model, x, error)) from None
-        if self.clip_norm is not None:
-            clip_gradients(self.model, self.clip_norm)
-        self.optimizer.step()
-        return loss, labels_of(self.loss, len(x))

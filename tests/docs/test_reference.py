@@ -3,6 +3,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+import sys
 
 import pytest
 from house.reference import Room, described, missing, page_of, pages, rooms
@@ -43,6 +44,15 @@ def test_a_room_that_the_map_leaves_out_is_there_too(monkeypatch: pytest.MonkeyP
     order = [room.name for room in rooms()]
     assert order[0] == "model"
     assert {"layers", "losses", "tracing", "keypoints"} <= set(order)
+
+
+def test_a_room_whose_extra_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[:2] == ["nnscratch", "sklearn"]]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    order = [room.name for room in rooms()]
+    assert "sklearn" not in order
+    assert "training" in order
 
 
 def test_the_textbook_has_its_code_below_each_formula(found: list[Room]) -> None:

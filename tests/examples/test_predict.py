@@ -11,6 +11,7 @@ import pytest
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.faces import COLUMNS
 from nnscratch.keypoints.predictors import SingleNetwork
+from tests.pages.parsed_page import check_page
 
 
 @pytest.fixture
@@ -107,3 +108,30 @@ def test_a_network_that_diverged_ends_in_one_line(
     assert done.stderr.count("\n") == 1
     assert len(done.stderr) < 300
     assert not (tmp_path / "p.csv").exists()
+
+
+def test_a_page_to_look_at(run_here: Any, model: Path, folder: Path, tmp_path: Path) -> None:
+    given = "--model", model, "--data", folder / "test.zip", "--out", tmp_path / "points.csv"
+    done = run_here("predict.py", *given, "--html", tmp_path / "points.html")
+    assert "page for a browser written to" in done.stdout
+    page = check_page((tmp_path / "points.html").read_text(encoding="utf-8"))
+    assert page.headings[0] == (1, "Points by run")
+    for part in ("faces 12 ", "test.zip", "points.csv", "--html", "Most uncertain"):
+        assert part in page.text, part
+
+
+def test_a_page_that_cannot_be_written_is_found_before_the_work(
+    run_here: Any, model: Path, folder: Path, tmp_path: Path
+) -> None:
+    given = "--model", model, "--data", folder / "test.zip", "--out", tmp_path / "points.csv"
+    cases = {
+        tmp_path / "points.csv": "the file of --out",
+        tmp_path / "no" / "a.html": "give another --html",
+        model / "model.npz": "give another --html",
+        tmp_path: "got a folder",
+    }
+    for page, expected in cases.items():
+        done = run_here("predict.py", *given, "--html", page, expect=2)
+        assert expected in done.stderr
+        assert done.stderr.strip().count("\n") == 0
+        assert not (tmp_path / "points.csv").exists()

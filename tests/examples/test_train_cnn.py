@@ -13,6 +13,7 @@ from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.task import start_task
 from nnscratch.keypoints.start import centre_on, start_from_mean_face
+from tests.pages.parsed_page import check_page
 
 
 def test_the_same_seed_gives_the_same_model(
@@ -23,6 +24,8 @@ def test_the_same_seed_gives_the_same_model(
     for name, train, threads in (("a", run, 1), ("b", run_here, 3)):
         done = train("train_cnn.py", "--epochs", 1, *data, "--out", tmp_path / name, "--threads", threads)
         check_run(done, tmp_path / name)
+    page = check_page((tmp_path / "a" / "report.html").read_text(encoding="utf-8"))
+    assert "train_cnn.py --epochs 1" in page.text
     with np.load(tmp_path / "a" / "model.npz") as a, np.load(tmp_path / "b" / "model.npz") as b:
         assert len(a.files) > 10
         for name in a.files:

@@ -20,6 +20,8 @@ from nnscratch.kernels import threads as threads_module
 from nnscratch.kernels.thread_limits import OTHERS
 from nnscratch.kernels.threads import available_cores, get_threads, in_blocks, set_threads, single_threaded_blas
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(autouse=True)
 def _all_cores_afterwards() -> Iterator[None]:
@@ -382,6 +384,9 @@ assert sums() and blas() == threads
 """,
     "while another thread compiles": """
 import numba
+# Numba's first compilation imports SciPy where it is installed, and no child survives a fork while another thread
+# imports: a limit of Python's own.
+numba.njit(lambda x: x)(1)
 def compile_one():
     for k in range(3):
         numba.njit(lambda x: np.sort(x)[::2].sum() + k)(np.ones(5))
@@ -443,6 +448,25 @@ def test_who_was_interrupted_before_holding_blas_gives_nothing_back(monkeypatch:
                 pass
         assert threads_module._blas_users == 1
         assert held == [1] * len(held)
+
+
+def test_a_blas_that_scipy_brings_later_is_held_too() -> None:
+    pytest.importorskip("scipy")
+    program = """
+from threadpoolctl import threadpool_info
+from nnscratch.kernels.threads import single_threaded_blas
+def blas():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+with single_threaded_blas():
+    pass
+import scipy.linalg
+free = blas()
+with single_threaded_blas():
+    assert blas() == [1] * len(free), blas()
+assert blas() == free
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_nothing_is_given_back_before_blas_was_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:

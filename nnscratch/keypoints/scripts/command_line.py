@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -58,6 +59,11 @@ def show(line: str) -> None:
         print(f"\r{line[:78]:<78}\r", end="", file=sys.stderr, flush=True)
 
 
+def command() -> str:
+    """The command line of this program, ready to be pasted into a shell."""
+    return shlex.join(["python", *sys.argv])
+
+
 def tell(line: str) -> None:
     """Prints a line at once; work goes on if its reader went away, as `| head` does."""
     try:
@@ -101,8 +107,10 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def check_output(out: Path, inputs: Iterable[str | Path]) -> None:
+def check_output(out: Path, inputs: Iterable[str | Path], *, option: str = "--out") -> None:
     """Stops before the work if a file could not be written after it, or is one that is read.
+
+    option : which names it, for messages
 
     Raises
         DataError : says which
@@ -115,11 +123,13 @@ def check_output(out: Path, inputs: Iterable[str | Path]) -> None:
             str(out),
             came="a folder that does not exist",
             expected="one that does",
-            fix="make it, or give another --out",
+            fix=f"make it, or give another {option}",
         )
     for path in inputs:
         if out.exists() and Path(path).exists() and out.samefile(path):
-            raise DataError.at(str(out), came="a file that is read", expected="another one", fix="give another --out")
+            raise DataError.at(
+                str(out), came="a file that is read", expected="another one", fix=f"give another {option}"
+            )
     with suppress(_Tried), atomic.write(out):
         raise _Tried  # the file can be made; what is at `out` stays
 

@@ -5,6 +5,7 @@
         level_2_REGION.npz                       cascade.cascade.Cascade.save
     history.csv, REGION_history.csv              History.save_csv
     learning_curve.png, faces.png, per_point.png plots.py
+    report.html                                  run_report.py: all of this as a page for a browser
     test.csv or submission.csv                   kaggle/submission.py, if there are test faces
     metrics.json                                 run_folder.py: scores, how the run was trained, and
                                                  whether it is whole
@@ -22,19 +23,20 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from nnscratch.files import atomic, json_files
+from nnscratch.files import atomic
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.runs import METRICS_FILE as METRICS_FILE  # the scripts import these two from here
+from nnscratch.keypoints.runs import read_metrics as read_metrics
 
-METRICS_FILE = "metrics.json"
 MODEL_FILE = "model.npz"
+REPORT_FILE = "report.html"
 CHECKPOINTS = "checkpoints"
 TEST_FILES = ("test.csv", "submission.csv")
 _FIXED = {
     MODEL_FILE, "network.json", "cascade.json", "cascade.npz", "history.csv", "learning_curve.png", "faces.png",
-    "per_point.png", METRICS_FILE, *TEST_FILES,
+    "per_point.png", REPORT_FILE, METRICS_FILE, *TEST_FILES,
 }  # fmt: skip
 _NETWORK = re.compile(r"level_\d+_(.+)\.npz")
 _HISTORY = re.compile(r"(.+)_history\.csv")
@@ -79,15 +81,6 @@ def results_in(folder: Path) -> list[str]:
     """The names of an earlier run's results: of all files that a new run would replace."""
     own = OwnNames(folder)
     return [name for name in names_in(folder) if own(name)]
-
-
-def read_metrics(folder: Path) -> dict[str, Any]:
-    """What metrics.json says; nothing if it is missing or damaged in any way."""
-    try:
-        content = json_files.read(folder / METRICS_FILE)
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
 
 
 def check_writable(folder: Path) -> None:

@@ -12,33 +12,39 @@ one cascade.
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 
-import nnscratch
 from nnscratch.files import atomic
 from nnscratch.files.file_set import arrive
 from nnscratch.history import History, Outcome
-from nnscratch.kernels.threads import get_threads
 from nnscratch.keypoints import plots
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import write_coordinates, write_submission
 from nnscratch.keypoints.metrics import Score, mean_face, score
 from nnscratch.keypoints.predictors import Predictor
 from nnscratch.keypoints.recipe import Recipe
+from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.command_line import tell
 from nnscratch.keypoints.scripts.interruption import say
 from nnscratch.keypoints.scripts.run_checkpoints import steering
-from nnscratch.keypoints.scripts.run_files import METRICS_FILE, OwnNames, check_writable, read_metrics, results_in
+from nnscratch.keypoints.scripts.run_config import config, settings
+from nnscratch.keypoints.scripts.run_files import (
+    METRICS_FILE,
+    REPORT_FILE,
+    OwnNames,
+    check_writable,
+    read_metrics,
+    results_in,
+)
+from nnscratch.keypoints.scripts.run_report import run_report
 from nnscratch.keypoints.scripts.task import TrainingTask
 from nnscratch.keypoints.scripts.training_run import TrainingRun
 from nnscratch.optimizers.base import Optimizer
@@ -67,7 +73,7 @@ def save_networks(
         return False
     run = _run(task)
     histories = {"all": history, **(level_2_histories or {})}
-    metrics = _metrics(task, histories, _config(task, predictor, recipe, level_2_recipe) | _settings(optimizer))
+    metrics = _metrics(task, histories, config(task, predictor, recipe, level_2_recipe) | settings(optimizer))
     run.write(lambda folder: _put_networks(run, folder, predictor, histories, metrics))
     run.interruption.networks_saved()
     return True
@@ -83,6 +89,7 @@ def save_run(
     level_2_recipe: Recipe | None = None,
     level_2_histories: Mapping[str, History] | None = None,
     predicted: np.ndarray | None = None,
+    levels: Sequence[np.ndarray] = (),
 ) -> Score | None:
     """Writes the run's folder, scores a predictor beside the mean face, and prints both scores.
 
@@ -91,6 +98,7 @@ def save_run(
     level_2_histories : name of a region -> history of its network; None: there are none
     predicted : (N, 15, 2) px, the answers to score; None: the predictor's own. A cascade needs
         others, because its last blends have learnt from the validation faces
+    levels    : (N, 15, 2) px, such answers of each level of a cascade, for the page of the run
 
     Returns the score; None if nothing was written, because no epoch was finished.
 
@@ -113,13 +121,15 @@ def save_run(
     if predicted is None:
         predicted = predictor.predict_points(task.validation.images)
     result = score(predicted, task.validation.points, mean_face(task.train.points))
-    metrics = _metrics(task, histories, _config(task, predictor, recipe, level_2_recipe) | _settings(optimizer))
+    metrics = _metrics(task, histories, config(task, predictor, recipe, level_2_recipe) | settings(optimizer))
     metrics = _scores(result) | metrics | {"finished": finished}
+
+    page = run_report(task, predictor, optimizer, histories, predicted, levels, result, metrics)
 
     def put_rest(folder: Path) -> list[str]:
         if folder != place_of_networks:  # the disk took the networks, but not the pictures
             _put_networks(run, folder, predictor, histories, metrics | {"finished": False})
-        return _put_pictures(run, folder, task, predictor, histories, predicted, result, metrics)
+        return _put_pictures(run, folder, task, predictor, histories, predicted, result, metrics, page)
 
     files = run.write(put_rest)
     run.finished = finished
@@ -170,6 +180,7 @@ def _put_pictures(
     predicted: np.ndarray,
     result: Score,
     metrics: dict[str, Any],
+    page: str | None,
 ) -> list[str]:
     """The second step; returns the names of all files of the run, metrics.json aside."""
     with tempfile.TemporaryDirectory(prefix=atomic.UNFINISHED, dir=out) as name:
@@ -179,6 +190,9 @@ def _put_pictures(
         plots.face_grid(task.validation, predicted, folder / "faces.png")
         plots.per_point(result, folder / "per_point.png")
         files = [curve.name, "faces.png", "per_point.png", *_write_test(task, predictor, folder)]
+        if page is not None:
+            (folder / REPORT_FILE).write_text(page, encoding="utf-8", newline="\n")
+            files.append(REPORT_FILE)
         with run.interruption.held():
             for file in files:
                 atomic.flush(folder / file)
@@ -206,41 +220,7 @@ def _write_test(task: TrainingTask, predictor: Predictor, folder: Path) -> list[
     return ["submission.csv"]
 
 
-def _config(
-    task: TrainingTask, predictor: Predictor, recipe: Recipe, level_2_recipe: Recipe | None
-) -> dict[str, object]:
-    """How the run was trained: every option with the value that was used, defaults included."""
-    options = {
-        name: str(value) if isinstance(value, Path) else value
-        for name, value in asdict(task.options).items()
-        if name not in ("resume", "overwrite")
-    }
-    used = recipe.settings()
-    if task.options.network is not None:
-        used["network"] = task.options.network  # its name on the command line
-    level_2 = {} if level_2_recipe is None else level_2_recipe.settings()
-    return {
-        **options,
-        **used,
-        **{f"level_2_{name}": value for name, value in level_2.items()},
-        "threads": get_threads(),
-        "training_faces": len(task.train),
-        "validation_faces": len(task.validation),
-        "model": repr(predictor),
-        "versions": {
-            "python": platform.python_version(),
-            **{package.__name__: package.__version__ for package in (nnscratch, numba, np)},
-        },
-    }
-
-
-def _settings(optimizer: Optimizer) -> dict[str, object]:
-    """The optimizer's name and numbers, without the learning rate, which is in the history."""
-    names = [name for name in ("momentum", "nesterov", "weight_decay") if hasattr(optimizer, name)]
-    return {"optimizer": type(optimizer).__name__.lower(), **{name: getattr(optimizer, name) for name in names}}
-
-
-def _metrics(task: TrainingTask, histories: Mapping[str, History], config: dict[str, object]) -> dict[str, Any]:
+def _metrics(task: TrainingTask, histories: Mapping[str, History], how: dict[str, object]) -> dict[str, Any]:
     """What is known before anything is scored."""
     # By the clock: networks may have been trained side by side.
     seconds = time.perf_counter() - task.began
@@ -253,7 +233,8 @@ def _metrics(task: TrainingTask, histories: Mapping[str, History], config: dict[
         "outcome": {name: (history.outcome or Outcome.UNKNOWN).name for name, history in histories.items()},
         "stopped": {name: history.stopped for name, history in histories.items()},
         "options": steering(task.options),
-        "config": config,
+        "command": command_line.command(),
+        "config": how,
     }
 
 

@@ -67,6 +67,7 @@ def test_what_a_run_leaves_behind(
     out = task.options.out
     assert sorted(path.name for path in out.iterdir()) == [
         "faces.png", "history.csv", "learning_curve.png", "metrics.json", "model.npz", "network.json", "per_point.png",
+        "report.html",
     ]  # fmt: skip
     metrics = json.loads((out / "metrics.json").read_text())
     predicted = load_predictor(out).predict_points(task.validation.images)
@@ -121,7 +122,7 @@ def test_a_later_run_takes_an_earlier_ones_files_away_and_no_others(task: Traini
     save(task, SingleNetwork(network), history)
     assert {path.name for path in out.iterdir()} == {
         "faces.png", "history.csv", "learning_curve.png", "metrics.json", "model.npz", "network.json", "notes.txt",
-        "per_point.png",
+        "per_point.png", "report.html",
     }  # fmt: skip
     assert isinstance(load_predictor(out), SingleNetwork)
 
@@ -197,7 +198,7 @@ def test_a_disk_that_takes_no_pictures(
     monkeypatch.setattr(run_folder, "_write_test", once)
     save(task, SingleNetwork(network), history)
     rescued = out.with_name("run-rescued")
-    assert {"model.npz", "faces.png", "metrics.json"} < contents(rescued).keys()
+    assert {"model.npz", "faces.png", "metrics.json", "report.html"} < contents(rescued).keys()
     assert json.loads((out / "metrics.json").read_text())["finished"] is False
     assert f"the results are in {rescued}" in capsys.readouterr().err
     monkeypatch.setattr(run_folder, "_write_test", full_disk)
@@ -222,7 +223,7 @@ def test_a_damaged_earlier_metrics_file_costs_nothing(task: TrainingTask, networ
     assert isinstance(load_predictor(out), SingleNetwork)
     assert {path.name for path in out.iterdir()} == {
         *mine, "folder", "faces.png", "history.csv", "learning_curve.png", "metrics.json", "model.npz", "network.json",
-        "per_point.png",
+        "per_point.png", "report.html",
     }  # fmt: skip
 
 
