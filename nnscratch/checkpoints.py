@@ -10,24 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch import layers
 from nnscratch.files import array_files, json_files
 from nnscratch.files.array_files import Arrays, Form
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
 from nnscratch.initializers import drawn_at_most, nothing_drawn
-from nnscratch.layers import Layer
+from nnscratch.layers import BY_NAME, Layer
 from nnscratch.messages import shown
 from nnscratch.model import Sequential
 
 _FORMAT = "nnscratch model 1"
 _DESCRIPTION = "architecture"  # the array that holds the JSON text
 _MOST_LAYERS = 1000
-_LAYERS: dict[str, type[Layer]] = {
-    each.__name__: each
-    for each in vars(layers).values()
-    if isinstance(each, type) and issubclass(each, Layer) and each is not Layer
-}
 
 
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
@@ -85,7 +79,7 @@ def load(
         form = description.text("format")
         if form != _FORMAT:
             raise ValueError(f"its format is {shown(form)}, expected {_FORMAT!r}")
-        known = {**_LAYERS, **(custom_layers or {})}
+        known = {**BY_NAME, **(custom_layers or {})}
         descriptions = description.records("layers", most=_MOST_LAYERS)
         model = Sequential(*(_rebuild(each, known, arrays, i) for i, each in enumerate(descriptions)))
         _put_parameters(model, arrays, allow_not_finite)
@@ -117,7 +111,7 @@ def _rebuild(description: Record, known: Mapping[str, type[Layer]], arrays: Arra
     }
     if not_saved := {"rng", "dtype"} & arguments.keys():
         raise ValueError(f"a {name} has the argument {not_saved.pop()!r}, which is never saved")
-    is_own = known[name] in _LAYERS.values()
+    is_own = known[name] in BY_NAME.values()
     numbers = sum(math.prod(form.shape) for key, form in arrays.forms.items() if key.startswith(f"{i}."))
     try:
         with nothing_drawn() if is_own else drawn_at_most(numbers):

@@ -17,7 +17,7 @@ import numpy as np
 from nnscratch.diagnosis.case import Case
 from nnscratch.diagnosis.finding import Finding
 from nnscratch.diagnosis.rows import evenly_spaced
-from nnscratch.diagnosis.setup import multiply_adds
+from nnscratch.diagnosis.setup import affordable_rows
 from nnscratch.diagnosis.signals import measure
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
@@ -75,7 +75,8 @@ def first_look(
     causes = (dead_units, saturated_units)  # of a signal that ends: not certain, but they explain it
     rows = evenly_spaced(len(x), _ROWS)
     x, y = x[rows], y[rows]
-    few = evenly_spaced(len(x), _rows_to_measure(model, x.shape[1:]))
+    most = affordable_rows(model.layers, x.shape[1:], _MULTIPLY_ADDS, fewest=_FEWEST_MEASURED, most=_MOST_MEASURED)
+    few = evenly_spaced(len(x), most)
     with np.errstate(all="ignore"):
         signals = measure(model, x[few], y[few], loss, optimizer)
         case = Case(model, signals, x, y, copy.deepcopy(loss), optimizer)
@@ -95,8 +96,3 @@ def one_line(finding: Finding) -> str:
     """
     place = "" if finding.layer is None else f" (layer {finding.layer})"
     return textwrap.shorten(f"{finding.code}{place}: {finding.message} -> {finding.remedy}", 1000)
-
-
-def _rows_to_measure(model: Sequential, shape: tuple[int, ...]) -> int:
-    affordable = _MULTIPLY_ADDS // max(multiply_adds(model.layers, shape), 1)
-    return max(_FEWEST_MEASURED, min(_MOST_MEASURED, affordable))

@@ -196,6 +196,13 @@ def multiply_adds(layers: Sequence[Layer], shape: tuple[int, ...]) -> int:
     return total
 
 
+def affordable_rows(
+    layers: Sequence[Layer], shape: tuple[int, ...], most_multiply_adds: int, *, fewest: int, most: int
+) -> int:
+    """How many rows of this shape one pass may see: what the multiply-adds allow, within bounds."""
+    return max(fewest, min(most, most_multiply_adds // max(multiply_adds(layers, shape), 1)))
+
+
 def in_dtype(y: np.ndarray, dtype: Any) -> np.ndarray:
     """Targets as a loss wants them: numbers in the dtype of the parameters, classes as they are."""
     return y.astype(dtype, copy=False) if y.ndim > 1 or np.issubdtype(y.dtype, np.floating) else y

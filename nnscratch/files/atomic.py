@@ -52,6 +52,16 @@ def write(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes `text` as UTF-8, whole or not at all; lines end alike on all systems.
+
+    Raises
+        OSError : as `write`
+    """
+    with write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
 def replace(source: Path, target: Path) -> None:
     """Renames `source` to `target`, in one folder; returns when content and name are on disk.
 

@@ -20,15 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch import layers
 from nnscratch.checks import check_finite, flag
 from nnscratch.interchange.foreign_arrays import as_array
-from nnscratch.layers import Conv2D, Dense, Flatten, Layer
+from nnscratch.layers import BY_NAME, Conv2D, Dense, Flatten, Layer
 from nnscratch.layers.parameters import checked_parameters
 from nnscratch.messages import shown
 from nnscratch.model import Sequential
-
-_OWN = tuple(each for each in vars(layers).values() if isinstance(each, type) and each is not Layer)
 
 
 def state_dict(model: Sequential, *, input_shape: tuple[int, ...] | None = None) -> dict[str, np.ndarray]:
@@ -199,7 +196,7 @@ def _channels_before(model: Sequential, number: int, input_shape: tuple[int, ...
     for layer in reversed(before):
         if isinstance(layer, Conv2D):
             return layer.c_out
-        if not isinstance(layer, _OWN):
+        if not isinstance(layer, tuple(BY_NAME.values())):
             break  # a layer of one's own may change the channels; all others leave them
     with suppress(ValueError):  # other layers may have come since that pass
         return None if model._seen_shape is None else _channels_after(before, model._seen_shape)

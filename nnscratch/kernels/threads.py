@@ -42,9 +42,8 @@ _threads: int | None = None  # None until it is set or first needed
 _pool: SimpleQueue[tuple[Context, _Blocks] | None] = SimpleQueue()
 _pool_threads = 0
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
-_SCIPYS_BLAS = (
-    "scipy.linalg._fblas"  # loads a second one, whenever somebody imports SciPy: Numba does, and scikit-learn
-)
+# Loads a second one, whenever somebody imports SciPy: Numba does, and scikit-learn.
+_SCIPYS_BLAS = "scipy.linalg._fblas"
 _knows_scipys = False
 _blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0

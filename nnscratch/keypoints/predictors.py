@@ -77,8 +77,7 @@ class SingleNetwork:
             OSError : the folder cannot be written
         """
         checkpoints.save(self.network, folder / MODEL_FILE)
-        with atomic.write(folder / self.FILE) as temporary:
-            temporary.write_text(json.dumps({"both_ways": self.both_ways}) + "\n")
+        atomic.write_text(folder / self.FILE, json.dumps({"both_ways": self.both_ways}) + "\n")
         return [MODEL_FILE, self.FILE]
 
     @classmethod

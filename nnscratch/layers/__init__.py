@@ -34,6 +34,13 @@ from nnscratch.layers.relu import ReLU
 from nnscratch.layers.sigmoid import Sigmoid
 from nnscratch.layers.tanh import Tanh
 
+# The layers by the names of their classes, as files and descriptions name them.
+BY_NAME: dict[str, type[Layer]] = {
+    each.__name__: each
+    for each in list(vars().values())
+    if isinstance(each, type) and issubclass(each, Layer) and each is not Layer
+}
+
 __all__ = [
     "AveragePool2D",
     "ContrastNormalization",

@@ -185,9 +185,7 @@ def keep(path: str | os.PathLike[str]) -> None:
             entry |= {"cell_type": "markdown"}
         cells.append(entry)
     content = {"cells": cells, "metadata": _METADATA, "nbformat": 4, "nbformat_minor": 5}
-    with atomic.write(path) as temporary:
-        text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    atomic.write_text(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
 
 
 def _run_cell(cell: Cell, filename: str, namespace: dict[str, Any], draw: bool) -> tuple[list[Output], list[Figure]]:

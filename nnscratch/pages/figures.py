@@ -16,17 +16,20 @@ from nnscratch.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# The colours of nnscratch/pictures.py and of matplotlib's frames, by the names in colours.css.
+# The colours of nnscratch/pictures.py and of matplotlib's frames, by the names in shared.css.
 # Outside of such a page they stay as they are.
 _THEME = {
-    BLACK: "currentColor",
-    BLUE: f"var(--first, {BLUE})",
-    SKY: f"var(--first, {BLUE})",
-    ORANGE: f"var(--second, {VERMILION})",
-    VERMILION: f"var(--second, {VERMILION})",
-    GREEN: f"var(--third, {GREEN})",
-    PURPLE: f"var(--fourth, {PURPLE})",
-    GREY: f"var(--soft, {GREY})",
+    colour.lower(): name
+    for colour, name in {
+        BLACK: "currentColor",
+        BLUE: f"var(--first, {BLUE})",
+        SKY: f"var(--first, {BLUE})",
+        ORANGE: f"var(--second, {VERMILION})",
+        VERMILION: f"var(--second, {VERMILION})",
+        GREEN: f"var(--third, {GREEN})",
+        PURPLE: f"var(--fourth, {PURPLE})",
+        GREY: f"var(--soft, {GREY})",
+    }.items()
 }
 _COLOUR = re.compile("|".join(_THEME), re.IGNORECASE)
 # What matplotlib writes around the drawing, and a style that would reach all of the page.
@@ -69,7 +72,7 @@ def _inline(svg: str, description: str) -> Html:
     names = {name for pair in used for name in pair if name}
     inside = _IDS.sub(lambda match: f'id="{mark}-{match[1]}"' if match[1] in names else "", inside)
     inside = re.sub(r"(url\(#|href=\"#)", rf"\g<1>{mark}-", _NAMESPACE.sub("href=", inside))
-    inside = _COLOUR.sub(lambda match: _THEME[_known(match[0])], inside)
+    inside = _COLOUR.sub(lambda match: _THEME[match[0].lower()], inside)
     inside = re.sub(r"\n\s*", "\n", re.sub(r" +>", ">", inside))
     return element(
         "svg",
@@ -82,10 +85,6 @@ def _inline(svg: str, description: str) -> Html:
         stroke_linejoin="round",
         stroke_linecap="butt",
     )
-
-
-def _known(colour: str) -> str:
-    return next(name for name in _THEME if name.lower() == colour.lower())
 
 
 def png_address(pixels: np.ndarray) -> str:

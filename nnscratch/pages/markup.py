@@ -65,15 +65,6 @@ def joined(parts: Iterable[object]) -> Html:
     return Html("".join(escaped(part) for part in parts if part is not None))
 
 
-def paragraphs(text: str, **attributes: object) -> Html:
-    """A <p> for each line.
-
-    >>> paragraphs("one\\ntwo")
-    '<p>one</p><p>two</p>'
-    """
-    return joined(element("p", line, **attributes) for line in text.splitlines() if line.strip())
-
-
 def _attribute(name: str, value: object) -> str:
     name = name.rstrip("_").replace("_", "-")
     return f" {name}" if value is True else f' {name}="{escaped(value)}"'

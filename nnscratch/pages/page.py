@@ -27,9 +27,9 @@ class Section:
     content: Html
 
 
-def colours() -> str:
-    """The colours of all pages, as a style sheet."""
-    return (_HERE / "colours.css").read_text(encoding="utf-8")
+def shared_style() -> str:
+    """What all pages share: colours, light and dark, and how the keyboard's place is shown."""
+    return (_HERE / "shared.css").read_text(encoding="utf-8")
 
 
 def page(title: str, about: object, head: object, sections: Sequence[Section]) -> str:
@@ -43,7 +43,7 @@ def page(title: str, about: object, head: object, sections: Sequence[Section]) -
     >>> text[:15], "<title>A run</title>" in text
     ('<!doctype html>', True)
     """
-    style = colours() + (_HERE / "page.css").read_text(encoding="utf-8")
+    style = shared_style() + (_HERE / "page.css").read_text(encoding="utf-8")
     links = joined(element("li", element("a", each.heading, href=f"#{each.name}")) for each in sections)
     parts = joined(
         element(

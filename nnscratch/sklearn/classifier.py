@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from nnscratch.losses import SoftmaxCrossEntropy
+from nnscratch.losses import SoftmaxCrossEntropy, softmax
 from nnscratch.sklearn.estimator import NetworkEstimator
 
 
@@ -63,10 +63,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
 
         p[n,c] = exp(z[n,c]) / sum over k of exp(z[n,k]),   z the outputs of the network
         """
-        z = self._outputs(X).astype(np.float64)
-        e = np.exp(z - z.max(axis=1, keepdims=True))
-        probabilities: np.ndarray = e / e.sum(axis=1, keepdims=True)
-        return probabilities
+        return softmax(self._outputs(X).astype(np.float64))
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each row, (N,)."""

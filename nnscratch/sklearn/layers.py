@@ -12,7 +12,7 @@ import numpy as np
 
 from nnscratch import layers
 from nnscratch.checks import fraction, whole_number
-from nnscratch.layers import Dense, Dropout, Flatten, Layer
+from nnscratch.layers import BY_NAME, Dense, Dropout, Flatten, Layer
 from nnscratch.model import Sequential
 
 ACTIVATIONS: dict[str, type[Layer] | None] = {
@@ -21,11 +21,6 @@ ACTIVATIONS: dict[str, type[Layer] | None] = {
     "sigmoid": layers.Sigmoid,
     "tanh": layers.Tanh,
     "identity": None,
-}
-_LAYERS: dict[str, type[Layer]] = {
-    each.__name__: each
-    for each in vars(layers).values()
-    if isinstance(each, type) and issubclass(each, Layer) and each is not Layer
 }
 
 
@@ -134,10 +129,10 @@ class _Network:
                     "write ('Conv2D', {'c_out': 8, 'kernel_size': 3})"
                 )
             name, arguments = description[0], dict(description[1])
-        kind = name if isinstance(name, type) and issubclass(name, Layer) else _LAYERS.get(str(name))
+        kind = name if isinstance(name, type) and issubclass(name, Layer) else BY_NAME.get(str(name))
         if kind is None:
             raise ValueError(
-                f"{at}: got {name!r}, expected a number of units, or one of {', '.join(sorted(_LAYERS))}; write the "
+                f"{at}: got {name!r}, expected a number of units, or one of {', '.join(sorted(BY_NAME))}; write the "
                 "name of a layer's class"
             )
         if issubclass(kind, Dense):

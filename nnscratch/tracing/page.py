@@ -1,6 +1,6 @@
 """A training step as a page to look into: one file that needs no other and no network.
 
-page/page.html, page.css   the frame, and how it looks; its colours are those of all pages (pages/)
+page/page.html, page.css   the frame, and how it looks; what all pages share is in pages/
 page/layers.js, network.js   the network once more, in JavaScript: what sliders move
 page/arrays.js   the arrays of the step, out of the text in the page
 page/play.js     what becomes of the loss when a number changes
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from nnscratch.checks import whole_number
 from nnscratch.files import atomic
-from nnscratch.pages.page import colours
+from nnscratch.pages.page import shared_style
 from nnscratch.tracing.packed import Pack
 from nnscratch.tracing.page_facts import Epoch, Finding, Points, facts
 from nnscratch.tracing.trace import Trace
@@ -81,9 +81,7 @@ def write_page(
         raise ValueError(
             f"write_page: got image={image}, expected a row of the batch, 0 to {len(trace.x) - 1}; choose one of them"
         )
-    text = page(trace, image, title, points, epochs or (), findings or ())
-    with atomic.write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    atomic.write_text(path, page(trace, image, title, points, epochs or (), findings or ()))
 
 
 def page(
@@ -92,7 +90,7 @@ def page(
     """The page as text."""
     pack = Pack()
     told = {"title": title, **facts(trace, pack, image, points, epochs, findings)}
-    style = colours() + _source("page.css")
+    style = shared_style() + _source("page.css")
     script = "\n".join(_source(name) for name in _SCRIPTS)
     # Only this style and this script run, whatever else may have got into the file; nothing is
     # loaded.

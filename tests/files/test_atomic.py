@@ -92,6 +92,15 @@ def test_a_folder_in_its_place_and_a_name_as_long_as_they_get(tmp_path: Path) ->
     assert long.read_text() == "new"
 
 
+def test_text_is_written_whole_and_with_the_same_line_ends_everywhere(tmp_path: Path) -> None:
+    atomic.write_text(tmp_path / "a.txt", "größer\n2\n")
+    assert (tmp_path / "a.txt").read_bytes() == "größer\n2\n".encode()
+    with pytest.raises(UnicodeEncodeError):
+        atomic.write_text(tmp_path / "a.txt", "half\ud800")
+    assert (tmp_path / "a.txt").read_bytes() == "größer\n2\n".encode()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
 def test_only_what_was_left_unfinished_is_removed(tmp_path: Path) -> None:
     with atomic.write(tmp_path / "a.csv") as temporary:
         shutil.copyfile(__file__, tmp_path / f"{temporary.name}.killed")  # what a kill would leave

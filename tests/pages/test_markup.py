@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from nnscratch.pages.markup import Html, element, escaped, joined, paragraphs
+from nnscratch.pages.markup import Html, element, escaped, joined
 from tests.pages.parsed_page import ParsedPage
 
 HOSTILE = [
@@ -56,4 +56,3 @@ def test_attributes() -> None:
 
 def test_line_breaks_stay_in_text() -> None:
     assert escaped("one\ntwo\rthree") == "one\ntwo\\rthree"
-    assert paragraphs("one\n\ntwo<") == "<p>one</p><p>two&lt;</p>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from nnscratch.pages.markup import element
-from nnscratch.pages.page import Section, colours, page
+from nnscratch.pages.page import Section, page, shared_style
 from tests.pages.parsed_page import check_page
 
 
@@ -21,7 +21,7 @@ def test_its_sections_can_be_reached() -> None:
 
 def test_dark_and_light_have_the_same_names_and_text_can_be_read_on_both() -> None:
     """WCAG AA: 4.5 for text, 3 for lines; the print has its own colours."""
-    blocks = re.findall(r":root[^{]*\{([^}]*)\}", colours())
+    blocks = re.findall(r":root[^{]*\{([^}]*)\}", shared_style())
     themes = [dict(re.findall(r"--([\w-]+): (#\w{6});", block)) for block in blocks]
     light, dark, chosen = themes
     assert dark == chosen

@@ -151,8 +151,7 @@ class Cascade:
                 for level in self.levels
             ]
         }
-        with atomic.write(folder / self.FILE) as temporary:
-            temporary.write_text(json.dumps(description, indent=1) + "\n")
+        atomic.write_text(folder / self.FILE, json.dumps(description, indent=1) + "\n")
         return [*files, _ARRAYS_FILE, self.FILE]
 
     @classmethod

@@ -102,8 +102,7 @@ def write(results: Results, folder: Path, *, heading: str) -> list[str]:
     for e in EXPERIMENTS:
         if e.levels and e.name in results:
             parts += [f"## {e.title[0].upper()}{e.title[1:]}: point by point", _cascade(results[e.name])]
-    with atomic.write(folder / "report.md") as temporary:
-        temporary.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    atomic.write_text(folder / "report.md", "\n\n".join(parts) + "\n")
     return ["report.md", *pictures]
 
 

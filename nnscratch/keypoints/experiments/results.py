@@ -109,8 +109,7 @@ def write(path: Path, made_from: dict[str, object], result: Result) -> None:
         OSError : the folder is missing or cannot be written
     """
     document = {"made_from": made_from, "result": result}
-    with atomic.write(path) as temporary:
-        temporary.write_text(json.dumps(plain(document), allow_nan=False) + "\n")
+    atomic.write_text(path, json.dumps(plain(document), allow_nan=False) + "\n")
 
 
 def read(path: Path, made_from: dict[str, object]) -> Result | None:

@@ -49,13 +49,13 @@ def spread_on_face(errors: np.ndarray, mean_face: np.ndarray, images: np.ndarray
         picture = np.round(some.mean(axis=0)).astype(np.uint8)
         shapes.append(element("image", href=png_address(picture), x=-0.5, y=-0.5, width=SIDE, height=SIDE))
     for point, (x, y) in enumerate(mean_face):
-        known = errors[:, point][np.isfinite(errors[:, point]).all(axis=1)]
+        known = _known(errors, point)
         few = np.clip(known[:: max(1, -(-len(known) // _MOST_VECTORS))], -_LONGEST, _LONGEST)
         lines = "".join(f"M{x:.1f} {y:.1f}l{dx:.2f} {dy:.2f}" for dx, dy in few)
         shapes.append(element("path", d=lines, class_="errors"))
         shapes += _ellipse(known, x, y)
     for point, (x, y) in enumerate(mean_face):
-        known = errors[:, point][np.isfinite(errors[:, point]).all(axis=1)]
+        known = _known(errors, point)
         if len(known):
             dx, dy = np.clip(_MAGNIFIED * known.mean(axis=0), -_LONGEST, _LONGEST)
             shapes.append(element("path", d=f"M{x:.1f} {y:.1f}l{dx:.2f} {dy:.2f}", class_="bias"))
@@ -68,6 +68,12 @@ def spread_on_face(errors: np.ndarray, mean_face: np.ndarray, images: np.ndarray
         role="img",
         aria_label=f"{what} of each point on the mean face, with an ellipse of their spread; the table has the numbers",
     )
+
+
+def _known(values: np.ndarray, point: int) -> np.ndarray:
+    """(M, 2), those of one point in the faces where both its numbers are known."""
+    of_point: np.ndarray = values[:, point]
+    return of_point[np.isfinite(of_point).all(axis=1)]
 
 
 def _ellipse(errors: np.ndarray, x: float, y: float) -> list[Html]:
@@ -97,7 +103,7 @@ def mean_and_spread(values: np.ndarray, caption: str, form: str) -> Html:
     """
     rows = []
     for point, name in enumerate(POINTS):
-        known = values[:, point][np.isfinite(values[:, point]).all(axis=1)]
+        known = _known(values, point)
         numbers = ["–"] * 4
         if len(known):
             means, spreads = known.mean(axis=0), known.std(axis=0)

@@ -43,5 +43,10 @@ class RunFacts:
     @property
     def config(self) -> Mapping[str, Any]:
         """How it was trained: option -> value."""
-        config = self.metrics.get("config")
-        return config if isinstance(config, dict) else {}
+        return within(self.metrics, "config")
+
+
+def within(metrics: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of metrics.json that has names of its own; empty if there is none."""
+    part = metrics.get(name)
+    return part if isinstance(part, dict) else {}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from nnscratch.keypoints.report_page.curves import curves
 from nnscratch.keypoints.report_page.error_map import error_map
 from nnscratch.keypoints.report_page.face_pictures import best_and_worst
 from nnscratch.keypoints.report_page.networks import filters, first_network, networks
-from nnscratch.keypoints.report_page.run_facts import RunFacts
+from nnscratch.keypoints.report_page.run_facts import RunFacts, within
 from nnscratch.keypoints.report_page.scores import head, per_point
 from nnscratch.keypoints.report_page.settings import settings
 from nnscratch.pages.markup import Html, element, joined
@@ -29,10 +28,8 @@ def run_page(run: RunFacts) -> str:
     network = first_network(run.predictor)
     if network is not None:
         sections.append(Section("filters", "First filters", filters(network)))
-    given = run.config.get("versions")
-    versions: dict[str, Any] = given if isinstance(given, dict) else {}
     command = run.metrics.get("command")
-    how = settings(command if isinstance(command, str) else None, versions, run.config)
+    how = settings(command if isinstance(command, str) else None, within(run.config, "versions"), run.config)
     sections.append(Section("made", "How it was made", how))
     title = f"Run {Path(str(run.config.get('out', ''))).name or 'of a training'}"
     about = f"15 points in pictures of faces: {_kind(run)}"

@@ -10,15 +10,14 @@ import numpy as np
 
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.metrics import Score, rmse_per_point, rmse_px
-from nnscratch.keypoints.report_page.run_facts import RunFacts
+from nnscratch.keypoints.report_page.run_facts import RunFacts, within
 from nnscratch.pages.markup import Html, element, joined
 from nnscratch.pages.tables import bar, facts, table
 
 
 def head(metrics: Mapping[str, Any]) -> Html:
     """The score beside the mean face's, and how the run went; from what metrics.json says."""
-    points = metrics.get("per_point")
-    each_point = points if isinstance(points, dict) else {}
+    each_point = within(metrics, "per_point")
     error, constant, ratio = (number(metrics, name) for name in ("rmse_px", "mean_face_rmse_px", "ratio"))
     scores = [("RMSE", error, "px"), ("mean face", constant, "px"), ("ratio", ratio, "")]
     shown = (
@@ -74,8 +73,7 @@ def _two_digits(value: float) -> str:
 
 
 def _status(metrics: Mapping[str, Any]) -> Html:
-    stopped = metrics.get("stopped")
-    reasons = stopped if isinstance(stopped, dict) else {}
+    reasons = within(metrics, "stopped")
     if metrics.get("finished") is True:
         return element("p", element("span", "finished", class_="badge good"), f" {reasons.get('all', '')}")
     # A cascade may have been stopped at a later network.
@@ -84,8 +82,7 @@ def _status(metrics: Mapping[str, Any]) -> Html:
 
 
 def _how_it_went(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    given = metrics.get("config")
-    config = given if isinstance(given, dict) else {}
+    config = within(metrics, "config")
     recipe, network = config.get("recipe"), config.get("network")
     seconds, speed = number(metrics, "seconds"), number(metrics, "images_per_second")
     told = [

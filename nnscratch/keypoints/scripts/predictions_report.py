@@ -29,6 +29,4 @@ def write_predictions_page(
         OSError : the file cannot be written
     """
     made = Predictions(predictor, faces, points, names, command(), versions(), read_metrics(model))
-    text = predictions_page(made)
-    with atomic.write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    atomic.write_text(path, predictions_page(made))

@@ -159,8 +159,7 @@ class RunCheckpoints:
 
     def _write(self) -> None:
         if "options" in self._content:
-            with atomic.write(self.folder / _FILE) as temporary:
-                temporary.write_text(json.dumps(self._content, indent=1) + "\n", encoding="utf-8")
+            atomic.write_text(self.folder / _FILE, json.dumps(self._content, indent=1) + "\n")
 
     def _levels(self) -> list[Path]:
         return [

@@ -10,6 +10,7 @@ import numba
 import numpy as np
 
 import nnscratch
+from nnscratch.history import History
 from nnscratch.kernels.threads import get_threads
 from nnscratch.keypoints.predictors import Predictor
 from nnscratch.keypoints.recipe import Recipe
@@ -46,6 +47,15 @@ def versions() -> dict[str, str]:
     """What decides the numbers besides options and data: name -> version."""
     packages = {package.__name__: package.__version__ for package in (nnscratch, numba, np)}
     return {"python": platform.python_version(), **packages}
+
+
+def rate_of(history: History | None, otherwise: float) -> float:
+    """The learning rate that a run was trained with, to judge its steps by; `otherwise` if unknown.
+
+    The largest: the history has the rate of each epoch's last step, 0 where a schedule has ended.
+    """
+    rates = history.columns.get("lr", []) if history else []
+    return float(max(rates, default=0) or otherwise)
 
 
 def settings(optimizer: Optimizer) -> dict[str, object]:

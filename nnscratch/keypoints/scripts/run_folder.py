@@ -204,8 +204,7 @@ def _put_pictures(
 
 
 def _write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    with atomic.write(folder / METRICS_FILE) as temporary:
-        temporary.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    atomic.write_text(folder / METRICS_FILE, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
 
 
 def _write_test(task: TrainingTask, predictor: Predictor, folder: Path) -> list[str]:

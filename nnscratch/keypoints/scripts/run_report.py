@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.diagnosis import Diagnosis, diagnose
-from nnscratch.diagnosis.setup import multiply_adds
+from nnscratch.diagnosis.setup import affordable_rows
 from nnscratch.history import History
 from nnscratch.keypoints.faces import SIDE, Faces
 from nnscratch.keypoints.metrics import Score, mean_face
@@ -18,6 +18,7 @@ from nnscratch.keypoints.report_page.networks import first_network
 from nnscratch.keypoints.report_page.run_facts import RunFacts
 from nnscratch.keypoints.report_page.run_page import run_page
 from nnscratch.keypoints.scripts.interruption import say
+from nnscratch.keypoints.scripts.run_config import rate_of
 from nnscratch.keypoints.scripts.run_files import REPORT_FILE
 from nnscratch.keypoints.scripts.task import TrainingTask
 from nnscratch.model import Sequential
@@ -63,10 +64,9 @@ def run_report(
 
 
 def _diagnosis(network: Sequential, faces: Faces, optimizer: Optimizer, history: History) -> Diagnosis:
-    affordable = _MULTIPLY_ADDS // max(1, multiply_adds(network.layers, (SIDE, SIDE, 1)))
-    count = max(_FEWEST_FACES, min(_MOST_FACES, affordable))
+    shape = (SIDE, SIDE, 1)
+    count = affordable_rows(network.layers, shape, _MULTIPLY_ADDS, fewest=_FEWEST_FACES, most=_MOST_FACES)
     few = faces.select(slice(None, None, max(1, -(-len(faces) // count))))
     own = copy.copy(optimizer)
-    # The history has the rate of each epoch's last step: 0 where a schedule has come to its end.
-    own.lr = max(history.columns.get("lr", []), default=0) or optimizer.lr
+    own.lr = rate_of(history, optimizer.lr)
     return diagnose(network, few.x, few.y, optimizer=own, history=history)

@@ -26,6 +26,7 @@ from nnscratch.keypoints.networks import NETWORKS
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts.command_line import check_output, seed
 from nnscratch.keypoints.scripts.parts import chosen_part
+from nnscratch.keypoints.scripts.run_config import rate_of
 from nnscratch.keypoints.scripts.run_files import METRICS_FILE
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.messages import shown
@@ -90,8 +91,7 @@ def write_json(path: Path | None, facts: dict[str, Any]) -> None:
         OSError : the file cannot be written
     """
     if path is not None:
-        with atomic.write(path) as temporary:
-            temporary.write_text(json.dumps(facts, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        atomic.write_text(path, json.dumps(facts, indent=1, allow_nan=False) + "\n")
 
 
 def writable(text: str) -> Path:
@@ -183,9 +183,8 @@ def run_config(run: Path) -> Record:
 def _optimizer(network: nn.Sequential, config: Record, history: nn.History | None) -> Optimizer | None:
     """The optimizer that trained the run; None if the config does not name it."""
     name = config.text("optimizer", "").lower()
-    rates, asked_for = history.columns.get("lr", []) if history else [], config.number("lr", 0, least=0, most=_MOST)
-    # The history has the rate of each epoch's last step: 0 where a schedule ends after one epoch.
-    lr, decay = float(max(rates, default=0) or asked_for), config.number("weight_decay", 0, least=0, most=_MOST)
+    lr = rate_of(history, config.number("lr", 0, least=0, most=_MOST))
+    decay = config.number("weight_decay", 0, least=0, most=_MOST)
     momentum, nesterov = config.number("momentum", 0, least=0, most=1), config.flag("nesterov", False)
     if name.startswith("adam"):
         return nn.Adam(network, lr=lr, weight_decay=decay)
