@@ -2,6 +2,8 @@
 
 state_dict.py       weights under PyTorch's names and in its layout, for PyTorch and safetensors
 foreign_arrays.py   arrays of other libraries as NumPy arrays
+onnx_graph.py       an ONNX graph while it is being written
+extras.py           packages that only some users need
 """
 
 from nnscratch.interchange.state_dict import load_state_dict, state_dict
