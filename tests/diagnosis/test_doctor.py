@@ -74,7 +74,13 @@ HEALTHY: dict[str, tuple[Any, Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", list(HEALTHY))
+# Each of these has something of its own; the others are their mixtures, half a minute of them.
+ALWAYS = {"mlp", "mlp, dropout", "mlp, mean face", "cnn", "cnn, missing labels", "level 2, dropout"}
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.nightly) for name in HEALTHY]
+)
 def test_healthy(name: str) -> None:
     make_model, make_rows, make_optimizer = HEALTHY[name]
     model, data = make_model(), make_rows()
@@ -229,6 +235,7 @@ def test_healthy_with_other_activations_fresh_and_trained(activation: Any) -> No
     assert diagnose(model, *rows(), optimizer=optimizer, history=history).codes == []
 
 
+@pytest.mark.nightly
 def test_healthy_with_average_pooling() -> None:
     rng = np.random.default_rng(1)
     model = nn.Sequential(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nnscratch.__main__ import main as nnscratch_main
 from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments import running
@@ -53,17 +52,20 @@ def test_the_levels_of_a_cascade_have_their_networks_and_blends() -> None:
     ("kind", "last_layer"),
     [("train_mlp", "Dense(8, 30)"), ("train_cnn", "Dense(100, 30)"), ("train_cascade", "Dense(8, 30)")],
 )
-def test_a_saved_run_can_be_diagnosed(kind: str, last_layer: str, tmp_path: Path) -> None:
+def test_a_saved_run_can_be_diagnosed(
+    kind: str, last_layer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It tells how long a step is, so it knows the optimizer. In a copy: the saved run stays as it
     is. The metrics.json of train_cnn has null where an option was not given.
     """
     shutil.copytree(SAVED_RUNS / kind, tmp_path / kind)
     save_faces(draw_faces(60, seed=1), tmp_path / "faces.csv")
-    command = [sys.executable, "-m", "nnscratch", "diagnose", kind, "--data", "faces.csv"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    layer = next(line for line in done.stdout.splitlines() if line.startswith(last_layer))
+    monkeypatch.chdir(tmp_path)
+    with suppress(SystemExit):  # its status says whether something was found
+        nnscratch_main(["diagnose", kind, "--data", "faces.csv"])
+    said = capsys.readouterr()
+    assert said.err == ""
+    layer = next(line for line in said.out.splitlines() if line.startswith(last_layer))
     assert float(layer.split()[-1]) > 0  # the last column, update/w
 
 
