@@ -8,13 +8,14 @@ from typing import Any, Self
 import numpy as np
 
 from nnscratch.checks import check_finite, whole_number
+from nnscratch.layer_list import LayerList
 from nnscratch.layers import Layer
 from nnscratch.stages.base import Listener, Stage
 from nnscratch.stages.runner import Runner, check_layers, from_first_that_learns
 from nnscratch.summary import summary, summary_view
 
 
-class Sequential:
+class Sequential(LayerList):
     """A network that is a chain of layers.
 
     Arguments
@@ -33,6 +34,11 @@ class Sequential:
         The chain rule, from the last layer to the first: each layer turns the gradient of its
         output into the gradient of its input, which is the output of the layer before:
             dy -> backward of f_last -> ... -> backward of f_2 -> backward of f_1 -> dx
+
+    As a list
+        `len(model)`, `model[0]`, `model[-1]`, `for layer in model`; `model[:3]` is a network of the
+        first three layers. It shares them: to train either moves the parameters of both. `model(x)`
+        is `model.forward(x)`.
 
     Whose memory (as for a layer by itself)
         y and dx are the caller's own. dy is read by `backward` alone. x is not copied: it must stay
@@ -69,8 +75,10 @@ class Sequential:
     (5, 2)
     >>> model.backward(np.ones((5, 2), np.float32), input_gradient=True).shape
     (5, 3)
-    >>> model.layers[0].grads["weight"].shape
+    >>> model[0].grads["weight"].shape
     (3, 4)
+    >>> len(model), model[-1], model[:2](x).shape
+    (3, Dense(4, 2), (5, 4))
     >>> y = model.forward(x, keep=True)
     >>> [output.shape for output in model.outputs]
     [(5, 4), (5, 4), (5, 2)]
@@ -94,6 +102,10 @@ class Sequential:
     @fuse.setter
     def fuse(self, value: bool) -> None:
         self._runner.fuse = bool(value)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """y for x, as `forward` without training gives it."""
+        return self.forward(x)
 
     def forward(self, x: np.ndarray, training: bool = False, keep: bool = False) -> np.ndarray:
         """y, (N, ...), in the dtype of the parameters; keeps what `backward` needs if `training`.
@@ -222,7 +234,10 @@ class Sequential:
             ValueError : the layers do not fit input_shape, or none was given and it cannot be
                 worked out
         """
-        return summary(self.layers, input_shape or self._seen_shape)
+        return summary(self.layers, self._seen_shape if input_shape is None else tuple(input_shape))
+
+    def _of(self, layers: list[Layer]) -> Sequential:
+        return Sequential(*layers, fuse=self.fuse)
 
     def __repr__(self) -> str:
         lines = "".join(f"    {layer!r},\n" for layer in self.layers)
