@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nnscratch.checks import check_finite, whole_number
+from nnscratch.checks import check_finite, random_streams, whole_number
 from nnscratch.layer_list import LayerList
 from nnscratch.layers import Layer
 from nnscratch.stages.base import Listener, Stage
@@ -23,6 +23,11 @@ class Sequential(LayerList):
         fuse   : run layers that belong together, such as convolution, ReLU and max pooling, in one
             pass (`nnscratch.stages`); False runs each layer by its own methods. Both give the same
             numbers, to rounding.
+        rng    : a seed, or a NumPy Generator, for the whole network: each layer that was made
+            without an rng draws its first weights anew, and Dropout its masks from now on, from a
+            stream of its own. Stream i is layer i's, so that layers behind change nothing. A layer
+            with an rng of its own keeps it, as does one whose weights were trained, loaded or set.
+            None: all stay as they are. The seed is not kept: copies and files have the weights
 
     Shapes
         x (N, ...) as the first layer takes it;  y, dy (N, ...) as the last layer gives it
@@ -63,8 +68,8 @@ class Sequential(LayerList):
             before any. If y was NaN or infinite, they show where that began
 
     Raises
-        ValueError : no layer, something that is no layer, one layer object twice, an x, a dy or a
-            parameter that does not fit
+        ValueError : no layer, something that is no layer, one layer object twice, an rng that is no
+            seed, an x, a dy or a parameter that does not fit
         NotFiniteError : NaN or infinity in x, y or dy; names the layer
         RuntimeError : backward without forward(training=True), or after a change of the layers
 
@@ -79,6 +84,11 @@ class Sequential(LayerList):
     (3, 4)
     >>> len(model), model[-1], model[:2](x).shape
     (3, Dense(4, 2), (5, 4))
+    >>> seeded = [Sequential(nn.Dense(3, 3), nn.Dense(3, 3), rng=0) for _ in range(2)]
+    >>> bool((seeded[0][1].params["weight"] == seeded[1][1].params["weight"]).all())
+    True
+    >>> bool((seeded[0][0].params["weight"] == seeded[0][1].params["weight"]).any())
+    False
     >>> y = model.forward(x, keep=True)
     >>> [output.shape for output in model.outputs]
     [(5, 4), (5, 4), (5, 2)]
@@ -87,8 +97,11 @@ class Sequential(LayerList):
     layers: list[Layer]
     outputs: list[np.ndarray]
 
-    def __init__(self, *layers: Layer, fuse: bool = True) -> None:
+    def __init__(self, *layers: Layer, fuse: bool = True, rng: np.random.Generator | int | None = None) -> None:
         check_layers(layers)
+        if rng is not None:
+            for layer, stream in zip(layers, random_streams("Sequential", rng, len(layers)), strict=True):
+                layer.draw_anew(stream)
         self.layers = list(layers)
         self._runner = Runner(fuse)
         self._seen_shape: tuple[int, ...] | None = None
