@@ -1,9 +1,9 @@
-"""A network as a list of its layers: how many there are, one of them, some of them."""
+"""A network as a list of its layers: one of them, some of them, and what two of them share."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, overload
 
 from nnscratch.layers import Layer
@@ -63,6 +63,29 @@ class LayerList:
     def _of(self, layers: list[Layer]) -> Self:
         """A network of some of the layers, which runs them as this one does."""
         raise NotImplementedError
+
+
+Place = tuple[int, str]  # of a parameter: the number of its layer, and its name there
+
+
+def ties(layers: Sequence[Layer]) -> dict[Place, Place]:
+    """Where an array is a parameter once more: place -> its first place.
+
+    >>> import nnscratch as nn
+    >>> encoder, decoder = nn.Dense(3, 3), nn.Dense(3, 3)
+    >>> decoder.params["weight"] = encoder.params["weight"]
+    >>> ties([encoder, nn.Tanh(), decoder])
+    {(2, 'weight'): (0, 'weight')}
+    """
+    first: dict[int, Place] = {}
+    places = [((i, name), id(w)) for i, layer in enumerate(layers) for name, w in layer.params.items()]
+    return {place: first[key] for place, key in places if first.setdefault(key, place) != place}
+
+
+def tie(layers: Sequence[Layer], places: Mapping[Place, Place]) -> None:
+    """Puts the array of each first place into the others: see `ties`."""
+    for (i, name), (j, first) in places.items():
+        layers[i].params[name] = layers[j].params[first]
 
 
 def _whole(where: str, index: Any) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from nnscratch.checks import check_finite, random_streams, whole_number
-from nnscratch.layer_list import LayerList
+from nnscratch.layer_list import LayerList, tie, ties
 from nnscratch.layers import Layer
 from nnscratch.stages.base import Listener, Stage
 from nnscratch.stages.runner import Runner, check_layers, from_first_that_learns
@@ -49,6 +50,14 @@ class Sequential(LayerList):
         y and dx are the caller's own. dy is read by `backward` alone. x is not copied: it must stay
         unchanged until `backward` has used it. Arrays in `grads` are valid until the next
         `backward`.
+
+    Copies and files (`copy`, `pickle`, `astype`, `nnscratch.save`)
+        All have `fuse`, what is frozen, and parameters of their own; `copy.copy` alone shares the
+        layers. None has `outputs`, buffers or the step under way. An array that two layers have in
+        `params` is one in them as well: both compute with it, and each has a gradient. SGD adds
+        them; Adam and weight decay act once for each. A view of another layer's array, such as its
+        transpose, does not stay one. Copies have the state of Dropout's rng, and whatever a layer
+        keeps besides its parameters; a file has neither.
 
     One step at a time
         `backward` belongs to the last forward(training=True), of the same layers with the same
@@ -183,7 +192,10 @@ class Sequential(LayerList):
 
     def astype(self, dtype: Any) -> Self:
         """A copy of the network that computes in `dtype`: float32 to train, float64 to check."""
-        return type(self)(*(layer.astype(dtype) for layer in self.layers), fuse=self.fuse)
+        other = copy.copy(self)
+        other.layers = [layer.astype(dtype) for layer in self.layers]
+        tie(other.layers, ties(self.layers))
+        return other
 
     def parameters(self) -> list[np.ndarray]:
         """The network's own arrays, layer after layer, in the order of each layer's `params`."""
@@ -260,5 +272,5 @@ class Sequential(LayerList):
         return summary_view(self.layers, self._seen_shape)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy runs in buffers of its own, and has not run yet.
-        return self.__dict__ | {"_runner": Runner(self.fuse), "outputs": []}
+        # A copy runs in buffers of its own, has not run yet, and may get other layers.
+        return self.__dict__ | {"_runner": Runner(self.fuse), "outputs": [], "layers": list(self.layers)}

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import copy
+import pickle
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -103,3 +109,124 @@ def test_a_network_of_ones_own_class_gives_plain_ones() -> None:
 
     assert type(Own(2)[:1]) is nn.Sequential
     assert Own(2)[1:].fuse is False
+
+
+# Copies and files: what goes along, and what does not
+
+
+def tied(fuse: bool = True) -> nn.Sequential:
+    """A network whose two layers have one weight."""
+    model = nn.Sequential(nn.Dense(3, 3), nn.Tanh(), nn.Dense(3, 3), nn.Dropout(0.5), rng=0, fuse=fuse)
+    model[2].params["weight"] = model[0].params["weight"]
+    return model
+
+
+def saved_and_loaded(model: nn.Sequential) -> nn.Sequential:
+    with tempfile.TemporaryDirectory() as folder:
+        nn.save(model, Path(folder) / "model.npz")
+        return nn.load(Path(folder) / "model.npz")
+
+
+COPIES: dict[str, Callable[[nn.Sequential], nn.Sequential]] = {
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "float32": lambda model: model.astype(np.float32),
+    "float64": lambda model: model.astype(np.float64),
+    "file": saved_and_loaded,
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+@pytest.mark.parametrize("fuse", [True, False])
+def test_a_copy_has_fuse_and_an_array_of_two_layers_is_one_in_it(
+    copied: Callable[[nn.Sequential], nn.Sequential], fuse: bool
+) -> None:
+    model = tied(fuse)
+    other = copied(model)
+    assert other.fuse is fuse
+    assert other[0].params["weight"] is other[2].params["weight"]
+    assert other[0].params["bias"] is not other[2].params["bias"]
+    assert not np.shares_memory(other[0].params["weight"], model[0].params["weight"])
+    x = np.random.default_rng(0).random((4, 3)).astype(other.parameters()[0].dtype)
+    before = other(x)
+    np.testing.assert_allclose(before, model(x.astype(np.float32)), rtol=1e-5)
+    for _ in range(2):
+        other.backward(other.forward(x, training=True))
+        nn.SGD(other, lr=0.1).step()
+    assert other[0].params["weight"] is other[2].params["weight"]
+    assert not np.allclose(other(x), before)
+
+
+def test_a_copy_of_the_network_alone_has_the_same_layers_in_a_list_of_its_own() -> None:
+    model = tied(fuse=False)
+    other = copy.copy(model)
+    assert other.layers == model.layers
+    assert other.fuse is False
+    other.layers.pop()
+    assert len(model) == 4
+
+
+def test_sgd_adds_the_gradients_of_an_array_of_two_layers() -> None:
+    model, apart = tied(), nn.Sequential(*copy.deepcopy([*tied()][:1]), *copy.deepcopy([*tied()][1:]))
+    assert apart[0].params["weight"] is not apart[2].params["weight"]
+    del model.layers[3], apart.layers[3]
+    x = np.random.default_rng(0).random((4, 3), np.float32)
+    for each in (model, apart):
+        each.backward(each.forward(x, training=True))
+    expected = model[0].params["weight"] - 0.1 * (apart[0].grads["weight"] + apart[2].grads["weight"])
+    nn.SGD(model, lr=0.1).step()
+    np.testing.assert_allclose(model[0].params["weight"], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_what_a_copy_leaves_behind(copied: Callable[[nn.Sequential], nn.Sequential]) -> None:
+    model = tied()
+    x = np.random.default_rng(0).random((4, 3), np.float32)
+    model.forward(x, training=True, keep=True)
+    other = copied(model)
+    assert other.outputs == []
+    with pytest.raises(RuntimeError, match="call forward"):  # the step stays with the original
+        other.backward(np.ones((4, 3), other.parameters()[0].dtype))
+    model.backward(np.ones((4, 3), np.float32))
+
+
+@pytest.mark.parametrize("kind", ["deepcopy", "pickle", "float32"])
+def test_masks_go_on_in_a_copy_as_in_the_original(kind: str) -> None:
+    model = tied()
+    x = np.random.default_rng(0).random((4, 3), np.float32)
+    model.forward(x, training=True)
+    other = COPIES[kind](model)
+    for _ in range(2):
+        np.testing.assert_array_equal(other.forward(x, training=True), model.forward(x, training=True))
+
+
+class Counting(nn.Layer):
+    """Keeps an array that is no parameter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes = np.zeros(1)
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        self.passes = self.passes + 1
+        return x.copy()
+
+
+def test_arrays_besides_the_parameters_are_in_copies_and_in_no_file(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Dense(3, 3, rng=0), Counting())
+    model(np.ones((1, 3), np.float32))
+    for kind in ("deepcopy", "pickle", "float64"):
+        assert COPIES[kind](model)[1].passes == 1  # type: ignore[attr-defined]
+    nn.save(model, tmp_path / "model.npz")
+    assert nn.load(tmp_path / "model.npz", custom_layers={"Counting": Counting})[1].passes == 0  # type: ignore[attr-defined]
+
+
+def test_a_network_of_ones_own_class_can_be_cast() -> None:
+    class Own(nn.Sequential):
+        def __init__(self, units: int) -> None:
+            super().__init__(nn.Dense(3, units, rng=0), fuse=False)
+            self.units = units
+
+    other = Own(2).astype(np.float64)
+    assert type(other) is Own
+    assert (other.units, other.fuse, other[0].params["weight"].dtype) == (2, False, np.float64)

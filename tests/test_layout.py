@@ -31,7 +31,7 @@ ARROWS = {
     "model": "checks layer_list layers stages summary",
     "losses": "checks kernels",
     "gradient_check": "checks kernels layers losses messages model optimizers pictures",
-    "checkpoints": "files initializers layers messages model",
+    "checkpoints": "files initializers layer_list layers messages model",
     "history": "files messages pages",
     "interchange": "checks files layers messages model",
     "commands": "",
