@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from nnscratch.keypoints.kaggle.archives import ALL
 from nnscratch.keypoints.recipe import Network, Recipe
 from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes, seed, whole_number
 
@@ -86,7 +87,7 @@ class TrainingParser(Parser):
     ) -> None:
         super().__init__(description)
         add, names = self.add_argument, list(recipes)
-        add("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz; without it, faces are drawn")
+        add("--data", metavar="FILE", help=f"Kaggle's training.csv, .zip or .gz, or {ALL}; without it, faces are drawn")
         rows = "rows to use: all (default), or those with 15 points"
         add("--rows", choices=["all", "complete"], default="all", help=rows)
         add("--recipe", choices=names, default=names[0], help="how to train (default: %(default)s)")
@@ -101,7 +102,9 @@ class TrainingParser(Parser):
             metavar="N",
             help="threads to use (default: $NNSCRATCH_NUM_THREADS, or all cores)",
         )
-        add("--test", metavar="FILE", help="Kaggle's test.csv, .zip or .gz: write its points to DIR/test.csv")
+        add(
+            "--test", metavar="FILE", help=f"Kaggle's test.csv, .zip or .gz, or {ALL}: write its points to DIR/test.csv"
+        )
         add("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv: write DIR/submission.csv instead")
         add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")
         if keeps_run:
