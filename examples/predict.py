@@ -14,7 +14,9 @@ from nnscratch.keypoints.kaggle.submission import check_images, read_lookup, wri
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.outputs import check_outputs
 from nnscratch.keypoints.scripts.predictions_report import write_predictions_page
+from nnscratch.keypoints.scripts.run_files import results_in
 
 
 def main() -> None:
@@ -29,12 +31,8 @@ def main() -> None:
     model = Path(arguments.model)
     data = table_file(arguments.data, TEST)
     lookup_file = table_file(arguments.lookup, LOOKUP) if arguments.lookup else None
-    inputs = [data, *filter(None, [lookup_file]), *(model.iterdir() if model.is_dir() else [])]
-    command_line.check_output(arguments.out, inputs)
-    if arguments.html is not None:
-        command_line.check_output(arguments.html, inputs, option="--html")
-        if arguments.html.resolve() == arguments.out.resolve():
-            parser.error(f"argument --html: got {arguments.html}, the file of --out, expected another one; rename it")
+    inputs = [data, *filter(None, [lookup_file]), *(model / name for name in results_in(model))]
+    check_outputs({"--out": arguments.out, "--html": arguments.html}, inputs)
     predictor = load_predictor(arguments.model)
     lookup = read_lookup(lookup_file) if lookup_file else None
     faces = load_faces(data, wanted=TEST)
