@@ -55,7 +55,7 @@ def test_a_json_that_cannot_be_written_is_found_before_the_work(
     program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.syspath_prepend(FOLDER)
-    main = load(program.removesuffix(".py")).main
+    main = importlib.import_module(program.removesuffix(".py")).main
     monkeypatch.setitem(main.__globals__, "start", lambda: None)
     for out, message in ((tmp_path, "got a folder"), (tmp_path / "no" / "a.json", "got a folder that does not")):
         monkeypatch.setattr(sys, "argv", [program, "--json", str(out)])

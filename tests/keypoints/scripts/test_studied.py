@@ -78,7 +78,7 @@ def test_a_run_and_a_network_at_once(tmp_path: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("name", ["model.npz", "metrics.json", "faces.csv"])
 def test_an_output_does_not_replace_what_is_read(name: str, tmp_path: Path) -> None:
     SingleNetwork(networks.report_mlp(rng=1)).save(tmp_path)
-    (tmp_path / "metrics.json").write_text("{}")
+    (tmp_path / "metrics.json").write_text('{"config": {}}')
     save_faces(draw_faces(2, seed=1), tmp_path / "faces.csv")
     before = (tmp_path / name).read_bytes()
     parser = Parser("", "command")
