@@ -20,11 +20,12 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 from machine import description, print_description
 
+from nnscratch.files import atomic
+from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.profiling.clock import ratio
 from nnscratch.profiling.machine import start
 
@@ -87,7 +88,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="every process once, not three times")
     parser.add_argument("--epochs", type=int, default=100, help="of each training (default %(default)s)")
     parser.add_argument("--rows", type=int, default=4000, help="of the table (default %(default)s)")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
+    parser.add_argument("--json", metavar="FILE", type=writable, help="also write the figures there")
     parser.add_argument("--measure", metavar="CASE", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -97,7 +98,7 @@ def main() -> None:
     print_description(facts)
     figures = {"machine": facts, **compare(1 if arguments.quick else 3, arguments.epochs, arguments.rows)}
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        atomic.write_text(arguments.json, json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ import argparse
 import json
 import statistics
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,9 @@ from ladder import IMAGES, LAYERS, is_first, print_ladder, rungs, times_of
 from machine import description, gemm_gflops, print_description
 
 import nnscratch as nn
+from nnscratch.files import atomic
 from nnscratch.kernels import loops
+from nnscratch.keypoints.scripts.outputs import png, writable
 from nnscratch.profiling.clock import in_turn
 from nnscratch.profiling.conv2d import ConvPool
 from nnscratch.profiling.machine import start
@@ -107,8 +108,8 @@ def main() -> None:
     start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ladder", action="store_true", help="print what each kernel brought, as Markdown tables")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
-    parser.add_argument("--picture", metavar="FILE", type=Path, help="also draw the roofline there, a PNG")
+    parser.add_argument("--json", metavar="FILE", type=writable, help="also write the figures there")
+    parser.add_argument("--picture", metavar="FILE", type=png, help="also draw the roofline there, a PNG")
     arguments = parser.parse_args()
     all_threads = roof()
     nn.set_threads(1)
@@ -126,7 +127,7 @@ def main() -> None:
     print_rows(rows)
     if arguments.json:
         results: dict[str, Any] = {"machine": facts, "roof": asdict(one), "rows": [asdict(row) for row in rows]}
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+        atomic.write_text(arguments.json, json.dumps(results, indent=2) + "\n")
     if arguments.picture:
         draw_roofline(rows, one, "Convolution + ReLU + pooling: every layer of the networks", arguments.picture)
 

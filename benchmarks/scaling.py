@@ -17,13 +17,14 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from machine import description, print_description
 from train_step import NETWORKS, ours, pytorch
 
 import nnscratch as nn
+from nnscratch.files import atomic
+from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.profiling.clock import milliseconds
 from nnscratch.profiling.machine import start
 
@@ -98,7 +99,7 @@ def main() -> None:
     start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="every process once, not three times")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
+    parser.add_argument("--json", metavar="FILE", type=writable, help="also write the figures there")
     parser.add_argument("--measure", metavar="CASE", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
@@ -110,7 +111,7 @@ def main() -> None:
     figures = {"machine": facts, "memory": memory(repeats), "threads": threads(repeats)}
     figures["batches"] = [batches(network, repeats) for network in ("report CNN", "kfkd net2")]
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        atomic.write_text(arguments.json, json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

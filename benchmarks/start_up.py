@@ -11,8 +11,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
+from nnscratch.files import atomic
+from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.profiling.machine import start
 
 REPEATS = 5
@@ -46,7 +47,7 @@ def main() -> None:
     start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="FILE", help="a training file: also time how it is read")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
+    parser.add_argument("--json", metavar="FILE", type=writable, help="also write the figures there")
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
     print(f"medians of {REPEATS} new processes; cold: once, with empty caches\n")
@@ -64,7 +65,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:40s}{value:8.2f} s")
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        atomic.write_text(arguments.json, json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ import numpy as np
 from machine import description, print_description
 
 import nnscratch as nn
+from nnscratch.files import atomic
 from nnscratch.kernels.threads import available_cores
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
@@ -48,6 +49,7 @@ from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.keypoints.splits import split_apart, split_random
 from nnscratch.keypoints.start import start_from_mean_face
@@ -243,7 +245,7 @@ def parse() -> argparse.Namespace:
     )
     command_line.add_number(parser, "--threads", help="threads, and cores, to use", default=available_cores())
     add("--curve", action="store_true", help="print every epoch's RMSE")
-    add("--json", metavar="FILE", type=Path, help="also write the figures there")
+    add("--json", metavar="FILE", type=writable, help="also write the figures there")
     add("--measure", choices=LIBRARIES, help=argparse.SUPPRESS)
     add("--seed", type=int, help=argparse.SUPPRESS)
     arguments: argparse.Namespace = parser.parse_args()
@@ -276,7 +278,7 @@ def main() -> None:
     if arguments.json:
         figures = {"machine": facts, "recipe": replace(RECIPE, epochs=arguments.epochs).settings(), "rows": rows}
         figures |= {"target_px": arguments.target, "ratios": found}
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        atomic.write_text(arguments.json, json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,14 +15,15 @@ import json
 import statistics
 from collections.abc import Callable
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from machine import description, gemm_gflops, print_description
 
 import nnscratch as nn
+from nnscratch.files import atomic
 from nnscratch.keypoints import networks
+from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.profiling.clock import in_turn, ratio
 from nnscratch.profiling.machine import start
 
@@ -115,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a third of the repeats")
     parser.add_argument("--only", choices=NETWORKS, help="one network (default: all)")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
+    parser.add_argument("--json", metavar="FILE", type=writable, help="also write the figures there")
     arguments = parser.parse_args()
     repeats = 5 if arguments.quick else 15
     facts = description(*(name for name in ("torch", "sklearn") if find_spec(name)))
@@ -126,7 +127,7 @@ def main() -> None:
         for batch in (100, 1):
             rows += compare(name, batch, repeats if batch > 1 else 4 * repeats)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": facts, "rows": rows}, indent=2) + "\n")
+        atomic.write_text(arguments.json, json.dumps({"machine": facts, "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,32 +8,34 @@ A page to look at:    the same with --html points.html
 
 from pathlib import Path
 
+from nnscratch.keypoints.kaggle.archives import ALL, LOOKUP, TEST
+from nnscratch.keypoints.kaggle.files import table_file
 from nnscratch.keypoints.kaggle.submission import check_images, read_lookup, write_coordinates, write_submission
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.outputs import check_outputs
 from nnscratch.keypoints.scripts.predictions_report import write_predictions_page
+from nnscratch.keypoints.scripts.run_files import results_in
 
 
 def main() -> None:
     parser = command_line.Parser(__doc__)
     parser.add_argument("--model", metavar="DIR", required=True, help="the --out folder of a training script")
-    parser.add_argument("--data", metavar="FILE", required=True, help="Kaggle's test.csv, .zip or .gz")
+    parser.add_argument("--data", metavar="FILE", required=True, help=f"Kaggle's test.csv, .zip or .gz; or {ALL}")
     parser.add_argument("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv; without it, all 30 coordinates")
     parser.add_argument("--out", metavar="FILE", type=Path, required=True, help="the CSV to write")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with faces and their points, too")
     arguments = parser.parse_args()
 
     model = Path(arguments.model)
-    inputs = [arguments.data, *filter(None, [arguments.lookup]), *(model.iterdir() if model.is_dir() else [])]
-    command_line.check_output(arguments.out, inputs)
-    if arguments.html is not None:
-        command_line.check_output(arguments.html, inputs, option="--html")
-        if arguments.html.resolve() == arguments.out.resolve():
-            parser.error(f"argument --html: got {arguments.html}, the file of --out, expected another one; rename it")
+    data = table_file(arguments.data, TEST)
+    lookup_file = table_file(arguments.lookup, LOOKUP) if arguments.lookup else None
+    inputs = [data, *filter(None, [lookup_file]), *(model / name for name in results_in(model))]
+    check_outputs({"--out": arguments.out, "--html": arguments.html}, inputs)
     predictor = load_predictor(arguments.model)
-    lookup = read_lookup(arguments.lookup) if arguments.lookup else None
-    faces = load_faces(arguments.data)
+    lookup = read_lookup(lookup_file) if lookup_file else None
+    faces = load_faces(data, wanted=TEST)
     if lookup is not None:
         check_images(lookup, faces.image_ids)
     # The long work comes last, when nothing else can be wrong.
@@ -45,7 +47,7 @@ def main() -> None:
         values = write_submission(arguments.out, lookup, points, faces.image_ids)
         command_line.tell(f"{values:,} values for {len(faces):,} faces written to {arguments.out}")
     if arguments.html is not None:
-        names = model.resolve().name, Path(arguments.data).name, arguments.out.name
+        names = model.resolve().name, data.name, arguments.out.name
         write_predictions_page(arguments.html, model, predictor, faces, points, names)
         command_line.tell(f"page for a browser written to {arguments.html}")
 

@@ -6,6 +6,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     losses/            the first gradient of a backward pass: MSELoss, SoftmaxCrossEntropy, your own
     initializers.py    the first values of weights and biases
     model.py           Sequential: forward layer by layer, backward by the chain rule
+    layer_list.py      a network as a list: its length, one layer, some of them
     gradient_check/    finite differences: the proof that every derivation is right
     optimizers/        how a parameter moves along its gradient: SGD, Adam, schedules
     training/          the loop over epochs and batches: Trainer, averaging, clipping

@@ -15,6 +15,7 @@ from nnscratch.files.array_files import Arrays, Form
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
 from nnscratch.initializers import drawn_at_most, nothing_drawn
+from nnscratch.layer_list import tie, ties
 from nnscratch.layers import BY_NAME, Layer
 from nnscratch.messages import shown
 from nnscratch.model import Sequential
@@ -27,9 +28,10 @@ _MOST_LAYERS = 1000
 def save(model: Sequential, path: str | os.PathLike[str]) -> None:
     """Writes `model` to `path`, whole or not at all.
 
-    The file holds one JSON text ("architecture": format, and for each layer its class, its
-    arguments, and whether it is frozen) and one array per parameter ("0.weight" is layer 0's
-    weight), bit for bit. It holds no `rng`, no gradients and no optimizer.
+    The file holds one JSON text ("architecture": format, for each layer its class, its arguments,
+    and whether it is frozen; `fuse`, if it is False; which arrays two layers share) and one array
+    per parameter ("0.weight" is layer 0's weight), bit for bit. It holds no `rng`, no gradients, no
+    arrays that are no parameters, and no optimizer.
 
     Raises
         ValueError : a layer did not keep an argument of its constructor
@@ -43,7 +45,12 @@ def save(model: Sequential, path: str | os.PathLike[str]) -> None:
         Dense(3, 2),
     )
     """
-    architecture = json.dumps({"format": _FORMAT, "layers": [_describe(layer) for layer in model.layers]})
+    description: dict[str, Any] = {"format": _FORMAT, "layers": [_describe(layer) for layer in model.layers]}
+    if not model.fuse:
+        description["fuse"] = False
+    if tied := {f"{i}.{name}": f"{j}.{first}" for (i, name), (j, first) in ties(model.layers).items()}:
+        description["tied"] = tied  # each is written all the same, so that any version can read the file
+    architecture = json.dumps(description)
     arrays = {f"{i}.{name}": value for i, layer in enumerate(model.layers) for name, value in layer.params.items()}
     array_files.write(path, {_DESCRIPTION: np.array(architecture), **arrays})
 
@@ -81,8 +88,13 @@ def load(
             raise ValueError(f"its format is {shown(form)}, expected {_FORMAT!r}")
         known = {**BY_NAME, **(custom_layers or {})}
         descriptions = description.records("layers", most=_MOST_LAYERS)
-        model = Sequential(*(_rebuild(each, known, arrays, i) for i, each in enumerate(descriptions)))
+        model = Sequential(
+            *(_rebuild(each, known, arrays, i) for i, each in enumerate(descriptions)),
+            fuse=description.flag("fuse", True),
+        )
         _put_parameters(model, arrays, allow_not_finite)
+        if "tied" in description.fields:
+            _tie(model, description.record("tied"))
     return model
 
 
@@ -142,3 +154,17 @@ def _put_parameters(model: Sequential, arrays: Arrays, allow_not_finite: bool) -
                 what = f"{count:,} of {value.size:,} values of {i}.{name}"
                 raise ValueError(f"{what} are NaN or infinite; allow_not_finite=True takes them")
             layer.params[name] = value
+
+
+def _tie(model: Sequential, tied: Record) -> None:
+    """Makes arrays one that were one when the model was saved."""
+    places = {f"{i}.{name}": (i, name) for i, layer in enumerate(model.layers) for name in layer.params}
+    for later in tied.fields:
+        first = tied.text(later)
+        if later not in places or first not in places:
+            raise ValueError(f"its tied arrays {shown(later)} and {shown(first)} are not both parameters")
+        (i, name), (j, other) = places[later], places[first]
+        w, shared = model.layers[i].params[name], model.layers[j].params[other]
+        if w.shape != shared.shape or w.tobytes() != shared.tobytes():
+            raise ValueError(f"its tied arrays {shown(later)} and {shown(first)} differ")
+        tie(model.layers, {places[later]: places[first]})

@@ -5,6 +5,7 @@
     positive, not_negative, fraction   the three ranges that most numbers here are in
     check_array, check_finite, check_rows   arrays
     flag                               True or False
+    random_generator                   what random numbers are drawn from
     floating                           dtypes
 
 A check of a number returns it as a plain int or float: a NumPy scalar would make what follows
@@ -117,6 +118,40 @@ def flag(where: object, name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise _error(where, name, value, "True or False", "choose one of the two")
     return bool(value)
+
+
+def random_generator(where: object, rng: Any, name: str = "rng") -> np.random.Generator:
+    """`rng` as a NumPy Generator: itself, or a new one that begins with this seed; None: by chance.
+
+    Raises
+        ValueError : it is neither a Generator, nor a whole number from 0 up, nor another seed that
+            `numpy.random.default_rng` takes
+    """
+    try:
+        if not isinstance(rng, bool | np.bool_):
+            return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        pass
+    raise _error(where, name, rng, "a seed, a whole number from 0 up, or a NumPy Generator", f"write {name}=0")
+
+
+def random_streams(where: object, rng: Any, count: int, name: str = "rng") -> list[np.random.Generator]:
+    """`count` Generators with different streams, from one seed; a larger count changes none.
+
+    rng : a Generator, which gives others each time, or a seed
+
+    Raises
+        ValueError : as `random_generator`, and a Generator that cannot be split
+
+    >>> [int(stream.integers(100)) for stream in random_streams("Sequential", 0, 3)]
+    [80, 66, 65]
+    """
+    generator = random_generator(where, rng, name)
+    try:
+        return generator.spawn(count)
+    except TypeError:
+        fix = "pass numpy.random.default_rng(SEED)"
+        raise _error(where, name, rng, "a Generator that can spawn others", fix) from None
 
 
 def pair(where: object, name: str, value: object, least: int = 1) -> tuple[int, int]:

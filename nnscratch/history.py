@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnscratch.files import atomic
 from nnscratch.files.stored_files import read_bytes, told
 from nnscratch.messages import shown
+
+if TYPE_CHECKING:
+    import pandas
 
 # What a file may hold at most, and what some columns may be.
 _MOST_BYTES, _MOST_COLUMNS, _LONGEST_NUMBER, _LAST_EPOCH = 1 << 24, 100, 40, 10**9
@@ -177,6 +180,23 @@ class History:
     def columns(self) -> dict[str, list[float]]:
         """Each column's values, epoch after epoch."""
         return {name: [line[name] for line in self._lines] for name in self.names}
+
+    def frame(self) -> pandas.DataFrame:
+        """The table for pandas: one row per epoch, a column for each of `names`, in a copy.
+
+        epoch and images are int64, all others float64
+
+        >>> history = History(["epoch", "loss"], score="loss")
+        >>> history.append({"epoch": 1, "loss": 0.5})
+        >>> history.frame()
+           epoch  loss
+        0      1   0.5
+        """
+        import pandas  # here: its import takes longer than that of all of nnscratch
+
+        frame = pandas.DataFrame(self.columns, dtype=np.float64)
+        whole = [name for name in ("epoch", "images") if name in self.names and (frame[name] % 1 == 0).all()]
+        return frame.astype(dict.fromkeys(whole, np.int64))
 
     @property
     def best_epoch(self) -> int | None:

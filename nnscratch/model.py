@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from nnscratch.checks import check_finite, whole_number
+from nnscratch.checks import check_finite, random_streams, whole_number
+from nnscratch.layer_list import LayerList, tie, ties
 from nnscratch.layers import Layer
 from nnscratch.stages.base import Listener, Stage
 from nnscratch.stages.runner import Runner, check_layers, from_first_that_learns
 from nnscratch.summary import summary, summary_view
 
 
-class Sequential:
+class Sequential(LayerList):
     """A network that is a chain of layers.
 
     Arguments
@@ -22,6 +24,11 @@ class Sequential:
         fuse   : run layers that belong together, such as convolution, ReLU and max pooling, in one
             pass (`nnscratch.stages`); False runs each layer by its own methods. Both give the same
             numbers, to rounding.
+        rng    : a seed, or a NumPy Generator, for the whole network: each layer that was made
+            without an rng draws its first weights anew, and Dropout its masks from now on, from a
+            stream of its own. Stream i is layer i's, so that layers behind change nothing. A layer
+            with an rng of its own keeps it, as does one whose weights were trained, loaded or set.
+            None: all stay as they are. The seed is not kept: copies and files have the weights
 
     Shapes
         x (N, ...) as the first layer takes it;  y, dy (N, ...) as the last layer gives it
@@ -34,10 +41,23 @@ class Sequential:
         output into the gradient of its input, which is the output of the layer before:
             dy -> backward of f_last -> ... -> backward of f_2 -> backward of f_1 -> dx
 
+    As a list
+        `len(model)`, `model[0]`, `model[-1]`, `for layer in model`; `model[:3]` is a network of the
+        first three layers. It shares them: to train either moves the parameters of both. `model(x)`
+        is `model.forward(x)`.
+
     Whose memory (as for a layer by itself)
         y and dx are the caller's own. dy is read by `backward` alone. x is not copied: it must stay
         unchanged until `backward` has used it. Arrays in `grads` are valid until the next
         `backward`.
+
+    Copies and files (`copy`, `pickle`, `astype`, `nnscratch.save`)
+        All have `fuse`, what is frozen, and parameters of their own; `copy.copy` alone shares the
+        layers. None has `outputs`, buffers or the step under way. An array that two layers have in
+        `params` is one in them as well: both compute with it, and each has a gradient. SGD adds
+        them; Adam and weight decay act once for each. A view of another layer's array, such as its
+        transpose, does not stay one. Copies have the state of Dropout's rng, and whatever a layer
+        keeps besides its parameters; a file has neither.
 
     One step at a time
         `backward` belongs to the last forward(training=True), of the same layers with the same
@@ -57,8 +77,8 @@ class Sequential:
             before any. If y was NaN or infinite, they show where that began
 
     Raises
-        ValueError : no layer, something that is no layer, one layer object twice, an x, a dy or a
-            parameter that does not fit
+        ValueError : no layer, something that is no layer, one layer object twice, an rng that is no
+            seed, an x, a dy or a parameter that does not fit
         NotFiniteError : NaN or infinity in x, y or dy; names the layer
         RuntimeError : backward without forward(training=True), or after a change of the layers
 
@@ -69,8 +89,15 @@ class Sequential:
     (5, 2)
     >>> model.backward(np.ones((5, 2), np.float32), input_gradient=True).shape
     (5, 3)
-    >>> model.layers[0].grads["weight"].shape
+    >>> model[0].grads["weight"].shape
     (3, 4)
+    >>> len(model), model[-1], model[:2](x).shape
+    (3, Dense(4, 2), (5, 4))
+    >>> seeded = [Sequential(nn.Dense(3, 3), nn.Dense(3, 3), rng=0) for _ in range(2)]
+    >>> bool((seeded[0][1].params["weight"] == seeded[1][1].params["weight"]).all())
+    True
+    >>> bool((seeded[0][0].params["weight"] == seeded[0][1].params["weight"]).any())
+    False
     >>> y = model.forward(x, keep=True)
     >>> [output.shape for output in model.outputs]
     [(5, 4), (5, 4), (5, 2)]
@@ -79,8 +106,11 @@ class Sequential:
     layers: list[Layer]
     outputs: list[np.ndarray]
 
-    def __init__(self, *layers: Layer, fuse: bool = True) -> None:
+    def __init__(self, *layers: Layer, fuse: bool = True, rng: np.random.Generator | int | None = None) -> None:
         check_layers(layers)
+        if rng is not None:
+            for layer, stream in zip(layers, random_streams("Sequential", rng, len(layers)), strict=True):
+                layer.draw_anew(stream)
         self.layers = list(layers)
         self._runner = Runner(fuse)
         self._seen_shape: tuple[int, ...] | None = None
@@ -94,6 +124,10 @@ class Sequential:
     @fuse.setter
     def fuse(self, value: bool) -> None:
         self._runner.fuse = bool(value)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """y for x, as `forward` without training gives it."""
+        return self.forward(x)
 
     def forward(self, x: np.ndarray, training: bool = False, keep: bool = False) -> np.ndarray:
         """y, (N, ...), in the dtype of the parameters; keeps what `backward` needs if `training`.
@@ -158,7 +192,10 @@ class Sequential:
 
     def astype(self, dtype: Any) -> Self:
         """A copy of the network that computes in `dtype`: float32 to train, float64 to check."""
-        return type(self)(*(layer.astype(dtype) for layer in self.layers), fuse=self.fuse)
+        other = copy.copy(self)
+        other.layers = [layer.astype(dtype) for layer in self.layers]
+        tie(other.layers, ties(self.layers))
+        return other
 
     def parameters(self) -> list[np.ndarray]:
         """The network's own arrays, layer after layer, in the order of each layer's `params`."""
@@ -222,7 +259,10 @@ class Sequential:
             ValueError : the layers do not fit input_shape, or none was given and it cannot be
                 worked out
         """
-        return summary(self.layers, input_shape or self._seen_shape)
+        return summary(self.layers, self._seen_shape if input_shape is None else tuple(input_shape))
+
+    def _of(self, layers: list[Layer]) -> Sequential:
+        return Sequential(*layers, fuse=self.fuse)
 
     def __repr__(self) -> str:
         lines = "".join(f"    {layer!r},\n" for layer in self.layers)
@@ -232,5 +272,5 @@ class Sequential:
         return summary_view(self.layers, self._seen_shape)
 
     def __getstate__(self) -> dict[str, Any]:
-        # A copy runs in buffers of its own, and has not run yet.
-        return self.__dict__ | {"_runner": Runner(self.fuse), "outputs": []}
+        # A copy runs in buffers of its own, has not run yet, and may get other layers.
+        return self.__dict__ | {"_runner": Runner(self.fuse), "outputs": [], "layers": list(self.layers)}

@@ -65,7 +65,7 @@ def summary_rows(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -
     Raises
         ValueError : as `summary`
     """
-    shape = input_shape or _smallest_input(layers)
+    shape = _smallest_input(layers) if input_shape is None else input_shape
     kept = _bytes_kept(layers, shape)
     rows = [("input", _dims(shape), *[""] * 4)]
     totals = [0, 0, sum(kept)]

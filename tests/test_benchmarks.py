@@ -55,6 +55,23 @@ def load(name: str) -> ModuleType:
     return module
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_json_that_cannot_be_written_is_found_before_the_work(
+    program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    main = importlib.import_module(program.removesuffix(".py")).main
+    monkeypatch.setitem(main.__globals__, "start", lambda: None)
+    for out, message in ((tmp_path, "got a folder"), (tmp_path / "no" / "a.json", "got a folder that does not")):
+        monkeypatch.setattr(sys, "argv", [program, "--json", str(out)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert stop.value.code == 2
+        printed = capsys.readouterr()
+        assert f"argument --json: {out}: {message}" in printed.err
+        assert printed.out == ""
+
+
 def test_the_description_has_versions() -> None:
     facts = load("machine").description("matplotlib")
     assert {"processor", "BLAS", "numpy", "nnscratch", "matplotlib"} <= facts.keys()

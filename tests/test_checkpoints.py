@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -315,4 +316,56 @@ def test_a_frozen_that_is_neither_true_nor_false(tmp_path: Path, value: object) 
     architecture["layers"][0]["frozen"] = value
     np.savez(path, **arrays | {"architecture": np.array(json.dumps(architecture))})
     with pytest.raises(ValueError, match="frozen"):
+        nn.load(path)
+
+
+def tied() -> nn.Sequential:
+    model = nn.Sequential(nn.Dense(2, 2), nn.Tanh(), nn.Dense(2, 2), nn.Dense(2, 2), rng=0)
+    model[2].params["weight"] = model[3].params["weight"] = model[0].params["weight"]
+    return model
+
+
+def test_the_file_says_what_two_layers_share_and_holds_it_for_each(tmp_path: Path) -> None:
+    nn.save(tied(), tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as file:
+        assert json.loads(str(file["architecture"]))["tied"] == {"2.weight": "0.weight", "3.weight": "0.weight"}
+        np.testing.assert_array_equal(file["2.weight"], file["0.weight"])
+    nn.save(model(), tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as file:
+        assert json.loads(str(file["architecture"])).keys() == {"format", "layers"}  # as earlier versions wrote it
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("tied", {"2.weight": "0.scale"}, "tied arrays '2.weight' and '0.scale' are not both parameters"),
+        ("tied", {"9.weight": "0.weight"}, "are not both parameters"),
+        ("tied", {"2.weight": "0.bias"}, "tied arrays '2.weight' and '0.bias' differ"),
+        ("tied", {"2.weight": 0}, "tied.2.weight is '0', expected a text"),
+        ("tied", ["2.weight"], "tied is a list of 1, expected an object"),
+        ("tied", None, "tied is null, expected a value"),
+        ("fuse", "no", "fuse is 'no', expected true or false"),
+    ],
+)
+def test_what_a_file_says_of_the_whole_network_is_checked(
+    tmp_path: Path, field: str, value: object, message: str
+) -> None:
+    path = tmp_path / "model.npz"
+    nn.save(tied(), path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    architecture = json.loads(str(arrays["architecture"])) | {field: value}
+    np.savez(path, **arrays | {"architecture": np.array(json.dumps(architecture))})
+    with pytest.raises(ValueError, match=re.escape(message)):
+        nn.load(path)
+
+
+def test_arrays_that_were_one_and_differ_in_the_file_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    nn.save(tied(), path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["3.weight"] = arrays["3.weight"] + 1
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=r"its tied arrays '3.weight' and '0.weight' differ"):
         nn.load(path)

@@ -191,3 +191,33 @@ def test_what_a_training_may_have_written_is_read(tmp_path: Path) -> None:
 
 def test_defaults_are_those_of_the_docstring(defaults_stated: Any) -> None:
     assert defaults_stated(nn.Metric) == {"higher_is_better"}
+
+
+def test_the_frame_is_the_table() -> None:
+    history = nn.History(["epoch", "loss", "R2", "images"], score="loss")
+    history.append({"epoch": 1, "loss": np.float32(0.5), "R2": math.nan, "images": 64})
+    history.append({"epoch": np.int64(2), "loss": math.inf, "R2": 0.25, "images": 64})
+    frame = history.frame()
+    assert list(frame.columns) == history.names
+    assert [str(dtype) for dtype in frame.dtypes] == ["int64", "float64", "float64", "int64"]
+    assert frame["loss"].tolist() == [0.5, math.inf]
+    assert frame.set_index("epoch").loc[2, "R2"] == 0.25
+    assert math.isnan(frame["R2"][0])
+    frame.loc[0, "loss"] = 7
+    assert history.columns["loss"][0] == 0.5
+
+
+def test_the_frame_of_no_epoch_has_the_columns() -> None:
+    frame = history_of().frame()
+    assert list(frame.columns) == ["epoch", "loss"]
+    assert len(frame) == 0
+    assert frame["loss"].dtype == np.float64
+
+
+def test_the_frame_of_a_training_and_of_its_file(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Dense(1, 1), rng=0)
+    x = np.ones((4, 1), np.float32)
+    trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.1), average=0.9, progress=False)
+    history = trainer.fit(x, x, epochs=2, validation=(x, x))
+    history.save_csv(tmp_path / "history.csv")
+    assert nn.History.load_csv(tmp_path / "history.csv").frame().equals(history.frame())

@@ -315,6 +315,14 @@ def test_summary_of_a_given_shape_whatever_was_seen() -> None:
     assert model.summary((9, 8, 1)) == before != model.summary()
 
 
+def test_a_summary_of_an_empty_shape_is_not_that_of_the_shape_seen() -> None:
+    model = nn.Sequential(nn.Dense(3, 2, rng=0))
+    model.forward(np.ones((1, 3), np.float32))
+    assert model.summary([3]) == model.summary()  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"got x of shape \(1,\), expected \(N, 3\)"):
+        model.summary(())
+
+
 def test_random_networks_give_the_same_fused_and_layer_by_layer(capsys: pytest.CaptureFixture[str]) -> None:
     assert fused_networks.main(["--count", "90", "--seed", "1"]) == 0, capsys.readouterr().out
     last = capsys.readouterr().out.splitlines()[-1]

@@ -11,20 +11,23 @@ Every result is kept as soon as it is there, and not run again. The results and
 what they mean are in examples/lessons/why_the_cnn_did_not_learn.md.
 """
 
-from pathlib import Path
-
 from nnscratch.keypoints.experiments import running
 from nnscratch.keypoints.experiments.ablation import report, settings
 from nnscratch.keypoints.experiments.measures import Result
 from nnscratch.keypoints.experiments.settings import Split
+from nnscratch.keypoints.kaggle.archives import ALL, TRAINING
+from nnscratch.keypoints.kaggle.files import table_file
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts import command_line
+from nnscratch.keypoints.scripts.outputs import results_folder
 
 
 def main() -> None:
     parser = command_line.Parser(__doc__)
-    parser.add_argument("--data", metavar="FILE", required=True, help="Kaggle's training.csv, .zip or .gz")
-    parser.add_argument("--out", type=Path, metavar="DIR", default=Path("runs/ablation"), help="(default: %(default)s)")
+    parser.add_argument("--data", metavar="FILE", required=True, help=f"Kaggle's training.csv, .zip or .gz, or {ALL}")
+    parser.add_argument(
+        "--out", type=results_folder, metavar="DIR", default="runs/ablation", help="(default: %(default)s)"
+    )
     command_line.add_number(parser, "--seeds", default=3, help="runs of each kind")
     command_line.add_number(parser, "--epochs", default=120, help="times to go through the data")
     command_line.add_number(parser, "--race-epochs", default=300, help="the same, cure against MLP")
@@ -35,7 +38,8 @@ def main() -> None:
     chosen = {names: e for names, e in experiments.items() if arguments.only in e.title}
     if not chosen:
         parser.error(f"argument --only: got {arguments.only!r}, which is in no run's name; try 'alone', 'cure', 'race'")
-    split = Split.of(load_faces(arguments.data), arguments.data)
+    data = table_file(arguments.data, TRAINING)
+    split = Split.of(load_faces(data), str(data))
     minutes = sum(running.expected_seconds(e, split) for e in chosen.values()) * arguments.seeds / 60
     print(f"{len(chosen)} kinds of runs, {arguments.seeds} of each: about {minutes:.0f} min", flush=True)
 

@@ -73,7 +73,7 @@ def rehearse(
     rng = np.random.default_rng(0)
     if fresh:
         optimizer.reset()
-        draw_parameters(model.layers, rng)
+        draw_parameters(model.layers, rng, optimizer)
     for i in without_bias:
         model.layers[i].params["bias"][:] = 0
     optimizer.lr = lr

@@ -73,16 +73,16 @@ class Setup:
 
         An optimizer of another model stays one. Without one, SGD with a usual rate stands in.
         """
-        own = optimizer is not None and optimizer.model is not model
+        foreign = optimizer is not None and optimizer.model is not model
         model, loss, optimizer = copy.deepcopy((model, loss, optimizer))
         dtype = next((w.dtype for layer in model.layers for w in layer.params.values()), np.dtype(np.float32))
-        draw_parameters(model.layers, np.random.default_rng(0))
+        draw_parameters(model.layers, np.random.default_rng(0), None if foreign else optimizer)
         for layer in model.layers:
             if isinstance(layer, Dropout):
                 layer.rng = np.random.default_rng(0)
         if optimizer is None:
             optimizer = SGD(model, lr=0.05, momentum=0.9)
-        elif not own:
+        elif not foreign:
             optimizer.reset()
         return cls(model, x.astype(dtype), in_dtype(y, dtype), loss, optimizer, batch_size)
 
@@ -98,9 +98,13 @@ class Setup:
 
     def renew_optimizer(self, **changes: Any) -> None:
         """Makes the optimizer anew for this model. changes : arguments that get another value."""
-        kind = type(self.optimizer)
+        before, kind = self.optimizer, type(self.optimizer)
         names = [name for name in inspect.signature(kind).parameters if name != "model"]
-        self.optimizer = kind(self.model, **{name: getattr(self.optimizer, name) for name in names} | changes)
+        if before.layers is not None:  # what a remedy has put into the network learns, too
+            alone = [layer for layer in before.model.layers if not before.holds(layer)]
+            own = [layer for layer in self.model.layers if layer.params and layer not in alone]
+            changes = {"layers": own} | changes
+        self.optimizer = kind(self.model, **{name: getattr(before, name) for name in names} | changes)
 
     def keep_apart(self) -> tuple[np.ndarray, np.ndarray]:
         """Takes every fourth row out of the training, and returns these rows' x and y.
@@ -173,10 +177,15 @@ def steps_of_a_trial(model: Sequential, x: np.ndarray) -> int:
     return _STEPS if multiply_adds(model.layers, x.shape[1:]) <= MANY_MULTIPLY_ADDS else _FEW_STEPS
 
 
-def draw_parameters(layers: Sequence[Layer], rng: np.random.Generator) -> None:
-    """Draws the parameters of all layers anew, but for frozen ones, by their own initializers."""
+def is_moved(layer: Layer, optimizer: Optimizer | None) -> bool:
+    """Whether the optimizer moves the layer; None stands for one of all layers."""
+    return not layer.frozen if optimizer is None else optimizer.moves(layer)
+
+
+def draw_parameters(layers: Sequence[Layer], rng: np.random.Generator, optimizer: Optimizer | None) -> None:
+    """Draws the parameters of all layers that are moved anew, by their own initializers."""
     for layer in layers:
-        if layer.frozen:
+        if not is_moved(layer, optimizer):
             continue  # what begins anew keeps it as it is
         for name, values in layer.params.items():
             initializer = getattr(layer, f"{name}_init", None)

@@ -28,7 +28,7 @@ import numpy as np
 from nnscratch.diagnosis.activity import ACTIVATIONS, has_units
 from nnscratch.diagnosis.passes import MeasuredPass
 from nnscratch.diagnosis.rows import evenly_spaced
-from nnscratch.diagnosis.setup import in_dtype, multiply_adds
+from nnscratch.diagnosis.setup import in_dtype, is_moved, multiply_adds
 from nnscratch.diagnosis.spread import RunningSpread, rms
 from nnscratch.diagnosis.twins import share_of_twins
 from nnscratch.initializers import fans
@@ -51,7 +51,7 @@ class LayerSignals:
 
     index, name : place in `model.layers`, and the layer's repr
     is_last : whether it is the last layer with weights, whose outputs are the answer
-    frozen : whether the optimizer leaves it alone
+    frozen : whether the optimizer leaves it alone: it is frozen, or not one of its layers
     z_spread, h_spread : before and after the activation; the same where there is none
     z_rms : root mean square of z over all images
     never_active : share of units, 0..1; NaN without a ReLU
@@ -60,7 +60,7 @@ class LayerSignals:
     initial_rms : of a W that Glorot's initializer would have drawn
     dz_norm : norm of dL/dz over all images and units
     decay_ratio, update_ratio : decay/data and update/weight, see this file's head; NaN without an
-        optimizer, and for a frozen layer
+        optimizer, and for a layer that it leaves alone
     bias : median over units of |b|; 0 without biases, as the next two
     bias_ratio : median over units of |b| over the unit's own spread
     bias_range : standard deviation of b over the units; 0 if all have the same
@@ -130,16 +130,26 @@ def measure(
     with np.errstate(all="ignore"):
         measured = MeasuredPass(layers, copy.deepcopy(loss or MSELoss()))
         measured.run(x, y, rows_back=count // 2)
-        return _signals(measured, kept, x, y, optimizer)
+        left_alone = {i for i, layer in enumerate(model.layers) if not is_moved(layer, optimizer)}
+        return _signals(measured, kept, left_alone, x, y, optimizer)
 
 
 def _signals(
-    measured: MeasuredPass, kept: list[int], x: np.ndarray, y: np.ndarray, optimizer: Optimizer | None
+    measured: MeasuredPass,
+    kept: list[int],
+    left_alone: set[int],
+    x: np.ndarray,
+    y: np.ndarray,
+    optimizer: Optimizer | None,
 ) -> Signals:
-    """What the pass has summed up. kept : the places in `model.layers` of the pass's layers."""
+    """What the pass has summed up.
+
+    kept : the places in `model.layers` of the pass's layers;  left_alone : of those that nobody
+    moves
+    """
     learning = [i for i, layer in enumerate(measured.layers) if has_units(layer)]
     layers = [
-        LayerSignals(kept[i], repr(layer), is_last=i == learning[-1], frozen=layer.frozen)
+        LayerSignals(kept[i], repr(layer), is_last=i == learning[-1], frozen=kept[i] in left_alone)
         for i, layer in enumerate(measured.layers)
         if i in learning
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from nnscratch import initializers
 from nnscratch.diagnosis.activity import ACTIVATIONS, has_units
-from nnscratch.diagnosis.setup import Setup, Treatment
+from nnscratch.diagnosis.setup import Setup, Treatment, is_moved
 from nnscratch.layers import AveragePool2D, Conv2D, Dense, Dropout, Flatten, Layer, MaxPool2D, ReLU
 from nnscratch.losses import labelled_mean
 
@@ -107,7 +108,7 @@ def draw(weight: str = "he_normal", bias: str = "constant(0)") -> Treatment:
     def apply(setup: Setup) -> None:
         rng = np.random.default_rng(1)
         for layer in setup.model.layers:
-            if has_units(layer) and not layer.frozen:
+            if has_units(layer) and is_moved(layer, setup.optimizer):
                 values = layer.params["weight"]
                 values[:] = initializers.get(weight)(values.shape, rng)
                 if "bias" in layer.params:
@@ -120,7 +121,7 @@ def draw(weight: str = "he_normal", bias: str = "constant(0)") -> Treatment:
 def zero_biases(setup: Setup) -> None:
     """All biases begin as 0."""
     for layer in setup.model.layers:
-        if "bias" in layer.params and not layer.frozen:
+        if "bias" in layer.params and is_moved(layer, setup.optimizer):
             layer.params["bias"][:] = 0
 
 
@@ -250,10 +251,11 @@ def change_momentum(momentum: float) -> Treatment:
 
 
 def let_it_move(setup: Setup) -> None:
-    """Nothing is frozen, the optimizer is this model's, and its rate is not 0."""
+    """Nothing is frozen, the optimizer is of all of this model, and its rate is not 0."""
     for layer in setup.model.layers:
         layer.frozen = False
-    setup.renew_optimizer(**({"lr": 0.01} if setup.optimizer.lr == 0 else {}))
+    of_all: dict[str, Any] = {} if setup.optimizer.layers is None else {"layers": None}
+    setup.renew_optimizer(**of_all, **({"lr": 0.01} if setup.optimizer.lr == 0 else {}))
 
 
 def finite_rows(setup: Setup) -> None:

@@ -30,7 +30,8 @@ POINTS = (
     "mouth_center_top_lip",
     "mouth_center_bottom_lip",
 )
-COLUMNS = tuple(f"{point}_{axis}" for point in POINTS for axis in "xy")
+# A list: pandas takes a tuple for the name of one column.
+COLUMNS = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
 
 _CENTRE = 48  # px from the left or upper edge, and the unit of a target
 

@@ -99,6 +99,13 @@ class Layer:
             ValueError : one is out of its range
         """
 
+    def draw_anew(self, rng: np.random.Generator) -> None:
+        """Draws from `rng` what was drawn without a seed: first weights, or masks from now on.
+
+        `Sequential(..., rng=0)` calls it, with a stream for each layer. Define it for a layer of
+        your own that draws something and shall follow the network's seed.
+        """
+
     def backward_parameters(self, dy: np.ndarray) -> None:
         """Sets `grads` without computing dx, which nobody reads for a network's first layer."""
         self.backward(dy)

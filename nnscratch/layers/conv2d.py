@@ -16,6 +16,7 @@ from nnscratch.kernels.layerwise.im2col import (
     output_size,
 )
 from nnscratch.layers.base import Layer, check_gradient, check_input, check_window
+from nnscratch.layers.first_parameters import FirstParameters
 from nnscratch.layers.parameters import checked_parameters
 
 
@@ -29,7 +30,9 @@ class Conv2D(Layer):
         padding     : rows and columns of zeros around the image on each side, or (height, width)
         weight_init, bias_init : an initializer or its name (`nnscratch.initializers`)
         bias        : False leaves the bias out
-        rng         : NumPy Generator, or a seed, that the first weights are drawn from
+        rng         : NumPy Generator, or a seed, that the first weights are drawn from. Equal seeds
+            give layers of one size equal weights: pass one Generator to all, or leave rng out and
+            seed the network, Sequential(..., rng=0)
         dtype       : of the parameters, and so of everything that the layer computes
 
     Shapes
@@ -105,10 +108,10 @@ class Conv2D(Layer):
         self.check_sizes()
         self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
         self.bias = flag("Conv2D", "bias", bias)
-        rng, dtype = np.random.default_rng(rng), floating("Conv2D", dtype)
-        self.params["weight"] = initializers.draw(weight_init, (*self.kernel_size, self.c_in, self.c_out), rng, dtype)
-        if self.bias:
-            self.params["bias"] = initializers.draw(bias_init, (self.c_out,), rng, dtype)
+        self._first = FirstParameters(
+            "Conv2D", (*self.kernel_size, self.c_in, self.c_out), weight_init, bias_init if self.bias else None, rng
+        )
+        self.params.update(self._first.draw(floating("Conv2D", dtype)))
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.check_sizes()
@@ -145,6 +148,9 @@ class Conv2D(Layer):
         if input_shape[2] != self.c_in:
             raise ValueError(f"{self!r}: got images of {input_shape}, expected {self.c_in} channels; change c_in")
         return *_output_size(input_shape, self.kernel_size, self.stride, self.padding), self.c_out
+
+    def draw_anew(self, rng: np.random.Generator) -> None:
+        self._first.draw_anew(self.params, rng)
 
     def check_sizes(self) -> None:
         self.c_in, self.c_out = whole_number("Conv2D", "c_in", self.c_in), whole_number("Conv2D", "c_out", self.c_out)

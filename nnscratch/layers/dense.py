@@ -11,6 +11,7 @@ from nnscratch.checks import flag, floating, whole_number
 from nnscratch.initializers import Initializer
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers.base import Layer, check_gradient, check_input
+from nnscratch.layers.first_parameters import FirstParameters
 from nnscratch.layers.parameters import checked_parameters
 
 
@@ -21,7 +22,9 @@ class Dense(Layer):
         n_in, n_out : how many numbers go in and come out
         weight_init, bias_init : an initializer or its name (`nnscratch.initializers`)
         bias        : False leaves the bias out
-        rng         : NumPy Generator, or a seed, that the first weights are drawn from
+        rng         : NumPy Generator, or a seed, that the first weights are drawn from. Equal seeds
+            give layers of one size equal weights: pass one Generator to all, or leave rng out and
+            seed the network, Sequential(..., rng=0)
         dtype       : of the parameters, and so of everything that the layer computes
 
     Shapes
@@ -92,10 +95,10 @@ class Dense(Layer):
         self.check_sizes()
         self.weight_init, self.bias_init = repr(initializers.get(weight_init)), repr(initializers.get(bias_init))
         self.bias = flag("Dense", "bias", bias)
-        rng, dtype = np.random.default_rng(rng), floating("Dense", dtype)
-        self.params["weight"] = initializers.draw(weight_init, (self.n_in, self.n_out), rng, dtype)
-        if self.bias:
-            self.params["bias"] = initializers.draw(bias_init, (self.n_out,), rng, dtype)
+        self._first = FirstParameters(
+            "Dense", (self.n_in, self.n_out), weight_init, bias_init if self.bias else None, rng
+        )
+        self.params.update(self._first.draw(floating("Dense", dtype)))
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         self.check_sizes()
@@ -120,6 +123,9 @@ class Dense(Layer):
         self.grads["weight"] = matmul(x.T, dy)
         if bias is not None:
             self.grads["bias"] = dy.sum(axis=0)
+
+    def draw_anew(self, rng: np.random.Generator) -> None:
+        self._first.draw_anew(self.params, rng)
 
     def check_sizes(self) -> None:
         self.n_in = whole_number("Dense", "n_in", self.n_in)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nnscratch.checks import fraction
+from nnscratch.checks import fraction, random_generator
 from nnscratch.layers.base import Layer, check_gradient, check_input
 
 
@@ -13,7 +13,9 @@ class Dropout(Layer):
 
     Arguments
         p   : the share of numbers to drop, 0 <= p < 1
-        rng : NumPy Generator, or a seed, that the masks are drawn from
+        rng : NumPy Generator, or a seed, that the masks are drawn from. Equal seeds give equal
+            masks: pass one Generator to all layers, or leave rng out and seed the network,
+            Sequential(..., rng=0)
 
     Shapes
         x, y, dx, dy, mask : any shape with a leading N
@@ -55,7 +57,8 @@ class Dropout(Layer):
         super().__init__()
         self.p = p
         self.check_sizes()
-        self.rng = np.random.default_rng(rng)
+        self.rng = random_generator("Dropout", rng)
+        self._by_chance = self.rng if rng is None else None
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         check_input(self, x)
@@ -75,6 +78,10 @@ class Dropout(Layer):
         mask = self.take("mask")
         check_gradient(self, dy, mask.shape, mask.dtype)
         return dy * mask
+
+    def draw_anew(self, rng: np.random.Generator) -> None:
+        if self.rng is self._by_chance:
+            self.rng, self._by_chance = rng, None
 
     def check_sizes(self) -> None:
         self.p = fraction("Dropout", "p", self.p, fix="it is the share to drop, such as 0.5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from nnscratch.kernels.updates import flush_threshold, in_dtype
 from nnscratch.optimizers.base import Optimizer, Rule
 
 if TYPE_CHECKING:
+    from nnscratch.layers.base import Layer
     from nnscratch.model import Sequential
 
 
@@ -38,9 +40,12 @@ class Adam(Optimizer):
         betas : (beta1, beta2), each in [0, 1) (default (0.9, 0.999))
         epsilon : > 0 (default 1e-8); without it, a weight that has no gradient would divide 0 by 0
         weight_decay : >= 0 (default 0.0)
+        layers : those of the model that it moves, such as [model[2]] (default: all); to leave some
+            alone for a while, set `layer.frozen`
 
     Raises
-        ValueError : a number out of its range, a model without parameters
+        ValueError : a number out of its range, a model without parameters, layers that are not the
+            model's, are there twice or have no parameters
 
     Sources: Kingma & Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1;
     Loshchilov & Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
@@ -67,6 +72,7 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        layers: Sequence[Layer] | None = None,
     ) -> None:
         if len(betas) != 2:
             raise ValueError(
@@ -74,7 +80,7 @@ class Adam(Optimizer):
             )
         self.betas = fraction("Adam", "beta1", betas[0]), fraction("Adam", "beta2", betas[1])
         self.epsilon = positive("Adam", "epsilon", epsilon, fix="set epsilon=1e-8")
-        super().__init__(model, lr=lr, weight_decay=weight_decay, memory=2)
+        super().__init__(model, lr=lr, weight_decay=weight_decay, memory=2, layers=layers)
 
     def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Rule:
         beta1, beta2 = self.betas
@@ -93,5 +99,6 @@ class Adam(Optimizer):
 
     def __repr__(self) -> str:
         return (
-            f"Adam(model, lr={self.lr}, betas={self.betas}, epsilon={self.epsilon}, weight_decay={self.weight_decay})"
+            f"Adam(model, lr={self.lr}, betas={self.betas}, epsilon={self.epsilon}, weight_decay={self.weight_decay}"
+            f"{self._layers_shown()})"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from nnscratch.kernels.updates import BLOCK
 from nnscratch.optimizers.parameters import (
     HeldParameters,
     check_keys,
+    chosen_layers,
     copies_like,
     count_of_steps,
     counts_of_steps,
@@ -35,31 +36,47 @@ class Optimizer:
     key "weight", never to a "bias": a bias moves the output, it does not make the function steeper.
 
     A layer that is `frozen` is left alone: no step, no decay. Its running means and its number of
-    steps stay as they are, too, and go on from there once it is no longer frozen.
+    steps stay as they are, too, and go on from there once it is no longer frozen. An optimizer of
+    some `layers` knows nothing of the others: two may train one model, each its own part.
 
     Arguments
         model : anything whose `.layers` have `params` and `grads`, dicts of arrays
         lr : learning rate, >= 0; may be set between two steps
         weight_decay : >= 0
         memory : number of running means that the rule keeps per parameter, in its shape and dtype
+        layers : the layers of the model that it moves; None: all
+
+    Attributes
+        layers : those that it moves, in the order of the model; None: all
 
     Raises
-        ValueError : a number out of its range, or a model without parameters
+        ValueError : a number out of its range, a model without parameters, or layers that are not
+            the model's, are there twice or have no parameters
     """
 
     model: Sequential
+    layers: list[Layer] | None
     weight_decay: float
     steps: int
     changing: ClassVar[tuple[str, ...]] = ("lr",)  # the numbers that may be set between two steps
     memory_names: ClassVar[tuple[str, ...]] = ()  # what the formulas call the running means
 
-    def __init__(self, model: Sequential, *, lr: float, weight_decay: float, memory: int) -> None:
+    def __init__(
+        self,
+        model: Sequential,
+        *,
+        lr: float,
+        weight_decay: float,
+        memory: int,
+        layers: Sequence[Layer] | None = None,
+    ) -> None:
         name = type(self).__name__
         self.model = model
         self.lr = lr
         self.weight_decay = not_negative(name, "weight_decay", weight_decay)
         self.steps = 0
-        self._held = HeldParameters(model, name)
+        self.layers = chosen_layers(name, model, layers)
+        self._held = HeldParameters(model, name, self.layers)
         self._parameters = [_Parameter(layer, key, memory) for layer, key in self._held.places]
         if not self._parameters:
             raise ValueError(f"{name}: got a model without parameters, expected a layer that learns; add a Dense")
@@ -78,10 +95,18 @@ class Optimizer:
         """How far a gradient of 1 that stays the same moves a weight per step, in the long run."""
         return self.lr
 
+    def moves(self, layer: Layer) -> bool:
+        """Whether a step moves the layer's parameters: it is one of `layers`, and not frozen."""
+        return self.holds(layer) and moves(layer)
+
+    def holds(self, layer: Layer) -> bool:
+        """Whether the layer is one of `layers`; all are if that is None."""
+        return self.layers is None or layer in self.layers
+
     def step(self) -> None:
         """Moves every parameter once, in place, along the gradients of the last backward.
 
-        Those of frozen layers stay where they are.
+        Those of frozen layers, and of layers that are not its own, stay where they are.
 
         Raises
             ValueError : a gradient is missing, or has another shape or dtype than its parameter; or
@@ -129,7 +154,8 @@ class Optimizer:
         """
         if self.model is not model:
             raise ValueError(
-                f"{where}: got an optimizer of another model, expected one of this; pass the one that trains it"
+                f"{where}: got an optimizer of another model, expected one of this; pass the one that trains it, made "
+                f"as {type(self).__name__}(model, layers=[...]) if it trains some of the layers"
             )
         self.check_model()
 
@@ -191,6 +217,13 @@ class Optimizer:
             parameter.steps = count
         for mean, restored in zip(own, means, strict=True):
             np.copyto(mean, restored)
+
+    def _layers_shown(self) -> str:
+        """The end of the repr of an optimizer of some layers, such as ", layers=[model[2]]"."""
+        if self.layers is None:
+            return ""
+        places = [place for place, layer in enumerate(self.model.layers) if layer in self.layers]
+        return f", layers=[{', '.join(f'model[{place}]' for place in places)}]"
 
     def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Rule:
         """This step's update: a function of flat (w, dw, *means) that changes w and the means.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnscratch.checks import check_array, check_finite, whole_number
+from nnscratch.layers.base import Layer
 
 if TYPE_CHECKING:
-    from nnscratch.layers.base import Layer
     from nnscratch.model import Sequential
 
 MOST_STEPS = 1 << 53  # a float holds no whole number beyond it exactly, and Adam computes beta ** steps
@@ -22,9 +22,10 @@ class HeldParameters:
     Arguments
         model : anything whose `.layers` have `params`, dicts of arrays
         holder : who keeps arrays beside them; begins and ends the messages
+        layers : those of the model that are held; None: all
 
     Another array of the same shape and dtype may take a parameter's place at any time. Whatever
-    else changes in the model's layers, `present` notices.
+    else changes in the layers that are held, `present` notices.
 
     >>> import nnscratch as nn
     >>> model = nn.Sequential(nn.Dense(2, 1, rng=0))
@@ -38,10 +39,11 @@ class HeldParameters:
     ValueError: SGD: got a model with other layers, expected those it was made for; make a new SGD
     """
 
-    def __init__(self, model: Sequential, holder: str) -> None:
+    def __init__(self, model: Sequential, holder: str, layers: Sequence[Layer] | None = None) -> None:
         self.model = model
         self.holder = holder
-        self.places: list[tuple[Layer, str]] = [(layer, name) for layer in model.layers for name in layer.params]
+        self.layers = layers
+        self.places: list[tuple[Layer, str]] = [(layer, name) for layer in self._present() for name in layer.params]
         for layer, name in self.places:
             check_array(f"{holder}, {layer!r}", name, layer.params[name])
         self.kinds = [(layer.params[name].shape, layer.params[name].dtype) for layer, name in self.places]
@@ -54,7 +56,7 @@ class HeldParameters:
                 array has another shape or dtype, or must not be written to
         """
         k, arrays = 0, []
-        for layer in self.model.layers:
+        for layer in self._present():
             for name, w in layer.params.items():
                 if k == len(self.places) or self.places[k][0] is not layer or self.places[k][1] != name:
                     raise self._other_layers()
@@ -65,6 +67,10 @@ class HeldParameters:
         if k < len(self.places):
             raise self._other_layers()
         return arrays
+
+    def _present(self) -> Sequence[Layer]:
+        layers = self.layers
+        return self.model.layers if layers is None else [layer for layer in self.model.layers if layer in layers]
 
     @property
     def are_present(self) -> bool:
@@ -100,6 +106,44 @@ class HeldParameters:
             f"{self.holder}: got {name!r} in {layer!r} of {what}, expected an array of {shape} {dtype} that can be "
             f"changed; {fix}"
         )
+
+
+def chosen_layers(where: str, model: Sequential, layers: object) -> list[Layer] | None:
+    """Some layers of a model, in the order of the model; None for None, which stands for all.
+
+    Raises
+        ValueError : no list of layers, an empty one, a layer that is not in the model, is there
+            twice, or has no parameters
+
+    >>> import nnscratch as nn
+    >>> model = nn.Sequential(nn.Dense(2, 3), nn.ReLU(), nn.Dense(3, 1))
+    >>> chosen_layers("SGD", model, [model[2], model[0]])
+    [Dense(2, 3), Dense(3, 1)]
+    >>> chosen_layers("SGD", model, [model[1]])
+    Traceback (most recent call last):
+    ValueError: SGD: got ReLU() in layers, expected layers with parameters; leave it out
+    """
+    if layers is None:
+        return None
+    example = "write layers=[model[0]]"
+    if isinstance(layers, Layer) or not isinstance(layers, Iterable):
+        got = repr(layers)
+        raise ValueError(f"{where}: got layers={got[:60]}, expected a list of layers of the model; {example}")
+    chosen = list(layers)
+    if not chosen:
+        raise ValueError(f"{where}: got no layer in layers, expected one of the model at least; {example}")
+    for i, layer in enumerate(chosen):
+        if not isinstance(layer, Layer):
+            raise ValueError(f"{where}: got {layer!r:.60} in layers, expected layers of the model; {example}")
+        if not any(layer is each for each in model.layers):
+            raise ValueError(
+                f"{where}: got {layer!r} in layers, which is not in the model, expected layers of it; {example}"
+            )
+        if any(layer is each for each in chosen[:i]):
+            raise ValueError(f"{where}: got {layer!r} twice in layers, expected each once; leave one out")
+        if not layer.params:
+            raise ValueError(f"{where}: got {layer!r} in layers, expected layers with parameters; leave it out")
+    return [layer for layer in model.layers if layer in chosen]
 
 
 def moves(layer: Layer) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from nnscratch.kernels.updates import flush_threshold, in_dtype
 from nnscratch.optimizers.base import Optimizer, Rule
 
 if TYPE_CHECKING:
+    from nnscratch.layers.base import Layer
     from nnscratch.model import Sequential
 
 
@@ -40,9 +42,12 @@ class SGD(Optimizer):
         momentum : in [0, 1) (default 0.0); may be set between two steps
         nesterov : looks ahead along v (default False); needs momentum > 0
         weight_decay : >= 0 (default 0.0)
+        layers : those of the model that it moves, such as [model[2]] (default: all); to leave some
+            alone for a while, set `layer.frozen`
 
     Raises
-        ValueError : a number out of range, nesterov without momentum, a model without parameters
+        ValueError : a number out of range, nesterov without momentum, a model without parameters,
+            layers that are not the model's, are there twice or have no parameters
 
     Sources: Polyak, "Some methods of speeding up the convergence of iteration methods" (1964);
     Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep
@@ -72,6 +77,7 @@ class SGD(Optimizer):
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
+        layers: Sequence[Layer] | None = None,
     ) -> None:
         self.momentum = momentum
         self.nesterov = nesterov
@@ -80,7 +86,7 @@ class SGD(Optimizer):
                 f"SGD: got nesterov=True with momentum={momentum}, expected momentum > 0; set momentum=0.9, or "
                 "nesterov=False"
             )
-        super().__init__(model, lr=lr, weight_decay=weight_decay, memory=1)
+        super().__init__(model, lr=lr, weight_decay=weight_decay, memory=1, layers=layers)
 
     @property
     def momentum(self) -> float:
@@ -106,5 +112,5 @@ class SGD(Optimizer):
     def __repr__(self) -> str:
         return (
             f"SGD(model, lr={self.lr}, momentum={self.momentum}, nesterov={self.nesterov}, "
-            f"weight_decay={self.weight_decay})"
+            f"weight_decay={self.weight_decay}{self._layers_shown()})"
         )

@@ -96,13 +96,13 @@ def count_update(optimizer: Optimizer) -> Count:
     """A step of an optimizer: parameters and running means read and written, gradients read.
 
     Its handful of operations per number is not counted: the time is that of moving the numbers.
-    Frozen layers are left alone.
+    Layers that are frozen, or not the optimizer's, are left alone.
     """
     moved = total = 0
-    for layer in optimizer.model.layers:
+    for layer in filter(optimizer.holds, optimizer.model.layers):
         parameters = sum(w.nbytes for w in layer.params.values())
         total += parameters
-        moved += 0 if layer.frozen else parameters
+        moved += parameters if optimizer.moves(layer) else 0
     means = sum(mean.nbytes for mean in optimizer.state()["means"])
     return Count(0, 3 * moved + 2 * means * moved // max(1, total))
 

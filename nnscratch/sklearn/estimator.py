@@ -188,7 +188,7 @@ class NetworkEstimator(BaseEstimator):
             layers: dict[str, Any] = {"activation": self.activation, "dropout": self.dropout, "rng": rng}
             return network(self._name, self.hidden_layers, shape, n_outputs, dtype=dtype or X.dtype, **layers)
         call = "a function (input_shape, n_outputs, rng) -> Sequential"
-        if not callable(self.builder):
+        if not callable(self.builder) or isinstance(self.builder, Sequential):  # which one may call, too
             raise ValueError(f"{self._name}: got builder={self.builder!r}, expected {call}; pass the function itself")
         model = self.builder(shape, n_outputs, rng)
         if not isinstance(model, Sequential):

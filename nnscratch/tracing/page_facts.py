@@ -147,7 +147,8 @@ def _parameter(layer: LayerTrace, traced: ParameterTrace, settings: dict[str, An
         computed = recomputed.dense_gradient(layer.x, layer.dy)
     result["gradient"] = _known(computed, gradient, pack)
     result["memory"] = {name: pack.add(array) for name, array in traced.memory_before.items()}
-    result["frozen"] = bool(getattr(layer.layer, "frozen", False))
+    not_held = settings["rule"] is not None and not traced.memory_before  # by an optimizer of some layers
+    result["frozen"] = not_held or bool(getattr(layer.layer, "frozen", False))
     result["decay"] = settings.get("weight_decay", 0.0) if traced.name == "weight" else 0.0
     after = None
     if settings["rule"] is not None and not result["frozen"]:

@@ -26,7 +26,8 @@ class ParameterTrace:
 
     name     : its key in the layer's `params`
     before, gradient, after : arrays of one shape
-    memory_before, memory_after : name -> what the optimizer remembers of it, such as SGD's "v"
+    memory_before, memory_after : name -> what the optimizer remembers of it, such as SGD's "v";
+        empty if the layer is not one of its own
     """
 
     name: str
@@ -189,8 +190,8 @@ def trace(model: Sequential, x: np.ndarray, y: np.ndarray, loss: Loss, optimizer
                 w,
                 layer.grads[name].copy(),
                 layer.params[name].copy(),
-                memory_before[number, name],
-                memory_after[number, name],
+                memory_before.get((number, name), {}),
+                memory_after.get((number, name), {}),
             )
             for name, w in before[number].items()
         }
@@ -230,7 +231,8 @@ class _Pass:
 
 def _memory(optimizer: Optimizer) -> dict[tuple[int, str], dict[str, np.ndarray]]:
     """What the optimizer remembers of each parameter, by the layer's number and the key."""
-    places = [(number, name) for number, layer in enumerate(optimizer.model.layers) for name in layer.params]
+    held = [(number, layer) for number, layer in enumerate(optimizer.model.layers) if optimizer.holds(layer)]
+    places = [(number, name) for number, layer in held for name in layer.params]
     means = optimizer.state()["means"]
     each = len(means) // len(places)
     names = [*optimizer.memory_names, *(f"mean {i}" for i in range(len(optimizer.memory_names), each))]
@@ -241,5 +243,5 @@ def _settings(optimizer: Optimizer) -> dict[str, Any]:
     kind = type(optimizer)
     if not kind.__module__.startswith("nnscratch.optimizers."):
         return {"rule": None}
-    names = [name for name in inspect.signature(kind).parameters if name != "model"]
+    names = [name for name in inspect.signature(kind).parameters if name not in ("model", "layers")]
     return {"rule": kind.__name__, "steps": optimizer.steps, **{name: getattr(optimizer, name) for name in names}}

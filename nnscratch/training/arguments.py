@@ -38,7 +38,8 @@ def check_parts(model: object, loss: object, optimizer: object, metric: object) 
         raise _error("optimizer", optimizer, "an optimizer of the model", "write Adam(model), or SGD(model, lr=0.01)")
     if optimizer.model is not model:
         raise ValueError(
-            "Trainer: got an optimizer of another model, expected one of this model; make it from this model"
+            "Trainer: got an optimizer of another model, expected one of this model; make it from this model, for some "
+            f"of its layers as {_name(type(optimizer))}(model, layers=[...])"
         )
     optimizer.check_model()
     if metric is None:

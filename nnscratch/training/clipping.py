@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +11,14 @@ import numpy as np
 from nnscratch.checks import positive
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.updates import BLOCK, sum_of_squares
-from nnscratch.optimizers.parameters import gradient_of, moves
+from nnscratch.optimizers.parameters import chosen_layers, gradient_of, moves
 
 if TYPE_CHECKING:
+    from nnscratch.layers.base import Layer
     from nnscratch.model import Sequential
 
 
-def clip_gradients(model: Sequential, max_norm: float) -> float:
+def clip_gradients(model: Sequential, max_norm: float, *, layers: Sequence[Layer] | None = None) -> float:
     """Shortens the gradient of a model to a length of at most `max_norm`.
 
     All gradient arrays together are one vector g:
@@ -24,19 +26,23 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
         g    <- g * max_norm / norm                if norm > max_norm
 
     The direction stays; clipping each array by itself would turn it. Weight decay is not part of g:
-    the optimizer adds it later. Nor are frozen layers: they do not move.
+    the optimizer adds it later. Nor are frozen layers, and those that the optimizer does not have:
+    they do not move.
 
     model : a Sequential after its `backward`; the arrays in its `grads` are changed in place
     max_norm : > 0, in the units of the gradient. This function returns the norm of a batch: try the
         norm of ordinary batches first
+    layers : those of the model whose gradients count, as an optimizer of some layers takes them;
+        None: all
 
     Returns the norm before clipping, summed in float64, with the same bits on any number of
     threads. If it is not finite, the gradients stay as they are: the training must see that it
     diverges.
 
     Raises
-        ValueError : max_norm out of its range; a gradient is missing, read-only or of another shape
-            or dtype than its parameter. Then no gradient has changed
+        ValueError : max_norm out of its range; layers that are not the model's; a gradient is
+            missing, read-only or of another shape or dtype than its parameter. Then no gradient has
+            changed
 
     >>> import nnscratch as nn
     >>> layer = nn.Dense(1, 1, rng=0)
@@ -50,7 +56,8 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
     (2013), algorithm 1.
     """
     max_norm = positive("clip_gradients", "max_norm", max_norm, fix="leave it out for gradients as they are")
-    gradients = _gradients(model)
+    chosen = chosen_layers("clip_gradients", model, layers)
+    gradients = _gradients(model.layers if chosen is None else chosen)
     norm = math.sqrt(math.fsum(_sum_of_squares(dw) for dw in gradients))
     if max_norm < norm < math.inf:
         for dw in gradients:
@@ -58,8 +65,8 @@ def clip_gradients(model: Sequential, max_norm: float) -> float:
     return norm
 
 
-def _gradients(model: Sequential) -> list[np.ndarray]:
-    moving = [layer for layer in model.layers if moves(layer)]
+def _gradients(layers: Sequence[Layer]) -> list[np.ndarray]:
+    moving = [layer for layer in layers if moves(layer)]
     gradients = [gradient_of("clip_gradients", layer, name) for layer in moving for name in layer.params]
     if not all(dw.flags.writeable for dw in gradients):
         raise ValueError(

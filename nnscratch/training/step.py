@@ -49,7 +49,7 @@ class Step:
         """
         loss, labels = self._gradients(batch)
         if self.clip_norm is not None:
-            clip_gradients(self.model, self.clip_norm)
+            clip_gradients(self.model, self.clip_norm, layers=self.optimizer.layers)
         self.optimizer.step()
         return loss, labels
 

@@ -85,3 +85,19 @@ def test_classes_stay_whole_numbers() -> None:
     assert in_dtype(np.array([0, 2]), np.dtype(np.float32)).dtype.kind == "i"
     assert in_dtype(np.array([[0, 2]]), np.dtype(np.float32)).dtype == np.float32
     assert in_dtype(np.array([0.0, 2.0]), np.dtype(np.float32)).dtype == np.float32
+
+
+def test_layers_that_the_optimizer_does_not_have_begin_as_they_are() -> None:
+    model = nn.Sequential(nn.Dense(3, 4), nn.Tanh(), nn.Dense(4, 2), rng=0)
+    x = np.random.default_rng(0).standard_normal((50, 3)).astype(np.float32)
+    setup = Setup.of(model, x, x[:, :2], nn.MSELoss(), nn.Adam(model, layers=[model[0]]))
+    same = [np.array_equal(w, old) for w, old in zip(setup.model.parameters(), model.parameters(), strict=True)]
+    assert same == [False, True, True, True]  # the biases began as 0
+    before = setup.model.copy_parameters()
+    assert setup.train(3)
+    same = [np.array_equal(w, old) for w, old in zip(setup.model.parameters(), before, strict=True)]
+    assert same == [False, False, True, True]
+    setup.replace_layers([setup.model[0], nn.ReLU(), nn.Dense(4, 4, rng=0), setup.model[2]])
+    assert setup.optimizer.layers == [setup.model[0], setup.model[2]]  # and the new one
+    setup.renew_optimizer(lr=0.5)
+    assert (setup.optimizer.lr, setup.optimizer.layers) == (0.5, [setup.model[0], setup.model[2]])

@@ -121,3 +121,12 @@ def test_what_an_activation_makes_of_it() -> None:
     model = nn.Sequential(nn.Dense(3, 8, rng=0), nn.Tanh())
     model.layers[0].params["bias"][:4] = 50
     assert measure(model, x, x[:, :1] * np.ones(8, np.float32)).layers[0].saturated == pytest.approx(0.5, abs=0.02)
+
+
+def test_layers_that_the_optimizer_does_not_have_are_left_alone() -> None:
+    model = nn.Sequential(nn.Dense(3, 4, rng=0), nn.Dropout(0.5, rng=0), nn.Tanh(), nn.Dense(4, 2, rng=1))
+    x = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
+    first, last = measure(model, x, x[:, :2], optimizer=nn.SGD(model, lr=0.1, layers=[model[3]])).layers
+    assert (first.frozen, last.frozen) == (True, False)
+    assert math.isnan(first.update_ratio)
+    assert last.update_ratio > 0

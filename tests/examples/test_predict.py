@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,27 @@ def test_a_page_that_cannot_be_written_is_found_before_the_work(
         assert expected in done.stderr
         assert done.stderr.strip().count("\n") == 0
         assert not (tmp_path / "points.csv").exists()
+
+
+def test_kaggles_whole_archive_and_a_folder_of_its_files(
+    run_here: Any, model: Path, folder: Path, tmp_path: Path
+) -> None:
+    kaggle = tmp_path / "kaggle"
+    kaggle.mkdir()
+    for name, source in (("test.zip", "test.zip"), ("IdLookupTable.csv", "lookup.csv"), ("training.csv", "lookup.csv")):
+        (kaggle / name).write_bytes((folder / source).read_bytes())
+    with zipfile.ZipFile(tmp_path / "facial-keypoints-detection.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in kaggle.iterdir():
+            archive.write(path, path.name)
+    for data in (kaggle, tmp_path / "facial-keypoints-detection.zip"):
+        out = tmp_path / "submission.csv"
+        given = "--model", model, "--data", data, "--lookup", data
+        assert "60 values for 12 faces" in run_here("predict.py", *given, "--out", out).stdout
+        out.unlink()
+    done = run_here("predict.py", *given[:2], "--data", kaggle, "--out", kaggle / "test.zip", expect=2)
+    assert "got a file that is read" in done.stderr
+
+
+def test_predictions_in_the_folder_of_the_run_can_be_made_again(run_here: Any, model: Path, folder: Path) -> None:
+    for _ in range(2):
+        run_here("predict.py", "--model", model, "--data", folder / "test.zip", "--out", model / "points.csv")

@@ -70,7 +70,7 @@ def test_conversions_refuse_other_shapes() -> None:
 
 def test_the_points_are_in_kaggles_order() -> None:
     assert len(POINTS) == len(set(POINTS)) == 15
-    assert COLUMNS[:4] == ("left_eye_center_x", "left_eye_center_y", "right_eye_center_x", "right_eye_center_y")
+    assert COLUMNS[:4] == ["left_eye_center_x", "left_eye_center_y", "right_eye_center_x", "right_eye_center_y"]
     assert POINTS.index("nose_tip") == 10
 
 
@@ -84,7 +84,9 @@ def test_a_frame_has_a_row_per_face() -> None:
     frame = some_faces().to_frame()
     assert frame.shape == (3, 30)
     assert frame.index.tolist() == [4, 8, 9]
-    assert tuple(frame.columns) == COLUMNS
+    assert list(frame.columns) == COLUMNS
+    assert frame[COLUMNS].equals(frame)
+    assert frame[COLUMNS[:2]].shape == (len(frame), 2)
     assert frame["nose_tip_y"].tolist() == [60, 60, 60]
     assert frame["mouth_center_bottom_lip_y"].isna().tolist() == [False, True, False]
     with pytest.raises(ValueError, match=r"to_frame: got points of shape \(2, 30\), expected"):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -219,3 +221,129 @@ def test_steps_of_parameters_are_restored(make: Any) -> None:
     del state["steps_of_parameters"]  # as earlier versions gave it
     again.restore(state)
     assert again.state()["steps_of_parameters"] == [1] * 4
+
+
+# Some of the layers
+
+
+def network() -> nn.Sequential:
+    rng = np.random.default_rng(0)
+    return nn.Sequential(
+        nn.Dense(3, 5, rng=rng), nn.Tanh(), nn.Dense(5, 4, rng=rng), nn.ReLU(), nn.Dense(4, 2, rng=rng)
+    )
+
+
+ROWS = np.random.default_rng(1).standard_normal((6, 3)).astype(np.float32)
+
+
+def train(model: nn.Sequential, *optimizers: nn.optimizers.Optimizer, steps: int = 3) -> nn.Sequential:
+    for _ in range(steps):
+        model.backward(model.forward(ROWS, training=True))
+        for optimizer in optimizers:
+            optimizer.step()
+    return model
+
+
+MAKES = {
+    "SGD": partial(nn.SGD, lr=0.1, weight_decay=0.01),
+    "momentum": partial(nn.SGD, lr=0.1, momentum=0.9, nesterov=True),
+    "Adam": partial(nn.Adam, lr=0.01, weight_decay=0.1),
+}
+
+
+@pytest.mark.parametrize("make", MAKES.values(), ids=MAKES)
+def test_two_optimizers_of_two_parts_are_one_of_all(make: Any) -> None:
+    expected, model = network(), network()
+    train(expected, make(expected))
+    train(model, make(model, layers=[model[4], model[0]]), make(model, layers=[model[2]]))
+    for w, wanted in zip(model.parameters(), expected.parameters(), strict=True):
+        np.testing.assert_array_equal(w, wanted)
+
+
+@pytest.mark.parametrize("make", MAKES.values(), ids=MAKES)
+def test_other_layers_stay_as_they_are_and_need_no_gradient(make: Any) -> None:
+    model = network()
+    before = model.copy_parameters()
+    optimizer = make(model, layers=(model[2],))
+    model.backward(model.forward(ROWS, training=True))
+    model[0].grads, model[4].grads = {}, {"weight": np.zeros(7)}
+    optimizer.step()
+    same = [np.array_equal(w, old) for w, old in zip(model.parameters(), before, strict=True)]
+    assert same == [True, True, False, False, True, True]
+    assert [optimizer.moves(layer) for layer in model] == [False, False, True, False, False]
+    model[2].frozen = True
+    assert not optimizer.moves(model[2])
+    assert optimizer.holds(model[2])
+
+
+@pytest.mark.parametrize("make", MAKES.values(), ids=MAKES)
+def test_the_state_is_that_of_its_layers(make: Any) -> None:
+    model, other = network(), network()
+    optimizer = make(model, layers=[model[0], model[4]])
+    train(model, optimizer)
+    assert [mean.shape for mean in optimizer.state()["means"][:: len(optimizer.memory_names)]] == [
+        (3, 5), (5,), (4, 2), (2,),
+    ]  # fmt: skip
+    again = make(other, layers=[other[0], other[4]])
+    other.put_back(model.copy_parameters())
+    again.restore(optimizer.state())
+    for w, wanted in zip(train(other, again).parameters(), train(model, optimizer).parameters(), strict=True):
+        np.testing.assert_array_equal(w, wanted)
+    with pytest.raises(ValueError, match=r"got 4 numbers as steps_of_parameters, expected 6"):
+        make(other).restore(optimizer.state())
+
+
+def test_a_copy_moves_the_layers_of_the_copied_model() -> None:
+    model = network()
+    copied, optimizer = copy.deepcopy((model, nn.SGD(model, lr=0.1, layers=[model[2]])))
+    before, own = model.copy_parameters(), copied.copy_parameters()
+    train(copied, optimizer)
+    assert all(np.array_equal(w, old) for w, old in zip(model.parameters(), before, strict=True))
+    same = [np.array_equal(w, old) for w, old in zip(copied.parameters(), own, strict=True)]
+    assert same == [True, True, False, False, True, True]
+
+
+def test_repr_tells_the_layers_and_makes_the_optimizer_again() -> None:
+    model = network()
+    for optimizer in (nn.SGD(model, lr=0.1, layers=[model[4], model[0]]), nn.Adam(model, layers=[model[4], model[0]])):
+        text = repr(optimizer)
+        assert text.endswith(", weight_decay=0.0, layers=[model[0], model[4]])")
+        again = eval(text, {"Adam": nn.Adam, "SGD": nn.SGD, "model": model})
+        assert again.layers == optimizer.layers == [model[0], model[4]]
+    assert "layers" not in repr(nn.Adam(model))
+    assert nn.Adam(model).layers is None
+
+
+def test_a_layer_of_its_own_that_is_gone_is_noticed_and_another_is_not() -> None:
+    model = network()
+    optimizer = nn.SGD(model, lr=0.1, layers=[model[2]])
+    model.layers[4] = nn.Dense(4, 7, rng=0)
+    model.layers.insert(0, nn.Dense(3, 3, rng=0))
+    train(model, optimizer)
+    model.layers[3] = nn.Dense(5, 4, rng=0)
+    with pytest.raises(ValueError, match="SGD: got a model with other layers, expected those it was made for"):
+        optimizer.step()
+
+
+_LAYERS: dict[str, tuple[Callable[[nn.Sequential], object], str]] = {
+    "of another model": (lambda model: [network()[0]], r"got Dense\(3, 5\) in layers, which is not in the model"),
+    "a copy": (lambda model: [copy.deepcopy(model[0])], "which is not in the model, expected layers of it"),
+    "twice": (lambda model: [model[0], model[2], model[0]], r"got Dense\(3, 5\) twice in layers, expected each once"),
+    "no parameters": (lambda model: [model[0], model[1]], r"got Tanh\(\) in layers, expected layers with parameters"),
+    "none": (lambda model: [], "got no layer in layers, expected one of the model at least"),
+    "no list": (lambda model: model[0], r"got layers=Dense\(3, 5\), expected a list of layers of the model; write"),
+    "a number": (lambda model: 0, r"got layers=0, expected a list of layers of the model; write layers=\[model\[0\]\]"),
+    "numbers": (lambda model: [0, 2], "got 0 in layers, expected layers of the model"),
+    "a class": (lambda model: [nn.Dense], "got <class .* in layers, expected layers of the model"),
+    "a name": (lambda model: "Dense", "got 'D' in layers, expected layers of the model"),
+    "True": (lambda model: True, "got layers=True, expected a list"),
+}
+
+
+@pytest.mark.parametrize(("layers", "message"), _LAYERS.values(), ids=_LAYERS)
+@pytest.mark.parametrize("make", [nn.Adam, partial(nn.SGD, lr=0.1)])
+def test_layers_that_cannot_be_optimized(make: Any, layers: Callable[[nn.Sequential], object], message: str) -> None:
+    model = network()
+    with pytest.raises(ValueError, match=f"(Adam|SGD): .*{message}") as caught:
+        make(model, layers=layers(model))
+    assert "\n" not in str(caught.value)

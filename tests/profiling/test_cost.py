@@ -88,3 +88,10 @@ def test_the_larger_of_the_two_least_times_bounds(count: Count, share: float, wh
     found, name = bound(count, 1.0, Roof(gflops=100, gigabytes_per_second=10, threads=1))
     assert found == pytest.approx(share)
     assert name == what
+
+
+def test_an_update_moves_the_layers_of_its_optimizer() -> None:
+    model = network()
+    numbers = sum(w.size for w in model.layers[0].params.values())
+    optimizer = nn.Adam(model, layers=[model.layers[0]])
+    assert count_update(optimizer) == (0, 4 * numbers * (3 + 2 * 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import numpy as np
 import pytest
@@ -149,3 +150,17 @@ def test_errors() -> None:
     model.layers[4] = nn.Dense(27, 6, rng=0)
     with pytest.raises(ValueError, match="other layers"):
         nn.trace(model, x, y, nn.MSELoss(), optimizer)
+
+
+@pytest.mark.parametrize("rule", [nn.SGD, nn.Adam])
+def test_layers_that_the_optimizer_does_not_have_stay_and_have_no_memory(rule: type) -> None:
+    model, (x, y) = network(), batch()
+    trace = nn.trace(model, x, y, nn.MSELoss(), rule(model, lr=0.1, layers=[model[4]]))
+    moved = [(number, name) for number, layer in enumerate(trace.layers) for name, p in layer.parameters.items()
+             if p.step.any()]  # fmt: skip
+    assert moved == [(4, "weight"), (4, "bias")]
+    assert trace.layers[0].parameters["weight"].memory_before == {}
+    assert trace.layers[4].parameters["weight"].memory_after.keys() == set(rule.memory_names)
+    assert "layers=[model[4]]" in trace.optimizer
+    assert str(trace)
+    json.dumps(trace.settings, allow_nan=False)

@@ -153,3 +153,14 @@ def test_means_are_kept_down_to_the_threshold(dtype: type, least: float) -> None
 def test_its_default_is_that_of_its_docstring(defaults_stated: Any) -> None:
     assert defaults_stated(nn.WeightAverage) == {"decay"}
     assert nn.WeightAverage(model_of()).decay == 0.998
+
+
+def test_the_average_of_layers_that_nobody_moves_is_their_weights() -> None:
+    model = nn.Sequential(nn.Dense(2, 3), nn.Tanh(), nn.Dense(3, 1), rng=0)
+    optimizer, average = nn.SGD(model, lr=0.1, layers=[model[2]]), nn.WeightAverage(model, 0.9)
+    for _ in range(5):
+        model.backward(model.forward(np.ones((2, 2), np.float32), training=True))
+        optimizer.step()
+        average.update()
+    same = [np.array_equal(mean, w) for mean, w in zip(average.parameters, model.parameters(), strict=True)]
+    assert same == [True, True, False, False]

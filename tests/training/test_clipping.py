@@ -105,3 +105,15 @@ def test_frozen_layers_are_no_part_of_the_gradient() -> None:
     assert nn.clip_gradients(model, 20) == 20
     layers[1].frozen = True
     assert nn.clip_gradients(model, 20) == 0
+
+
+def test_the_norm_is_that_of_the_layers_asked_for() -> None:
+    layers = [nn.Dense(1, 1, bias=False, rng=0) for _ in range(3)]
+    for layer, value in zip(layers, (30, 40, 500), strict=True):
+        layer.grads = {"weight": np.full((1, 1), value, np.float32)}
+    model = nn.Sequential(*layers)
+    layers[2].grads = {}  # of a layer that nobody trains none is needed
+    assert nn.clip_gradients(model, 5, layers=layers[:2]) == 50
+    assert [layer.grads["weight"].item() for layer in layers[:2]] == [3, 4]
+    with pytest.raises(ValueError, match=r"clip_gradients: got Dense\(1, 1\) in layers, which is not in the model"):
+        nn.clip_gradients(model, 5, layers=[nn.Dense(1, 1)])

@@ -106,6 +106,7 @@ def test_a_checkpoint_of_other_settings_is_refused_by_name(
         "validation rows",
         "model",
         "optimizer",
+        "layers of the optimizer",
         "sample weights",
         "frozen layers",
     ],
@@ -125,6 +126,10 @@ def test_a_checkpoint_of_another_fit_is_refused_by_name(name: str, tmp_path: Pat
     }  # fmt: skip
     if name == "optimizer":
         trainer.optimizer.weight_decay = 0.5
+    if name == "layers of the optimizer":
+        optimizer = trainer.optimizer
+        trainer.optimizer = type(optimizer)(trainer.model, lr=optimizer.lr, layers=[trainer.dense])
+        name = "optimizer"
     if name == "frozen layers":
         trainer.dense.frozen = True
     if name == "model":

@@ -315,6 +315,30 @@ def test_a_frozen_layer_stays_as_it_is_through_a_training(trainer_of: Any, rows:
     assert same == [True, True, False, False]
 
 
+def test_an_optimizer_of_some_layers_trains_these(rows: Any) -> None:
+    model, frozen = (nn.Sequential(nn.Dense(1, 4), nn.Tanh(), nn.Dense(4, 1), rng=0) for _ in range(2))
+    before = model.copy_parameters()
+    frozen[0].frozen = True
+    histories = []
+    for each, layers in ((model, [model[2]]), (frozen, None)):
+        optimizer = nn.Adam(each, lr=0.05, weight_decay=0.1, layers=layers)
+        trainer = nn.Trainer(
+            each, nn.MSELoss(), optimizer, clip_norm=0.1, average=0.5, diagnose_every=2, progress=False
+        )
+        histories.append(trainer.fit(*rows(20), epochs=4, validation=rows(20)).columns["loss"])
+    assert histories[0] == histories[1]
+    for w, wanted in zip(model.parameters(), frozen.parameters(), strict=True):
+        np.testing.assert_array_equal(w, wanted)
+    same = [np.array_equal(w, old) for w, old in zip(model.parameters(), before, strict=True)]
+    assert same == [True, True, False, False]
+
+
+def test_an_optimizer_of_a_part_that_is_a_model_is_refused_with_the_way_out() -> None:
+    model = nn.Sequential(nn.Dense(1, 4, rng=0), nn.Tanh(), nn.Dense(4, 1, rng=1))
+    with pytest.raises(ValueError, match=r"for some of its layers as Adam\(model, layers=\[\.\.\.\]\)"):
+        nn.Trainer(model, nn.MSELoss(), nn.Adam(model[2:]))
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.uint8])
 def test_classes_may_be_whole_numbers(dtype: type) -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (100, 1)).astype(np.float32)

@@ -14,7 +14,8 @@ from nnscratch.diagnosis.treatments import change_lr, draw, set_dropout
 
 def check(case: Case) -> Iterator[Finding]:
     hidden = [layer for layer in case.signals.layers if not layer.is_last]
-    dead = [layer for layer in hidden if layer.never_active >= case.dead_share]
+    # In a layer that nobody moves, silent units are what its owner wanted, unless nothing passes.
+    dead = [layer for layer in hidden if layer.never_active >= (1.0 if layer.frozen else case.dead_share)]
     if not dead or case.signals.not_finite:
         return
     worst = max(dead, key=lambda layer: layer.never_active)

@@ -14,7 +14,10 @@ TWINS = 0.5
 
 
 def check(case: Case) -> Iterator[Finding]:
-    layer = next((layer for layer in case.signals.layers if not layer.is_last and layer.twins >= TWINS), None)
+    layer = next(
+        (layer for layer in case.signals.layers if not layer.is_last and not layer.frozen and layer.twins >= TWINS),
+        None,
+    )
     if layer is not None:
         yield Finding(
             "identical_units",

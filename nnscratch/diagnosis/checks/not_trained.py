@@ -37,7 +37,10 @@ def _other_model(case: Case) -> tuple[str, str]:
 
 
 def _frozen(case: Case) -> tuple[str, str]:
-    why = "all its layers are frozen" if not case.learning_layers and case.trained is not False else ""
+    if case.learning_layers or case.trained is False:
+        return "", ""
+    of_some = case.optimizer is not None and case.optimizer.layers is not None
+    why = "all layers that its optimizer has are frozen" if of_some else "all its layers are frozen"
     return why, "Set layer.frozen = False where it shall learn."
 
 

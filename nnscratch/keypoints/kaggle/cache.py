@@ -25,6 +25,7 @@ import numpy as np
 from nnscratch.files import array_files
 from nnscratch.files.array_files import Form
 from nnscratch.keypoints.faces import POINTS, SIDE, Faces
+from nnscratch.keypoints.kaggle import archives
 from nnscratch.keypoints.kaggle.files import Limits
 
 # Raise it when the meaning of the arrays changes, or when files are refused that were not before:
@@ -55,16 +56,18 @@ def folder() -> Path:
 class Entry:
     """The place in the cache of the faces that are parsed from one file.
 
-    An entry is valid for one resolved path, size, time of change (in nanoseconds), limits and
-    `VERSION`. Make it before reading the file: if the file changes while it is read, its time
+    wanted : which table of several in the file
+
+    An entry is valid for one resolved path, size, time of change (in nanoseconds), limits, table
+    and `VERSION`. Make it before reading the file: if the file changes while it is read, its time
     changes too, and the old content is never taken for the new.
     """
 
-    def __init__(self, source: Path, limits: Limits) -> None:
+    def __init__(self, source: Path, limits: Limits, wanted: str = archives.TRAINING) -> None:
         self.path: Path | None = None
         try:
             status = source.stat()
-            resolved = os.fsencode(source.resolve())
+            resolved = os.fsencode(source.resolve()) + (b"" if wanted == archives.TRAINING else b"\0" + wanted.encode())
             self.path = folder() / f"{hashlib.sha256(resolved).hexdigest()[:32]}.npz"
             stamp = VERSION, status.st_size, status.st_mtime_ns, *astuple(limits)
             self.stamp = repr(stamp).encode() + resolved

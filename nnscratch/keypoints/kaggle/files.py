@@ -6,21 +6,20 @@ import difflib
 import gzip
 import io
 import os
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
+from nnscratch.keypoints.kaggle import archives
 from nnscratch.messages import one_line
 from nnscratch.messages import printable as printable  # readers of a table import these two from here
 from nnscratch.messages import shown as shown
 
 LONGEST_LINE = 1_000_000
 _ALWAYS_UNPACKED = 1 << 26  # bytes, however small the archive
-_LARGEST_DIRECTORY = 1 << 20  # bytes, of a zip: 10,000 members
 
 EXPECTED = "a CSV, plain, zipped or gzipped"
 KIND_FIX = "export or download the table as CSV (UTF-8)"
@@ -95,6 +94,15 @@ class Limits:
     unpacked: int = 1 << 31
     expansion: int = 100
 
+    def most_bytes(self, packed: int | None) -> int:
+        """Bytes of text that a file may have.
+
+        packed : bytes of the archive that it is; None: it is none
+        """
+        if packed is None:
+            return self.unpacked
+        return min(self.unpacked, _ALWAYS_UNPACKED + self.expansion * packed)
+
 
 class Lines:
     """The lines of an opened file, as bytes without their line ends.
@@ -111,8 +119,7 @@ class Lines:
         self.limits = limits
         self.number = 0
         self.bytes_read = 0
-        expanded = limits.unpacked if packed is None else _ALWAYS_UNPACKED + limits.expansion * packed
-        self.most_bytes = min(limits.unpacked, expanded)
+        self.most_bytes = limits.most_bytes(packed)
 
     def __iter__(self) -> Iterator[tuple[int, bytes]]:
         """Yields (line number from 1, line) for every line that is not blank.
@@ -168,20 +175,24 @@ class Lines:
 
 
 @contextmanager
-def open_lines(path: str | os.PathLike[str], limits: Limits | None = None) -> Iterator[Lines]:
-    """Opens a CSV, the only CSV in a zip, or a gzipped CSV, for reading line by line.
+def open_lines(
+    path: str | os.PathLike[str], limits: Limits | None = None, *, wanted: str = archives.TRAINING
+) -> Iterator[Lines]:
+    """Opens a CSV, plain, zipped or gzipped, for reading line by line.
 
     limits : what it may have at most; None: the defaults
+    wanted : which table is read of several in a folder or in a zip, also if it is in an inner zip
+        (`archives`). The only CSV of a zip is read whatever its name
 
     If the block raises DataError and the archive is damaged, the damage is reported instead: it may
     be what made the text wrong.
 
     Raises
-        DataError : the path is missing, a folder, unreadable, empty or no CSV, or a zip with none
-                    or several
+        DataError : the path is missing, unreadable, empty or no CSV; a folder or a zip has no such
+                    table, or several
     """
     with ExitStack() as stack:
-        lines = _open(Path(path), stack, limits or Limits())
+        lines = _open(table_file(path, wanted), stack, limits or Limits(), wanted)
         lines.check_kind()
         try:
             yield lines
@@ -190,7 +201,32 @@ def open_lines(path: str | os.PathLike[str], limits: Limits | None = None) -> It
             raise
 
 
-def _open(path: Path, stack: ExitStack, limits: Limits) -> Lines:
+def table_file(path: str | os.PathLike[str], wanted: str) -> Path:
+    """The file that holds the table: `path` itself, or if that is a folder the file in it.
+
+    wanted : such as "training": its CSV is taken before its zip, and that before Kaggle's archive
+        of all files
+
+    Raises
+        DataError : the folder has no such file
+    """
+    folder, names = Path(path), [*archives.names_of(wanted), archives.ALL]
+    try:
+        if not folder.is_dir():
+            return folder
+        there = sorted(entry.name for entry in islice(folder.iterdir(), 10_000))
+    except (OSError, ValueError):  # what opens the path says what is wrong with it
+        return folder
+    for name in names:
+        for entry in there:
+            if entry.lower() == name.lower():
+                return folder / entry
+    expected = f"{EXPECTED}, or a folder with {names[0]} or {names[1]}"
+    fix = f"give the path of the file in it ({listed(there) if there else 'it is empty'})"
+    raise DataError.at(str(path), came="a folder", expected=expected, fix=fix)
+
+
+def _open(path: Path, stack: ExitStack, limits: Limits, wanted: str) -> Lines:
     file = str(path)
     try:
         plain = stack.enter_context(path.open("rb"))
@@ -199,46 +235,27 @@ def _open(path: Path, stack: ExitStack, limits: Limits) -> Lines:
     except (OSError, ValueError) as error:  # ValueError: a path that no file can have, with a zero byte
         raise _cannot_open(path, error) from error
     if magic == b"PK\x03\x04":
-        return _open_zip(file, plain, size, stack, limits)
+        return _open_zip(file, plain, size, stack, limits, wanted)
     if magic[:2] == b"\x1f\x8b":
         unzipped = stack.enter_context(gzip.GzipFile(fileobj=plain))
         return Lines(file, io.BufferedReader(unzipped, 1 << 20), size, limits)
     return Lines(file, plain, None, limits)
 
 
-class _InParts:
-    """A file for zipfile, which reads a zip's directory in one piece, of any size that it says."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.seek, self.tell, self.seekable, self._read = file.seek, file.tell, file.seekable, file.read
-
-    def read(self, count: int = -1) -> bytes:
-        content = self._read(min(count, _LARGEST_DIRECTORY + 1) if count >= 0 else _LARGEST_DIRECTORY + 1)
-        if len(content) > _LARGEST_DIRECTORY:
-            raise ValueError(f"its directory has more than {_LARGEST_DIRECTORY:,} bytes")
-        return content
-
-
-def _open_zip(file: str, plain: IO[bytes], size: int, stack: ExitStack, limits: Limits) -> Lines:
+def _open_zip(file: str, plain: IO[bytes], size: int, stack: ExitStack, limits: Limits, wanted: str) -> Lines:
     try:
-        archive = stack.enter_context(zipfile.ZipFile(cast(IO[bytes], _InParts(plain))))
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-        # Macs add a "__MACOSX/._training.csv" to their zips.
-        tables = [name for name in names if name.lower().endswith(".csv") and not Path(name).name.startswith(".")]
-        if len(tables) == 1:
-            method = archive.getinfo(tables[0]).compress_type
-            if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others unpack without a bound
-                raise ValueError(f"compression method {method}, expected 8, deflate")
-            member = cast(io.RawIOBase, stack.enter_context(archive.open(tables[0])))
-            return Lines(f"{file} ({tables[0][:100]})", io.BufferedReader(member, 1 << 20), size, limits)
+        name, stream = archives.open_member(plain, wanted, limits.most_bytes(size), stack)
+        return Lines(f"{file} ({name[:100]})", stream, size, limits)
+    except archives.UnclearError as error:
+        tables, found = error.tables, error.tables + error.archives
+        raise DataError.at(
+            file,
+            came=f"a zip with {len(tables) or 'no'} .csv files ({listed(found or error.others) or 'nothing'})",
+            expected=f"a zip that holds one .csv, or {' or '.join(archives.names_of(wanted)[:2])}",
+            fix="unpack it and give the path of the .csv",
+        ) from None
     except Exception as error:  # as in Lines.read
         raise unreadable(file, error, is_archive=True) from error
-    raise DataError.at(
-        file,
-        came=f"a zip with {len(tables) or 'no'} .csv files ({listed(tables or names) or 'nothing'})",
-        expected="a zip that holds one .csv",
-        fix="unpack it and give the path of the .csv",
-    )
 
 
 def listed(names: list[str], most: int = 5) -> str:

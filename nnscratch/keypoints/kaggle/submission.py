@@ -11,6 +11,7 @@ import numpy as np
 
 from nnscratch.files import atomic
 from nnscratch.keypoints.faces import COLUMNS, SIDE, check_points, to_frame
+from nnscratch.keypoints.kaggle import archives
 from nnscratch.keypoints.kaggle.files import DataError, Limits, listed
 from nnscratch.keypoints.kaggle.tables import open_table
 from nnscratch.messages import shown
@@ -65,7 +66,7 @@ def read_lookup(path: str | os.PathLike[str], *, limits: Limits = _LIMITS) -> Lo
     values = array("q")  # row id, image id, column, line; row id, ...
     line_of_row: dict[int, int] = {}
     unknown: dict[str, int] = {}
-    with open_table(path, limits) as table:
+    with open_table(path, limits, wanted=archives.LOOKUP) as table:
         table.require(["RowId", "ImageId", "FeatureName"], "Kaggle's IdLookupTable: RowId,ImageId,FeatureName,Location")
         for line, row in table.rows():
             row_id = table.whole_number(line, row, "RowId")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from nnscratch.keypoints.kaggle import archives
 from nnscratch.keypoints.kaggle.files import DataError, Limits, Lines, listed, open_lines
 from nnscratch.messages import shown
 
@@ -122,10 +123,13 @@ class Table:
 
 
 @contextmanager
-def open_table(path: str | os.PathLike[str], limits: Limits | None = None) -> Iterator[Table]:
+def open_table(
+    path: str | os.PathLike[str], limits: Limits | None = None, *, wanted: str = archives.TRAINING
+) -> Iterator[Table]:
     """Opens a CSV that is plain, zipped or gzipped, for reading row by row.
 
     limits : what it may have at most; None: the defaults
+    wanted : which table of several in a folder or a zip, as `open_lines` takes it
 
     Raises
         DataError : as `open_lines` and `Table` do
@@ -139,5 +143,5 @@ def open_table(path: str | os.PathLike[str], limits: Limits | None = None) -> It
     ...         print(list(table.rows()))
     [(2, {'name': 'nose_tip', 'x': '48'})]
     """
-    with open_lines(path, limits or Limits()) as lines:
+    with open_lines(path, limits or Limits(), wanted=wanted) as lines:
         yield Table(lines)

@@ -22,6 +22,7 @@ import zipfile
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -29,8 +30,9 @@ import numpy as np
 
 from nnscratch.files import atomic
 from nnscratch.keypoints.faces import COLUMNS, POINTS, SIDE, Faces
+from nnscratch.keypoints.kaggle import archives
 from nnscratch.keypoints.kaggle.cache import HIGHEST, LOWEST, Entry
-from nnscratch.keypoints.kaggle.files import DataError, Limits
+from nnscratch.keypoints.kaggle.files import DataError, Limits, table_file
 from nnscratch.keypoints.kaggle.labels import check_labels
 from nnscratch.keypoints.kaggle.pixels import PIXELS, format_pixels, parse_pixels, why_no_picture
 from nnscratch.keypoints.kaggle.tables import Table, open_table
@@ -43,15 +45,24 @@ _FARTHEST = 1e30  # px; a float32 can be as large
 _TABLE_EXPECTED = "30 coordinates and Image, or ImageId and Image"
 
 
-def load_faces(path: str | os.PathLike[str], *, cache: bool = True, limits: Limits | None = None) -> Faces:
+def load_faces(
+    path: str | os.PathLike[str],
+    *,
+    cache: bool = True,
+    limits: Limits | None = None,
+    wanted: str = archives.TRAINING,
+) -> Faces:
     """Reads a training or test file, whatever its name.
 
-    path  : a CSV, or a zip that contains one .csv, or a gzipped CSV
+    path  : a CSV, or a zip that contains one .csv, or a gzipped CSV; Kaggle's archive of all its
+            files, facial-keypoints-detection.zip, or a folder that holds it or its files
     cache : True keeps the parsed arrays in the user's cache folder (cache.py) and reads them from
             there while the file does not change: 0.2 s instead of 3 s for Kaggle's training.csv
     limits : what the file may have at most; None: 50,000 rows, 1000 columns, a line of 1 MB, 2 GiB
             in all, and as text of an archive 100 times its size beyond 64 MB. Read more with
             limits=nnscratch.keypoints.kaggle.files.Limits(rows=200_000)
+    wanted : "training" or "test": of several files in a folder or an archive training.csv or
+            training.zip is read, or those of the test
 
     Raises
         DataError : the file is missing or wrong; the message says where, and what to do
@@ -64,21 +75,22 @@ def load_faces(path: str | os.PathLike[str], *, cache: bool = True, limits: Limi
     >>> len(faces), faces.image_ids[0], faces.images[0, 95, 95], faces.points[0, 0]
     (1, np.int64(7), np.uint8(255), array([nan, nan], dtype=float32))
     """
-    path = Path(path)
+    path = table_file(path, wanted)
     limits = limits or Limits()
+    read = _read if wanted == archives.TRAINING else partial(_read, wanted=wanted)
     if not cache:
-        return _read(path, limits)
-    entry = Entry(path, limits)
+        return read(path, limits)
+    entry = Entry(path, limits, wanted)
     faces = entry.load()
     if faces is None:
-        faces = _read(path, limits)
+        faces = read(path, limits)
         entry.store(faces)
     return faces
 
 
-def _read(path: Path, limits: Limits) -> Faces:
+def _read(path: Path, limits: Limits, wanted: str = archives.TRAINING) -> Faces:
     pixels, labels, ids = bytearray(), _Labels(), array("q")
-    with open_table(path, limits) as table:
+    with open_table(path, limits, wanted=wanted) as table:
         has_points, has_ids = _check_columns(table)
         line_of_id: dict[int, int] = {}
         for line, row in table.rows():

@@ -6,16 +6,16 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from nnscratch.checks import NotFiniteError
 from nnscratch.commands import Parser as Parser  # scripts import it from here
 from nnscratch.commands import open_closed_streams
-from nnscratch.files import atomic
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
+from nnscratch.keypoints.scripts.outputs import check_output as check_output  # and this
 from nnscratch.training.checkpoint import CheckpointError
 
 
@@ -105,37 +105,6 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(130)
-
-
-def check_output(out: Path, inputs: Iterable[str | Path], *, option: str = "--out") -> None:
-    """Stops before the work if a file could not be written after it, or is one that is read.
-
-    option : which names it, for messages
-
-    Raises
-        DataError : says which
-        OSError : the folder cannot be written
-    """
-    if out.is_dir():
-        raise DataError.at(str(out), came="a folder", expected="the name of a file", fix="give a name in it")
-    if not out.parent.is_dir():
-        raise DataError.at(
-            str(out),
-            came="a folder that does not exist",
-            expected="one that does",
-            fix=f"make it, or give another {option}",
-        )
-    for path in inputs:
-        if out.exists() and Path(path).exists() and out.samefile(path):
-            raise DataError.at(
-                str(out), came="a file that is read", expected="another one", fix=f"give another {option}"
-            )
-    with suppress(_Tried), atomic.write(out):
-        raise _Tried  # the file can be made; what is at `out` stays
-
-
-class _Tried(Exception):
-    """Ends an attempt that went well."""
 
 
 def _flush() -> None:

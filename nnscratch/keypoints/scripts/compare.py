@@ -28,7 +28,6 @@ roof     the share of what the machine can do at that intensity
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
@@ -36,7 +35,8 @@ from nnscratch.commands import Parser
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.keypoints.networks import NETWORKS
 from nnscratch.keypoints.scripts.command_line import tell, whole_number
-from nnscratch.keypoints.scripts.studied import add_json, writable, write_json
+from nnscratch.keypoints.scripts.outputs import check_outputs, png
+from nnscratch.keypoints.scripts.studied import add_json, write_json
 from nnscratch.profiling.comparison import Comparison
 from nnscratch.profiling.conv2d import ConvPool, compare_conv2d
 from nnscratch.profiling.dense import DenseShape, compare_dense
@@ -76,6 +76,7 @@ def main(arguments: list[str]) -> None:
     for name, operations in _OPTIONS.items():
         if getattr(parsed, name) is not None and parsed.operation not in operations:
             parser.error(f"argument --{name}: got it for {parsed.operation}, expected it for {' or '.join(operations)}")
+    check_outputs({"--json": parsed.json, "--plot": parsed.plot}, [])
     start_command()
     before = get_threads()
     try:
@@ -104,7 +105,7 @@ def _parser() -> Parser:
     add("--network", choices=list(NETWORKS), help="of network (default report)")
     add("--batch", type=whole_number, metavar="N", help="of network: pictures (default 100)")
     add("--threads", type=whole_number, metavar="N", help="threads to use (default: all cores)")
-    add("--plot", type=_png, metavar="FILE", help="also draw the roofline there, a PNG")
+    add("--plot", type=png, metavar="FILE", help="also draw the roofline there, a PNG")
     add_json(parser)
     return parser
 
@@ -164,12 +165,6 @@ def _from_0(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise argparse.ArgumentTypeError(f"got {text[:40]!r}, expected a whole number from 0 up")
     return int(text)
-
-
-def _png(text: str) -> Path:
-    if not text.lower().endswith(".png"):
-        raise argparse.ArgumentTypeError(f"got {text[-40:]!r}, expected a name that ends in .png")
-    return writable(text)
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -21,11 +21,11 @@ with the findings at the layers that they name.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import nnscratch as nn
 from nnscratch.commands import Parser
+from nnscratch.keypoints.scripts.outputs import png
 from nnscratch.keypoints.scripts.studied import (
     Studied,
     add_json,
@@ -33,7 +33,6 @@ from nnscratch.keypoints.scripts.studied import (
     run_config,
     studied,
     studied_run,
-    writable,
     write_json,
 )
 from nnscratch.messages import shown
@@ -51,7 +50,7 @@ def main(arguments: list[str]) -> None:
     parser = Parser(__doc__, "python -m nnscratch diagnose")
     add_subject(parser, parts=True)
     add_json(parser)
-    parser.add_argument("--picture", type=_png, metavar="FILE.png", help="draw the diagnosis by layer")
+    parser.add_argument("--picture", type=png, metavar="FILE.png", help="draw the diagnosis by layer")
     parser.add_argument("--try-remedies", action="store_true", help="try each remedy on a copy, and say what it brings")
     parsed = parser.parse_args(arguments)
     found = studied(parser, parsed, _DRAWN_FACES, parts=True)
@@ -66,13 +65,6 @@ def main(arguments: list[str]) -> None:
     write_json(parsed.json, diagnosis.facts())
     if parsed.picture is not None:
         diagnosis.save_picture(parsed.picture)
-
-
-def _png(text: str) -> Path:
-    """The path of a picture; ArgumentTypeError if it has another ending or cannot be written."""
-    if not text.lower().endswith(".png"):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a name that ends in .png")
-    return writable(text)
 
 
 def diagnose_run(run: Path, data: str | None = None, network: str | None = None) -> nn.Diagnosis:

@@ -26,7 +26,6 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from nnscratch.commands import Parser
@@ -41,7 +40,8 @@ from nnscratch.gradient_check.differences import RIGHT
 from nnscratch.gradient_check.sampling import compare_some
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.networks import NETWORKS
-from nnscratch.keypoints.scripts.command_line import check_output, whole_number
+from nnscratch.keypoints.scripts.command_line import whole_number
+from nnscratch.keypoints.scripts.outputs import check_outputs, png
 from nnscratch.keypoints.scripts.studied import add_json, write_json
 from nnscratch.losses import MSELoss
 
@@ -74,10 +74,7 @@ def _check_options(options: argparse.Namespace) -> None:
         raise ValueError("gradcheck: got --plot or --markdown without --break, expected both; add --break all")
     if options.network is None and options.entries is not None:
         raise ValueError("gradcheck: got --entries without --network, expected both; add --network report")
-    if options.plot is not None:
-        if options.plot.suffix.lower() != ".png":
-            raise ValueError(f"--plot: got {str(options.plot)!r}, expected a name that ends in .png; rename it")
-        check_output(options.plot, [])
+    check_outputs({"--json": options.json, "--plot": options.plot}, [])
 
 
 def _parser() -> Parser:
@@ -92,7 +89,7 @@ def _parser() -> Parser:
     entries = "with --network: how many of each array (default: 12; of kfkd 4)"
     parser.add_argument("--entries", type=whole_number, metavar="K", help=entries)
     parser.add_argument("--markdown", action="store_true", help="with --break: the table of mistakes in Markdown")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="with --break: the loss curves as a PNG")
+    parser.add_argument("--plot", type=png, metavar="FILE", help="with --break: the loss curves as a PNG")
     add_json(parser)
     return parser
 

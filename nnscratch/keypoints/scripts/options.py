@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from nnscratch.keypoints.kaggle.archives import ALL
 from nnscratch.keypoints.recipe import Network, Recipe
 from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes, seed, whole_number
+from nnscratch.keypoints.scripts.outputs import results_folder
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class TrainingParser(Parser):
     ) -> None:
         super().__init__(description)
         add, names = self.add_argument, list(recipes)
-        add("--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz; without it, faces are drawn")
+        add("--data", metavar="FILE", help=f"Kaggle's training.csv, .zip or .gz, or {ALL}; without it, faces are drawn")
         rows = "rows to use: all (default), or those with 15 points"
         add("--rows", choices=["all", "complete"], default="all", help=rows)
         add("--recipe", choices=names, default=names[0], help="how to train (default: %(default)s)")
@@ -101,9 +102,12 @@ class TrainingParser(Parser):
             metavar="N",
             help="threads to use (default: $NNSCRATCH_NUM_THREADS, or all cores)",
         )
-        add("--test", metavar="FILE", help="Kaggle's test.csv, .zip or .gz: write its points to DIR/test.csv")
+        add(
+            "--test", metavar="FILE", help=f"Kaggle's test.csv, .zip or .gz, or {ALL}: write its points to DIR/test.csv"
+        )
         add("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv: write DIR/submission.csv instead")
-        add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")
+        where = "where the results go (default: %(default)s)"
+        add("--out", type=results_folder, default=out, metavar="DIR", help=where)
         if keeps_run:
             either = self.add_mutually_exclusive_group()
             going_on = "go on with the unfinished run in DIR, which was begun with the same options"
@@ -120,15 +124,6 @@ class TrainingParser(Parser):
             SystemExit : status 2, after one line, for a wrong argument
         """
         options = kind(**vars(self.parse_args()))
-        self._check_folder(options.out)
         if options.lookup and not options.test:
             self.error("argument --lookup: got it without --test, expected both: it asks for points of those faces")
         return options
-
-    def _check_folder(self, out: Path) -> None:
-        """Stops before the work if results could not be written after it; makes no folder yet."""
-        existing = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-        if not existing.is_dir():
-            self.error(f"argument --out: got {out}, where {existing} is a file, expected a folder or a new name")
-        if not os.access(existing, os.W_OK | os.X_OK):
-            self.error(f"argument --out: got {out}, but {existing} cannot be written; choose another folder")

@@ -20,14 +20,16 @@ from nnscratch.files.stored_files import told
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
-from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.kaggle.archives import ALL, TRAINING
+from nnscratch.keypoints.kaggle.files import table_file
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.networks import NETWORKS
 from nnscratch.keypoints.predictors import load_predictor
-from nnscratch.keypoints.scripts.command_line import check_output, seed
+from nnscratch.keypoints.scripts.command_line import seed
+from nnscratch.keypoints.scripts.outputs import check_outputs, writable
 from nnscratch.keypoints.scripts.parts import chosen_part
 from nnscratch.keypoints.scripts.run_config import rate_of
-from nnscratch.keypoints.scripts.run_files import METRICS_FILE
+from nnscratch.keypoints.scripts.run_files import METRICS_FILE, results_in
 from nnscratch.keypoints.scripts.task import usable_rows
 from nnscratch.messages import shown
 from nnscratch.optimizers.base import Optimizer
@@ -74,7 +76,7 @@ def add_subject(parser: Parser, *, parts: bool = False) -> None:
     else:
         parser.add_argument("--network", choices=list(NETWORKS), help=names)
     parser.add_argument(
-        "--data", metavar="FILE", help="Kaggle's training.csv, .zip or .gz; without it, faces are drawn"
+        "--data", metavar="FILE", help=f"Kaggle's training.csv, .zip or .gz, or {ALL}; without it, faces are drawn"
     )
     parser.add_argument("--seed", type=seed, default=0, help="of weights and drawn faces (default: %(default)s)")
 
@@ -94,15 +96,6 @@ def write_json(path: Path | None, facts: dict[str, Any]) -> None:
         atomic.write_text(path, json.dumps(facts, indent=1, allow_nan=False) + "\n")
 
 
-def writable(text: str) -> Path:
-    """The path in an argument's text; ArgumentTypeError if no file can be written there."""
-    try:
-        check_output(Path(text), [])
-    except (DataError, OSError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return Path(text)
-
-
 def studied(parser: Parser, parsed: argparse.Namespace, drawn: int, *, parts: bool = False) -> Studied:
     """The run or the network that the command line asks for.
 
@@ -110,9 +103,14 @@ def studied(parser: Parser, parsed: argparse.Namespace, drawn: int, *, parts: bo
     parts : as of `add_subject`
 
     Raises
-        ValueError, OSError : a file is missing or damaged, or the run has no such network
+        ValueError, OSError : a file is missing or damaged, or the run has no such network; an
+            output would replace what is read
         SystemExit : both a run and a network are asked for, or there is no such network
     """
+    inputs = [] if parsed.run is None else [parsed.run / name for name in results_in(parsed.run)]
+    inputs += [table_file(parsed.data, TRAINING)] if parsed.data else []
+    options = ("json", "html", "picture")
+    check_outputs({f"--{name}": getattr(parsed, name) for name in options if hasattr(parsed, name)}, inputs)
     if parts and parsed.run is not None:
         return studied_run(parsed.run, parsed.data, drawn, parsed.network)
     if parsed.run is not None and parsed.network is not None:

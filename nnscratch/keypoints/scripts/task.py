@@ -16,7 +16,8 @@ from nnscratch.diagnosis.watch import warnings_before_training
 from nnscratch.kernels.threads import set_threads
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
-from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.kaggle import archives
+from nnscratch.keypoints.kaggle.files import DataError, table_file
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts.command_line import tell
@@ -136,10 +137,10 @@ def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:
     began = time.perf_counter()
     set_threads(options.threads)
     lookup = read_lookup(options.lookup) if options.lookup else None
-    test = load_faces(options.test) if options.test else None
+    test = load_faces(options.test, wanted=archives.TEST) if options.test else None
     if lookup is not None and test is not None:
         check_images(lookup, test.image_ids)
-    name = options.data or "drawn faces"
+    name = str(table_file(options.data, archives.TRAINING)) if options.data else "drawn faces"
     if sys.stderr is not None and sys.stderr.isatty():
         print(f"reading {name} ..." if options.data else f"drawing {drawn:,} faces ...", file=sys.stderr)
     faces = load_faces(options.data) if options.data else draw_faces(drawn, seed=options.seed)

@@ -29,7 +29,8 @@ from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.metrics import rmse_px
 from nnscratch.keypoints.scripts.command_line import add_number
 from nnscratch.keypoints.scripts.kept_epochs import kept_epochs
-from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied, writable, write_json
+from nnscratch.keypoints.scripts.outputs import writable
+from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied, write_json
 from nnscratch.tracing.page import Epoch, Points, write_page
 
 _BATCH = 8

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from nnscratch.files import atomic
 from nnscratch.files.file_set import finish_arriving
-from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.kaggle import archives
+from nnscratch.keypoints.kaggle.files import DataError, table_file
 from nnscratch.keypoints.scripts.command_line import tell
 from nnscratch.keypoints.scripts.interruption import Interrupted, Interruption, say
 from nnscratch.keypoints.scripts.kept_epochs import remove_kept_epochs
@@ -224,10 +225,11 @@ def _compare(where: str, different: str | None) -> None:
 def _check_inputs(out: Path, options: TrainingOptions) -> None:
     """Stops a run that would replace a file which it reads."""
     own = OwnNames(out)
-    for path in (options.data, options.test, options.lookup):
-        if path is not None and own(Path(path).name) and out.resolve() == Path(path).resolve().parent:
+    given = (options.data, archives.TRAINING), (options.test, archives.TEST), (options.lookup, archives.LOOKUP)
+    for path in (table_file(path, wanted) for path, wanted in given if path is not None):
+        if own(path.name) and out.resolve() == path.resolve().parent:
             raise DataError.at(
-                path,
+                str(path),
                 came="a file that the run would replace",
                 expected="one in another folder",
                 fix="give another --out",

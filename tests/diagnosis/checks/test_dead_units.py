@@ -51,3 +51,14 @@ def test_a_leaky_relu_cannot_die() -> None:
         diagnosis = diagnose(model, *rows(), optimizer=adam(model))
         assert ("dead_units" in diagnosis.codes) is dead, diagnosis
         assert diagnosis.healthy is not dead
+
+
+def test_silent_units_of_a_layer_that_nobody_moves_are_its_owners_wish() -> None:
+    model = mlp()
+    model[1].params["bias"][3:] = -100
+    assert "dead_units" in nn.diagnose(model, *rows()).codes
+    assert "dead_units" not in nn.diagnose(model, *rows(), optimizer=nn.Adam(model, layers=[model[3], model[-1]])).codes
+    model[1].frozen = True
+    assert "dead_units" not in nn.diagnose(model, *rows()).codes
+    model[1].params["bias"][:] = -100  # nothing passes: then it is the cause
+    assert "dead_units" in nn.diagnose(model, *rows()).codes

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+import nnscratch as nn
 from nnscratch.diagnosis import diagnose
-from tests.diagnosis.small_networks import both_networks, first, rows, scale, sgd, train
+from tests.diagnosis.small_networks import both_networks, first, mlp, rows, scale, sgd, train
 
 
 @both_networks
@@ -25,3 +26,10 @@ def test_units_that_exploded_are_not_alike(network: Any) -> None:
     model = network()
     scale(model, 1e30, slice(1, 2))
     assert "identical_units" not in diagnose(model, *rows()).codes
+
+
+def test_of_a_layer_that_nobody_moves_nothing_is_said() -> None:
+    model = mlp(weight="constant(0.01)")
+    assert "identical_units" in nn.diagnose(model, *rows()).codes
+    optimizer = nn.SGD(model, lr=0.01, layers=[model[-1]])
+    assert "identical_units" not in nn.diagnose(model, *rows(), optimizer=optimizer).codes

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import nnscratch as nn
-from tests.diagnosis.small_networks import adam, asked, both_tables, first, history_of, sgd, table, train
+from tests.diagnosis.small_networks import adam, asked, both_tables, dense, first, history_of, sgd, table, train
 
 
 @both_tables
@@ -76,3 +76,14 @@ def test_equal_units_move_alike_but_they_move(network: Any) -> None:
         if layer.params:
             layer.params["weight"][:] = 0.1
     assert "not_trained" not in asked(model, table(), epochs=3).codes
+
+
+def test_an_optimizer_of_layers_that_are_frozen() -> None:
+    model = dense(16, 2)
+    model[-1].frozen = True
+    optimizer = nn.SGD(model, lr=0.1, layers=[model[-1]])
+    optimizer.steps = 50
+    diagnosis = nn.diagnose(model, *table(), optimizer=optimizer, try_remedies=True)
+    found = next(finding for finding in diagnosis.findings if finding.code == "not_trained")
+    assert "all layers that its optimizer has are frozen" in found.message
+    assert any(trial.code == "not_trained" and trial.changed < trial.as_it_is for trial in diagnosis.trials)

@@ -150,20 +150,3 @@ def test_a_damaged_checkpoint_is_one_line(capsys: pytest.CaptureFixture[str]) ->
         command_line.run(damaged)
     assert stop.value.code == 2
     assert capsys.readouterr().err == "train.py: error: a.npz: got a damaged checkpoint\n"
-
-
-def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
-    data = tmp_path / "data.csv"
-    data.write_text("mine")
-    (tmp_path / "link.csv").symlink_to(data)
-    for out, expected in (
-        (tmp_path, "got a folder"),
-        (tmp_path / "nowhere" / "a.csv", "got a folder that does not exist"),
-        (data, "got a file that is read"),
-        (tmp_path / "link.csv", "got a file that is read"),
-    ):
-        with pytest.raises(DataError, match=expected):
-            command_line.check_output(out, [str(data)])
-    command_line.check_output(tmp_path / "new.csv", [str(data), tmp_path / "missing"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.csv", "link.csv"]
-    assert data.read_text() == "mine"

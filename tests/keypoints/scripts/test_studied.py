@@ -11,7 +11,7 @@ from nnscratch.keypoints import networks
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
 from nnscratch.keypoints.predictors import SingleNetwork
-from nnscratch.keypoints.scripts.studied import Studied, add_subject, studied
+from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied
 
 
 def read(*arguments: str) -> Studied:
@@ -73,3 +73,20 @@ def test_a_run_and_a_network_at_once(tmp_path: Path, capsys: pytest.CaptureFixtu
         read(str(tmp_path), "--network", "kfkd")
     assert stop.value.code == 2
     assert "expected one of the two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["model.npz", "metrics.json", "faces.csv"])
+def test_an_output_does_not_replace_what_is_read(name: str, tmp_path: Path) -> None:
+    SingleNetwork(networks.report_mlp(rng=1)).save(tmp_path)
+    (tmp_path / "metrics.json").write_text('{"config": {}}')
+    save_faces(draw_faces(2, seed=1), tmp_path / "faces.csv")
+    before = (tmp_path / name).read_bytes()
+    parser = Parser("", "command")
+    add_subject(parser)
+    add_json(parser)
+    given = [str(tmp_path), "--data", str(tmp_path / "faces.csv"), "--json"]
+    with pytest.raises(ValueError, match=f"{name}: got a file that is read, expected another one; give another --json"):
+        studied(parser, parser.parse_args([*given, str(tmp_path / name)]), drawn=2)
+    assert (tmp_path / name).read_bytes() == before
+    (tmp_path / "facts.json").write_text("{}")  # of an earlier time
+    studied(parser, parser.parse_args([*given, str(tmp_path / "facts.json")]), drawn=2)
