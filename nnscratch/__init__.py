@@ -64,7 +64,7 @@ from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
 from nnscratch.profiling import Profile, profile
 from nnscratch.tracing import Trace, trace
-from nnscratch.training import Trainer, WeightAverage, clip_gradients
+from nnscratch.training import Rows, Stream, Trainer, WeightAverage, as_rows, clip_gradients
 
 __version__ = "0.1.0"
 
@@ -90,13 +90,16 @@ __all__ = [
     "Outcome",
     "Profile",
     "ReLU",
+    "Rows",
     "Sequential",
     "Sigmoid",
     "SoftmaxCrossEntropy",
+    "Stream",
     "Tanh",
     "Trace",
     "Trainer",
     "WeightAverage",
+    "as_rows",
     "clip_gradients",
     "diagnose",
     "get_threads",

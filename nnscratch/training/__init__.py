@@ -2,6 +2,11 @@
 
 trainer.py       Trainer: the loop over epochs and batches; read this first
 step.py          one step: loss, gradients, clipping, optimizer
+data.py          what `fit` is given: arrays, rows, or a stream
+    rows.py          Rows: read and converted batch by batch, in any order
+    stream.py        Stream: batches one after another, such as from a generator
+    loaded.py        what such batches must be
+    conversion.py    as_rows: tables and arrays of any numbers, converted once
 batches.py       the rows in a new order every epoch, and augmented in the background
 scoring.py       the scores of an epoch
 averaging.py     WeightAverage: the moving average of the weights
@@ -16,6 +21,9 @@ What a training did, one line per epoch, is in a History (nnscratch/history.py).
 
 from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.clipping import clip_gradients
+from nnscratch.training.conversion import as_rows
+from nnscratch.training.rows import Rows
+from nnscratch.training.stream import Stream
 from nnscratch.training.trainer import Callback, Trainer
 
-__all__ = ["Callback", "Trainer", "WeightAverage", "clip_gradients"]
+__all__ = ["Callback", "Rows", "Stream", "Trainer", "WeightAverage", "as_rows", "clip_gradients"]

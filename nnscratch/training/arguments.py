@@ -86,49 +86,57 @@ def check_choices(progress: object, augment: object) -> None:
             raise _error("augment", augment, "a function (x, y, rng) -> x, y", "leave it out for rows as they are")
 
 
-def check_data(
-    x: np.ndarray,
-    y: np.ndarray,
-    validation: object,
-    model: Sequential,
-    loss: object,
-    metric: Metric | None,
-    *,
-    augmented: bool,
-) -> None:
-    """Stops rows that a model cannot learn from, or not be scored on.
+def check_data(x: np.ndarray, y: np.ndarray, model: Sequential, loss: object, *, augmented: bool) -> None:
+    """Stops arrays that a model cannot learn from.
 
-    x, y, validation : as given to `fit`
-    model, loss, metric : the trainer's;  augmented : whether it augments x and y
+    x, y : as given to `fit`
+    model, loss : the trainer's;  augmented : whether it augments x and y
 
     Raises
         ValueError : the rows are wrong (`check_rows`); they do not fit the model's first or last
-            layer; validation is no pair, or is missing for a metric
+            layer
     """
-    if metric is not None and validation is None:
-        raise ValueError(
-            f"fit: got no validation, expected rows for the metric {metric.name!r}; pass validation=(x, y), or "
-            "make the Trainer without metric"
-        )
-    dtype = model.parameters()[0].dtype
-    classes = isinstance(loss, SoftmaxCrossEntropy)  # then y may hold whole numbers
-    check_rows("", x, y, dtype, classes=classes)
+    check_rows("", x, y, model.parameters()[0].dtype, classes=takes_classes(loss))
     if not augmented:  # otherwise these are not the shapes that reach the model
-        _check_fits(model, loss, "", x, y)
-    if validation is None:
-        return
+        check_fits(model, loss, "", x, y)
+
+
+def check_validation(validation: object, y: np.ndarray | None, model: Sequential, loss: object) -> None:
+    """Stops arrays that a model cannot be scored on.
+
+    validation : as given to `fit`
+    y : of the training; None: of unknown shape
+    model, loss : the trainer's
+
+    Raises
+        ValueError : no pair; the rows are wrong (`check_rows`); they do not fit the model, or y
+    """
     if not isinstance(validation, tuple | list) or len(validation) != 2:
         raise ValueError(
             f"fit: got validation={_shown(validation)}, expected a pair (x, y) of rows that are not trained on; split "
             "them off before"
         )
     scored_x, scored = validation
-    check_rows("validation ", scored_x, scored, dtype, classes=classes)
-    _check_fits(model, loss, "validation ", scored_x, scored)
-    if not augmented and scored.shape[1:] != y.shape[1:]:
+    check_rows("validation ", scored_x, scored, model.parameters()[0].dtype, classes=takes_classes(loss))
+    check_fits(model, loss, "validation ", scored_x, scored)
+    if y is not None and scored.shape[1:] != y.shape[1:]:
         raise ValueError(
             f"fit: got validation y of shape {scored.shape}, expected {_rows_of(y.shape[1:])} as y; give both one shape"
         )
+
+
+def check_metric_has_rows(metric: Metric | None, validation: object) -> None:
+    """Stops a metric without validation rows to compute it on; ValueError."""
+    if metric is not None and validation is None:
+        raise ValueError(
+            f"fit: got no validation, expected rows for the metric {metric.name!r}; pass validation=(x, y), or "
+            "make the Trainer without metric"
+        )
+
+
+def takes_classes(loss: object) -> bool:
+    """Whether the loss takes whole numbers, classes, as targets."""
+    return isinstance(loss, SoftmaxCrossEntropy)
 
 
 def checked_sample_weight(sample_weight: object, loss: object, rows: int) -> np.ndarray | None:
@@ -175,8 +183,11 @@ def check_stop(keep_best: object, stop: object) -> None:
         raise _error("stop", stop, "a threading.Event or None", "leave it out", where="fit")
 
 
-def _check_fits(model: Sequential, loss: object, which: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Stops rows of other shapes than the first layer takes and the last one gives."""
+def check_fits(model: Sequential, loss: object, which: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Stops rows of other shapes than the first layer takes and the last one gives; ValueError.
+
+    which : begins the arrays' names in the message: "" or "validation "
+    """
     shape = x.shape[1:]
     try:
         for layer in model.layers:

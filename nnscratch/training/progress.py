@@ -84,11 +84,34 @@ class Clock:
         return self.time_limit is not None and self.seconds >= self.time_limit
 
     @property
+    def step(self) -> int:
+        """Steps that are done."""
+        return self._steps(self.images)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are done."""
+        return self.images // self.rows
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all epochs are done."""
+        return self.images >= self.total_images
+
+    def end_epoch(self) -> None:
+        """Tells that the data of an epoch are at their end; here the images tell."""
+
+    @property
+    def share(self) -> float:
+        """The share of the work that is done, whatever the time."""
+        return self.images / self.total_images
+
+    @property
     def progress(self) -> float:
         """The share that is done, from 0 to 1, which is the end."""
         if self.is_up:
             return 1.0
-        return min(1.0, max(self.images / self.total_images, self._time_share))
+        return min(1.0, max(self.share, self._time_share))
 
     @property
     def progress_of_step(self) -> float:
@@ -97,7 +120,7 @@ class Clock:
         Step k = 0, ..., n-1 of all n is at k / (n - 1), and at 0 if it is the only one. With a time
         limit, a later step than the first is at the share of the time if that is larger.
         """
-        step = self._steps(self.images)
+        step = self.step
         if step == 0:
             return 0.0
         if self.is_up:
@@ -114,6 +137,52 @@ class Clock:
         """How many batches so many images are: whole epochs, and the batches of one more."""
         epochs, more = divmod(images, self.rows)
         return epochs * -(-self.rows // self.batch_size) + -(-more // self.batch_size)
+
+
+class StreamClock(Clock):
+    """The clock of a fit on a Stream, which does not say how many images are to come.
+
+    per_epoch : batches that make an epoch; None: not known
+    epochs, time_limit : as for a Clock
+    joined : batches per step
+
+    >>> clock = StreamClock(per_epoch=3, epochs=2, joined=2, time_limit=None)
+    >>> for images in (8, 4):
+    ...     clock.count(images)
+    >>> clock.end_epoch()
+    >>> clock.step, clock.epoch, clock.progress, round(clock.progress_of_step, 2), clock.is_over
+    (2, 1, 0.5, 0.67, False)
+    """
+
+    def __init__(self, per_epoch: int | None, epochs: int, joined: int, time_limit: float | None) -> None:
+        super().__init__(-(-(per_epoch or 1) // joined), epochs, 1, time_limit)
+        self.epochs = epochs
+        self.knows_steps = per_epoch is not None
+        self._steps_done = self._epochs_done = 0
+
+    def count(self, images: int) -> None:
+        super().count(images)
+        self._steps_done += 1
+
+    def end_epoch(self) -> None:
+        """Tells that the data of an epoch are at their end."""
+        self._epochs_done += 1
+
+    @property
+    def step(self) -> int:
+        return self._steps_done
+
+    @property
+    def epoch(self) -> int:
+        return self._epochs_done
+
+    @property
+    def is_over(self) -> bool:
+        return self._epochs_done >= self.epochs
+
+    @property
+    def share(self) -> float:
+        return self._steps_done / self.total_steps if self.knows_steps else self._epochs_done / self.epochs
 
 
 def progress_line(total: float, title: str = "", *, unit: str = "", show: bool | None = None) -> tqdm[NoReturn]:
@@ -198,7 +267,7 @@ class ProgressBar:
         if self.bar.disable:
             return
         progress = clock.progress
-        left = self.bar.format_interval(clock.seconds * (1 - progress) / progress)
+        left = self.bar.format_interval(clock.seconds * (1 - progress) / progress) if progress else "?"
         text = f"epoch {epoch}/{self.epochs}, loss {loss:.3g}{self._validation()}"
         self.bar.set_description_str(f"{text}, {images_per_second:.0f} images/s, {left} left", refresh=False)
         self.bar.n = progress

@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.training.rows import is_random_access, sampled
+
 _PACKAGE = Path(__file__).parent.parent
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _LONGEST = 60  # characters of a value in a message
@@ -46,9 +48,9 @@ def _code() -> str:
 
 def settings_of(
     trainer: Mapping[str, Any],
-    x: np.ndarray,
-    y: np.ndarray,
-    validation: tuple[np.ndarray, np.ndarray] | None,
+    x: Any,
+    y: np.ndarray | None,
+    validation: Any,
     sample_weight: np.ndarray | None = None,
     **of_fit: object,
 ) -> dict[str, str]:
@@ -74,10 +76,17 @@ def settings_of(
         **{name: described(trainer[name]) for name in ("batch_size", "augment", "average", "clip_norm")},
         "diagnose_every": repr(trainer["diagnose_every"]),
         **{name: described(value) for name, value in of_fit.items()},
-        "rows": rows(x, y),
-        "validation rows": "None" if validation is None else rows(*validation),
+        "rows": _of_data(x if y is None else (x, y)),
+        "validation rows": "None" if validation is None else _of_data(validation),
         "sample weights": "None" if sample_weight is None else rows(sample_weight),
     }
+
+
+def _of_data(data: Any) -> str:
+    """A text that differs for other rows: of arrays by every number, of a RandomAccess by some."""
+    if is_random_access(data):
+        return f"{len(data)} rows of {described(data)}, some of them {rows(*sampled(data))}"
+    return rows(*data) if isinstance(data, tuple | list) else described(data)
 
 
 def rows(*arrays: np.ndarray) -> str:

@@ -14,17 +14,20 @@ from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.training import arguments
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
-from nnscratch.training.batches import Augment, Batches, batches_of
+from nnscratch.training.batches import Augment, batches_of
 from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
+from nnscratch.training.data import training_data, validation_data
 from nnscratch.training.divergence import bad_weight
 from nnscratch.training.fit_state import FitState
 from nnscratch.training.interrupts import finish_the_batch
-from nnscratch.training.progress import Clock, ProgressBar
+from nnscratch.training.progress import ProgressBar
+from nnscratch.training.rows import RandomAccess
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring
 from nnscratch.training.step import Step
 from nnscratch.training.stopping import AnyOf, Stop, StoppedFromOutside, diverged, end_if_over
+from nnscratch.training.stream import Stream
 
 if TYPE_CHECKING:
     from nnscratch.losses import Loss
@@ -130,17 +133,18 @@ class Trainer:
         self.diagnose_every = (
             None if diagnose_every is None else whole_number("Trainer", "diagnose_every", diagnose_every)
         )
+        self.accumulate = 1
         self.seed = seed
         self.rng = np.random.default_rng(seed)
 
     def fit(
         self,
-        x: np.ndarray,
-        y: np.ndarray,
+        x: np.ndarray | RandomAccess | Stream,
+        y: np.ndarray | None = None,
         *,
         epochs: int,
         sample_weight: np.ndarray | None = None,
-        validation: tuple[np.ndarray, np.ndarray] | None = None,
+        validation: tuple[np.ndarray, np.ndarray] | RandomAccess | Stream | None = None,
         time_limit: float | None = None,
         patience: int | None = None,
         keep_best: bool = True,
@@ -163,13 +167,16 @@ class Trainer:
         the best epoch and the averaged weights begin anew.
 
         Arguments
-            x : (N, ...), in the dtype of the model's parameters, finite
+            x : (N, ...), in the dtype of the model's parameters, finite. Or, without y and
+                sample_weight, what gives batches of them: a Rows, any object with `len(rows)` and
+                `rows[indices]`, or a Stream
             y : (N, ...), in the same dtype, NaN where a label is missing; for SoftmaxCrossEntropy
                 also (N,) classes, integers too
             sample_weight : (N,), finite, >= 0: how much each row counts in the loss; None: alike.
                 Validation, metric and diagnoses take all rows alike
             epochs : at most so many, >= 1
-            validation : (x, y) of rows to score after every epoch, as x and y; never trained on
+            validation : (x, y) of rows to score after every epoch, as x and y, or what gives
+                batches of them; never trained on
             time_limit : seconds, checked after every batch; an epoch cut short is recorded
             patience : stop after so many epochs without a better score
             keep_best : (default True) at the end, also after an error, put back the weights of the
@@ -202,29 +209,29 @@ class Trainer:
                 all before the first epoch; layers that were replaced meanwhile; a checkpoint that
                 is damaged, or of other code, data or settings
             OSError : the checkpoint's folder is missing, or the checkpoint cannot be read
+            whatever the rows, the Stream, `augment` or a callback raises
         """
         epochs = whole_number("fit", "epochs", epochs)
         patience = None if patience is None else whole_number("fit", "patience", patience)
         callbacks = arguments.checked_callbacks(callbacks)
         arguments.check_stop(keep_best, stop)
         self.optimizer.check_model()
-        arguments.check_data(x, y, validation, self.model, self.loss, self.metric, augmented=self.augment is not None)
-        weights = arguments.checked_sample_weight(sample_weight, self.loss, len(x))
-        clock = Clock(len(x), epochs, self.batch_size, time_limit)
+        data = training_data(self, x, y, sample_weight, validation, checkpoint, epochs)
+        clock = data.clock(self, epochs, time_limit)
         average = None if self.average is None else WeightAverage(self.model, self.average)
-        scoring = Scoring(self.model, self.loss, self.metric, validation, average)
-        history = scoring.new_history()
+        scoring = Scoring(self.model, self.loss, self.metric, validation_data(self, validation, data), average)
+        history = scoring.new_history(shuffled=data.shuffled)
         best = BestWeights(self.model, average, keep_best=keep_best)
-        watch = TrainingWatch(self.diagnose_every, x, y)
+        watch = TrainingWatch(self.diagnose_every, *data.for_diagnosis(self.diagnose_every is not None))
         history.warnings = watch.warnings(self.optimizer, self.loss)
         kept = None
         if checkpoint is not None:
             of_fit = {"epochs": epochs, "patience": patience, "keep_best": keep_best}
-            settings = settings_of(vars(self), x, y, validation, weights, **of_fit)
+            settings = settings_of(vars(self), x, y, validation, data.weights, **of_fit)
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
         with finish_the_batch() as asked:
-            rows, stops = Batches(x, y, self.batch_size, weights), AnyOf(asked, stop)
-            batches = batches_of(rows, self.augment, self.rng, self.model)
+            batches = batches_of(data.batches(self), self.augment, self.rng, self.model)
+            stops = AnyOf(asked, stop)
             fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
             bar = ProgressBar(self.progress, epochs, self.metric, history.warnings)
             try:
@@ -253,6 +260,11 @@ class Trainer:
                 fit.close()
         return history
 
+    @property
+    def rows_per_step(self) -> int:
+        """Rows whose gradient is one step: `accumulate` batches."""
+        return self.batch_size * self.accumulate
+
     def _epoch(self, fit: FitState, bar: ProgressBar) -> dict[str, float]:
         """Trains on what is left of the epoch, or until the time is up; returns its columns."""
         clock, epoch, number = fit.clock, fit.epoch, len(fit.history) + 1
@@ -272,6 +284,8 @@ class Trainer:
                 if clock.is_up:
                     break
                 fit.between_steps()
+            else:
+                clock.end_epoch()
         return {
             "epoch": number,
             "loss": epoch.mean_loss,
