@@ -1,6 +1,7 @@
 """The loop that turns gradients into a model that has learnt something.
 
 trainer.py       Trainer: the loop over epochs and batches; read this first
+epoch.py         one epoch: a step with each batch, as the schedules say (following.py)
 step.py          one step: loss, gradients, clipping, optimizer
 data.py          what `fit` is given: arrays, rows, or a stream
     rows.py          Rows: read and converted batch by batch, in any order

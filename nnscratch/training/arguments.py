@@ -51,27 +51,6 @@ def check_parts(model: object, loss: object, optimizer: object, metric: object) 
         )
 
 
-def check_schedule(name: str, schedule: object, optimizer: Optimizer) -> None:
-    """Stops a schedule that is none, or that the optimizer cannot follow.
-
-    name : "lr" or "momentum"
-
-    Raises
-        ValueError : it is no function, it is a class, or the optimizer has no such number
-    """
-    if schedule is None:
-        return
-    _check_is_no_class(name, schedule, f"{_name(schedule)}(...), with the values that it begins and ends with")
-    if not callable(schedule):
-        raise ValueError(
-            f"Trainer: got {name}={_shown(schedule)}, expected a schedule or None; try constant({_shown(schedule)})"
-        )
-    if not hasattr(optimizer, name):
-        raise ValueError(
-            f"Trainer: got a {name} schedule for {optimizer!r}, expected an optimizer with a {name}; use SGD"
-        )
-
-
 def check_choices(progress: object, augment: object) -> None:
     """Stops a `progress` that is not True, False or None, and an `augment` that is no function.
 

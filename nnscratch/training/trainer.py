@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +18,14 @@ from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
 from nnscratch.training.data import training_data, validation_data
 from nnscratch.training.divergence import bad_weight
+from nnscratch.training.epoch import train_epoch
 from nnscratch.training.fit_state import FitState
+from nnscratch.training.following import check_schedule
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import ProgressBar
 from nnscratch.training.rows import RandomAccess
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring
-from nnscratch.training.step import Step
 from nnscratch.training.stopping import AnyOf, Stop, StoppedFromOutside, diverged, end_if_over
 from nnscratch.training.stream import Stream
 
@@ -62,7 +62,8 @@ class Trainer:
         batch_size : rows per step, >= 1 (default 128)
         lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before
             every step: exactly the one of progress 0 before the first, of 1 before the last of all
-            epochs; None: it stays as it is
+            epochs. Functions of the epoch or the step are schedules inside `schedules.by_epoch` or
+            `schedules.by_step`. None: it stays as it is
         seed : int or Generator that the permutations are drawn from (default 0)
         metric : a number for people, computed on the validation rows, which `fit` then needs
         progress : True or False: with or without a progress bar on stderr; None: if stderr is a
@@ -114,8 +115,8 @@ class Trainer:
         diagnose_every: int | None = None,
     ) -> None:
         arguments.check_parts(model, loss, optimizer, metric)
-        arguments.check_schedule("lr", lr, optimizer)
-        arguments.check_schedule("momentum", momentum, optimizer)
+        check_schedule("lr", lr, optimizer)
+        check_schedule("momentum", momentum, optimizer)
         arguments.check_choices(progress, augment)
         self.model = model
         self.loss = loss
@@ -237,7 +238,7 @@ class Trainer:
             try:
                 while history.outcome is None:
                     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the training below
-                        line = self._epoch(fit, bar) | scoring.scores()
+                        line = train_epoch(self, fit, bar) | scoring.scores()
                     line["seconds"] = clock.seconds
                     history.append({name: line[name] for name in history.names})
                     if history.best_epoch == len(history):
@@ -264,37 +265,3 @@ class Trainer:
     def rows_per_step(self) -> int:
         """Rows whose gradient is one step: `accumulate` batches."""
         return self.batch_size * self.accumulate
-
-    def _epoch(self, fit: FitState, bar: ProgressBar) -> dict[str, float]:
-        """Trains on what is left of the epoch, or until the time is up; returns its columns."""
-        clock, epoch, number = fit.clock, fit.epoch, len(fit.history) + 1
-        step = Step(self.model, self.loss, self.optimizer, self.clip_norm)
-        fit.between_steps()
-        began = clock.seconds - epoch.seconds
-        with closing(fit.batches_left()) as batches:
-            for batch in batches:
-                self._follow_schedules(clock.progress_of_step)
-                loss, labels = step.take(batch)
-                if fit.average is not None:
-                    fit.average.update()
-                epoch.count(len(batch[0]), labels, loss)
-                clock.count(len(batch[0]))
-                epoch.seconds = clock.seconds - began
-                bar.show(number, epoch.mean_loss, epoch.images / epoch.seconds, clock)
-                if clock.is_up:
-                    break
-                fit.between_steps()
-            else:
-                clock.end_epoch()
-        return {
-            "epoch": number,
-            "loss": epoch.mean_loss,
-            "lr": self.optimizer.lr,
-            "images": epoch.images,
-            "images_per_second": epoch.images / epoch.seconds,
-        }
-
-    def _follow_schedules(self, progress: float) -> None:
-        for name, schedule in (("lr", self.lr), ("momentum", self.momentum)):
-            if schedule is not None:
-                setattr(self.optimizer, name, schedule(progress))

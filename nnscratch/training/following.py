@@ -1,0 +1,117 @@
+"""Following: how an optimizer follows the schedules of its trainer, step by step."""
+
+from __future__ import annotations
+
+import dis
+import inspect
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from nnscratch.optimizers.schedules import Schedule, by_epoch, by_step
+
+if TYPE_CHECKING:
+    from nnscratch.optimizers.base import Optimizer
+    from nnscratch.training.progress import Clock
+
+_LONGEST = 60  # characters of a value in a message
+# Words in the name of an argument that counts something, and what to put the function into.
+_COUNTED = {
+    "by_epoch": {"epoch", "epochs"},
+    "by_step": {"step", "steps", "iteration", "iterations", "iter", "batch", "batches", "update", "updates"},
+}
+
+
+def follow(schedule: Callable[..., float] | None, name: str, optimizer: Optimizer, clock: Clock) -> None:
+    """Sets the optimizer's number for the step to come; without a schedule it stays.
+
+    name : "lr" or "momentum"
+    """
+    if schedule is None:
+        return
+    if isinstance(schedule, by_epoch):
+        at: float = clock.epoch
+    elif isinstance(schedule, by_step):
+        at = clock.step
+    else:
+        at = clock.progress_of_step
+    setattr(optimizer, name, schedule(at))
+
+
+def check_schedule(name: str, schedule: Any, optimizer: Optimizer) -> None:
+    """Stops a schedule that is none, that counts unasked, or that the optimizer cannot follow.
+
+    name : "lr" or "momentum"
+
+    Raises
+        ValueError : it is no function, it is a class; the optimizer has no such number; it is a
+            function of the epoch or of the step without saying so, which is told by the name of its
+            argument, by a second argument, or by a number above 1 that it is compared with or
+            divided by as whole numbers are: progress never gets there
+    """
+    if schedule is None:
+        return
+    if inspect.isclass(schedule):
+        raise _error(
+            f"the class {schedule.__name__} as {name}", "an object of it",
+            f"write {schedule.__name__}(...), with the values that it begins and ends with",
+        )  # fmt: skip
+    if not callable(schedule):
+        shown = " ".join(repr(schedule).split())
+        shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+        raise _error(f"{name}={shown}", "a schedule or None", f"try constant({shown})")
+    if not hasattr(optimizer, name):
+        raise _error(f"a {name} schedule for {optimizer!r}", f"an optimizer with a {name}", "use SGD")
+    if not isinstance(schedule, Schedule):
+        by = isinstance(schedule, by_epoch | by_step)
+        _check_argument(name, schedule.function if by else schedule, counts=by)
+
+
+def _check_argument(name: str, function: Callable[..., Any], *, counts: bool) -> None:
+    """Stops a function of other arguments than one, and one that counts unless `counts`."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a function in C need not tell
+        return
+    called = f"{getattr(function, '__name__', type(function).__name__)}{signature}"
+    wrapped = "schedules.by_epoch(lambda epoch: ...) for a function of the epoch"
+    try:
+        signature.bind(0.0)
+    except TypeError:
+        expected = "a function of one number" if counts else "a function of one number, the progress from 0 to 1"
+        raise _error(f"{name}={called}", expected, f"write {wrapped}") from None
+    if counts or not signature.parameters:
+        return
+    argument = next(iter(signature.parameters))
+    words = set(re.split(r"[_\d]+", argument.lower()))
+    for kind, names in _COUNTED.items():
+        if words & names:
+            raise _error(
+                f"{name}={called}", "a function of the progress, which goes from 0 to 1",
+                f"write schedules.{kind}(...) around it, or name the argument progress",
+            )  # fmt: skip
+    if (number := _compared_with(function, argument)) is not None:
+        raise _error(
+            f"{name}={called}, which compares {argument} with {number}",
+            "a function of the progress, which goes from 0 to 1",
+            "write schedules.by_epoch(...) or by_step(...) around it",
+        )
+
+
+def _compared_with(function: Any, argument: str) -> float | None:
+    """A number above 1 that the function compares its argument with, or takes // or % of it."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return None
+    steps = list(dis.get_instructions(code))
+    for first, second, third in zip(steps, steps[1:], steps[2:], strict=False):
+        loads = first.opname.startswith("LOAD_FAST") and first.argval == argument
+        number = second.argval if second.opname in ("LOAD_CONST", "LOAD_SMALL_INT") else None
+        judges = third.opname == "COMPARE_OP" or third.argrepr in ("//", "%")
+        if loads and judges and isinstance(number, int | float) and number > 1:
+            return number
+    return None
+
+
+def _error(came: str, expected: str, fix: str) -> ValueError:
+    return ValueError(f"Trainer: got {came}, expected {expected}; {fix}")
