@@ -59,7 +59,7 @@ from nnscratch.layers import (
     Sigmoid,
     Tanh,
 )
-from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy
+from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, SumOfLosses
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
 from nnscratch.profiling import Profile, profile
@@ -95,6 +95,7 @@ __all__ = [
     "Sigmoid",
     "SoftmaxCrossEntropy",
     "Stream",
+    "SumOfLosses",
     "Tanh",
     "Trace",
     "Trainer",

@@ -11,6 +11,7 @@ data.py          what `fit` is given: arrays, rows, or a stream
 batches.py       the rows in a new order every epoch, and augmented in the background
 scoring.py       the scores of an epoch
 averaging.py     WeightAverage: the moving average of the weights
+accumulation.py  the gradients of several batches as one
 clipping.py      clip_gradients: long gradients shortened
 stopping.py      when a training ends, and why in a sentence
 best_weights.py  which weights it leaves in the model

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.history import Metric
-from nnscratch.losses import MSELoss, SoftmaxCrossEntropy, takes_sample_weight
+from nnscratch.losses import MSELoss, SoftmaxCrossEntropy, SumOfLosses, takes_sample_weight
 from nnscratch.losses.base import checked_weights
 from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
@@ -115,6 +115,8 @@ def check_metric_has_rows(metric: Metric | None, validation: object) -> None:
 
 def takes_classes(loss: object) -> bool:
     """Whether the loss takes whole numbers, classes, as targets."""
+    if isinstance(loss, SumOfLosses):
+        return all(term.target_columns is None and takes_classes(term.loss) for term in loss.terms)
     return isinstance(loss, SoftmaxCrossEntropy)
 
 

@@ -20,7 +20,7 @@ def train_epoch(trainer: Trainer, fit: FitState, bar: ProgressBar) -> dict[str, 
     trainer : whose `fit` this is;  fit : its state;  bar : shows how far it is
     """
     clock, epoch, number, optimizer = fit.clock, fit.epoch, len(fit.history) + 1, trainer.optimizer
-    step = Step(trainer.model, trainer.loss, optimizer, trainer.clip_norm)
+    step = Step(trainer.model, trainer.loss, optimizer, trainer.clip_norm, trainer.accumulate)
     fit.between_steps()
     began = clock.seconds - epoch.seconds
     with closing(fit.batches_left()) as batches:

@@ -73,7 +73,7 @@ def settings_of(
         "lr": described(trainer["lr"]),
         "momentum": described(trainer["momentum"]),
         "metric": "None" if metric is None else f"{metric.name} {described(metric.function)} {metric.higher_is_better}",
-        **{name: described(trainer[name]) for name in ("batch_size", "augment", "average", "clip_norm")},
+        **{name: described(trainer[name]) for name in ("batch_size", "accumulate", "augment", "average", "clip_norm")},
         "diagnose_every": repr(trainer["diagnose_every"]),
         **{name: described(value) for name, value in of_fit.items()},
         "rows": _of_data(x if y is None else (x, y)),

@@ -59,7 +59,10 @@ class Trainer:
         model : a Sequential
         loss : a Loss, such as MSELoss()
         optimizer : an SGD or Adam, made for this model
-        batch_size : rows per step, >= 1 (default 128)
+        batch_size : rows per pass, and per step unless gradients accumulate, >= 1 (default 128)
+        accumulate : batches whose gradients make one step, >= 1 (default 1): as a batch of k *
+            batch_size rows, in the memory of batch_size. `augment` is given all of them at once,
+            schedules count steps, and the last step of an epoch may have fewer rows
         lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before
             every step: exactly the one of progress 0 before the first, of 1 before the last of all
             epochs. Functions of the epoch or the step are schedules inside `schedules.by_epoch` or
@@ -104,6 +107,7 @@ class Trainer:
         optimizer: Optimizer,
         *,
         batch_size: int = 128,
+        accumulate: int = 1,
         lr: Callable[[float], float] | None = None,
         momentum: Callable[[float], float] | None = None,
         seed: int | np.random.Generator = 0,
@@ -122,6 +126,7 @@ class Trainer:
         self.loss = loss
         self.optimizer = optimizer
         self.batch_size = whole_number("Trainer", "batch_size", batch_size)
+        self.accumulate = whole_number("Trainer", "accumulate", accumulate)
         self.lr = lr
         self.momentum = momentum
         self.metric = metric
@@ -134,7 +139,6 @@ class Trainer:
         self.diagnose_every = (
             None if diagnose_every is None else whole_number("Trainer", "diagnose_every", diagnose_every)
         )
-        self.accumulate = 1
         self.seed = seed
         self.rng = np.random.default_rng(seed)
 
