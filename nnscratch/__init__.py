@@ -9,6 +9,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     gradient_check/    finite differences: the proof that every derivation is right
     optimizers/        how a parameter moves along its gradient: SGD, Adam, schedules
     training/          the loop over epochs and batches: Trainer, averaging, clipping
+    learning_rate.py   a learning rate to begin with
     history.py         what a training recorded, epoch by epoch
     tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
@@ -59,6 +60,7 @@ from nnscratch.layers import (
     Sigmoid,
     Tanh,
 )
+from nnscratch.learning_rate import LearningRateSearch, find_learning_rate
 from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, SumOfLosses
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
@@ -82,6 +84,7 @@ __all__ = [
     "History",
     "Layer",
     "LeakyReLU",
+    "LearningRateSearch",
     "Loss",
     "MSELoss",
     "MaxPool2D",
@@ -103,6 +106,7 @@ __all__ = [
     "as_rows",
     "clip_gradients",
     "diagnose",
+    "find_learning_rate",
     "get_threads",
     "gradient_check",
     "initializers",

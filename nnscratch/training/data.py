@@ -74,16 +74,25 @@ class Data:
 
 
 def training_data(
-    trainer: Trainer, x: Any, y: Any, sample_weight: np.ndarray | None, validation: Any, checkpoint: object, epochs: int
+    trainer: Trainer,
+    x: Any,
+    y: Any,
+    sample_weight: np.ndarray | None,
+    validation: Any,
+    checkpoint: object,
+    epochs: int,
+    *,
+    scored: bool = True,
 ) -> Data:
     """What `fit` trains on, looked at as far as it can be before the training.
 
-    All arguments are the trainer's, or as given to its `fit`.
+    All arguments are the trainer's, or as given to its `fit`;  scored : whether epochs have scores
 
     Raises
         ValueError : as `Trainer.fit` says
     """
-    arguments.check_metric_has_rows(trainer.metric, validation)
+    if scored:
+        arguments.check_metric_has_rows(trainer.metric, validation)
     augmented = trainer.augment is not None
     loaded = _loaded("rows", trainer, augmented=augmented)
     if isinstance(x, Stream):
