@@ -66,7 +66,7 @@ from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
 from nnscratch.profiling import Profile, profile
 from nnscratch.tracing import Trace, trace
-from nnscratch.training import Rows, Stream, Trainer, WeightAverage, as_rows, clip_gradients
+from nnscratch.training import Callback, Rows, Stream, Trainer, WeightAverage, as_rows, clip_gradients
 
 __version__ = "0.1.0"
 
@@ -74,6 +74,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AveragePool2D",
+    "Callback",
     "ContrastNormalization",
     "Conv2D",
     "Dense",

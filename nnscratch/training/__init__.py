@@ -9,6 +9,7 @@ data.py          what `fit` is given: arrays, rows, or a stream
     loaded.py        what such batches must be
     conversion.py    as_rows: tables and arrays of any numbers, converted once
 batches.py       the rows in a new order every epoch, and augmented in the background
+callbacks.py     Callback: the user's own code at four moments of it
 scoring.py       the scores of an epoch
 averaging.py     WeightAverage: the moving average of the weights
 accumulation.py  the gradients of several batches as one
@@ -22,10 +23,11 @@ What a training did, one line per epoch, is in a History (nnscratch/history.py).
 """
 
 from nnscratch.training.averaging import WeightAverage
+from nnscratch.training.callbacks import Callback, StepDone
 from nnscratch.training.clipping import clip_gradients
 from nnscratch.training.conversion import as_rows
 from nnscratch.training.rows import Rows
 from nnscratch.training.stream import Stream
-from nnscratch.training.trainer import Callback, Trainer
+from nnscratch.training.trainer import Trainer
 
-__all__ = ["Callback", "Rows", "Stream", "Trainer", "WeightAverage", "as_rows", "clip_gradients"]
+__all__ = ["Callback", "Rows", "StepDone", "Stream", "Trainer", "WeightAverage", "as_rows", "clip_gradients"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 
@@ -137,19 +135,6 @@ def checked_sample_weight(sample_weight: object, loss: object, rows: int) -> np.
     if not weights.any():
         raise ValueError("fit: got sample_weight of 0 only, expected a row that counts; look at how they were made")
     return weights
-
-
-def checked_callbacks(callbacks: object) -> tuple[Callable[..., Any], ...]:
-    """The callbacks as a tuple of functions.
-
-    Raises
-        ValueError : they are no functions in a list
-    """
-    functions = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
-    if not all(callable(function) for function in functions):
-        fix = f"write callbacks=[{_name(callbacks)}]" if callable(callbacks) else "leave it out for none"
-        raise _error("callbacks", callbacks, "a list of functions", fix, where="fit")
-    return functions
 
 
 def check_stop(keep_best: object, stop: object) -> None:

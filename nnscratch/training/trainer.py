@@ -15,6 +15,7 @@ from nnscratch.training import arguments
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, batches_of
 from nnscratch.training.best_weights import BestWeights
+from nnscratch.training.callbacks import Callback, Calls, EpochFunction
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
 from nnscratch.training.data import training_data, validation_data
 from nnscratch.training.divergence import bad_weight
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from nnscratch.losses import Loss
     from nnscratch.model import Sequential
     from nnscratch.optimizers.base import Optimizer
-
-Callback = Callable[["Trainer", History], str | None]
 
 
 class Trainer:
@@ -153,7 +152,7 @@ class Trainer:
         time_limit: float | None = None,
         patience: int | None = None,
         keep_best: bool = True,
-        callbacks: Iterable[Callback] = (),
+        callbacks: Iterable[Callback | EpochFunction] = (),
         stop: Stop | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         on_checkpoint_error: OnError | None = None,
@@ -188,8 +187,9 @@ class Trainer:
                 best epoch, or those from before the fit if it diverged in its first epoch. False
                 leaves the last ones, even diverged. With `average`, the averaged weights of that
                 epoch or, unless it diverged, the last averaged ones (BestWeights has the table)
-            callbacks : each is called after every epoch with (trainer, history), the model with its
-                live weights; a string that it returns is a reason to stop
+            callbacks : functions, called after every epoch with (trainer, history), and Callbacks,
+                which know other moments too; a text that one returns is a reason to stop, True
+                stops without one
             stop : an Event; once it is set, by another thread or a signal, the training ends before
                 its next batch, as by Ctrl-C. (A second Ctrl-C does not wait for the batch's end.)
             checkpoint : file, .npz, that holds the state of the training (fit_state.py): written
@@ -218,7 +218,7 @@ class Trainer:
         """
         epochs = whole_number("fit", "epochs", epochs)
         patience = None if patience is None else whole_number("fit", "patience", patience)
-        callbacks = arguments.checked_callbacks(callbacks)
+        calls = Calls(callbacks, self)
         arguments.check_stop(keep_best, stop)
         self.optimizer.check_model()
         data = training_data(self, x, y, sample_weight, validation, checkpoint, epochs)
@@ -234,22 +234,23 @@ class Trainer:
             of_fit = {"epochs": epochs, "patience": patience, "keep_best": keep_best}
             settings = settings_of(vars(self), x, y, validation, data.weights, **of_fit)
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
-        with finish_the_batch() as asked:
+        with calls.around(history), finish_the_batch() as asked:
             batches = batches_of(data.batches(self), self.augment, self.rng, self.model)
             stops = AnyOf(asked, stop)
             fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
             bar = ProgressBar(self.progress, epochs, self.metric, history.warnings)
             try:
+                calls.begin(history)
                 while history.outcome is None:
                     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the training below
-                        line = train_epoch(self, fit, bar) | scoring.scores()
+                        line = train_epoch(self, fit, bar, calls) | scoring.scores()
                     line["seconds"] = clock.seconds
                     history.append({name: line[name] for name in history.names})
                     if history.best_epoch == len(history):
                         best.keep()
                     bar.scores = scoring.shown
                     bar.show(len(history), line["loss"], line["images_per_second"], clock)
-                    reasons = [callback(self, history) for callback in callbacks]
+                    reasons = calls.after_epoch(history)
                     reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
                     self.optimizer.check_model()
                     end_if_over(history, epochs, clock, patience, reasons)
@@ -257,6 +258,8 @@ class Trainer:
             except (KeyboardInterrupt, StoppedFromOutside):
                 history.end(Outcome.INTERRUPTED, "interrupted by the user")
             except NotFiniteError as error:
+                if error is calls.error:
+                    raise
                 self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
                 history.end(Outcome.DIVERGED, diverged(bad_weight(self.model) or error, fit.where, self.optimizer.lr))
             finally:
