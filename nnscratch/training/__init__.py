@@ -16,6 +16,7 @@ accumulation.py  the gradients of several batches as one
 clipping.py      clip_gradients: long gradients shortened
 stopping.py      when a training ends, and why in a sentence
 best_weights.py  which weights it leaves in the model
+continuing.py    a fit that goes on from an earlier one's history
 progress.py      the clock, and the line of progress on the terminal
 side_by_side.py  several small networks at a time, one per core
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
+from nnscratch.checks import Limit
 from nnscratch.history import Metric
 from nnscratch.losses import MSELoss, SoftmaxCrossEntropy, SumOfLosses, takes_sample_weight
 from nnscratch.losses.base import checked_weights
@@ -15,6 +18,7 @@ from nnscratch.training.batches import check_rows
 from nnscratch.training.scoring import COLUMNS
 
 _LONGEST = 60  # characters of a value in a message
+Checked = TypeVar("Checked")
 
 
 def check_parts(model: object, loss: object, optimizer: object, metric: object) -> None:
@@ -47,6 +51,13 @@ def check_parts(model: object, loss: object, optimizer: object, metric: object) 
         raise ValueError(
             f"Trainer: got a metric named {metric.name!r}, expected a name that no other column has; rename it"
         )
+
+
+def or_none(
+    check: Callable[..., Checked], name: str, value: object, *limits: Limit, where: str = "Trainer", **more: str
+) -> Checked | None:
+    """None as it is; any other value as `check` of nnscratch.checks returns it."""
+    return None if value is None else check(where, name, value, *limits, **more)
 
 
 def check_choices(progress: object, augment: object) -> None:

@@ -48,7 +48,7 @@ class Data:
         """A clock for the steps of a fit that begins now."""
         if isinstance(self.source, Stream):
             return StreamClock(self.source.per_epoch, epochs, trainer.accumulate, time_limit)
-        return Clock(len(self.source), epochs, trainer.rows_per_step, time_limit)
+        return Clock(len(self.source), epochs, rows_per_step(trainer), time_limit)
 
     @property
     def shuffled(self) -> bool | None:
@@ -60,8 +60,8 @@ class Data:
         if isinstance(self.source, Stream):
             return StreamBatches(self.source, self.loaded, trainer.accumulate)
         if self.y is None:
-            return RowBatches(self.source, trainer.rows_per_step, self.loaded)
-        return Batches(self.source, self.y, trainer.rows_per_step, self.weights)
+            return RowBatches(self.source, rows_per_step(trainer), self.loaded)
+        return Batches(self.source, self.y, rows_per_step(trainer), self.weights)
 
     def for_diagnosis(self, wanted: bool) -> tuple[np.ndarray, np.ndarray]:
         """x and y to diagnose a training on: all of arrays, of other rows some."""
@@ -71,6 +71,11 @@ class Data:
             return np.empty((0, 1)), np.empty((0, 1))
         x, y, *_ = self.loaded.checked(sampled(self.source, _DIAGNOSED))
         return x, y
+
+
+def rows_per_step(trainer: Trainer) -> int:
+    """Rows whose gradient is one step: those of `accumulate` batches."""
+    return trainer.batch_size * trainer.accumulate
 
 
 def training_data(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dis
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nnscratch.optimizers.schedules import Schedule, by_epoch, by_step
@@ -13,6 +14,7 @@ from nnscratch.optimizers.schedules import Schedule, by_epoch, by_step
 if TYPE_CHECKING:
     from nnscratch.optimizers.base import Optimizer
     from nnscratch.training.progress import Clock
+    from nnscratch.training.trainer import Trainer
 
 _LONGEST = 60  # characters of a value in a message
 # Words in the name of an argument that counts something, and what to put the function into.
@@ -36,6 +38,21 @@ def follow(schedule: Callable[..., float] | None, name: str, optimizer: Optimize
     else:
         at = clock.progress_of_step
     setattr(optimizer, name, schedule(at))
+
+
+@contextmanager
+def own_numbers_after(trainer: Trainer) -> Iterator[None]:
+    """Gives the optimizer back, after the block, what its trainer's schedules have set meanwhile.
+
+    Otherwise another trainer would go on with the tiny rate at which a schedule ended.
+    """
+    schedules = {"lr": trainer.lr, "momentum": trainer.momentum}
+    before = {name: getattr(trainer.optimizer, name) for name, each in schedules.items() if each is not None}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(trainer.optimizer, name, value)
 
 
 def check_schedule(name: str, schedule: Any, optimizer: Optimizer) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +18,12 @@ from nnscratch.training.batches import Augment, batches_of
 from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.callbacks import Callback, Calls, EpochFunction
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
+from nnscratch.training.continuing import continue_history, digest_of, scores_of
 from nnscratch.training.data import training_data, validation_data
 from nnscratch.training.divergence import bad_weight
 from nnscratch.training.epoch import train_epoch
 from nnscratch.training.fit_state import FitState
-from nnscratch.training.following import check_schedule
+from nnscratch.training.following import check_schedule, own_numbers_after
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import ProgressBar
 from nnscratch.training.rows import RandomAccess
@@ -131,15 +133,12 @@ class Trainer:
         self.metric = metric
         self.progress = progress
         self.augment = augment
-        self.average = (
-            None if average is None else number("Trainer", "average", average, above(0), below(1), fix=DECAY_FIX)
-        )
-        self.clip_norm = None if clip_norm is None else positive("Trainer", "clip_norm", clip_norm)
-        self.diagnose_every = (
-            None if diagnose_every is None else whole_number("Trainer", "diagnose_every", diagnose_every)
-        )
+        self.average = arguments.or_none(number, "average", average, above(0), below(1), fix=DECAY_FIX)
+        self.clip_norm = arguments.or_none(positive, "clip_norm", clip_norm)
+        self.diagnose_every = arguments.or_none(whole_number, "diagnose_every", diagnose_every)
         self.seed = seed
         self.rng = np.random.default_rng(seed)
+        self._averaged: WeightAverage | None = None
 
     def fit(
         self,
@@ -156,6 +155,7 @@ class Trainer:
         stop: Stop | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         on_checkpoint_error: OnError | None = None,
+        continue_from: History | None = None,
     ) -> History:
         """Trains for some epochs and returns the history of the training.
 
@@ -166,9 +166,10 @@ class Trainer:
         into the numbers: schedules go by the share of the steps or of the time, whichever is
         larger.
 
-        A second fit continues: the optimizer keeps its running means and its last lr (after a
-        divergence it has lost the means), and the permutations go on. The history, the schedules,
-        the best epoch and the averaged weights begin anew.
+        A second fit continues: the optimizer keeps its running means (after a divergence it has
+        lost them), and the permutations go on. The history and the best epoch begin anew unless
+        `continue_from` is given; schedules and averaged weights always do. What schedules have set,
+        the optimizer gets back at the end: another Trainer begins with its own lr.
 
         Arguments
             x : (N, ...), in the dtype of the model's parameters, finite. Or, without y and
@@ -198,6 +199,10 @@ class Trainer:
                 happened; if it was over, `fit` returns at once. None: no file
             on_checkpoint_error : takes the OSError if the file cannot be written; the training goes
                 on with the last good one. None: a warning, once
+            continue_from : History of an earlier fit: its epochs stand before those of this one,
+                count for `patience`, and its best epoch stays the best until there is a better one.
+                The model must have that epoch's weights, as the earlier fit left them, and the
+                validation rows should be the same. None: begin anew
 
         Returns
             History with the columns epoch, loss (over all labels of the epoch, measured while their
@@ -217,7 +222,7 @@ class Trainer:
             whatever the rows, the Stream, `augment` or a callback raises
         """
         epochs = whole_number("fit", "epochs", epochs)
-        patience = None if patience is None else whole_number("fit", "patience", patience)
+        patience = arguments.or_none(whole_number, "patience", patience, where="fit")
         calls = Calls(callbacks, self)
         arguments.check_stop(keep_best, stop)
         self.optimizer.check_model()
@@ -228,17 +233,20 @@ class Trainer:
         history = scoring.new_history(shuffled=data.shuffled)
         best = BestWeights(self.model, average, keep_best=keep_best)
         watch = TrainingWatch(self.diagnose_every, *data.for_diagnosis(self.diagnose_every is not None))
+        if continue_from is not None:
+            continue_history(history, continue_from, best, keep_best=keep_best)
         history.warnings = watch.warnings(self.optimizer, self.loss)
         kept = None
         if checkpoint is not None:
-            of_fit = {"epochs": epochs, "patience": patience, "keep_best": keep_best}
-            settings = settings_of(vars(self), x, y, validation, data.weights, **of_fit)
+            of_fit = {"patience": patience, "keep_best": keep_best, "continue_from": scores_of(continue_from)}
+            settings = settings_of(vars(self), x, y, validation, data.weights, epochs=epochs, **of_fit)
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
-        with calls.around(history), finish_the_batch() as asked:
+        self._averaged = average
+        with calls.around(history), own_numbers_after(self), finish_the_batch() as asked:
             batches = batches_of(data.batches(self), self.augment, self.rng, self.model)
             stops = AnyOf(asked, stop)
             fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
-            bar = ProgressBar(self.progress, epochs, self.metric, history.warnings)
+            bar = ProgressBar(self.progress, fit.before + epochs, self.metric, history.warnings)
             try:
                 calls.begin(history)
                 while history.outcome is None:
@@ -264,11 +272,23 @@ class Trainer:
                 history.end(Outcome.DIVERGED, diverged(bad_weight(self.model) or error, fit.where, self.optimizer.lr))
             finally:
                 bar.close()
-                best.put_back(diverged=history.outcome is Outcome.DIVERGED)
+                if best.put_back(diverged=history.outcome is Outcome.DIVERGED):
+                    history.best_weights = digest_of(self.model)
+                self._averaged = None
                 fit.close()
         return history
 
-    @property
-    def rows_per_step(self) -> int:
-        """Rows whose gradient is one step: `accumulate` batches."""
-        return self.batch_size * self.accumulate
+    @contextmanager
+    def judged_weights(self) -> Iterator[None]:
+        """Gives the model, inside the block, the weights that epochs are judged by; for callbacks.
+
+        They are the averaged ones of the fit under way, if it has some: otherwise those it has.
+
+        >>> import nnscratch as nn
+        >>> def save_best(trainer, history):
+        ...     if history.best_epoch == len(history):
+        ...         with trainer.judged_weights():
+        ...             nn.save(trainer.model, "best.npz")
+        """
+        with nullcontext() if self._averaged is None else self._averaged.in_place():
+            yield

@@ -22,4 +22,4 @@ def test_an_example_prints_what_the_page_says(code: str, printed: str) -> None:
 
 
 def test_every_example_says_what_it_prints() -> None:
-    assert PAGE.count("```python") == len(SHOWN) > 3
+    assert PAGE.count("\n```python") == len(SHOWN) > 3
