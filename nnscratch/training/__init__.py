@@ -18,6 +18,7 @@ stopping.py      when a training ends, and why in a sentence
 best_weights.py  which weights it leaves in the model
 continuing.py    a fit that goes on from an earlier one's history
 progress.py      the clock, and the line of progress on the terminal
+    notebooks.py     the bar that a notebook can show
 side_by_side.py  several small networks at a time, one per core
 
 What a training did, one line per epoch, is in a History (nnscratch/history.py).

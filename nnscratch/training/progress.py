@@ -10,6 +10,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nnscratch.checks import positive
+from nnscratch.training.notebooks import bar_class, in_notebook
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -188,10 +189,12 @@ class StreamClock(Clock):
 def progress_line(total: float, title: str = "", *, unit: str = "", show: bool | None = None) -> tqdm[NoReturn]:
     """One line on stderr, under 80 columns: "|bar| title", then ", 3 of 8 faces, 00:05 left".
 
+    In a notebook it stands below the cell, as a widget if ipywidgets is installed.
+
     total : the bar is full when so much is done; `.update(n)` adds n
     title : the words beside the bar; `.set_description_str` changes them
     unit : what is counted, in the plural; "": the line shows no numbers of its own
-    show : True or False; None: only if stderr is a terminal
+    show : True or False; None: only on a terminal or in a notebook
 
     Without stderr, as in a service, nothing is shown, and a stderr that is closed later, or whose
     terminal goes away, does not disturb the work.
@@ -199,19 +202,20 @@ def progress_line(total: float, title: str = "", *, unit: str = "", show: bool |
     >>> with progress_line(8, "level 2", unit="networks", show=False) as line:
     ...     line.update(3)
     """
-    from tqdm import tqdm  # here: it takes time to import, and most programs show no progress
-
+    bar, is_widget = bar_class()
     stderr = _Stderr(sys.stderr)
     counts = f", {{n}} of {{total}} {unit}, {{remaining}} left" if unit else ""
-    return tqdm(
+    shown = stderr.is_terminal or in_notebook() if show is None else show and stderr.is_open
+    line: tqdm[NoReturn] = bar(
         total=total,
         desc=title,
         file=stderr,
-        disable=not (stderr.is_terminal if show is None else show and stderr.is_open),
-        ncols=min(80, get_terminal_size().columns) - 1,
+        disable=not shown,
+        ncols=None if is_widget else min(80, get_terminal_size().columns) - 1,
         nrows=24,  # some pseudo-terminals report 0 rows, and tqdm would show nothing
         bar_format="|{bar}| {desc}" + counts,
     )
+    return line
 
 
 class _Stderr:
@@ -243,7 +247,7 @@ class _Stderr:
 class ProgressBar:
     """The line of one fit: epoch, loss, last validation score, images per second, time left.
 
-    progress : True or False: shown or not; None: shown if stderr is a terminal
+    progress : True or False: shown or not; None: shown on a terminal and in a notebook
     epochs : as given to `fit`
     metric : the score to show; None: the validation loss
     warnings : lines to say above it, if it is shown

@@ -70,8 +70,8 @@ class Trainer:
             `schedules.by_step`. None: it stays as it is
         seed : int or Generator that the permutations are drawn from (default 0)
         metric : a number for people, computed on the validation rows, which `fit` then needs
-        progress : True or False: with or without a progress bar on stderr; None: if stderr is a
-            terminal
+        progress : True or False: with or without a progress bar on stderr; None: on a terminal and
+            in a notebook, where it is a widget if ipywidgets is installed
         augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any
             other shape. It runs in another thread while the model trains on the batch before, so it
             must not use the model (AugmentedBatches). None: batches stay as they are
