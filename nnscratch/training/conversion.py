@@ -12,6 +12,8 @@ from nnscratch.checks import floating
 def as_rows(values: Any, dtype: Any = np.float32) -> np.ndarray:
     """An array that a model can take, from a DataFrame, a Series, an array or nested lists.
 
+    This is for numbers that are to be converted once, before a training.
+
     values : N rows of numbers. A column of a DataFrame may be of any numeric dtype, booleans and
         pandas' nullable ones included. Missing values (None, NA, masked) become NaN
     dtype : float32 or float64, as the model's parameters
@@ -37,7 +39,7 @@ def as_rows(values: Any, dtype: Any = np.float32) -> np.ndarray:
            [41.]], dtype=float32)
     """
     dtype = floating("as_rows", dtype)
-    array = _of_columns(values) if hasattr(values, "columns") or hasattr(values, "to_frame") else _of_array(values)
+    array = _of_columns(values) if hasattr(values, "iloc") else _of_array(values)
     if array.ndim == 0:
         raise _error(f"one value {str(values)[:40]!r}", "N rows", "put it into a list, or look at where it comes from")
     if array.dtype.kind not in "fiub":
@@ -53,7 +55,7 @@ def as_rows(values: Any, dtype: Any = np.float32) -> np.ndarray:
 
 
 def _of_columns(table: Any) -> np.ndarray:
-    """A DataFrame or a Series of pandas, or of something that works like it, as float64."""
+    """A DataFrame or a Series of pandas as float64."""
     frame = table if hasattr(table, "columns") else table.to_frame()
     columns = []
     for k, name in enumerate(frame.columns):
@@ -70,6 +72,8 @@ def _of_columns(table: Any) -> np.ndarray:
 
 
 def _of_array(values: Any) -> np.ndarray:
+    if hasattr(values, "toarray"):  # a sparse matrix
+        return np.asarray(values.toarray())
     if isinstance(values, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(values), np.nan, values.data)
     try:

@@ -86,6 +86,10 @@ class Rows:
             raise ValueError(f"Rows: got convert={convert!r}, expected a function (x, y) -> x, y; write a lambda")
         self.x, self.y, self.convert = x, y, convert
         self.sample_weight = None if sample_weight is None else checked_weights("Rows", sample_weight, len(x))
+        if self.sample_weight is not None and not self.sample_weight.any():
+            raise ValueError(
+                "Rows: got sample_weight of 0 only, expected a row that counts; look at how they were made"
+            )
 
     def __len__(self) -> int:
         return len(self.x)

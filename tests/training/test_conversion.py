@@ -26,6 +26,8 @@ import nnscratch as nn
         (pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": pd.array([0.5, 2], dtype="Float64")}),
          [[1, 0.5], [np.nan, 2]]),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), [[1, 2]]),
+        (pd.DataFrame([[1, 0], [0, 2]]).astype(pd.SparseDtype("float", 0.0)), [[1, 0], [0, 2]]),
+        (pd.Index([3, 4]), [[3], [4]]),
         (np.array([[np.inf, -np.inf]]), [[np.inf, -np.inf]]),  # as they came: fit says what is wrong with them
     ],
 )  # fmt: skip

@@ -143,6 +143,7 @@ def test_it_can_be_diagnosed() -> None:
         (lambda x, y: nn.Rows(np.array(1), y), "Rows: got an array without an axis"),
         (lambda x, y: nn.Rows(x, y, 255), "Rows: got convert=255, expected a function"),
         (lambda x, y: nn.Rows(x, y, sample_weight=np.ones(3)), r"Rows: got sample_weight of shape \(3,\)"),
+        (lambda x, y: nn.Rows(x, y, sample_weight=np.zeros(30)), "Rows: got sample_weight of 0 only"),
         (lambda x, y: nn.Rows(x, y, lambda x, y: np.float32(x)), "Rows: got ndarray from convert, expected the pair"),
         (lambda x, y: nn.Rows(x, y), "fit: got rows with x of uint8, expected the model's float32; convert each batch"),
         (lambda x, y: nn.Rows(np.float32(x), y), "fit: got rows with y of float64"),
