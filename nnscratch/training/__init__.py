@@ -28,8 +28,18 @@ from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.callbacks import Callback, StepDone
 from nnscratch.training.clipping import clip_gradients
 from nnscratch.training.conversion import as_rows
-from nnscratch.training.rows import Rows
+from nnscratch.training.rows import RandomAccess, Rows
 from nnscratch.training.stream import Stream
 from nnscratch.training.trainer import Trainer
 
-__all__ = ["Callback", "Rows", "StepDone", "Stream", "Trainer", "WeightAverage", "as_rows", "clip_gradients"]
+__all__ = [
+    "Callback",
+    "RandomAccess",
+    "Rows",
+    "StepDone",
+    "Stream",
+    "Trainer",
+    "WeightAverage",
+    "as_rows",
+    "clip_gradients",
+]

@@ -62,7 +62,7 @@ class Callback:
 
     The model has its live weights. `with trainer.judged_weights():` gives it those that epochs are
     judged by. A callback may change `trainer.optimizer.lr` unless a schedule does, and
-    `layer.frozen`, but no layers.
+    `layer.frozen`, but no layers. What it keeps for itself is in no checkpoint.
 
     >>> import nnscratch as nn
     >>> class GoodEnough(nn.Callback):

@@ -91,7 +91,8 @@ def training_data(
 ) -> Data:
     """What `fit` trains on, looked at as far as it can be before the training.
 
-    All arguments are the trainer's, or as given to its `fit`;  scored : whether epochs have scores
+    All arguments are the trainer's, or as given to its `fit`;  scored : whether there are epochs
+        with scores
 
     Raises
         ValueError : as `Trainer.fit` says
@@ -102,7 +103,8 @@ def training_data(
     loaded = _loaded("rows", trainer, augmented=augmented)
     if isinstance(x, Stream):
         _check_no_y(y, sample_weight, "a Stream")
-        _check_stream(trainer, x, checkpoint, epochs)
+        if scored:
+            _check_stream(trainer, x, checkpoint, epochs)
         loaded.where = "a Stream"
         return Data(x, None, None, loaded)
     if is_random_access(x):

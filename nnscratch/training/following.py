@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nnscratch.training.trainer import Trainer
 
 _LONGEST = 60  # characters of a value in a message
+_HARDLY_LESS = 0.9  # a rate that falls to this share of itself in a whole training need not fall
 # Words in the name of an argument that counts something, and what to put the function into.
 _COUNTED = {
     "by_epoch": {"epoch", "epochs"},
@@ -63,8 +64,8 @@ def check_schedule(name: str, schedule: Any, optimizer: Optimizer) -> None:
     Raises
         ValueError : it is no function, it is a class; the optimizer has no such number; it is a
             function of the epoch or of the step without saying so, which is told by the name of its
-            argument, by a second argument, or by a number above 1 that it is compared with or
-            divided by as whole numbers are: progress never gets there
+            argument, by a second argument, by a number above 1 that it is compared with or divided
+            by as whole numbers are, or by a number just below 1 to its power
     """
     if schedule is None:
         return
@@ -107,27 +108,40 @@ def _check_argument(name: str, function: Callable[..., Any], *, counts: bool) ->
                 f"{name}={called}", "a function of the progress, which goes from 0 to 1",
                 f"write schedules.{kind}(...) around it, or name the argument progress",
             )  # fmt: skip
-    if (number := _compared_with(function, argument)) is not None:
+    if evidence := _counts(function, argument):
         raise _error(
-            f"{name}={called}, which compares {argument} with {number}",
+            f"{name}={called}, which {evidence}",
             "a function of the progress, which goes from 0 to 1",
             "write schedules.by_epoch(...) or by_step(...) around it",
         )
 
 
-def _compared_with(function: Any, argument: str) -> float | None:
-    """A number above 1 that the function compares its argument with, or takes // or % of it."""
+def _counts(function: Any, argument: str) -> str:
+    """How the function's code treats its argument as a count, in words; empty if it does not.
+
+    It compares the argument with a number above 1, or takes // or % of it; or takes a number just
+    below 1 to its power, which from progress 0 to 1 is next to nothing.
+    """
     code = getattr(getattr(function, "__func__", function), "__code__", None)
-    if code is None:
-        return None
-    steps = list(dis.get_instructions(code))
+    steps = [] if code is None else list(dis.get_instructions(code))
     for first, second, third in zip(steps, steps[1:], steps[2:], strict=False):
-        loads = first.opname.startswith("LOAD_FAST") and first.argval == argument
-        number = second.argval if second.opname in ("LOAD_CONST", "LOAD_SMALL_INT") else None
+        number, power = _number(second), _number(first)
         judges = third.opname == "COMPARE_OP" or third.argrepr in ("//", "%")
-        if loads and judges and isinstance(number, int | float) and number > 1:
-            return number
-    return None
+        if judges and _is_argument(first, argument) and number is not None and number > 1:
+            return f"compares {argument} with {number:g}"
+        to_the_power = third.argrepr == "**" and _is_argument(second, argument)
+        if to_the_power and power is not None and _HARDLY_LESS <= power < 1:
+            return f"falls as {power:g} ** {argument}, by next to nothing from 0 to 1"
+    return ""
+
+
+def _is_argument(step: dis.Instruction, argument: str) -> bool:
+    return step.opname.startswith("LOAD_FAST") and step.argval == argument
+
+
+def _number(step: dis.Instruction) -> float | None:
+    is_constant = step.opname in ("LOAD_CONST", "LOAD_SMALL_INT") and isinstance(step.argval, int | float)
+    return float(step.argval) if is_constant else None
 
 
 def _error(came: str, expected: str, fix: str) -> ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeGuard
 
@@ -40,13 +41,14 @@ class Rows:
 
     Arguments
         x, y : (N, ...) arrays of any dtype, in memory or not (`np.load(path, mmap_mode="r")`,
-            `np.memmap`, or any object with a length that takes an array of indices)
+            `np.memmap`, or any object with a length that takes an array of indices); x may also be
+            an array of paths, which `convert` reads
         convert : (x, y) of some rows -> the x and y that the model is trained on, in its dtype;
             None: they are right as they are
         sample_weight : (N,), finite, >= 0: how much each row counts in the loss; None: alike
 
     `len(rows)` is N, and `rows[indices]` the converted (x, y), or (x, y, sample_weight): the
-    protocol of `nnscratch.training.rows.RandomAccess`. A class of your own with these two methods
+    protocol of `nnscratch.training.RandomAccess`. A class of your own with these two methods
     can read anything, such as a file per row.
 
     Raises
@@ -56,7 +58,9 @@ class Rows:
     >>> import nnscratch as nn
     >>> pictures = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), dtype=np.uint8)
     >>> brightness = pictures.mean(axis=(1, 2)) / 255  # (100, 1), float64
-    >>> rows = Rows(pictures, brightness, lambda x, y: (np.float32(x) / 255, np.float32(y)))
+    >>> def convert(x, y):
+    ...     return x.astype(np.float32) / 255, y.astype(np.float32)
+    >>> rows = Rows(pictures, brightness, convert)
     >>> x, y = rows[np.array([3, 1])]
     >>> x.shape, x.dtype.name, y.dtype.name
     ((2, 8, 8, 1), 'float32', 'float32')
@@ -82,8 +86,8 @@ class Rows:
                 f"Rows: got {len(x)} rows of x and {len(y)} of y, expected as many of each, and one at least; look at "
                 "how they were selected"
             )
-        if convert is not None and not callable(convert):
-            raise ValueError(f"Rows: got convert={convert!r}, expected a function (x, y) -> x, y; write a lambda")
+        if convert is not None:
+            _check_convert(convert)
         self.x, self.y, self.convert = x, y, convert
         self.sample_weight = None if sample_weight is None else checked_weights("Rows", sample_weight, len(x))
         if self.sample_weight is not None and not self.sample_weight.any():
@@ -92,6 +96,7 @@ class Rows:
             )
 
     def __len__(self) -> int:
+        """How many rows there are."""
         return len(self.x)
 
     def __getitem__(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -106,6 +111,21 @@ class Rows:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self):,} rows, x of {_kind(self.x)}, y of {_kind(self.y)}>"
+
+
+def _check_convert(convert: object) -> None:
+    expected = "a function (x, y) -> x, y, of some rows; return both, also what stays as it is"
+    if not callable(convert) or isinstance(convert, type):
+        raise ValueError(f"Rows: got convert={convert!r}, expected {expected}")
+    try:
+        signature = inspect.signature(convert)
+    except (TypeError, ValueError):  # a function in C need not tell
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        name = getattr(convert, "__name__", type(convert).__name__)
+        raise ValueError(f"Rows: got convert={name}{signature}, expected {expected}") from None
 
 
 def _kind(array: Any) -> str:

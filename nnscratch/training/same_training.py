@@ -100,7 +100,10 @@ def rows(*arrays: np.ndarray) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(str(array.dtype).encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        if array.dtype.hasobject:  # such as paths
+            digest.update(repr(array.tolist()).encode())
+        else:
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return " ".join([*(str(array.shape) for array in arrays), digest.hexdigest()[:16]])
 
 

@@ -112,6 +112,23 @@ def test_it_goes_on_from_a_checkpoint_bit_for_bit(questions: int, kind: str, tmp
     assert outcome(again, again.fit(source, validation=source, epochs=2, checkpoint=path)) == expected
 
 
+def test_an_array_of_paths_is_read_by_convert(tmp_path: Path) -> None:
+    x, y = data()
+    paths = Files(tmp_path, x, y).paths
+
+    def read(paths: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return convert(np.stack([np.load(path) for path in paths]), y)
+
+    expected, actual = trainer(), trainer()
+    first = expected.fit(*convert(x, y), validation=convert(x, y), epochs=2)
+    rows = nn.Rows(np.array(paths), y, read)
+    second = actual.fit(rows, validation=rows, epochs=2, checkpoint=tmp_path / "run.npz")
+    assert outcome(actual, second) == outcome(expected, first)
+    other = nn.Rows(np.array([*paths[1:], paths[0]]), y, read)
+    with pytest.raises(ValueError, match="got the checkpoint of another training, with rows"):
+        trainer().fit(other, validation=rows, epochs=2, checkpoint=tmp_path / "run.npz")
+
+
 @pytest.mark.parametrize("change", ["pixel", "convert", "count"])
 def test_a_checkpoint_of_other_rows_is_refused(change: str, tmp_path: Path) -> None:
     x, y = data()
@@ -142,6 +159,10 @@ def test_it_can_be_diagnosed() -> None:
         (lambda x, y: nn.Rows(x[:0], y[:0]), "Rows: got 0 rows of x and 0 of y"),
         (lambda x, y: nn.Rows(np.array(1), y), "Rows: got an array without an axis"),
         (lambda x, y: nn.Rows(x, y, 255), "Rows: got convert=255, expected a function"),
+        (
+            lambda x, y: nn.Rows(x, y, lambda x: x),
+            r"Rows: got convert=<lambda>\(x\), expected a function \(x, y\) -> x",
+        ),
         (lambda x, y: nn.Rows(x, y, sample_weight=np.ones(3)), r"Rows: got sample_weight of shape \(3,\)"),
         (lambda x, y: nn.Rows(x, y, sample_weight=np.zeros(30)), "Rows: got sample_weight of 0 only"),
         (lambda x, y: nn.Rows(x, y, lambda x, y: np.float32(x)), "Rows: got ndarray from convert, expected the pair"),
