@@ -10,6 +10,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     gradient_check/    finite differences: the proof that every derivation is right
     optimizers/        how a parameter moves along its gradient: SGD, Adam, schedules
     training/          the loop over epochs and batches: Trainer, averaging, clipping
+    learning_rate.py   a learning rate to begin with
     history.py         what a training recorded, epoch by epoch
     tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
@@ -60,12 +61,13 @@ from nnscratch.layers import (
     Sigmoid,
     Tanh,
 )
-from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy
+from nnscratch.learning_rate import LearningRateSearch, find_learning_rate
+from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, SumOfLosses
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
 from nnscratch.profiling import Profile, profile
 from nnscratch.tracing import Trace, trace
-from nnscratch.training import Trainer, WeightAverage, clip_gradients
+from nnscratch.training import Callback, Rows, Stream, Trainer, WeightAverage, as_rows, clip_gradients
 
 __version__ = "0.1.0"
 
@@ -73,6 +75,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AveragePool2D",
+    "Callback",
     "ContrastNormalization",
     "Conv2D",
     "Dense",
@@ -83,6 +86,7 @@ __all__ = [
     "History",
     "Layer",
     "LeakyReLU",
+    "LearningRateSearch",
     "Loss",
     "MSELoss",
     "MaxPool2D",
@@ -91,15 +95,20 @@ __all__ = [
     "Outcome",
     "Profile",
     "ReLU",
+    "Rows",
     "Sequential",
     "Sigmoid",
     "SoftmaxCrossEntropy",
+    "Stream",
+    "SumOfLosses",
     "Tanh",
     "Trace",
     "Trainer",
     "WeightAverage",
+    "as_rows",
     "clip_gradients",
     "diagnose",
+    "find_learning_rate",
     "get_threads",
     "gradient_check",
     "initializers",

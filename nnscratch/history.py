@@ -97,6 +97,8 @@ class History:
             had a diagnose_every; no file holds them
         outcome : how the training ended, for programs; None while it goes on
         stopped : the same for people, such as "all 60 epochs done"; empty while it goes on
+        best_weights : a digest of the weights of the best epoch, if the fit has left these in its
+            model; None otherwise, and in a table from a file
 
     Raises
         ValueError : `names` does not begin with "epoch", or `score` is not one of them
@@ -124,6 +126,7 @@ class History:
         self.warnings: list[str] = []
         self.outcome: Outcome | None = None
         self.stopped = ""
+        self.best_weights: str | None = None
         self._lines: list[dict[str, float]] = []
         self._best: dict[str, float] | None = None
 
@@ -143,6 +146,11 @@ class History:
             self._best = line
         self._lines.append(line)
 
+    def begin_with(self, earlier: History) -> None:
+        """Begins this empty table with the lines of an earlier one, which has the same columns."""
+        for line in earlier._lines:
+            self.append(dict(line))
+
     def _is_better(self, line: dict[str, float], best: dict[str, float]) -> bool:
         score, before = line[self.score], best[self.score]
         return score > before if self.higher_is_better else score < before
@@ -161,13 +169,14 @@ class History:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Makes this empty table the one that `state` gave.
+        """Makes this table the one that `state` gave.
 
         Raises
             ValueError : its columns are others, its epochs are not 1, 2, ..., or it is damaged
         """
         if state["names"] != self.names:
             raise ValueError(f"History: got the columns {state['names']!r}, expected {self.names}; fit as before")
+        self._lines, self._best = [], None
         for number, line in enumerate(state["lines"], 1):
             values = [int(text) if text.isdigit() else float(text) for text in line]
             if len(values) != len(self.names) or values[0] != number:

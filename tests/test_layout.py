@@ -40,6 +40,7 @@ ARROWS = {
     "profiling": "checks kernels layers losses model optimizers pages pictures stages",
     "tracing": "checks files kernels layers losses messages model optimizers pages pictures",
     "training": "checks diagnosis files history kernels layers losses messages model optimizers",
+    "learning_rate": "checks pages pictures training",
     "sklearn": "checks history kernels layers losses model optimizers training",
     "lessons": "diagnosis files gradient_check history layers losses messages model optimizers pictures training",
 }

@@ -24,7 +24,7 @@ from nnscratch.layers import (
     Sigmoid,
     Tanh,
 )
-from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy
+from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, SumOfLosses
 from nnscratch.messages import shown
 from nnscratch.model import Sequential
 
@@ -72,7 +72,10 @@ def layers(*chain: Layer, x: tuple[int, ...], fuse: bool = False) -> Configurati
 
 
 def loss(
-    loss: MSELoss | SoftmaxCrossEntropy, target: np.ndarray, note: str, sample_weight: np.ndarray | None = None
+    loss: MSELoss | SoftmaxCrossEntropy | SumOfLosses,
+    target: np.ndarray,
+    note: str,
+    sample_weight: np.ndarray | None = None,
 ) -> Configuration:
     """A loss by itself: dL/dprediction.
 
@@ -92,7 +95,7 @@ def loss(
 class _Weighted(Loss):
     """A loss whose rows always have these weights."""
 
-    def __init__(self, loss: MSELoss | SoftmaxCrossEntropy, sample_weight: np.ndarray) -> None:
+    def __init__(self, loss: MSELoss | SoftmaxCrossEntropy | SumOfLosses, sample_weight: np.ndarray) -> None:
         self.loss, self.sample_weight = loss, sample_weight
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
@@ -115,6 +118,7 @@ def _biased(*sizes: int, **options: Any) -> Conv2D:
 _WEIGHTS = np.array([1.0, 0.0, 2.5, 0.3])
 _CLASSES = np.array([2, 0, 1, 2])
 _SHARES = np.array([[0.2, 0.5, 0.3], [0.0, 1.0, 0.0], [np.nan] * 3, [0.1, 0.1, 0.8]])
+_SUM = SumOfLosses((MSELoss(), 0.5), (MSELoss(), 2.0, slice(1, 4)), (MSELoss(), 1.5, [5, 0], [2, 3]))
 _LABELS = np.random.default_rng(2).standard_normal((4, 6))
 
 CONFIGURATIONS: tuple[Configuration, ...] = (
@@ -181,6 +185,8 @@ CONFIGURATIONS: tuple[Configuration, ...] = (
     loss(SoftmaxCrossEntropy(), _CLASSES[:1], "a class"),
     loss(SoftmaxCrossEntropy(), _SHARES, "distributions, one missing"),
     loss(SoftmaxCrossEntropy(), _CLASSES, "classes, sample weights", _WEIGHTS),
+    loss(_SUM, missing(_LABELS, 0.4), "labels missing"),
+    loss(_SUM, missing(_LABELS, 0.4), "labels missing, sample weights", _WEIGHTS),
 )
 
 

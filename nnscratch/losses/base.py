@@ -76,9 +76,12 @@ class Loss:
             )
         return vars(self).pop(name)
 
-    def count_labels(self, target: np.ndarray) -> float:
-        """What `labels` would be after a `forward` with this target and without weights."""
-        return len(target)
+    def count_labels(self, target: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
+        """What `labels` would be after a `forward` with this target and these weights.
+
+        A loss that sets `labels` defines this too: accumulated gradients are weighted by it.
+        """
+        return len(target) if sample_weight is None else float(np.sum(sample_weight, dtype=np.float64))
 
     def __repr__(self) -> str:
         names = [name for name in inspect.signature(type(self)).parameters if hasattr(self, name)]
@@ -105,23 +108,26 @@ def labels_of(loss: object, rows: int) -> float:
     return rows if labels is None else labels
 
 
-def labels_in(loss: object, target: np.ndarray) -> float:
+def labels_in(loss: object, target: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
     """What `labels_of` would be after a forward with this target: how much its batch counts.
 
-    target : (N, ...)
+    target : (N, ...);  sample_weight : (N,), or None
     """
-    count = getattr(loss, "count_labels", len)  # a loss of another class counts rows
-    return count(target)
+    count = getattr(loss, "count_labels", None)
+    if count is None:  # a loss of another class counts rows
+        return Loss.count_labels(Loss(), target, sample_weight)
+    return count(target) if sample_weight is None else count(target, sample_weight)
 
 
 def takes_sample_weight(loss: Any) -> bool:
-    """Whether `loss.forward` has the argument `sample_weight`.
+    """Whether `loss.forward` has the argument `sample_weight`; of a sum, whether all terms have.
 
     >>> from nnscratch.losses import MSELoss
     >>> takes_sample_weight(MSELoss()), takes_sample_weight(Loss())
     (True, False)
     """
-    return "sample_weight" in inspect.signature(loss.forward).parameters
+    own = "sample_weight" in inspect.signature(loss.forward).parameters
+    return own and all(map(takes_sample_weight, getattr(loss, "losses", ())))
 
 
 def checked_weights(where: object, sample_weight: object, rows: int) -> np.ndarray:

@@ -94,8 +94,10 @@ class MSELoss(Loss):
         dprediction: np.ndarray = self.take("dprediction")
         return dprediction
 
-    def count_labels(self, target: np.ndarray) -> float:
-        return int(np.count_nonzero(~np.isnan(target)))
+    def count_labels(self, target: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
+        labelled = ~np.isnan(target)
+        weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
+        return _count(labelled, None if weights is None else weights.reshape(-1, *[1] * (target.ndim - 1)))
 
     def _check_shapes(self, prediction: np.ndarray, target: np.ndarray) -> None:
         check_array(self, "prediction", prediction)

@@ -113,10 +113,12 @@ class SoftmaxCrossEntropy(Loss):
         dprediction: np.ndarray = self.take("dprediction")
         return dprediction
 
-    def count_labels(self, target: np.ndarray) -> float:
+    def count_labels(self, target: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
         missing = np.isnan(target) if target.ndim == 1 else np.isnan(target).any(axis=1)
         if target.ndim == 1:
             missing |= target == -1
+        if sample_weight is not None:
+            return float(np.sum(np.asarray(sample_weight, np.float64) * ~missing))
         return len(target) - int(np.count_nonzero(missing))
 
     def _check_prediction(self, prediction: np.ndarray) -> None:

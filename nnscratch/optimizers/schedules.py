@@ -5,6 +5,8 @@ k / (n - 1) in step k = 0, ..., n-1 of n steps; 0 if there is only one. So the f
 exactly the value at the start, and the last one exactly the value at the end. Under a time limit,
 the share of the time counts if it is larger (`Clock`).
 
+A function of the epoch or of the step is one too, inside `by_epoch` or `by_step`.
+
 A schedule gives the value itself, not a factor. The classes have lower-case names because one
 reads them as functions: linear(0.03, 0.0001). Each is a frozen dataclass, so that it can be
 compared, and printed as the call that makes it.
@@ -13,9 +15,10 @@ compared, and printed as the call that makes it.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from nnscratch.checks import above, at_most, fraction, not_negative, number, positive
+from nnscratch.checks import above, at_most, fraction, not_negative, number, positive, whole_number
 
 _SHARE = "it is a share of the training"
 _LEAST = 0.01  # of the rate after a warm-up: its first step has so much of it
@@ -160,6 +163,83 @@ class step(Schedule):
         # 0.3 / 0.1 is a little below 3 in floating point, and a stair would come late.
         stair = min(math.floor(progress / self.every + 1e-9), math.ceil(1 / self.every - 1e-9) - 1)
         return float(self.start * self.factor**stair)
+
+
+@dataclass(frozen=True)
+class by_epoch:
+    """A function of the epoch: 0 in the first one of a fit, as other libraries count it.
+
+    Arguments
+        function : epoch -> value, finite and >= 0; constant within an epoch
+
+    A time limit does not hurry it.
+
+    Raises
+        ValueError : no function; when called, a number that is no epoch
+
+    >>> rate = by_epoch(lambda epoch: 0.1 if epoch < 10 else 0.01)
+    >>> rate(0), rate(9), rate(10)
+    (0.1, 0.1, 0.01)
+    """
+
+    function: Callable[[int], float]
+
+    def __post_init__(self) -> None:
+        _check_function("by_epoch", self.function)
+
+    def __call__(self, epoch: float) -> float:
+        """The value in this epoch, a whole number from 0."""
+        return self.function(_whole("by_epoch", "epoch", epoch))
+
+
+@dataclass(frozen=True)
+class by_step:
+    """A function of the step: 0 in the first one of a fit.
+
+    Arguments
+        function : step -> value, finite and >= 0. With `Trainer(accumulate=k)`, k batches are one
+            step
+
+    A time limit does not hurry it.
+
+    Raises
+        ValueError : no function; when called, a number that is no step
+
+    >>> rate = by_step(lambda step: 0.1 * min(1, (step + 1) / 100))
+    >>> rate(0), rate(49), rate(1000)
+    (0.001, 0.05, 0.1)
+
+    Source of this warm-up: Goyal et al., "Accurate, large minibatch SGD" (2017), section 2.2.
+    """
+
+    function: Callable[[int], float]
+
+    def __post_init__(self) -> None:
+        _check_function("by_step", self.function)
+
+    def __call__(self, step: float) -> float:
+        """The value in this step, a whole number from 0."""
+        return self.function(_whole("by_step", "step", step))
+
+
+def follows_progress(schedule: object) -> bool:
+    """Whether it is a schedule, and of progress: neither `by_epoch` nor `by_step`."""
+    return schedule is not None and not isinstance(schedule, by_epoch | by_step)
+
+
+def _check_function(where: str, function: object) -> None:
+    if not callable(function) or isinstance(function, type):
+        raise ValueError(
+            f"{where}: got {function!r}, expected a function of the {where.removeprefix('by_')}; write a lambda"
+        )
+    if isinstance(function, Schedule | by_epoch | by_step):
+        raise ValueError(f"{where}: got the schedule {function!r}, expected a plain function; give it to the Trainer")
+
+
+def _whole(where: str, name: str, value: float) -> int:
+    """An epoch or a step: a float is one too, if it is whole."""
+    is_whole = isinstance(value, float) and value.is_integer()
+    return whole_number(where, name, int(value) if is_whole else value, 0, fix=f"it counts {name}s, not progress")
 
 
 def _between(start: float, end: float, share: float) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 
+from nnscratch.checks import Limit
 from nnscratch.history import Metric
-from nnscratch.losses import MSELoss, SoftmaxCrossEntropy, takes_sample_weight
+from nnscratch.losses import MSELoss, SoftmaxCrossEntropy, SumOfLosses, takes_sample_weight
 from nnscratch.losses.base import checked_weights
 from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
@@ -17,6 +18,7 @@ from nnscratch.training.batches import check_rows
 from nnscratch.training.scoring import COLUMNS
 
 _LONGEST = 60  # characters of a value in a message
+Checked = TypeVar("Checked")
 
 
 def check_parts(model: object, loss: object, optimizer: object, metric: object) -> None:
@@ -52,25 +54,11 @@ def check_parts(model: object, loss: object, optimizer: object, metric: object) 
         )
 
 
-def check_schedule(name: str, schedule: object, optimizer: Optimizer) -> None:
-    """Stops a schedule that is none, or that the optimizer cannot follow.
-
-    name : "lr" or "momentum"
-
-    Raises
-        ValueError : it is no function, it is a class, or the optimizer has no such number
-    """
-    if schedule is None:
-        return
-    _check_is_no_class(name, schedule, f"{_name(schedule)}(...), with the values that it begins and ends with")
-    if not callable(schedule):
-        raise ValueError(
-            f"Trainer: got {name}={_shown(schedule)}, expected a schedule or None; try constant({_shown(schedule)})"
-        )
-    if not hasattr(optimizer, name):
-        raise ValueError(
-            f"Trainer: got a {name} schedule for {optimizer!r}, expected an optimizer with a {name}; use SGD"
-        )
+def or_none(
+    check: Callable[..., Checked], name: str, value: object, *limits: Limit, where: str = "Trainer", **more: str
+) -> Checked | None:
+    """None as it is; any other value as `check` of nnscratch.checks returns it."""
+    return None if value is None else check(where, name, value, *limits, **more)
 
 
 def check_choices(progress: object, augment: object) -> None:
@@ -87,49 +75,59 @@ def check_choices(progress: object, augment: object) -> None:
             raise _error("augment", augment, "a function (x, y, rng) -> x, y", "leave it out for rows as they are")
 
 
-def check_data(
-    x: np.ndarray,
-    y: np.ndarray,
-    validation: object,
-    model: Sequential,
-    loss: object,
-    metric: Metric | None,
-    *,
-    augmented: bool,
-) -> None:
-    """Stops rows that a model cannot learn from, or not be scored on.
+def check_data(x: np.ndarray, y: np.ndarray, model: Sequential, loss: object, *, augmented: bool) -> None:
+    """Stops arrays that a model cannot learn from.
 
-    x, y, validation : as given to `fit`
-    model, loss, metric : the trainer's;  augmented : whether it augments x and y
+    x, y : as given to `fit`
+    model, loss : the trainer's;  augmented : whether it augments x and y
 
     Raises
         ValueError : the rows are wrong (`check_rows`); they do not fit the model's first or last
-            layer; validation is no pair, or is missing for a metric
+            layer
     """
-    if metric is not None and validation is None:
-        raise ValueError(
-            f"fit: got no validation, expected rows for the metric {metric.name!r}; pass validation=(x, y), or "
-            "make the Trainer without metric"
-        )
-    dtype = model.parameters()[0].dtype
-    classes = isinstance(loss, SoftmaxCrossEntropy)  # then y may hold whole numbers
-    check_rows("", x, y, dtype, classes=classes)
+    check_rows("", x, y, model.parameters()[0].dtype, classes=takes_classes(loss))
     if not augmented:  # otherwise these are not the shapes that reach the model
-        _check_fits(model, loss, "", x, y)
-    if validation is None:
-        return
+        check_fits(model, loss, "", x, y)
+
+
+def check_validation(validation: object, y: np.ndarray | None, model: Sequential, loss: object) -> None:
+    """Stops arrays that a model cannot be scored on.
+
+    validation : as given to `fit`
+    y : of the training; None: of unknown shape
+    model, loss : the trainer's
+
+    Raises
+        ValueError : no pair; the rows are wrong (`check_rows`); they do not fit the model, or y
+    """
     if not isinstance(validation, tuple | list) or len(validation) != 2:
         raise ValueError(
             f"fit: got validation={_shown(validation)}, expected a pair (x, y) of rows that are not trained on; split "
             "them off before"
         )
     scored_x, scored = validation
-    check_rows("validation ", scored_x, scored, dtype, classes=classes)
-    _check_fits(model, loss, "validation ", scored_x, scored)
-    if not augmented and scored.shape[1:] != y.shape[1:]:
+    check_rows("validation ", scored_x, scored, model.parameters()[0].dtype, classes=takes_classes(loss))
+    check_fits(model, loss, "validation ", scored_x, scored)
+    if y is not None and scored.shape[1:] != y.shape[1:]:
         raise ValueError(
             f"fit: got validation y of shape {scored.shape}, expected {_rows_of(y.shape[1:])} as y; give both one shape"
         )
+
+
+def check_metric_has_rows(metric: Metric | None, validation: object) -> None:
+    """Stops a metric without validation rows to compute it on; ValueError."""
+    if metric is not None and validation is None:
+        raise ValueError(
+            f"fit: got no validation, expected rows for the metric {metric.name!r}; pass validation=(x, y), or "
+            "make the Trainer without metric"
+        )
+
+
+def takes_classes(loss: object) -> bool:
+    """Whether the loss takes whole numbers, classes, as targets."""
+    if isinstance(loss, SumOfLosses):
+        return all(term.target_columns is None and takes_classes(term.loss) for term in loss.terms)
+    return isinstance(loss, SoftmaxCrossEntropy)
 
 
 def checked_sample_weight(sample_weight: object, loss: object, rows: int) -> np.ndarray | None:
@@ -151,19 +149,6 @@ def checked_sample_weight(sample_weight: object, loss: object, rows: int) -> np.
     return weights
 
 
-def checked_callbacks(callbacks: object) -> tuple[Callable[..., Any], ...]:
-    """The callbacks as a tuple of functions.
-
-    Raises
-        ValueError : they are no functions in a list
-    """
-    functions = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
-    if not all(callable(function) for function in functions):
-        fix = f"write callbacks=[{_name(callbacks)}]" if callable(callbacks) else "leave it out for none"
-        raise _error("callbacks", callbacks, "a list of functions", fix, where="fit")
-    return functions
-
-
 def check_stop(keep_best: object, stop: object) -> None:
     """Stops a keep_best that is neither True nor False, and a stop that is no Event.
 
@@ -176,8 +161,11 @@ def check_stop(keep_best: object, stop: object) -> None:
         raise _error("stop", stop, "a threading.Event or None", "leave it out", where="fit")
 
 
-def _check_fits(model: Sequential, loss: object, which: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Stops rows of other shapes than the first layer takes and the last one gives."""
+def check_fits(model: Sequential, loss: object, which: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Stops rows of other shapes than the first layer takes and the last one gives; ValueError.
+
+    which : begins the arrays' names in the message: "" or "validation "
+    """
     shape = x.shape[1:]
     try:
         for layer in model.layers:

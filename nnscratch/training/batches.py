@@ -50,13 +50,18 @@ class Batches:
     [2, 2, 1]
     """
 
+    are_loaded = False  # from elsewhere, so that it pays to have the next one ready
+
     def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int, sample_weight: np.ndarray | None = None) -> None:
         # np.take copies all of a strided array for each batch. This copies it once, and a
         # contiguous array never.
         self.arrays = [np.ascontiguousarray(array) for array in (x, y, sample_weight) if array is not None]
-        self.batch_size = min(batch_size, len(x))
+        self._begin(len(x), batch_size)
         self.of_batch = [np.empty((self.batch_size, *array.shape[1:]), array.dtype) for array in self.arrays]
-        self.rows, self.per_epoch = len(x), -(-len(x) // self.batch_size)
+
+    def _begin(self, rows: int, batch_size: int) -> None:
+        self.batch_size = min(batch_size, rows)
+        self.rows, self.per_epoch = rows, -(-rows // self.batch_size)
         self._given = 0  # batches of this epoch so far
         self._start: Any = None  # the rng's state before this epoch
 
@@ -72,14 +77,17 @@ class Batches:
         if place is not None and place.batches:
             rng.bit_generator.state = place.now
         for start in range(self._given * self.batch_size, len(order), self.batch_size):
-            rows = order[start : start + self.batch_size]
-            batch = tuple(array[: len(rows)] for array in self.of_batch)
-            for array, out in zip(self.arrays, batch, strict=True):
-                # mode="clip": with the default, np.take gathers into a buffer of its own first. No
-                # row is out of range.
-                np.take(array, rows, axis=0, out=out, mode="clip")
+            batch = self._batch(order[start : start + self.batch_size])
             self._given += 1
             yield batch
+
+    def _batch(self, rows: np.ndarray) -> Batch:
+        batch = tuple(array[: len(rows)] for array in self.of_batch)
+        for array, out in zip(self.arrays, batch, strict=True):
+            # mode="clip": with the default, np.take gathers into a buffer of its own first. No row
+            # is out of range.
+            np.take(array, rows, axis=0, out=out, mode="clip")
+        return batch
 
     def place(self, rng: np.random.Generator) -> Place:
         """The place behind the batch that `shuffled(rng)` gave last."""
@@ -87,7 +95,7 @@ class Batches:
 
 
 class AugmentedBatches:
-    """Batches that are augmented, each in the background while the model trains on the one before.
+    """Batches that are augmented, or only loaded, in the background while the model trains.
 
         background   prepare 1   prepare 2   prepare 3   ...
         training                 train on 1  train on 2  ...
@@ -105,9 +113,10 @@ class AugmentedBatches:
     Arguments
         batches : Batches of the rows
         augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any
-            other shape. It may return new arrays, or the ones that it was given, changed in place.
-            It runs beside the training, so it must not use the model. Arrays that it keeps and
-            overwrites in its next call are safe in one training only.
+            other shape; None: batches stay as they are, and only load in advance. It may return
+            new arrays, or the ones that it was given, changed in place. It runs beside the
+            training, so it must not use the model. Arrays that it keeps and overwrites in its next
+            call are safe in one training only.
         overlap : False prepares each batch only when it is requested, which is also what happens
             when kernels use one thread
 
@@ -117,7 +126,7 @@ class AugmentedBatches:
     [[10.0, 10.0], [10.0, 10.0]]
     """
 
-    def __init__(self, batches: Batches, augment: Augment, *, overlap: bool = True) -> None:
+    def __init__(self, batches: Batches, augment: Augment | None, *, overlap: bool = True) -> None:
         self.batches = batches
         self.augment = augment
         self.overlap = overlap
@@ -177,6 +186,8 @@ class AugmentedBatches:
                 rng.bit_generator.state, self._place = self._place.now, None
 
     def _augmented(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        if self.augment is None:
+            return batch
         x, y, *weights = batch
         new_x, new_y = self.augment(x, y, rng)
         for name, old, new in (("x", x, new_x), ("y", y, new_y)):
@@ -194,7 +205,7 @@ def batches_of(
     batches: Batches, augment: Augment | None, rng: np.random.Generator, model: Sequential
 ) -> Batches | AugmentedBatches:
     """The batches, augmented or not, for the training of a model with this rng."""
-    if augment is None:
+    if augment is None and not batches.are_loaded:
         return batches
     # If a Dropout draws from the trainer's own rng, the threads must not decide who draws first.
     shared = any(getattr(layer, "rng", None) is rng for layer in model.layers)
@@ -214,7 +225,7 @@ def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any], *
             only NaN in y
     """
     if not isinstance(x, np.ndarray) or not isinstance(y, np.ndarray):
-        raise ValueError(f"fit: got {which}x, y = {type(x)}, {type(y)}, expected NumPy arrays; use np.asarray")
+        raise ValueError(f"fit: got {which}x, y = {type(x)}, {type(y)}, expected NumPy arrays; use nn.as_rows")
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
         raise ValueError(
             f"fit: got {which}x of shape {x.shape} and y of {y.shape}, expected one row of y for each row of x; look "
@@ -225,7 +236,8 @@ def check_rows(which: str, x: np.ndarray, y: np.ndarray, dtype: np.dtype[Any], *
     for name, array in (("x", x), ("y", y)):
         if array.dtype != dtype and not (classes and array is y and array.dtype.kind in "iu"):
             raise ValueError(
-                f"fit: got {which}{name} of {array.dtype}, expected the model's {dtype}; use {name}.astype(np.{dtype})"
+                f"fit: got {which}{name} of {array.dtype}, expected the model's {dtype}; use {name}.astype(np.{dtype}) "
+                "to convert it once, or nn.Rows(x, y, convert=...) batch by batch"
             )
     check_finite("fit", f"{which}x", x)
     if np.isinf(y).any():

@@ -35,6 +35,7 @@ class BestWeights:
     >>> best.keep()
     >>> model.layers[0].params["weight"][:] = 7
     >>> best.put_back(diverged=False)
+    True
     >>> model.layers[0].params["weight"].item()
     3.0
     """
@@ -51,6 +52,11 @@ class BestWeights:
         if self._best is not None:
             self._best = self.model.copy_parameters() if self.average is None else self.average.copy()
             self._has_epoch = True
+
+    def keep_present(self) -> None:
+        """Takes the weights that the model has now as the best: those of an earlier fit's epoch."""
+        if self._best is not None:
+            self._best, self._has_epoch = self.model.copy_parameters(), True
 
     def state(self) -> dict[str, Any]:
         """What a later `keep` and `put_back` depend on, for a checkpoint."""
@@ -72,11 +78,16 @@ class BestWeights:
             self._best = [w.copy() for w in parameters]
         self._has_epoch = bool(state["kept"])
 
-    def put_back(self, *, diverged: bool) -> None:
-        """Writes the weights of the table above into the model, at the end of the training."""
+    def put_back(self, *, diverged: bool) -> bool:
+        """Writes the weights of the table above into the model, at the end of the training.
+
+        Returns whether they are those of the best epoch
+        """
         if not self._held.are_present:
-            return
+            return False
         if self._best is not None and (diverged or self._has_epoch):
             self._held.write(self._best)
-        elif not diverged and self.average is not None and self.average.is_usable:
+            return self._has_epoch
+        if not diverged and self.average is not None and self.average.is_usable:
             self._held.write(self.average.parameters)
+        return False

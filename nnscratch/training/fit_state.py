@@ -66,6 +66,7 @@ class FitState:
     Attributes
         epoch : what the epoch under way adds up to
         place : where the next batches begin; None while some are drawn
+    before : epochs of an earlier fit in the history
     """
 
     optimizer: Optimizer
@@ -80,8 +81,10 @@ class FitState:
     checkpoint: Checkpoint | None = None
     epoch: EpochSoFar = field(default_factory=EpochSoFar)
     place: Place | None = None
+    before: int = field(init=False)
 
     def __post_init__(self) -> None:
+        self.before = len(self.history)
         self._begin_epoch()
         if self.checkpoint is not None and (saved := self.checkpoint.load()) is not None:
             try:
@@ -195,7 +198,8 @@ class FitState:
         assert self.place is not None
         batches, rows = self.batches, self.batches.rows
         at_most = min(rows, self.place.batches * batches.batch_size)
-        done = len(self.history) * rows + self.epoch.images
+        epochs = len(self.history) - self.before
+        done = epochs * rows + self.epoch.images
         over = self.history.outcome is not None  # a time limit may have cut the last epoch short
         if (
             self.place.batches > batches.per_epoch
@@ -203,7 +207,8 @@ class FitState:
             or (self.clock.images > done if over else self.clock.images != done)
             or done > self.clock.total_images
             # Beyond its last epoch a training would never end.
-            or (not over and len(self.history) * rows == self.clock.total_images)
+            or epochs < 0
+            or (not over and epochs * rows == self.clock.total_images)
             or (self.history.outcome is Outcome.ALL_EPOCHS and self.clock.images != self.clock.total_images)
         ):
             raise ValueError(f"{self.clock.images} rows in {len(self.history)} epochs and {self.place.batches} batches")

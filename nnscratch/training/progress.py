@@ -10,6 +10,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nnscratch.checks import positive
+from nnscratch.training.notebooks import bar_class, in_notebook
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -84,11 +85,34 @@ class Clock:
         return self.time_limit is not None and self.seconds >= self.time_limit
 
     @property
+    def step(self) -> int:
+        """Steps that are done."""
+        return self._steps(self.images)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are done."""
+        return self.images // self.rows
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all epochs are done."""
+        return self.images >= self.total_images
+
+    def end_epoch(self) -> None:
+        """Tells that the data of an epoch are at their end; here the images tell."""
+
+    @property
+    def share(self) -> float:
+        """The share of the work that is done, whatever the time."""
+        return self.images / self.total_images
+
+    @property
     def progress(self) -> float:
         """The share that is done, from 0 to 1, which is the end."""
         if self.is_up:
             return 1.0
-        return min(1.0, max(self.images / self.total_images, self._time_share))
+        return min(1.0, max(self.share, self._time_share))
 
     @property
     def progress_of_step(self) -> float:
@@ -97,7 +121,7 @@ class Clock:
         Step k = 0, ..., n-1 of all n is at k / (n - 1), and at 0 if it is the only one. With a time
         limit, a later step than the first is at the share of the time if that is larger.
         """
-        step = self._steps(self.images)
+        step = self.step
         if step == 0:
             return 0.0
         if self.is_up:
@@ -116,13 +140,61 @@ class Clock:
         return epochs * -(-self.rows // self.batch_size) + -(-more // self.batch_size)
 
 
+class StreamClock(Clock):
+    """The clock of a fit on a Stream, which does not say how many images are to come.
+
+    per_epoch : batches that make an epoch; None: not known
+    epochs, time_limit : as for a Clock
+    joined : batches per step
+
+    >>> clock = StreamClock(per_epoch=3, epochs=2, joined=2, time_limit=None)
+    >>> for images in (8, 4):
+    ...     clock.count(images)
+    >>> clock.end_epoch()
+    >>> clock.step, clock.epoch, clock.progress, round(clock.progress_of_step, 2), clock.is_over
+    (2, 1, 0.5, 0.67, False)
+    """
+
+    def __init__(self, per_epoch: int | None, epochs: int, joined: int, time_limit: float | None) -> None:
+        super().__init__(-(-(per_epoch or 1) // joined), epochs, 1, time_limit)
+        self.epochs = epochs
+        self.knows_steps = per_epoch is not None
+        self._steps_done = self._epochs_done = 0
+
+    def count(self, images: int) -> None:
+        super().count(images)
+        self._steps_done += 1
+
+    def end_epoch(self) -> None:
+        """Tells that the data of an epoch are at their end."""
+        self._epochs_done += 1
+
+    @property
+    def step(self) -> int:
+        return self._steps_done
+
+    @property
+    def epoch(self) -> int:
+        return self._epochs_done
+
+    @property
+    def is_over(self) -> bool:
+        return self._epochs_done >= self.epochs
+
+    @property
+    def share(self) -> float:
+        return self._steps_done / self.total_steps if self.knows_steps else self._epochs_done / self.epochs
+
+
 def progress_line(total: float, title: str = "", *, unit: str = "", show: bool | None = None) -> tqdm[NoReturn]:
     """One line on stderr, under 80 columns: "|bar| title", then ", 3 of 8 faces, 00:05 left".
+
+    In a notebook it stands below the cell, as a widget if ipywidgets is installed.
 
     total : the bar is full when so much is done; `.update(n)` adds n
     title : the words beside the bar; `.set_description_str` changes them
     unit : what is counted, in the plural; "": the line shows no numbers of its own
-    show : True or False; None: only if stderr is a terminal
+    show : True or False; None: only on a terminal or in a notebook
 
     Without stderr, as in a service, nothing is shown, and a stderr that is closed later, or whose
     terminal goes away, does not disturb the work.
@@ -130,19 +202,20 @@ def progress_line(total: float, title: str = "", *, unit: str = "", show: bool |
     >>> with progress_line(8, "level 2", unit="networks", show=False) as line:
     ...     line.update(3)
     """
-    from tqdm import tqdm  # here: it takes time to import, and most programs show no progress
-
+    bar, is_widget = bar_class()
     stderr = _Stderr(sys.stderr)
     counts = f", {{n}} of {{total}} {unit}, {{remaining}} left" if unit else ""
-    return tqdm(
+    shown = stderr.is_terminal or in_notebook() if show is None else show and stderr.is_open
+    line: tqdm[NoReturn] = bar(
         total=total,
         desc=title,
         file=stderr,
-        disable=not (stderr.is_terminal if show is None else show and stderr.is_open),
-        ncols=min(80, get_terminal_size().columns) - 1,
+        disable=not shown,
+        ncols=None if is_widget else min(80, get_terminal_size().columns) - 1,
         nrows=24,  # some pseudo-terminals report 0 rows, and tqdm would show nothing
         bar_format="|{bar}| {desc}" + counts,
     )
+    return line
 
 
 class _Stderr:
@@ -174,7 +247,7 @@ class _Stderr:
 class ProgressBar:
     """The line of one fit: epoch, loss, last validation score, images per second, time left.
 
-    progress : True or False: shown or not; None: shown if stderr is a terminal
+    progress : True or False: shown or not; None: shown on a terminal and in a notebook
     epochs : as given to `fit`
     metric : the score to show; None: the validation loss
     warnings : lines to say above it, if it is shown
@@ -198,7 +271,7 @@ class ProgressBar:
         if self.bar.disable:
             return
         progress = clock.progress
-        left = self.bar.format_interval(clock.seconds * (1 - progress) / progress)
+        left = self.bar.format_interval(clock.seconds * (1 - progress) / progress) if progress else "?"
         text = f"epoch {epoch}/{self.epochs}, loss {loss:.3g}{self._validation()}"
         self.bar.set_description_str(f"{text}, {images_per_second:.0f} images/s, {left} left", refresh=False)
         self.bar.n = progress

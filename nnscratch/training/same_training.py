@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.training.rows import is_random_access, sampled
+
 _PACKAGE = Path(__file__).parent.parent
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _LONGEST = 60  # characters of a value in a message
@@ -46,9 +48,9 @@ def _code() -> str:
 
 def settings_of(
     trainer: Mapping[str, Any],
-    x: np.ndarray,
-    y: np.ndarray,
-    validation: tuple[np.ndarray, np.ndarray] | None,
+    x: Any,
+    y: np.ndarray | None,
+    validation: Any,
     sample_weight: np.ndarray | None = None,
     **of_fit: object,
 ) -> dict[str, str]:
@@ -71,13 +73,20 @@ def settings_of(
         "lr": described(trainer["lr"]),
         "momentum": described(trainer["momentum"]),
         "metric": "None" if metric is None else f"{metric.name} {described(metric.function)} {metric.higher_is_better}",
-        **{name: described(trainer[name]) for name in ("batch_size", "augment", "average", "clip_norm")},
+        **{name: described(trainer[name]) for name in ("batch_size", "accumulate", "augment", "average", "clip_norm")},
         "diagnose_every": repr(trainer["diagnose_every"]),
         **{name: described(value) for name, value in of_fit.items()},
-        "rows": rows(x, y),
-        "validation rows": "None" if validation is None else rows(*validation),
+        "rows": _of_data(x if y is None else (x, y)),
+        "validation rows": "None" if validation is None else _of_data(validation),
         "sample weights": "None" if sample_weight is None else rows(sample_weight),
     }
+
+
+def _of_data(data: Any) -> str:
+    """A text that differs for other rows: of arrays by every number, of a RandomAccess by some."""
+    if is_random_access(data):
+        return f"{len(data)} rows of {described(data)}, some of them {rows(*sampled(data))}"
+    return rows(*data) if isinstance(data, tuple | list) else described(data)
 
 
 def rows(*arrays: np.ndarray) -> str:
@@ -91,7 +100,10 @@ def rows(*arrays: np.ndarray) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(str(array.dtype).encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        if array.dtype.hasobject:  # such as paths
+            digest.update(repr(array.tolist()).encode())
+        else:
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return " ".join([*(str(array.shape) for array in arrays), digest.hexdigest()[:16]])
 
 

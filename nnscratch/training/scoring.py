@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from nnscratch.losses import Loss
     from nnscratch.model import Sequential
     from nnscratch.training.averaging import WeightAverage
+    from nnscratch.training.data import ScoredBatches
+
+    Validation: TypeAlias = tuple[np.ndarray, np.ndarray] | ScoredBatches
 
 # The columns that a history has anyway; a metric cannot have the name of one.
 COLUMNS = ["epoch", "loss", "validation_loss", "average_validation_loss", "lr", "seconds", "images",
@@ -26,7 +29,7 @@ class Scoring:
     Arguments
         model, loss : as they are trained
         metric : a number for people, computed on the validation rows; None: the loss alone
-        validation : (x, y) to score; None: no scores
+        validation : (x, y) to score, or ScoredBatches; None: no scores
         average : of the model's weights; None: only the live weights are scored
 
     Attributes
@@ -49,7 +52,7 @@ class Scoring:
         model: Sequential,
         loss: Loss,
         metric: Metric | None,
-        validation: tuple[np.ndarray, np.ndarray] | None,
+        validation: Validation | None,
         average: WeightAverage | None,
     ) -> None:
         self.model = model
@@ -61,15 +64,15 @@ class Scoring:
         self.names += [_averaged(name) for name in self.names if average is not None]
         self.shown: dict[str, float] = {}
 
-    def new_history(self) -> History:
+    def new_history(self, *, shuffled: bool | None = True) -> History:
         """An empty table, judged by the last score or, without validation, by the training loss.
 
-        Its rows are shuffled: Trainer.fit draws a permutation for every epoch.
+        shuffled : whether each epoch takes the rows in a new random order; None: not known
         """
         score = self.names[-1] if self.names else "loss"
         names = ["epoch", "loss", *self.names, "lr", "seconds", "images", "images_per_second"]
         higher = self.metric is not None and self.metric.higher_is_better and bool(self.names)
-        return History(names, score=score, higher_is_better=higher, shuffled=True)
+        return History(names, score=score, higher_is_better=higher, shuffled=shuffled)
 
     def scores(self) -> dict[str, float]:
         """The columns `names`, computed without dropout on the model as it is now.
@@ -87,8 +90,7 @@ class Scoring:
     def _score(self) -> dict[str, float]:
         scores = {}
         if self.validation is not None:
-            x, y = self.validation
-            prediction = self.model.predict(x)
+            prediction, y = self._answers(self.validation)
             loss = scores["validation_loss"] = float(self.loss.forward(prediction, y))
             if not math.isfinite(loss):
                 raise NotFiniteError(
@@ -98,6 +100,12 @@ class Scoring:
                 scores[self.metric.name] = float(self.metric.function(prediction, y))
         self.model.check_finite()
         return scores
+
+    def _answers(self, validation: Validation) -> tuple[np.ndarray, np.ndarray]:
+        """The predictions and the targets of all validation rows."""
+        if isinstance(validation, tuple):
+            return self.model.predict(validation[0]), validation[1]
+        return validation.answers(self.model)
 
 
 def _averaged(name: str) -> str:

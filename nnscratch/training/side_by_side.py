@@ -160,9 +160,16 @@ def _parts(trainer: Trainer) -> Iterator[tuple[str, object]]:
     yield "optimizer", trainer.optimizer
     yield "model", trainer.model
     yield from (("layer", layer) for layer in trainer.model.layers)
-    yield "loss", trainer.loss
+    yield from (("loss", each) for each in _losses(trainer.loss))
     rngs = [trainer.rng, *(getattr(layer, "rng", None) for layer in trainer.model.layers)]
     yield from (("rng", each.bit_generator) for each in rngs if isinstance(each, np.random.Generator))
+
+
+def _losses(loss: object) -> Iterator[object]:
+    """A loss, and those that it is a sum of."""
+    yield loss
+    for each in getattr(loss, "losses", ()):
+        yield from _losses(each)
 
 
 def _cost(job: Job) -> int:

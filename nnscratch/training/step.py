@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from nnscratch.checks import NotFiniteError
 from nnscratch.losses import labels_of
+from nnscratch.training.accumulation import accumulate, parts_of
 from nnscratch.training.clipping import clip_gradients
 from nnscratch.training.divergence import check_bias_gradients, check_loss, origin
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Step:
     """One step of the optimizer: loss and gradients of a batch, clipped, then taken.
 
-    model, loss, optimizer, clip_norm : the trainer's
+    model, loss, optimizer, clip_norm, accumulate : the trainer's
 
     >>> import numpy as np
     >>> import nnscratch as nn
@@ -38,6 +39,7 @@ class Step:
     loss: Loss
     optimizer: Optimizer
     clip_norm: float | None = None
+    accumulate: int = 1
 
     def take(self, batch: Batch) -> tuple[float, float]:
         """Moves the weights once; returns the loss before it, and its number of labels.
@@ -47,20 +49,27 @@ class Step:
         Raises
             NotFiniteError : the loss or a gradient is not finite; nothing has moved
         """
-        loss, labels = self._gradients(batch)
+        loss, labels = self.gradients(batch)
         if self.clip_norm is not None:
             clip_gradients(self.model, self.clip_norm, layers=self.optimizer.layers)
         self.optimizer.step()
         return loss, labels
 
-    def _gradients(self, batch: Batch) -> tuple[float, float]:
+    def gradients(self, batch: Batch) -> tuple[float, float]:
         """Leaves the batch's gradients in the layers; returns its loss and number of labels."""
+        parts = parts_of(batch, self.accumulate) if self.accumulate > 1 else [batch]
+        if len(parts) > 1:
+            return accumulate(self.model, self.loss, parts, self._pass_over)
+        return self._pass_over(self.loss, batch), labels_of(self.loss, len(batch[0]))
+
+    def _pass_over(self, loss: Loss, batch: Batch) -> float:
+        """Forward and backward; returns the loss."""
         x, y, *weights = batch
         try:
-            loss = self.loss.forward(self.model.forward(x, training=True), y, *weights)
-            check_loss(loss)
-            self.model.backward(self.loss.backward())
+            value = loss.forward(self.model.forward(x, training=True), y, *weights)
+            check_loss(value)
+            self.model.backward(loss.backward())
             check_bias_gradients(self.model)
         except NotFiniteError as error:
             raise NotFiniteError(origin(self.model, x, error)) from None
-        return loss, labels_of(self.loss, len(x))
+        return value

@@ -61,7 +61,7 @@ def end_if_over(
     >>> history.outcome.name, history.stopped
     ('NO_BETTER', 'no better for 2 epochs')
     """
-    if clock.images >= clock.total_images:
+    if clock.is_over:
         history.end(Outcome.ALL_EPOCHS, f"all {epochs} epochs done" if epochs > 1 else "the one epoch done")
     elif clock.is_up:
         history.end(Outcome.TIME_LIMIT, f"time limit of {_duration(clock.time_limit or 0)} reached")

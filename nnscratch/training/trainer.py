@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,24 +14,28 @@ from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.training import arguments
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
-from nnscratch.training.batches import Augment, Batches, batches_of
+from nnscratch.training.batches import Augment, batches_of
 from nnscratch.training.best_weights import BestWeights
+from nnscratch.training.callbacks import Callback, Calls, EpochFunction
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
+from nnscratch.training.continuing import continue_history, digest_of, scores_of
+from nnscratch.training.data import training_data, validation_data
 from nnscratch.training.divergence import bad_weight
+from nnscratch.training.epoch import train_epoch
 from nnscratch.training.fit_state import FitState
+from nnscratch.training.following import check_schedule, own_numbers_after
 from nnscratch.training.interrupts import finish_the_batch
-from nnscratch.training.progress import Clock, ProgressBar
+from nnscratch.training.progress import ProgressBar
+from nnscratch.training.rows import RandomAccess
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring
-from nnscratch.training.step import Step
 from nnscratch.training.stopping import AnyOf, Stop, StoppedFromOutside, diverged, end_if_over
+from nnscratch.training.stream import Stream
 
 if TYPE_CHECKING:
     from nnscratch.losses import Loss
     from nnscratch.model import Sequential
     from nnscratch.optimizers.base import Optimizer
-
-Callback = Callable[["Trainer", History], str | None]
 
 
 class Trainer:
@@ -56,14 +60,18 @@ class Trainer:
         model : a Sequential
         loss : a Loss, such as MSELoss()
         optimizer : an SGD or Adam, made for this model
-        batch_size : rows per step, >= 1 (default 128)
+        batch_size : rows per pass, and per step unless gradients accumulate, >= 1 (default 128)
+        accumulate : batches whose gradients make one step, >= 1 (default 1): as a batch of k *
+            batch_size rows, in the memory of batch_size. `augment` is given all of them at once,
+            schedules count steps, and the last step of an epoch may have fewer rows
         lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before
             every step: exactly the one of progress 0 before the first, of 1 before the last of all
-            epochs; None: it stays as it is
+            epochs. Functions of the epoch or the step are schedules inside `schedules.by_epoch` or
+            `schedules.by_step`. None: it stays as it is
         seed : int or Generator that the permutations are drawn from (default 0)
         metric : a number for people, computed on the validation rows, which `fit` then needs
-        progress : True or False: with or without a progress bar on stderr; None: if stderr is a
-            terminal
+        progress : True or False: with or without a progress bar on stderr; None: on a terminal and
+            in a notebook, where it is a widget if ipywidgets is installed
         augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any
             other shape. It runs in another thread while the model trains on the batch before, so it
             must not use the model (AugmentedBatches). None: batches stay as they are
@@ -100,6 +108,7 @@ class Trainer:
         optimizer: Optimizer,
         *,
         batch_size: int = 128,
+        accumulate: int = 1,
         lr: Callable[[float], float] | None = None,
         momentum: Callable[[float], float] | None = None,
         seed: int | np.random.Generator = 0,
@@ -111,43 +120,42 @@ class Trainer:
         diagnose_every: int | None = None,
     ) -> None:
         arguments.check_parts(model, loss, optimizer, metric)
-        arguments.check_schedule("lr", lr, optimizer)
-        arguments.check_schedule("momentum", momentum, optimizer)
+        check_schedule("lr", lr, optimizer)
+        check_schedule("momentum", momentum, optimizer)
         arguments.check_choices(progress, augment)
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         self.batch_size = whole_number("Trainer", "batch_size", batch_size)
+        self.accumulate = whole_number("Trainer", "accumulate", accumulate)
         self.lr = lr
         self.momentum = momentum
         self.metric = metric
         self.progress = progress
         self.augment = augment
-        self.average = (
-            None if average is None else number("Trainer", "average", average, above(0), below(1), fix=DECAY_FIX)
-        )
-        self.clip_norm = None if clip_norm is None else positive("Trainer", "clip_norm", clip_norm)
-        self.diagnose_every = (
-            None if diagnose_every is None else whole_number("Trainer", "diagnose_every", diagnose_every)
-        )
+        self.average = arguments.or_none(number, "average", average, above(0), below(1), fix=DECAY_FIX)
+        self.clip_norm = arguments.or_none(positive, "clip_norm", clip_norm)
+        self.diagnose_every = arguments.or_none(whole_number, "diagnose_every", diagnose_every)
         self.seed = seed
         self.rng = np.random.default_rng(seed)
+        self._averaged: WeightAverage | None = None
 
     def fit(
         self,
-        x: np.ndarray,
-        y: np.ndarray,
+        x: np.ndarray | RandomAccess | Stream,
+        y: np.ndarray | None = None,
         *,
         epochs: int,
         sample_weight: np.ndarray | None = None,
-        validation: tuple[np.ndarray, np.ndarray] | None = None,
+        validation: tuple[np.ndarray, np.ndarray] | RandomAccess | Stream | None = None,
         time_limit: float | None = None,
         patience: int | None = None,
         keep_best: bool = True,
-        callbacks: Iterable[Callback] = (),
+        callbacks: Iterable[Callback | EpochFunction] = (),
         stop: Stop | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         on_checkpoint_error: OnError | None = None,
+        continue_from: History | None = None,
     ) -> History:
         """Trains for some epochs and returns the history of the training.
 
@@ -158,26 +166,31 @@ class Trainer:
         into the numbers: schedules go by the share of the steps or of the time, whichever is
         larger.
 
-        A second fit continues: the optimizer keeps its running means and its last lr (after a
-        divergence it has lost the means), and the permutations go on. The history, the schedules,
-        the best epoch and the averaged weights begin anew.
+        A second fit continues: the optimizer keeps its running means (after a divergence it has
+        lost them), and the permutations go on. The history and the best epoch begin anew unless
+        `continue_from` is given; schedules and averaged weights always do. What schedules have set,
+        the optimizer gets back at the end: another Trainer begins with its own lr.
 
         Arguments
-            x : (N, ...), in the dtype of the model's parameters, finite
+            x : (N, ...), in the dtype of the model's parameters, finite. Or, without y and
+                sample_weight, what gives batches of them: a Rows, any object with `len(rows)` and
+                `rows[indices]`, or a Stream
             y : (N, ...), in the same dtype, NaN where a label is missing; for SoftmaxCrossEntropy
                 also (N,) classes, integers too
             sample_weight : (N,), finite, >= 0: how much each row counts in the loss; None: alike.
                 Validation, metric and diagnoses take all rows alike
             epochs : at most so many, >= 1
-            validation : (x, y) of rows to score after every epoch, as x and y; never trained on
+            validation : (x, y) of rows to score after every epoch, as x and y, or what gives
+                batches of them; never trained on
             time_limit : seconds, checked after every batch; an epoch cut short is recorded
             patience : stop after so many epochs without a better score
             keep_best : (default True) at the end, also after an error, put back the weights of the
                 best epoch, or those from before the fit if it diverged in its first epoch. False
                 leaves the last ones, even diverged. With `average`, the averaged weights of that
                 epoch or, unless it diverged, the last averaged ones (BestWeights has the table)
-            callbacks : each is called after every epoch with (trainer, history), the model with its
-                live weights; a string that it returns is a reason to stop
+            callbacks : functions, called after every epoch with (trainer, history), and Callbacks,
+                which know other moments too; a text that one returns is a reason to stop, True
+                stops without one
             stop : an Event; once it is set, by another thread or a signal, the training ends before
                 its next batch, as by Ctrl-C. (A second Ctrl-C does not wait for the batch's end.)
             checkpoint : file, .npz, that holds the state of the training (fit_state.py): written
@@ -186,6 +199,10 @@ class Trainer:
                 happened; if it was over, `fit` returns at once. None: no file
             on_checkpoint_error : takes the OSError if the file cannot be written; the training goes
                 on with the last good one. None: a warning, once
+            continue_from : History of an earlier fit: its epochs stand before those of this one,
+                count for `patience`, and its best epoch stays the best until there is a better one.
+                The model must have that epoch's weights, as the earlier fit left them, and the
+                validation rows should be the same. None: begin anew
 
         Returns
             History with the columns epoch, loss (over all labels of the epoch, measured while their
@@ -202,42 +219,46 @@ class Trainer:
                 all before the first epoch; layers that were replaced meanwhile; a checkpoint that
                 is damaged, or of other code, data or settings
             OSError : the checkpoint's folder is missing, or the checkpoint cannot be read
+            whatever the rows, the Stream, `augment` or a callback raises
         """
         epochs = whole_number("fit", "epochs", epochs)
-        patience = None if patience is None else whole_number("fit", "patience", patience)
-        callbacks = arguments.checked_callbacks(callbacks)
+        patience = arguments.or_none(whole_number, "patience", patience, where="fit")
+        calls = Calls(callbacks, self)
         arguments.check_stop(keep_best, stop)
         self.optimizer.check_model()
-        arguments.check_data(x, y, validation, self.model, self.loss, self.metric, augmented=self.augment is not None)
-        weights = arguments.checked_sample_weight(sample_weight, self.loss, len(x))
-        clock = Clock(len(x), epochs, self.batch_size, time_limit)
+        data = training_data(self, x, y, sample_weight, validation, checkpoint, epochs)
+        clock = data.clock(self, epochs, time_limit)
         average = None if self.average is None else WeightAverage(self.model, self.average)
-        scoring = Scoring(self.model, self.loss, self.metric, validation, average)
-        history = scoring.new_history()
+        scoring = Scoring(self.model, self.loss, self.metric, validation_data(self, validation, data), average)
+        history = scoring.new_history(shuffled=data.shuffled)
         best = BestWeights(self.model, average, keep_best=keep_best)
-        watch = TrainingWatch(self.diagnose_every, x, y)
+        watch = TrainingWatch(self.diagnose_every, *data.for_diagnosis(self.diagnose_every is not None))
+        if continue_from is not None:
+            continue_history(history, continue_from, best, keep_best=keep_best)
         history.warnings = watch.warnings(self.optimizer, self.loss)
         kept = None
         if checkpoint is not None:
-            of_fit = {"epochs": epochs, "patience": patience, "keep_best": keep_best}
-            settings = settings_of(vars(self), x, y, validation, weights, **of_fit)
+            of_fit = {"patience": patience, "keep_best": keep_best, "continue_from": scores_of(continue_from)}
+            settings = settings_of(vars(self), x, y, validation, data.weights, epochs=epochs, **of_fit)
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
-        with finish_the_batch() as asked:
-            rows, stops = Batches(x, y, self.batch_size, weights), AnyOf(asked, stop)
-            batches = batches_of(rows, self.augment, self.rng, self.model)
+        self._averaged = average
+        with calls.around(history), own_numbers_after(self), finish_the_batch() as asked:
+            batches = batches_of(data.batches(self), self.augment, self.rng, self.model)
+            stops = AnyOf(asked, stop)
             fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
-            bar = ProgressBar(self.progress, epochs, self.metric, history.warnings)
+            bar = ProgressBar(self.progress, fit.before + epochs, self.metric, history.warnings)
             try:
+                calls.begin(history)
                 while history.outcome is None:
                     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the training below
-                        line = self._epoch(fit, bar) | scoring.scores()
+                        line = train_epoch(self, fit, bar, calls) | scoring.scores()
                     line["seconds"] = clock.seconds
                     history.append({name: line[name] for name in history.names})
                     if history.best_epoch == len(history):
                         best.keep()
                     bar.scores = scoring.shown
                     bar.show(len(history), line["loss"], line["images_per_second"], clock)
-                    reasons = [callback(self, history) for callback in callbacks]
+                    reasons = calls.after_epoch(history)
                     reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
                     self.optimizer.check_model()
                     end_if_over(history, epochs, clock, patience, reasons)
@@ -245,42 +266,29 @@ class Trainer:
             except (KeyboardInterrupt, StoppedFromOutside):
                 history.end(Outcome.INTERRUPTED, "interrupted by the user")
             except NotFiniteError as error:
+                if error is calls.error:
+                    raise
                 self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
                 history.end(Outcome.DIVERGED, diverged(bad_weight(self.model) or error, fit.where, self.optimizer.lr))
             finally:
                 bar.close()
-                best.put_back(diverged=history.outcome is Outcome.DIVERGED)
+                if best.put_back(diverged=history.outcome is Outcome.DIVERGED):
+                    history.best_weights = digest_of(self.model)
+                self._averaged = None
                 fit.close()
         return history
 
-    def _epoch(self, fit: FitState, bar: ProgressBar) -> dict[str, float]:
-        """Trains on what is left of the epoch, or until the time is up; returns its columns."""
-        clock, epoch, number = fit.clock, fit.epoch, len(fit.history) + 1
-        step = Step(self.model, self.loss, self.optimizer, self.clip_norm)
-        fit.between_steps()
-        began = clock.seconds - epoch.seconds
-        with closing(fit.batches_left()) as batches:
-            for batch in batches:
-                self._follow_schedules(clock.progress_of_step)
-                loss, labels = step.take(batch)
-                if fit.average is not None:
-                    fit.average.update()
-                epoch.count(len(batch[0]), labels, loss)
-                clock.count(len(batch[0]))
-                epoch.seconds = clock.seconds - began
-                bar.show(number, epoch.mean_loss, epoch.images / epoch.seconds, clock)
-                if clock.is_up:
-                    break
-                fit.between_steps()
-        return {
-            "epoch": number,
-            "loss": epoch.mean_loss,
-            "lr": self.optimizer.lr,
-            "images": epoch.images,
-            "images_per_second": epoch.images / epoch.seconds,
-        }
+    @contextmanager
+    def judged_weights(self) -> Iterator[None]:
+        """Gives the model, inside the block, the weights that epochs are judged by; for callbacks.
 
-    def _follow_schedules(self, progress: float) -> None:
-        for name, schedule in (("lr", self.lr), ("momentum", self.momentum)):
-            if schedule is not None:
-                setattr(self.optimizer, name, schedule(progress))
+        They are the averaged ones of the fit under way, if it has some: otherwise those it has.
+
+        >>> import nnscratch as nn
+        >>> def save_best(trainer, history):
+        ...     if history.best_epoch == len(history):
+        ...         with trainer.judged_weights():
+        ...             nn.save(trainer.model, "best.npz")
+        """
+        with nullcontext() if self._averaged is None else self._averaged.in_place():
+            yield

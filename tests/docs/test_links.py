@@ -75,5 +75,5 @@ def test_source_leads_to_the_line_of_the_code() -> None:
         place = code_of("nnscratch", name)
         assert place is not None
         assert (ROOT / place[0]).read_text(encoding="utf-8").splitlines()[place[1] - 1].startswith(words)
-    assert code_of("nnscratch.training", "Callback") is None
+    assert code_of("nnscratch.training.callbacks", "EpochFunction") is None
     assert code_of("", "x") is None

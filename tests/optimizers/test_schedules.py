@@ -120,3 +120,19 @@ def test_refuses(make: Any, message: str) -> None:
 def test_defaults_are_those_of_the_docstring(defaults_stated: Any) -> None:
     assert defaults_stated(cosine) == {"warmup"}
     assert cosine(0.1, 0.0) == cosine(0.1, 0.0, warmup=0.0)
+
+
+# Functions of the epoch and of the step
+
+
+@pytest.mark.parametrize("kind", [schedules.by_epoch, schedules.by_step])
+def test_a_function_that_counts(kind: Any) -> None:
+    rate = kind(lambda number: 0.1 * number)
+    assert (rate(0), rate(3), rate(3.0)) == (0.0, pytest.approx(0.3), pytest.approx(0.3))
+    name = kind.__name__.removeprefix("by_")
+    for wrong in (0.5, -1, "1", None, True):
+        with pytest.raises(ValueError, match=f"{kind.__name__}: got {name}=.*; it counts {name}s, not progress"):
+            rate(wrong)
+    for function in (0.1, None, float, schedules.linear(0.1, 0.01), kind(abs)):
+        with pytest.raises(ValueError, match=f"{kind.__name__}: got "):
+            kind(function)

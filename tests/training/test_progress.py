@@ -17,7 +17,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.optimizers import schedules
-from nnscratch.training.progress import Clock, ProgressBar, progress_line
+from nnscratch.training.progress import Clock, ProgressBar, StreamClock, progress_line
 
 
 def test_progress_is_the_share_of_the_images() -> None:
@@ -40,6 +40,23 @@ def test_steps_go_from_0_to_1_and_images_from_0_to_1(rows: int, epochs: int, bat
     assert [step for step, _ in seen] == [k / last for k in range(len(seen))]
     assert [progress for _, progress in seen] == sorted({progress for _, progress in seen})
     assert (clock.progress, clock.progress_of_step) == (1, 1)
+
+
+@pytest.mark.parametrize(("per_epoch", "joined", "steps"), [(3, 1, 3), (3, 2, 2), (None, 1, 3)])
+def test_the_clock_of_a_stream_counts_steps_and_epochs(per_epoch: int | None, joined: int, steps: int) -> None:
+    clock, seen = StreamClock(per_epoch, 2, joined, None), []
+    for epoch in range(2):
+        for _ in range(steps):
+            seen.append((clock.epoch, clock.step, clock.progress))
+            clock.count(5)
+        assert not clock.is_over
+        clock.end_epoch()
+        assert clock.progress == (epoch + 1) / 2
+    assert clock.is_over
+    assert [epoch for epoch, _, _ in seen] == [0] * steps + [1] * steps
+    assert [step for _, step, _ in seen] == list(range(2 * steps))
+    if per_epoch:
+        assert [progress for _, _, progress in seen] == pytest.approx([k / (2 * steps) for k in range(2 * steps)])
 
 
 def test_the_first_step_is_at_0_even_if_the_time_is_up(clock: Any) -> None:

@@ -192,6 +192,7 @@ SHARED_OPTIMIZER, SHARED_TRAINER = nn.Adam(SHARED_MODEL), trainer_of(model_of(0)
         ("model", lambda: trainer_of(SHARED_MODEL)),
         ("layer", lambda: trainer_of(nn.Sequential(*SHARED_MODEL.layers))),
         ("loss", lambda: trainer_of(model_of(0), loss=SHARED_LOSS)),
+        ("loss", lambda: trainer_of(model_of(0), loss=nn.SumOfLosses((SHARED_LOSS, 1.0)))),
         ("rng", lambda: trainer_of(model_of(0), seed=SHARED_RNG)),
         ("rng", lambda: trainer_of(model_of(0, rng=SHARED_RNG))),
     ],

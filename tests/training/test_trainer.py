@@ -252,7 +252,7 @@ def test_refuses_wrong_parts() -> None:
 
 def test_its_defaults_are_those_of_its_docstring(defaults_stated: Any) -> None:
     """All others are None."""
-    assert defaults_stated(nn.Trainer) == {"batch_size", "seed"}
+    assert defaults_stated(nn.Trainer) == {"accumulate", "batch_size", "seed"}
     assert defaults_stated(nn.Trainer.fit) == {"keep_best"}
 
 
