@@ -87,8 +87,8 @@ class OnnxFile:
             name = maker.input[0]
         with self._damage_told():
             array = self._stored(name)
-            for node in reversed(moves) if array is not None else ():
-                array = self._moved(array, node)
+            for node in reversed(moves):
+                array = None if array is None else self._moved(array, node)
         return array
 
     def _maker(self, name: str) -> Any | None:

@@ -126,7 +126,7 @@ def _pool2d(kind: type[MaxPool2D | AveragePool2D]) -> Callable[[Operator], Layer
         if operator.attributes.get("ceil_mode", 0) or any(padding):
             came = f"pads={padding}" if any(padding) else "ceil_mode=1"
             raise operator.refusal(came, "no padding, and windows that stick out left out")
-        return _made(operator, kind, tuple(kernel), tuple(stride))  # type: ignore[no-any-return]
+        return _made(operator, kind, tuple(kernel), tuple(stride))
 
     return pool
 
@@ -151,7 +151,7 @@ def _window(operator: Operator, kernel: list[int]) -> tuple[tuple[int, ...], tup
 
 
 def _leaky_relu(operator: Operator) -> Layer:
-    return _made(operator, LeakyReLU, _short(operator.attributes.get("alpha", 0.01)))  # type: ignore[no-any-return]
+    return _made(operator, LeakyReLU, _short(operator.attributes.get("alpha", 0.01)))
 
 
 def _dropout(operator: Operator) -> Layer:
@@ -159,11 +159,11 @@ def _dropout(operator: Operator) -> Layer:
     if training is not None and training.any():
         raise operator.refusal("training_mode=True", "a network as it is after training")
     p = operator.attributes.get("ratio", 0.5) if ratio is None else ratio.reshape(-1)[0]
-    return _made(operator, Dropout, _short(p))  # type: ignore[no-any-return]
+    return _made(operator, Dropout, _short(p))
 
 
 def _contrast_normalization(operator: Operator) -> Layer:
-    return _made(operator, ContrastNormalization, **operator.attributes)  # type: ignore[no-any-return]
+    return _made(operator, ContrastNormalization, **operator.attributes)
 
 
 def _short(value: float) -> float:
