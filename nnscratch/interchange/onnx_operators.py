@@ -84,8 +84,8 @@ def _weight(operator: Operator, axes: int) -> np.ndarray:
 
 
 def _dense(operator: Operator, flattened: int) -> Dense:
-    if operator.x is None or len(operator.x) != 2:
-        raise operator.refusal(f"x of sizes {operator.x or 'unknown'}", "rows, (N, n)")
+    if len(operator.x) != 2:
+        raise operator.refusal(f"x of sizes {operator.x}", "rows, (N, n)")
     weight, attributes = _weight(operator, 2), operator.attributes
     if attributes.get("transA", 0):
         raise operator.refusal("transA=1", "transA=0")

@@ -26,11 +26,10 @@ def one_dense(folder: Path, **options: object) -> Path:
 
 def test_what_is_in_it(tmp_path: Path) -> None:
     file = opened(written(tmp_path, "a = Relu(x) [last] y = MatMul(a, w)", constants={"w": numbers(3, 2)}))
-    assert (file.version, file.input, file.output) == (17, "x", "y")
+    assert (file.version, file.input.name, file.output.name) == (17, "x", "y")
     assert [onnx_file.label(node) for node in file.nodes] == ["Relu (node 'a')", "MatMul (node 'last')"]
-    assert file.sizes("x") == ("N", 3)
-    assert file.sizes("a") == ("N", 3)
-    assert file.sizes("nothing") is None
+    assert file.maker("y") is file.nodes[1]
+    assert file.maker("x") is None
     np.testing.assert_array_equal(file.constant("w"), numbers(3, 2))
     assert file.constant("x") is None
 
@@ -69,7 +68,7 @@ def test_a_constant_that_is_text(tmp_path: Path) -> None:
 
 def test_initializers_may_be_inputs_as_in_old_files(tmp_path: Path) -> None:
     path = one_dense(tmp_path, x="float[N,3] x, float[3,2] w")
-    assert opened(path).input == "x"
+    assert opened(path).input.name == "x"
 
 
 def refused(path: Path) -> str | None:
