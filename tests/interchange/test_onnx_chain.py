@@ -28,9 +28,9 @@ def operators(path: Path) -> list[Operator]:
 
 
 def test_the_operators_in_order(tmp_path: Path) -> None:
-    body = "[first] a = Relu(x) b = MatMul(a, w) y = Add(c, b)"
+    body = "a = Relu(x) b = MatMul(a, w) y = Add(c, b)"
     first, second, third = operators(written(tmp_path, body, constants={**W, "c": numbers(2)}))
-    assert (first.kind, first.label, first.x, first.output) == ("Relu", "Relu (node 'first')", ("N", 3), "a")
+    assert (first.kind, first.label, first.x, first.output) == ("Relu", "Relu (node 'a')", ("N", 3), "a")
     np.testing.assert_array_equal(second.constant(1), W["w"])
     assert (second.x_place, second.constant(0), second.constant(5), second.target) == (0, None, None, None)
     assert third.x_place == 1
@@ -55,7 +55,7 @@ def test_a_shape_that_is_computed_is_no_branch(tmp_path: Path) -> None:
     ("body", "message"),
     [
         ("a = Softmax(x) y = MatMul(a, w)", r"Softmax \(node 'a'\), expected one of Add MatMul Relu Reshape Tanh; "),
-        ("a = Relu(x) [n] b = Erf(a) y = Softmax(b)", r"Erf \(node 'n'\), expected"),
+        ("a = Relu(x) b = Erf(a) y = Softmax(b)", r"Erf \(node 'b'\), expected"),
         ("a = own.Relu(x) y = Relu(a)", r"own\.Relu \(node 'a'\), expected"),
         ("a = Relu(x) b = Tanh(x) y = Add(a, b)", r"a branch: Relu \(node 'a'\) and Tanh \(node 'b'\) with 'x'"),
         ("a = Relu(x) b = MatMul(a, v) y = Add(a, b)", r"a branch: MatMul \(node 'b'\) and Add \(node 'y'\) with 'a'"),

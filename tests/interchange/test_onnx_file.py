@@ -25,9 +25,11 @@ def one_dense(folder: Path, **options: object) -> Path:
 
 
 def test_what_is_in_it(tmp_path: Path) -> None:
-    file = opened(written(tmp_path, "a = Relu(x) [last] y = MatMul(a, w)", constants={"w": numbers(3, 2)}))
+    file = opened(written(tmp_path, "a = Relu(x) y = MatMul(a, w)", constants={"w": numbers(3, 2)}))
     assert (file.version, file.input.name, file.output.name) == (17, "x", "y")
-    assert [onnx_file.label(node) for node in file.nodes] == ["Relu (node 'a')", "MatMul (node 'last')"]
+    assert [onnx_file.label(node) for node in file.nodes] == ["Relu (node 'a')", "MatMul (node 'y')"]
+    file.nodes[1].name, file.nodes[1].domain = "last", "own"
+    assert onnx_file.label(file.nodes[1]) == "own.MatMul (node 'last')"
     assert file.maker("y") is file.nodes[1]
     assert file.maker("x") is None
     np.testing.assert_array_equal(file.constant("w"), numbers(3, 2))

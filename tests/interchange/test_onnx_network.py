@@ -12,7 +12,8 @@ from tests.interchange.onnx_graphs import answers, numbers, written
 
 CONSTANTS = {
     "k": numbers(3, 2, 2, 2), "b": numbers(3), "w": numbers(36, 4), "last": numbers(1, 1, 1, 3),
-    "first": numbers(3, 1, 1), "rows": np.int64([0, -1]), "lying": np.int64([-1, 3, 3, 1]), "halves": np.int64([-1, 18]),
+    "first": numbers(3, 1, 1), "rows": np.int64([0, -1]),
+    "lying": np.int64([-1, 3, 3, 1]), "halves": np.int64([-1, 18]),
     "flat": np.int64([-1, 36]),
 }  # fmt: skip
 FIRST, LAST = "float[N,2,4,5] x", "float[N,4,5,2] x"  # (N, C, H, W), (N, H, W, C)
