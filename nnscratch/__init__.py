@@ -44,7 +44,7 @@ from nnscratch.checkpoints import load, save
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
 from nnscratch.history import History, Metric, Outcome
-from nnscratch.interchange import load_state_dict, state_dict
+from nnscratch.interchange import export_onnx, import_onnx, load_state_dict, state_dict
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import (
     AveragePool2D,
@@ -108,9 +108,11 @@ __all__ = [
     "as_rows",
     "clip_gradients",
     "diagnose",
+    "export_onnx",
     "find_learning_rate",
     "get_threads",
     "gradient_check",
+    "import_onnx",
     "initializers",
     "load",
     "load_state_dict",
