@@ -16,11 +16,14 @@ from nnscratch.files import atomic, json_files
 from nnscratch.files.file_set import one_set
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
+from nnscratch.interchange.onnx_graph import Graph
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade, check_answers
 from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError, unreadable
 from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.mirror_pass import both_ways
+from nnscratch.keypoints.onnx_graphs.graph_file import write_graph
+from nnscratch.keypoints.onnx_graphs.networks import add_both_ways, add_points
 from nnscratch.model import Sequential
 
 
@@ -32,6 +35,16 @@ class Predictor(Protocol):
 
         Raises
             NotFiniteError : the weights are so large that the answers are NaN or infinite
+        """
+        ...
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> Path:
+        """Writes one ONNX graph that answers as `predict_points`; returns its file.
+
+        path : the file, or a folder
+
+        Raises
+            ImportError, ValueError, OSError : as `Cascade.export_onnx`
         """
         ...
 
@@ -69,6 +82,19 @@ class SingleNetwork:
             points = to_points(y)
         check_answers("SingleNetwork", points)
         return points
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the network, and its mirror pass, as one ONNX graph; returns its file.
+
+        The graph, and what is raised, are as of `Cascade.export_onnx`.
+
+        path : the file, or a folder, which gets "network.onnx"
+        """
+
+        def add(graph: Graph, x: str) -> str:
+            return add_both_ways(graph, self.network, x)[0] if self.both_ways else add_points(graph, self.network, x)
+
+        return write_graph("SingleNetwork.export_onnx", path, "network.onnx", add, what="A network")
 
     def save(self, folder: Path) -> list[str]:
         """Writes model.npz and network.json into `folder`, which exists; returns their names.
