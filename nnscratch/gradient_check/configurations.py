@@ -36,11 +36,15 @@ class Configuration:
     names   : of the layers and losses in it
     title   : what it is, with its sizes
     compare : does it: both gradients of each array
+    chain   : the layers in it, float32; () for a loss
+    x       : the shape of their input
     """
 
     names: frozenset[str]
     title: str
     compare: Callable[[], list[Comparison]]
+    chain: tuple[Layer, ...] = ()
+    x: tuple[int, ...] = ()
 
 
 def distinct_numbers(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -68,7 +72,7 @@ def layers(*chain: Layer, x: tuple[int, ...], fuse: bool = False) -> Configurati
             return comparisons
         return [replace(each, name=each.name.removeprefix("layer 0 ")) for each in comparisons]
 
-    return Configuration(frozenset(type(layer).__name__ for layer in chain), title, compare)
+    return Configuration(frozenset(type(layer).__name__ for layer in chain), title, compare, chain, x)
 
 
 def loss(

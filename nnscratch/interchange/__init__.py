@@ -3,6 +3,7 @@
 state_dict.py       weights under PyTorch's names and in its layout, for PyTorch and safetensors
 foreign_arrays.py   arrays of other libraries as NumPy arrays
 onnx_graph.py       an ONNX graph while it is being written
+onnx_layers.py      a chain of layers as operators of such a graph
 extras.py           packages that only some users need
 """
 
