@@ -41,9 +41,7 @@ def add_cascade(graph: Graph, cascade: Cascade, x: str) -> str:
     return points
 
 
-def add_sight(
-    graph: Graph, level: Level, pixels: Pixels, points: str, offset: str, reference: np.ndarray
-) -> str:
+def add_sight(graph: Graph, level: Level, pixels: Pixels, points: str, offset: str, reference: np.ndarray) -> str:
     """As `found` of `Level.sight`: where one pass of the networks finds the points.
 
     pixels : of N pictures
