@@ -85,23 +85,24 @@ def add_fit(graph: Graph, points: str, reference: np.ndarray) -> str:
 
     With u and v as there, the reference's points and the face's, each less their mean,
 
-        A = [[a, -b], [b, a]],  a = sum(u_x v_x + u_y v_y) / |u|^2,  b = sum(u_x v_y - u_y v_x) / |u|^2
+        A = [[a, -b], [b, a]]
+        a = sum(u_x v_x + u_y v_y) / |u|^2,  b = sum(u_x v_y - u_y v_x) / |u|^2
 
     and the identity if |u|^2 or |v|^2 is 1 px^2 or less.
     """
     known = np.flatnonzero(np.isfinite(reference).all(axis=1))
-    reference = np.asarray(reference, np.float64)[known]
-    u = reference - (reference.mean(axis=0) if len(known) else 0.0)
+    u = reference[known] - reference[known].sum(axis=0) / max(len(known), 1)
+    spread_u = np.square(u).sum()
+    if spread_u <= LEAST_SPREAD:  # no face fits such a reference
+        known, u = np.arange(len(reference)), np.zeros(reference.shape)
     chosen = graph.add("Gather", points, graph.constant(known), axis=1)
     v = graph.add("Sub", chosen, graph.add("ReduceMean", chosen, axes=[1], keepdims=1))
     # A's four numbers are linear in v, (M, 2 K) as v_x, v_y, v_x, v_y, ...: one product.
     x, y = u.T
     factors = np.array([[x, y], [y, -x], [-y, x], [x, y]]).transpose(2, 1, 0).reshape(-1, 4)  # (2 K, 4)
-    spread_u = np.square(u).sum()
     flat = graph.add("Reshape", v, graph.constant([-1, 2 * len(known)]))
     product = graph.add("MatMul", flat, graph.constant(factors / max(spread_u, LEAST_SPREAD)))
     spread_v = graph.add("ReduceSum", graph.add("Mul", flat, flat), graph.constant([1]), keepdims=1)
-    # Infinity, if the reference determines nothing: then no face fits.
     least = LEAST_SPREAD if spread_u > LEAST_SPREAD else np.inf
     fits = graph.add("Greater", spread_v, graph.constant(np.float64(least)))
     matrix = graph.add("Where", fits, product, graph.constant(np.array([1.0, 0.0, 0.0, 1.0])))
