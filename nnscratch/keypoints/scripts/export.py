@@ -35,8 +35,8 @@ def main(arguments: list[str]) -> None:
     """Writes the graph of a run, and says what it wrote.
 
     Raises
-        ValueError, OSError : a file is missing or damaged, or cannot be written; the graph's answers
-            are not nnscratch's
+        ValueError, OSError : a file is missing or damaged, or cannot be written; ONNX Runtime finds
+            other points
         SystemExit : an argument is wrong, or the package onnx is missing
     """
     parser = Parser(__doc__, "python -m nnscratch export")
