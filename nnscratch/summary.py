@@ -65,7 +65,7 @@ def summary_rows(layers: Sequence[Layer], input_shape: tuple[int, ...] | None) -
     Raises
         ValueError : as `summary`
     """
-    shape = input_shape or _smallest_input(layers)
+    shape = input_shape or smallest_input(layers)
     kept = _bytes_kept(layers, shape)
     rows = [("input", _dims(shape), *[""] * 4)]
     totals = [0, 0, sum(kept)]
@@ -106,8 +106,14 @@ def _owner(array: np.ndarray) -> np.ndarray:
     return array.base if isinstance(array.base, np.ndarray) else array
 
 
-def _smallest_input(layers: Sequence[Layer]) -> tuple[int, ...]:
-    """The input shape, worked out from the layers: see `Sequential.summary`."""
+def smallest_input(layers: Sequence[Layer], where: str = "summary") -> tuple[int, ...]:
+    """The shape of one x, worked out from the layers: see `Sequential.summary`.
+
+    where : who asks, for the message
+
+    Raises
+        ValueError : it cannot be worked out
+    """
     first = next((layer for layer in layers if isinstance(layer, Dense | Conv2D)), None)
     if isinstance(first, Dense):
         return (first.n_in,)
@@ -121,8 +127,8 @@ def _smallest_input(layers: Sequence[Layer]) -> tuple[int, ...]:
                 continue
             return side, side, first.c_in
     raise ValueError(
-        "summary: got no input_shape, and the layers do not determine it, expected a shape; pass one, such as "
-        "summary((96, 96, 1)), or check that the first Dense layer's n_in is what the layers before it give"
+        f"{where}: got no input_shape, and the layers do not determine it, expected a shape; pass one, such as "
+        "(96, 96, 1), or check that the first Dense layer's n_in is what the layers before it give"
     )
 
 

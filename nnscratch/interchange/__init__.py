@@ -2,11 +2,13 @@
 
 state_dict.py       weights under PyTorch's names and in its layout, for PyTorch and safetensors
 foreign_arrays.py   arrays of other libraries as NumPy arrays
+onnx_export.py      a network as an ONNX file
 onnx_graph.py       an ONNX graph while it is being written
 onnx_layers.py      a chain of layers as operators of such a graph
 extras.py           packages that only some users need
 """
 
+from nnscratch.interchange.onnx_export import export_onnx
 from nnscratch.interchange.state_dict import load_state_dict, state_dict
 
-__all__ = ["load_state_dict", "state_dict"]
+__all__ = ["export_onnx", "load_state_dict", "state_dict"]

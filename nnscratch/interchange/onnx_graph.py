@@ -14,6 +14,7 @@ from nnscratch.interchange.extras import required
 # that came with them: a newer one would shut older engines out for nothing.
 OPERATORS = 17
 FILE_VERSION = 8
+MOST_BYTES = (1 << 31) - 1  # of a file: Protocol Buffers, its format, counts with signed 32 bits
 
 
 class Graph:
@@ -49,6 +50,22 @@ class Graph:
         self.nodes.append(self.onnx.helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
+    def rename(self, value: str, name: str) -> str:
+        """Gives an operator's output another name, such as that of the graph's output.
+
+        A value that no operator made, such as the graph's input, gets an Identity behind it.
+
+        >>> graph = Graph("example")
+        >>> graph.rename(graph.add("Relu", "x"), "y"), graph.nodes[-1].output
+        ('y', ['y'])
+        """
+        if all(value not in node.output for node in self.nodes):
+            return self.add("Identity", value, name=name)
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                names[:] = [name if each == value else each for each in names]
+        return name
+
     def constant(self, array: Any) -> str:
         """The name of a constant; equal ones of one dtype and shape are kept once.
 
@@ -77,7 +94,8 @@ class Graph:
         inputs, outputs : name -> (dtype, shape); a string in a shape is a size that may vary
 
         Raises
-            OSError : the folder is missing, or the file cannot be written
+            ValueError : the graph has more bytes than an ONNX file can hold
+            OSError    : the folder is missing, or the file cannot be written
         """
         helper = self.onnx.helper
         graph = helper.make_graph(
@@ -94,6 +112,11 @@ class Graph:
             ir_version=FILE_VERSION,
             opset_imports=[helper.make_opsetid("", OPERATORS)],
         )
+        if model.ByteSize() > MOST_BYTES:
+            raise ValueError(
+                f"{self.where}: got a graph of {model.ByteSize():,} bytes, expected at most {MOST_BYTES:,}, as "
+                "many as an ONNX file can hold; export a smaller network"
+            )
         self.onnx.checker.check_model(model, full_check=True)
         with atomic.write(path) as temporary:
             temporary.write_bytes(model.SerializeToString())

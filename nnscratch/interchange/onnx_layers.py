@@ -13,7 +13,7 @@ What differs between the two:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ from nnscratch.layers.parameters import checked_parameters
 _FLOAT32 = np.dtype(np.float32)
 
 
-def add_layers(graph: Graph, layers: Iterable[Layer], x: str, input_shape: tuple[int, ...]) -> str:
+def add_layers(graph: Graph, layers: Sequence[Layer], x: str, input_shape: tuple[int, ...]) -> str:
     """Adds what the layers compute outside of training; returns the name of the output.
 
     layers      : from input to output, of float32
@@ -61,19 +61,27 @@ def add_layers(graph: Graph, layers: Iterable[Layer], x: str, input_shape: tuple
     >>> [node.op_type for node in graph.nodes]
     ['Reshape', 'Conv', 'Relu', 'Flatten', 'Gemm']
     """
+    check_known(graph.where, layers)
     value = _Value(graph, x, tuple(input_shape))
-    for layer in layers:
-        add = _OPERATORS.get(type(layer))
-        if add is None:
-            raise ValueError(
-                f"{graph.where}: got {layer!r}, a layer of your own, expected one of "
-                f"{', '.join(each.__name__ for each in _OPERATORS)}; leave it out, and compute it around the graph"
-            )
+    for i, layer in enumerate(layers):
         layer.check_sizes()
         shape = layer.output_shape(value.shape)
-        add(value, layer)
+        if isinstance(layer, Flatten) and not any(isinstance(later, Dense) for later in layers[i + 1 :]):
+            value.turn_back()  # no weight behind it could take the other order
+        _OPERATORS[type(layer)](value, layer)
         value.shape = shape
-    return value.as_here()
+    value.turn_back()
+    return value.name
+
+
+def check_known(where: str, layers: Sequence[Layer]) -> None:
+    """Stops a layer of one's own, also a subclass: nobody knows what it computes; ValueError."""
+    for layer in layers:
+        if type(layer) not in _OPERATORS:
+            raise ValueError(
+                f"{where}: got {layer!r}, a layer of your own, expected one of "
+                f"{', '.join(each.__name__ for each in _OPERATORS)}; leave it out, and compute it around the graph"
+            )
 
 
 @dataclass
@@ -83,14 +91,14 @@ class _Value:
     name           : in the graph
     shape          : (H, W, C) or another, as the layers see it, without N
     channels_first : it lies as (N, C, H, W)
-    flattened      : (H, W, C) of the picture whose numbers it holds channel by channel; or None
+    flattened      : C of the picture whose numbers it holds channel by channel; else 1
     """
 
     graph: Graph
     name: str
     shape: tuple[int, ...]
     channels_first: bool = False
-    flattened: tuple[int, ...] | None = None
+    flattened: int = 1
 
     def add(self, operator: str, *others: str, **attributes: Any) -> None:
         self.name = self.graph.add(operator, self.name, *others, **attributes)
@@ -102,30 +110,19 @@ class _Value:
             self._move((channels, height, width), (0, 3, 1, 2))
         self.channels_first = True
 
-    def as_here(self) -> str:
-        """Its name, as the layers see it."""
-        if self.flattened is not None:
-            height, width, channels = self.flattened
-            self.add("Reshape", self.graph.constant([0, channels, height, width]))
-            self.add("Transpose", perm=(0, 2, 3, 1))
-            self.add("Flatten")
-        elif self.channels_first:
+    def turn_back(self) -> None:
+        """(N, C, H, W) -> (N, H, W, C), if it is turned."""
+        if self.channels_first:
             self._move(self.shape, (0, 2, 3, 1))
-        self.flattened, self.channels_first = None, False
-        return self.name
+        self.channels_first = False
 
     def _move(self, to: tuple[int, ...], axes: tuple[int, ...]) -> None:
-        """Moves the channels."""
-        if self.is_a_line:
+        """Moves the channels; with one of them, or one pixel, that moves no number."""
+        height, width, channels = self.shape
+        if channels == 1 or height * width == 1:
             self.add("Reshape", self.graph.constant([0, *to]))  # 0: N stays
         else:
             self.add("Transpose", perm=axes)
-
-    @property
-    def is_a_line(self) -> bool:
-        """One channel, or one pixel: its numbers lie in one order, whether channels come first."""
-        height, width, channels = self.shape
-        return channels == 1 or height * width == 1
 
 
 def _weights(value: _Value, layer: Dense | Conv2D, shape: tuple[int, ...]) -> tuple[np.ndarray, list[str]]:
@@ -144,10 +141,9 @@ def _weights(value: _Value, layer: Dense | Conv2D, shape: tuple[int, ...]) -> tu
 
 def _add_dense(value: _Value, layer: Dense) -> None:
     weight, bias = _weights(value, layer, (layer.n_in, layer.n_out))
-    if value.flattened is not None:
-        channels = value.flattened[2]
-        weight = weight.reshape(-1, channels, layer.n_out).swapaxes(0, 1).reshape(weight.shape)
-        value.flattened = None
+    # Number (h*W + w)*C + c of a flattened picture here is number c*H*W + h*W + w there.
+    weight = weight.reshape(-1, value.flattened, layer.n_out).swapaxes(0, 1).reshape(weight.shape)
+    value.flattened = 1
     value.add("Gemm", value.graph.constant(weight), *bias)
 
 
@@ -174,9 +170,8 @@ def _add_pool2d(operator: str) -> Callable[[_Value, MaxPool2D | AveragePool2D], 
 
 
 def _add_flatten(value: _Value, layer: Flatten) -> None:
-    if value.channels_first and not value.is_a_line:
-        value.flattened = value.shape
-    value.channels_first = False
+    if value.channels_first:
+        value.flattened, value.channels_first = value.shape[2], False
     value.add("Flatten")
 
 

@@ -139,12 +139,17 @@ class _Entry:
         return isinstance(self.layer, kind) and self.name.endswith(".weight")
 
 
-def _entries(where: str, model: Sequential, input_shape: tuple[int, ...] | None) -> Iterator[_Entry]:
+def check_sequential(where: str, model: object) -> None:
+    """Stops what is no `Sequential`; ValueError."""
     if not isinstance(model, Sequential):
         raise ValueError(
             f"{where}: got a model of type {type(model).__name__}, expected an nnscratch.Sequential; put a single "
             "layer into one"
         )
+
+
+def _entries(where: str, model: Sequential, input_shape: tuple[int, ...] | None) -> Iterator[_Entry]:
+    check_sequential(where, model)
     channels = _flattened_channels(where, model, input_shape)
     for i, layer in enumerate(model.layers):
         if isinstance(layer, Dense | Conv2D):

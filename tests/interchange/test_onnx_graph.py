@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nnscratch.interchange import onnx_graph
 from nnscratch.interchange.onnx_graph import FILE_VERSION, OPERATORS, Graph
 
 onnx = pytest.importorskip("onnx")
@@ -53,3 +54,23 @@ def test_a_graph_that_the_checker_refuses_leaves_no_file(tmp_path: Path) -> None
     with pytest.raises(onnx.checker.ValidationError):
         graph.save(tmp_path / "y.onnx", inputs=ROWS, outputs={"y": ROWS["x"]})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_graph_that_no_file_can_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_graph, "MOST_BYTES", 100)
+    graph = Graph("test")
+    doubled(graph)
+    with pytest.raises(ValueError, match=r"test: got a graph of \d\d\d bytes, expected at most 100"):
+        graph.save(tmp_path / "y.onnx", inputs=ROWS, outputs={"y": ROWS["x"]})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_renamed_value_keeps_its_readers() -> None:
+    graph = Graph("test")
+    first = graph.add("Relu", "x")
+    graph.add("Mul", first, first)
+    graph.rename(first, "y")
+    assert [list(node.output) for node in graph.nodes] == [["y"], ["mul_1"]]
+    assert list(graph.nodes[1].input) == ["y", "y"]
+    assert graph.rename("x", "z") == "z"
+    assert (graph.nodes[-1].op_type, list(graph.nodes[-1].input)) == ("Identity", ["x"])
