@@ -144,3 +144,17 @@ def load_predictor(folder: str | os.PathLike[str], *, allow_not_finite: bool = F
         raise unreadable(str(error.filename or folder), error, is_archive=False) from None
     except ValueError as error:
         raise DataError(str(error)) from None
+
+
+def export_onnx(run: str | os.PathLike[str] | Predictor, path: str | os.PathLike[str]) -> Path:
+    """Writes the network or the cascade of a run as one ONNX graph; returns its file.
+
+    run  : the folder that a training script wrote, or a predictor
+    path : the file, or a folder; the graph is as of `Cascade.export_onnx`
+
+    Raises
+        DataError : as `load_predictor`
+        ImportError, ValueError, OSError : as `Cascade.export_onnx`
+    """
+    predictor = load_predictor(run) if isinstance(run, str | os.PathLike) else run
+    return predictor.export_onnx(path)

@@ -21,7 +21,7 @@ import numpy as np
 from nnscratch.commands import Parser
 from nnscratch.interchange.extras import required
 from nnscratch.keypoints.drawn.faces import draw_faces
-from nnscratch.keypoints.faces import SIDE
+from nnscratch.keypoints.faces import POINTS, SIDE
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts.command_line import check_output
@@ -56,7 +56,8 @@ def main(arguments: list[str]) -> None:
     points = predictor.predict_points(images)  # first: no graph is written of a network that has diverged
     path = predictor.export_onnx(parsed.out)
     nodes, size = len(onnx.load(path).graph.node), path.stat().st_size / 1e6
-    print(f"{path}: {size:.1f} MB, {nodes:,} nodes, images (N, {SIDE}, {SIDE}) uint8 -> points (N, 15, 2) float32, px")
+    print(f"{path}: {size:.1f} MB, {nodes:,} nodes")
+    print(f"images (N, {SIDE}, {SIDE}) uint8 -> points (N, {len(POINTS)}, 2) float32, in pixels")
     faces = f"{len(images)} faces of {Path(parsed.data).name}" if parsed.data else f"{len(images)} drawn faces"
     _compare(path, images, points, faces)
 
@@ -66,7 +67,7 @@ def _compare(path: Path, images: np.ndarray, points: np.ndarray, faces: str) -> 
     try:
         found = answers_of(path, images)
     except ImportError as error:
-        print(f"Not compared with nnscratch's points on {faces}: no ONNX Runtime ({error}).")
+        print(f"Not compared with nnscratch's points: no ONNX Runtime ({error}).")
         return
     difference, allowed = float(np.abs(found - points).max()), _LARGEST / SIDE * max(SIDE, np.abs(points).max())
     if not difference < allowed:
@@ -75,7 +76,7 @@ def _compare(path: Path, images: np.ndarray, points: np.ndarray, faces: str) -> 
             f"{path}: got points of ONNX Runtime that differ by {difference:.2g} px on {faces}, expected less than "
             f"{allowed:.2g} px; try another version of onnxruntime"
         )
-    print(f"ONNX Runtime's points differ from nnscratch's by {difference:.1g} px at most, on {faces}.")
+    print(f"ONNX Runtime's points differ by {difference:.1g} px at most from nnscratch's ({faces}).")
 
 
 def answers_of(path: Path, images: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.checks import NotFiniteError
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.onnx_levels import add_blend, add_crop_maps, add_sight
@@ -126,6 +127,19 @@ def test_a_loaded_cascade_in_its_own_folder(tmp_path: Path, level_1: nn.Sequenti
     assert path == tmp_path / "cascade.onnx"
     (points,) = run_file(path, images=FACES.images[:3])
     np.testing.assert_allclose(points, Cascade.load(tmp_path).predict_points(FACES.images[:3]), rtol=RELATIVE)
+
+
+def test_answers_that_overflow_come_out_as_they_are_and_spoil_no_others(tmp_path: Path, level_1: nn.Sequential) -> None:
+    """A graph raises no error, where NumPy's code does; it must not end the run of other faces."""
+    huge = level_1.astype(np.float32)
+    huge.layers[0].params["weight"][:] = 1e38
+    cascade, images = replace(two_levels(level_1), level_1=huge), FACES.images[:3].copy()
+    images[[0, 2]] = 0  # black: zero times 1e38
+    with pytest.raises(NotFiniteError):
+        cascade.predict_points(images)
+    (points,) = run_file(cascade.export_onnx(tmp_path), images=images)
+    assert not np.isfinite(points[1]).any()
+    np.testing.assert_allclose(points[[0, 2]], cascade.predict_points(images[[0, 2]]), rtol=RELATIVE)
 
 
 def some_points(count: int) -> tuple[np.ndarray, np.ndarray]:
