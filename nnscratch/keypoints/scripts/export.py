@@ -76,7 +76,7 @@ def _compare(path: Path, images: np.ndarray, points: np.ndarray, faces: str) -> 
             f"{path}: got points of ONNX Runtime that differ by {difference:.2g} px on {faces}, expected less than "
             f"{allowed:.2g} px; try another version of onnxruntime"
         )
-    print(f"ONNX Runtime's points differ by {difference:.1g} px at most from nnscratch's ({faces}).")
+    print(f"ONNX Runtime's points are within {difference:.1g} px of nnscratch's ({faces}).")
 
 
 def answers_of(path: Path, images: np.ndarray) -> np.ndarray:
