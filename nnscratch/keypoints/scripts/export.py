@@ -14,6 +14,7 @@ that differs by 0.01 px or more is not left behind.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ def answers_of(path: Path, images: np.ndarray) -> np.ndarray:
     Raises
         ImportError : the package onnxruntime is missing
     """
-    import onnxruntime
+    onnxruntime = import_module("onnxruntime")
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors: it warns of hardware that it does not find
