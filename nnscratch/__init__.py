@@ -42,7 +42,7 @@ from nnscratch.checkpoints import load, save
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
 from nnscratch.history import History, Metric, Outcome
-from nnscratch.interchange import export_onnx, load_state_dict, state_dict
+from nnscratch.interchange import export_onnx, import_onnx, load_state_dict, state_dict
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import (
     AveragePool2D,
@@ -102,6 +102,7 @@ __all__ = [
     "export_onnx",
     "get_threads",
     "gradient_check",
+    "import_onnx",
     "initializers",
     "load",
     "load_state_dict",

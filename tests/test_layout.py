@@ -32,7 +32,7 @@ ARROWS = {
     "gradient_check": "checks kernels layers losses messages model optimizers pictures",
     "checkpoints": "files initializers layers messages model",
     "history": "files messages pages",
-    "interchange": "checks files layers messages model summary",
+    "interchange": "checks files initializers layers messages model summary",
     "commands": "",
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pages pictures",

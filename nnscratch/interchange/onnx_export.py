@@ -36,12 +36,11 @@ def export_onnx(model: Sequential, path: str | os.PathLike[str], *, input_shape:
         OSError        : the folder is missing or cannot be written, or path is a folder
 
     >>> import tempfile, nnscratch as nn
-    >>> from pathlib import Path
     >>> model = nn.Sequential(nn.Conv2D(1, 8, 3, rng=0), nn.ReLU(), nn.Flatten(), nn.Dense(128, 5))
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     nn.export_onnx(model, folder + "/model.onnx", input_shape=(6, 6, 1))
-    ...     [entry.name for entry in Path(folder).iterdir()]
-    ['model.onnx']
+    ...     nn.import_onnx(folder + "/model.onnx").layers
+    [Conv2D(1, 8, 3), ReLU(), Flatten(), Dense(128, 5)]
     """
     where = "export_onnx"
     check_sequential(where, model)

@@ -1,0 +1,183 @@
+"""An ONNX file, parsed and checked: its nodes, its constants, and the sizes of its values.
+
+A file may come from somebody else. Nothing in it is run; a constant is only turned, reshaped or
+converted, so that it takes little more memory than the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from nnscratch.files.stored_files import DamagedError, read_bytes, told
+from nnscratch.interchange.extras import required
+from nnscratch.messages import one_line, shown
+
+MOST_BYTES = 1 << 30
+_FIRST_VERSION = 7  # of the operators: since then they broadcast as NumPy does
+_MOVES = ("Identity", "Cast", "Transpose", "Reshape")  # what a constant may go through
+
+Sizes = tuple[int | str | None, ...] | None  # of an array, with N; a name stands for one that varies
+
+
+class OnnxFile:
+    """The file at `path`.
+
+    where : who reads it, for the messages
+
+    Fields
+        version       : of ONNX's operators, as the file says
+        nodes         : in an order in which each comes behind those whose outputs it takes
+        positions     : a value's name -> that of the node whose output it is
+        input, output : names of the two values
+
+    Raises
+        ImportError : the package onnx is missing
+        OSError     : there is no such file, it is a folder, or it cannot be opened
+        ValueError  : it is damaged, too large or no ONNX file; it has several inputs or outputs,
+            external data, or operators of an unknown version
+    """
+
+    def __init__(self, where: str, path: str | os.PathLike[str]) -> None:
+        self.onnx = required(where, "onnx", extra="onnx")
+        self.path = path
+        content = read_bytes(path, MOST_BYTES)
+        with self._damage_told():
+            model = self.onnx.load_model_from_string(content)
+            if not model.ir_version or not model.graph.node:
+                raise ValueError("there is no graph in it")
+        self.nodes = list(model.graph.node)
+        self.version = self._checked_version(model)
+        self._check_all_is_inside(model.graph)
+        with self._damage_told():
+            self.onnx.checker.check_model(model)
+            inferred = self.onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+        self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.positions = {output: i for i, node in enumerate(self.nodes) for output in node.output if output}
+        self.input = self._the_one("input", [v.name for v in model.graph.input if v.name not in self._initializers])
+        self.output = self._the_one("output", [v.name for v in model.graph.output])
+        values = (*inferred.value_info, *inferred.input, *inferred.output)
+        self._sizes = {value.name: _sizes(value) for value in values}
+
+    def refusal(self, came: str, expected: str, fix: str) -> ValueError:
+        """An error that names the file."""
+        return ValueError(one_line(os.fspath(self.path), came, expected, fix))
+
+    def sizes(self, value: str) -> Sizes:
+        """Of the value of that name; None: not known."""
+        return self._sizes.get(value)
+
+    def attributes(self, node: Any) -> dict[str, Any]:
+        """Of a node: name -> value."""
+        return {each.name: self.onnx.helper.get_attribute_value(each) for each in node.attribute}
+
+    def constant(self, name: str) -> np.ndarray | None:
+        """The constant of that name; None: the value is none.
+
+        Raises
+            ValueError : it is damaged
+        """
+        moves = []
+        while (maker := self._maker(name)) is not None and maker.op_type in _MOVES:
+            moves.append(maker)
+            name = maker.input[0]
+        with self._damage_told():
+            array = self._stored(name)
+            for node in reversed(moves):
+                array = None if array is None else self._moved(array, node)
+        return array
+
+    def _maker(self, name: str) -> Any | None:
+        return self.nodes[self.positions[name]] if name in self.positions else None
+
+    def _stored(self, name: str) -> np.ndarray | None:
+        if name in self._initializers:
+            return np.asarray(self.onnx.numpy_helper.to_array(self._initializers[name]))
+        maker = self._maker(name)
+        if maker is None or maker.op_type != "Constant":
+            return None
+        for kind, value in self.attributes(maker).items():
+            if kind == "value":
+                return np.asarray(self.onnx.numpy_helper.to_array(value))
+            if kind.startswith(("value_float", "value_int")):
+                return np.asarray(value, np.float32 if "float" in kind else np.int64)
+        raise ValueError(f"its constant {shown(name)} is neither numbers nor a tensor")
+
+    def _moved(self, array: np.ndarray, node: Any) -> np.ndarray:
+        attributes = self.attributes(node)
+        if node.op_type == "Cast":
+            return array.astype(self.onnx.helper.tensor_dtype_to_np_dtype(attributes["to"]))
+        if node.op_type == "Transpose":
+            return array.transpose(attributes.get("perm"))
+        if node.op_type == "Reshape":
+            shape = self._stored(node.input[1])
+            if shape is None or shape.ndim != 1:
+                raise ValueError(f"{label(node)} has no shape")
+            return array.reshape([array.shape[i] if n == 0 and i < array.ndim else int(n) for i, n in enumerate(shape)])
+        return array
+
+    def _checked_version(self, model: Any) -> int:
+        newest = self.onnx.defs.onnx_opset_version()
+        versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
+        if len(versions) != 1 or not _FIRST_VERSION <= versions[0] <= newest:
+            came = ", ".join(map(str, versions)) or "no"
+            raise self.refusal(
+                f"operators of version {came}",
+                f"{_FIRST_VERSION} to {newest}, which the package onnx {self.onnx.__version__} knows",
+                "export it with one of these as opset_version",
+            )
+        return int(versions[0])
+
+    def _check_all_is_inside(self, graph: Any) -> None:
+        """Stops weights in other files, and operators that hold graphs: loops and conditions."""
+        tensors = list(graph.initializer)
+        for node in graph.node:
+            for each in node.attribute:
+                tensors += [each.t, *each.tensors]
+                if each.HasField("g") or each.graphs:
+                    raise self.refusal(
+                        f"{label(node)}, which holds a graph of its own",
+                        "a chain of operators without loops and conditions",
+                        "export a network without these",
+                    )
+        if any(tensor.data_location == self.onnx.TensorProto.EXTERNAL for tensor in tensors):
+            raise self.refusal(
+                "a file whose weights are in another one",
+                "all in one file",
+                "export it with external_data=False, or use onnx.load(path) and onnx.save(model, path)",
+            )
+
+    def _the_one(self, what: str, names: list[str]) -> str:
+        if len(names) != 1:
+            shown_names = f" ({', '.join(names)})" if names else ""
+            raise self.refusal(f"{len(names)} {what}s{shown_names}", f"one {what}", "export a network with one of each")
+        return names[0]
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        """Makes one DamagedError of what the package onnx raises, which is of many kinds."""
+        with told(self.path, expected="an ONNX file", fix="export it again"):
+            try:
+                yield
+            except (OSError, MemoryError, DamagedError):
+                raise
+            except Exception as error:
+                raise ValueError(str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__) from None
+
+
+def label(node: Any) -> str:
+    """Names a node in a message: its operator, and its own name if it has one."""
+    kind = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+    name = node.name or next(iter(node.output), "")
+    return f"{kind} (node {shown(name)})"
+
+
+def _sizes(value: Any) -> Sizes:
+    kind = value.type.tensor_type
+    if not kind.HasField("shape"):
+        return None
+    return tuple(each.dim_value if each.HasField("dim_value") else each.dim_param or None for each in kind.shape.dim)
