@@ -12,7 +12,7 @@ from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.geometry.mirror import MIRRORED
-from nnscratch.keypoints.onnx_graphs.affine_maps import Maps, add_fit, add_product
+from nnscratch.keypoints.onnx_graphs.affine_maps import Maps, add_fit, add_means, add_product
 from nnscratch.keypoints.onnx_graphs.crops import Pixels, add_crops
 from nnscratch.keypoints.onnx_graphs.mirror import add_both_sides, add_in_pictures
 from nnscratch.keypoints.onnx_graphs.networks import add_both_ways, add_network
@@ -56,7 +56,7 @@ def add_sight(graph: Graph, level: Level, pixels: Pixels, points: str, offset: s
     places = _add_places(graph, level, pixels, maps)
     number = [number for number, region in enumerate(level.regions) for _ in region.points]
     found = add_in_pictures(graph, maps.to(graph, places, np.array(number)), len(number), offset)
-    return _add_means(graph, level.regions, found, points)
+    return _add_mean_answers(graph, level.regions, found, points)
 
 
 def add_crop_maps(graph: Graph, regions: Sequence[Region], points: str, reference: np.ndarray) -> Maps:
@@ -73,7 +73,7 @@ def add_crop_maps(graph: Graph, regions: Sequence[Region], points: str, referenc
     shares = np.zeros((len(regions), len(POINTS)))
     for share, region in zip(shares, regions, strict=True):
         share[region.indices] = 1 / len(region.points)
-    at = graph.add("MatMul", graph.constant(shares), points)
+    at = add_means(graph, points, shares)
     shift = graph.add("Sub", at, add_product(graph, linear, graph.constant(middle)))
     return Maps(linear, shift, len(regions))
 
@@ -102,7 +102,7 @@ def _add_places(graph: Graph, level: Level, pixels: Pixels, maps: Maps) -> str:
     return graph.add("Add", graph.add("Mul", in_order, half), half)
 
 
-def _add_means(graph: Graph, regions: Sequence[Region], found: str, points: str) -> str:
+def _add_mean_answers(graph: Graph, regions: Sequence[Region], found: str, points: str) -> str:
     """For each point, the mean of all answers for it; its place in `points` if there is none.
 
     found  : (N, 2, K, 2) float64 px, in the pictures, then in the mirror images
@@ -115,7 +115,7 @@ def _add_means(graph: Graph, regions: Sequence[Region], found: str, points: str)
     count = is_of.sum(axis=1, keepdims=True)
     shares = np.concatenate([is_of / np.maximum(count, 1), np.diag(count[:, 0] == 0)], axis=1)  # (15, 2 K + 15)
     flat = graph.add("Reshape", found, graph.constant([-1, len(answered), 2]))
-    return graph.add("MatMul", graph.constant(shares), graph.add("Concat", flat, points, axis=1))
+    return add_means(graph, graph.add("Concat", flat, points, axis=1), shares)
 
 
 def add_blend(graph: Graph, blend: Blend, before: str, found: str, offset: str) -> str:

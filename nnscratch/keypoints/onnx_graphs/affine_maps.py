@@ -72,8 +72,24 @@ def add_product(graph: Graph, linear: str, points: str) -> str:
     points : (..., K, 2) float64, p
     result : (..., K, 2) float64
     """
-    row = graph.add("Unsqueeze", points, graph.constant([-2]))  # (..., K, 1, 2)
-    return graph.add("ReduceSum", graph.add("Mul", linear, row), graph.constant([-1]), keepdims=0)
+    columns = (graph.add("Gather", linear, graph.constant(axis), axis=-1) for axis in (0, 1))
+    places = (graph.add("Gather", points, graph.constant([axis]), axis=-1) for axis in (0, 1))  # (..., K, 1)
+    return graph.add("Add", *(graph.add("Mul", *each) for each in zip(columns, places, strict=True)))
+
+
+def add_means(graph: Graph, points: str, shares: np.ndarray) -> str:
+    """Weighted means of points.
+
+    points : (M, K, 2) float64
+    shares : (R, K), how much of each point goes into each mean
+    result : (M, R, 2) float64
+    """
+    count, of = shares.shape
+    # Rows of x, y, x, y, ...: one plain product of matrices. ONNX Runtime 1.20 fails with M = 0
+    # where a matrix from the left has to be broadcast.
+    rows = graph.add("Reshape", points, graph.constant([-1, 2 * of]))
+    means = graph.add("MatMul", rows, graph.constant(np.kron(shares.T, np.eye(2))))
+    return graph.add("Reshape", means, graph.constant([-1, count, 2]))
 
 
 def add_fit(graph: Graph, points: str, reference: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
-from nnscratch.keypoints.onnx_graphs.affine_maps import Maps, add_fit, add_product
+from nnscratch.keypoints.onnx_graphs.affine_maps import Maps, add_fit, add_means, add_product
 from tests.keypoints.onnx_graphs.computed import check_same
 
 RNG = np.random.default_rng(0)
@@ -94,3 +94,9 @@ def test_a_product_for_each_point() -> None:
     linear, points = RNG.normal(size=(3, 5, 2, 2)), RNG.normal(size=(3, 5, 2))
     expected = np.einsum("nkij,nkj->nki", linear, points)
     check_same(add_product, {"linear": linear, "points": points}, expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_weighted_means(count: int) -> None:
+    points, shares = RNG.normal(size=(count, 5, 2)), RNG.random((4, 5))
+    check_same(lambda graph, points: add_means(graph, points, shares), {"points": points}, shares @ points)
