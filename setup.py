@@ -49,7 +49,7 @@ setup(
             "onnxruntime>=1.20",
         ],
         "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0", "scikit-learn>=1.6"],
-        "bench": ["torch", "scikit-learn"],
+        "bench": ["torch", "scikit-learn", "onnx>=1.17", "onnxruntime>=1.20"],
         "sklearn": ["scikit-learn>=1.6"],
         "browser": ["selenium>=4.11"],
         "safetensors": ["safetensors>=0.4"],

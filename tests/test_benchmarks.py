@@ -266,3 +266,30 @@ def test_the_time_to_an_error(tmp_path: Path) -> None:
         assert 0 < row["seconds"] < row["with_all"]
         assert row["faces"] == [26, 4]
     assert ("seconds" in figures["ratios"]) == (len(libraries) == 2)
+
+
+def test_an_inference_beside_onnx_runtime(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.syspath_prepend(FOLDER)
+    program = load("interchange")
+    (row,) = program.compare("report CNN", repeats=1, batches=(2,))
+    assert (row["network"], row["batch"]) == ("report CNN", 2)
+    assert row["difference"] < 1e-5
+    own, other = row["milliseconds"].values()
+    assert row["ratio"] == other / own
+    assert capsys.readouterr().out.startswith("report CNN        batch   2   nnscratch ")
+    monkeypatch.setattr(program, "onnx_runtime", lambda path: lambda x: np.zeros((len(x), 30), np.float32))
+    with pytest.raises(RuntimeError, match="report CNN: got answers that differ by 1.0e"):
+        program.compare("report CNN", repeats=1, batches=(1,))
+
+
+def test_no_onnx_runtime(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    program = load("interchange")
+    monkeypatch.setattr(program, "find_spec", lambda package: None)
+    monkeypatch.setattr(sys, "argv", ["interchange.py"])
+    monkeypatch.setattr(program, "start", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 2
+    assert "got no package onnx and onnxruntime, expected both; pip install" in capsys.readouterr().err

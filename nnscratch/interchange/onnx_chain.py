@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.interchange.onnx_file import OnnxFile, Sizes, label
+from nnscratch.interchange.onnx_file import OnnxFile, Sizes, is_standard, label
+from nnscratch.interchange.onnx_normalization import find_normalization
 from nnscratch.messages import shown
 
 # The other inputs of the first say nothing but a shape. The second gives a shape, and none of the
@@ -16,20 +17,6 @@ from nnscratch.messages import shown
 _TAKES_SHAPE = "Reshape"
 _GIVES_SHAPE = "Shape"
 NORMALIZATION = "ContrastNormalization"
-# What `onnx_layers` writes for one: each operator with its inputs. 0 is what goes in, 1 what the
-# first operator gives, and so on; the others are constants.
-_NORMALIZATION: tuple[tuple[str, tuple[int | str, ...]], ...] = (
-    ("Cast", (0,)),
-    ("ReduceMean", (1,)),
-    ("Sub", (1, 2)),
-    ("Mul", (3, 3)),
-    ("ReduceMean", (4,)),
-    ("Sqrt", (5,)),
-    ("Max", (6, "floor")),
-    ("Div", ("spread", 7)),
-    ("Mul", (3, 8)),
-    ("Cast", (9,)),
-)
 
 
 @dataclass(frozen=True)
@@ -75,9 +62,18 @@ def chain(file: OnnxFile, known: Collection[str]) -> Iterator[Operator]:
     """
     readers, value = _readers(file), file.input
     while value != file.output:
-        found = _contrast_normalization(file, readers, value)
-        operator, value = found or _next(file, readers, value, known)
+        nodes = readers.get(value, [])
+        operator, value = _normalization(file, nodes, value) or _next(file, readers, value, known)
         yield operator
+
+
+def _normalization(file: OnnxFile, nodes: list[Any], value: str) -> tuple[Operator, str] | None:
+    """The operators of a ContrastNormalization as one, if they begin with `nodes`."""
+    found = find_normalization(file, nodes[0], value) if len(nodes) == 1 else None
+    if found is None:
+        return None
+    (arguments, y), sizes = found, file.sizes(value)
+    return Operator(file, NORMALIZATION, label(nodes[0]), arguments, (), 0, sizes, sizes, y == file.output), y
 
 
 def _data_inputs(node: Any) -> list[str]:
@@ -107,7 +103,7 @@ def _next(file: OnnxFile, readers: dict[str, list[Any]], value: str, known: Coll
     """The operator that takes `value`, and the name of what it gives."""
     nodes = readers.get(value, [])
     for node in nodes:
-        if node.op_type not in known or node.domain not in ("", "ai.onnx"):
+        if node.op_type not in known or not is_standard(node):
             raise file.refusal(
                 label(node),
                 f"one of {' '.join(sorted(known))}",
@@ -144,36 +140,3 @@ def _constant(file: OnnxFile, node: Any, name: str) -> np.ndarray | None:
     if found is None and node.op_type != _TAKES_SHAPE:
         raise file.refusal(f"{label(node)} whose input {shown(name)} is no constant", "a constant", "export it again")
     return found
-
-
-def _contrast_normalization(file: OnnxFile, readers: dict[str, list[Any]], value: str) -> tuple[Operator, str] | None:
-    """The operators of one, if they begin at `value`: told apart by their kinds and inputs."""
-    sizes, nodes = file.sizes(value), readers.get(value, [])
-    if sizes is None or [node.op_type for node in nodes] != ["Cast"]:
-        return None
-    first = file.positions[nodes[0].output[0]]
-    nodes, double = file.nodes[first : first + len(_NORMALIZATION)], file.onnx.TensorProto.DOUBLE
-    if [node.op_type for node in nodes] != [kind for kind, _ in _NORMALIZATION]:
-        return None
-    names, constants = [value], dict[str, np.ndarray]()  # names: of what goes in, then of what each gives
-    for node, (kind, inputs) in zip(nodes, _NORMALIZATION, strict=True):
-        for name, expected in zip(node.input, inputs, strict=False):
-            found = file.constant(name) if isinstance(expected, str) else None
-            if isinstance(expected, str) and found is not None and found.size == 1:
-                constants[expected] = found
-            elif isinstance(expected, str) or name != names[expected]:
-                return None
-        attributes = file.attributes(node)
-        if kind == "ReduceMean" and (
-            list(attributes.get("axes", [])) != list(range(1, len(sizes))) or not attributes.get("keepdims", 1)
-        ):
-            return None
-        names.append(node.output[0])
-    casts = [file.attributes(node)["to"] for node in (nodes[0], nodes[-1])]
-    if casts != [double, file.onnx.TensorProto.FLOAT]:
-        return None
-    arguments = {name: float(array.item()) for name, array in constants.items()}
-    operator = Operator(
-        file, NORMALIZATION, label(nodes[0]), arguments, (), 0, sizes, sizes, is_last=names[-1] == file.output
-    )
-    return operator, names[-1]

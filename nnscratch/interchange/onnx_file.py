@@ -19,6 +19,7 @@ from nnscratch.messages import one_line, shown
 
 MOST_BYTES = 1 << 30
 _FIRST_VERSION = 7  # of the operators: since then they broadcast as NumPy does
+_STANDARD = ("", "ai.onnx")  # domains
 _MOVES = ("Identity", "Cast", "Transpose", "Reshape")  # what a constant may go through
 
 Sizes = tuple[int | str | None, ...] | None  # of an array, with N; a name stands for one that varies
@@ -122,7 +123,7 @@ class OnnxFile:
 
     def _checked_version(self, model: Any) -> int:
         newest = self.onnx.defs.onnx_opset_version()
-        versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
+        versions = [each.version for each in model.opset_import if each.domain in _STANDARD]
         if len(versions) != 1 or not _FIRST_VERSION <= versions[0] <= newest:
             came = ", ".join(map(str, versions)) or "no"
             raise self.refusal(
@@ -169,9 +170,14 @@ class OnnxFile:
                 raise ValueError(str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__) from None
 
 
+def is_standard(node: Any) -> bool:
+    """It is an operator of ONNX itself, and not of somebody's own with the same name."""
+    return node.domain in _STANDARD
+
+
 def label(node: Any) -> str:
     """Names a node in a message: its operator, and its own name if it has one."""
-    kind = f"{node.domain}.{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
+    kind = node.op_type if is_standard(node) else f"{node.domain}.{node.op_type}"
     name = node.name or next(iter(node.output), "")
     return f"{kind} (node {shown(name)})"
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from nnscratch.checks import check_finite
 from nnscratch.interchange.onnx_graph import Graph
+from nnscratch.interchange.onnx_normalization import add_normalization
 from nnscratch.layers import (
     AveragePool2D,
     ContrastNormalization,
@@ -176,14 +177,7 @@ def _add_flatten(value: _Value, layer: Flatten) -> None:
 
 
 def _add_contrast_normalization(value: _Value, layer: ContrastNormalization) -> None:
-    """In float64, as the layer: a float32 sum of many pixels loses digits."""
-    graph, axes = value.graph, list(range(1, len(value.shape) + 1))
-    value.add("Cast", to=graph.onnx.TensorProto.DOUBLE)
-    value.add("Sub", graph.add("ReduceMean", value.name, axes=axes))
-    variance = graph.add("ReduceMean", graph.add("Mul", value.name, value.name), axes=axes)
-    divisor = graph.add("Max", graph.add("Sqrt", variance), graph.constant(np.float64(layer.floor)))
-    value.add("Mul", graph.add("Div", graph.constant(np.float64(layer.spread)), divisor))
-    value.add("Cast", to=graph.onnx.TensorProto.FLOAT)
+    value.name = add_normalization(value.graph, layer, value.name, axes=len(value.shape) + 1)
 
 
 def _add_simple(operator: str) -> Callable[[_Value, Layer], None]:

@@ -135,8 +135,9 @@ def _window(operator: Operator, kernel: list[int]) -> tuple[tuple[int, ...], tup
     """Stride and padding, each (height, width)."""
     attributes = operator.attributes
     stride = tuple(attributes.get("strides", (1,) * len(kernel)))
-    if len(kernel) != 2 or list(attributes.get("kernel_shape", kernel)) != list(kernel):
-        raise operator.refusal(f"kernel_shape={list(kernel)}", "a window of pictures, (height, width)")
+    stated = list(attributes.get("kernel_shape", kernel))
+    if len(kernel) != 2 or stated != list(kernel):
+        raise operator.refusal(f"kernel_shape={stated}", "a window of pictures, (height, width), as its weights have")
     if any(each != 1 for each in attributes.get("dilations", ())):
         raise operator.refusal(f"dilations={attributes['dilations']}", "1 for both axes")
     how = attributes.get("auto_pad", b"NOTSET").decode("latin-1")

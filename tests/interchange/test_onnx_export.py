@@ -56,6 +56,7 @@ def test_the_networks_for_faces(tmp_path: Path, faces: np.ndarray, name: str) ->
     for layer in model.layers:  # biases are 0 at first
         if "bias" in layer.params:
             layer.params["bias"][:] = rng.normal(size=layer.params["bias"].shape)
+    faces = faces[:20] if name == "kfkd" else faces  # for the time that it takes
     y = model.predict(faces)
     assert nn.export_onnx(model, tmp_path / "model.onnx") is None
     found = run(tmp_path / "model.onnx", faces)

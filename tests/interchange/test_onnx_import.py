@@ -11,6 +11,7 @@ import pytest
 import nnscratch as nn
 from nnscratch.gradient_check.configurations import CONFIGURATIONS, Configuration
 from nnscratch.keypoints import networks
+from tests.interchange.onnx_graphs import written
 
 pytest.importorskip("onnx")
 
@@ -130,3 +131,11 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"^import_onnx: got no package onnx .*pip install 'nnscratch\[onnx\]'"):
         nn.import_onnx(EXPORTED / "torch_cnn.onnx")
+
+
+def test_an_unknown_operator_is_named_and_what_the_library_has(tmp_path: Path) -> None:
+    path = written(tmp_path, "a = MatMul(x, w) [last] y = Softmax(a)", constants={"w": np.ones((3, 2), np.float32)})
+    with pytest.raises(
+        ValueError, match=r"got Softmax \(node 'last'\), expected one of Add AveragePool .* Transpose; "
+    ):
+        nn.import_onnx(path)
