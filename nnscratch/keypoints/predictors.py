@@ -89,6 +89,12 @@ class SingleNetwork:
         The graph, and what is raised, are as of `Cascade.export_onnx`.
 
         path : the file, or a folder, which gets "network.onnx"
+
+        >>> import tempfile, nnscratch as nn
+        >>> network = nn.Sequential(nn.MaxPool2D(16), nn.Flatten(), nn.Dense(36, 30, rng=0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     SingleNetwork(network, both_ways=True).export_onnx(folder).name
+        'network.onnx'
         """
 
         def add(graph: Graph, x: str) -> str:

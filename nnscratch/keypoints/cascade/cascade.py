@@ -150,6 +150,12 @@ class Cascade:
             ValueError  : a network has a layer of one's own, is of float64, or does not fit
             NotFiniteError : a weight is NaN or infinite
             OSError     : the file cannot be written
+
+        >>> import tempfile, nnscratch as nn
+        >>> level_1 = nn.Sequential(nn.MaxPool2D(16), nn.Flatten(), nn.Dense(36, 30, rng=0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Cascade(level_1, reference=np.zeros((15, 2))).export_onnx(folder).name
+        'cascade.onnx'
         """
         return write_graph(
             "Cascade.export_onnx", path, "cascade.onnx", lambda graph, x: add_cascade(graph, self, x), what="A cascade"
