@@ -11,6 +11,7 @@ onnx_operators.py       operators as layers, one by one
 onnx_normalization.py   a ContrastNormalization as operators, there and back
 onnx_chain.py           a graph as a chain of operators
 onnx_file.py            an ONNX file, parsed and checked
+onnx_external_data.py   weights that lie in a file beside it
 extras.py               packages that only some users need
 """
 

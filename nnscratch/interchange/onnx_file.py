@@ -15,6 +15,7 @@ import numpy as np
 
 from nnscratch.files.stored_files import DamagedError, read_bytes, told
 from nnscratch.interchange.extras import required
+from nnscratch.interchange.onnx_external_data import take_in
 from nnscratch.messages import one_line, shown
 
 MOST_BYTES = 1 << 30
@@ -40,7 +41,7 @@ class OnnxFile:
         ImportError : the package onnx is missing
         OSError     : there is no such file, it is a folder, or it cannot be opened
         ValueError  : it is damaged, too large or no ONNX file; it has several inputs or outputs,
-            external data, or operators of an unknown version
+            operators of an unknown version, or weights in a file that is not beside it
     """
 
     def __init__(self, where: str, path: str | os.PathLike[str]) -> None:
@@ -53,8 +54,11 @@ class OnnxFile:
                 raise ValueError("there is no graph in it")
         self.nodes = list(model.graph.node)
         self.version = self._checked_version(model)
-        self._check_all_is_inside(model.graph)
+        self._check_no_graph_inside()
         with self._damage_told():
+            take_in(
+                [each for each in model.graph.initializer if self._is_elsewhere(each)], path, MOST_BYTES - len(content)
+            )
             self.onnx.checker.check_model(model)
             inferred = self.onnx.shape_inference.infer_shapes(model, data_prop=True).graph
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -133,24 +137,19 @@ class OnnxFile:
             )
         return int(versions[0])
 
-    def _check_all_is_inside(self, graph: Any) -> None:
-        """Stops weights in other files, and operators that hold graphs: loops and conditions."""
-        tensors = list(graph.initializer)
-        for node in graph.node:
+    def _check_no_graph_inside(self) -> None:
+        """Stops loops and conditions, which hold graphs, and a constant that is in another file."""
+        for node in self.nodes:
             for each in node.attribute:
-                tensors += [each.t, *each.tensors]
-                if each.HasField("g") or each.graphs:
+                if each.HasField("g") or each.graphs or any(map(self._is_elsewhere, [each.t, *each.tensors])):
                     raise self.refusal(
-                        f"{label(node)}, which holds a graph of its own",
+                        f"{label(node)} with a graph or a file of its own",
                         "a chain of operators without loops and conditions",
                         "export a network without these",
                     )
-        if any(tensor.data_location == self.onnx.TensorProto.EXTERNAL for tensor in tensors):
-            raise self.refusal(
-                "a file whose weights are in another one",
-                "all in one file",
-                "export it with external_data=False, or use onnx.load(path) and onnx.save(model, path)",
-            )
+
+    def _is_elsewhere(self, tensor: Any) -> bool:
+        return bool(tensor.data_location == self.onnx.TensorProto.EXTERNAL)
 
     def _the_one(self, what: str, names: list[str]) -> str:
         if len(names) != 1:

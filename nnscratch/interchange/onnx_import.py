@@ -25,8 +25,8 @@ def import_onnx(path: str | os.PathLike[str]) -> Sequential:
 
     Raises
         ValueError     : the file is damaged, over 1 GiB or no ONNX file; it has several inputs or
-            outputs, a branch, weights in another file, or an operator that is no layer here: the
-            first one is named, and what the library has
+            outputs, a branch, or an operator that is no layer here: the first one is named, and
+            what the library has; its weights are in a file that is not beside it
         NotFiniteError : a weight is NaN or infinite
         ImportError    : the package onnx is missing
         OSError        : there is no such file, or it is a folder

@@ -141,7 +141,7 @@ class Cascade:
 
         The graph takes "images", (N, 96, 96) uint8, and gives "points", (N, 15, 2) float32 px: what
         `predict_points` gives. It needs neither nnscratch nor NumPy. Nothing in it raises an error:
-        where `predict_points` raises NotFiniteError, its points are NaN or far outside.
+        where `predict_points` raises NotFiniteError, its points are mostly NaN or far outside.
 
         path : the file, or a folder, which gets "cascade.onnx"
 
