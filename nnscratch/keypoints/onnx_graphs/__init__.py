@@ -8,6 +8,6 @@ networks.py      networks, and the mirror pass
 graph_file.py    the whole graph: from "images" to "points", in a file
 
 Each function adds operators and returns the name of their result. Numbers are those of the NumPy
-code that a docstring names. A graph raises no errors: answers that are NaN or nowhere near a picture,
-for which that code raises NotFiniteError, come out as they are.
+code that a docstring names. A graph raises no errors: answers that are NaN or nowhere near a
+picture, for which that code raises NotFiniteError, come out as they are.
 """

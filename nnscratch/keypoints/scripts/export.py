@@ -27,6 +27,7 @@ from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts.command_line import check_output
 from nnscratch.keypoints.scripts.studied import writable
+from nnscratch.messages import one_line
 
 _FACES = 100  # to compare on
 _LARGEST = 0.01  # px, of points inside of a picture; float32 alone makes about 0.00002 px of it
@@ -70,6 +71,11 @@ def _compare(path: Path, images: np.ndarray, points: np.ndarray, faces: str) -> 
     except ImportError as error:
         print(f"Not compared with nnscratch's points: no ONNX Runtime ({error}).")
         return
+    except Exception as error:  # those of ONNX Runtime have no class in common
+        path.unlink()
+        came = f"a graph that ONNX Runtime does not run ({str(error).splitlines()[0]})"
+        fix = "pip install --upgrade onnxruntime, or uninstall it to go without"
+        raise ValueError(one_line(str(path), came, "version 1.20 or newer", fix)) from None
     difference, allowed = float(np.abs(found - points).max()), _LARGEST / SIDE * max(SIDE, np.abs(points).max())
     if not difference < allowed:
         path.unlink()

@@ -116,3 +116,18 @@ def test_a_graph_that_finds_other_points_is_not_left(
         capsys, run_folder, "--out", tmp_path / "x.onnx"
     )
     assert not (tmp_path / "x.onnx").exists()
+
+
+def test_a_graph_that_onnx_runtime_does_not_run_is_not_left(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Fail(Exception):
+        pass
+
+    def fails(path: Path, images: np.ndarray) -> np.ndarray:
+        raise Fail("[ONNXRuntimeError] : 1 : opset 17 is\nunknown")
+
+    monkeypatch.setattr(export, "answers_of", fails)
+    line = ends(capsys, run_folder, "--out", tmp_path / "x.onnx")
+    assert "does not run ([ONNXRuntimeError] : 1 : opset 17 is), expected version 1.20 or newer; pip install" in line
+    assert not (tmp_path / "x.onnx").exists()
