@@ -73,7 +73,8 @@ def _compare(path: Path, images: np.ndarray, points: np.ndarray, faces: str) -> 
         return
     except Exception as error:  # those of ONNX Runtime have no class in common
         path.unlink()
-        came = f"a graph that ONNX Runtime does not run ({str(error).splitlines()[0]})"
+        reason = str(error).split("\n", maxsplit=1)[0]
+        came = f"a graph that ONNX Runtime does not run ({reason})"
         fix = "pip install --upgrade onnxruntime, or uninstall it to go without"
         raise ValueError(one_line(str(path), came, "version 1.20 or newer", fix)) from None
     difference, allowed = float(np.abs(found - points).max()), _LARGEST / SIDE * max(SIDE, np.abs(points).max())
