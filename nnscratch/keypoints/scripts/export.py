@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from nnscratch.commands import Parser
+from nnscratch.files import atomic
 from nnscratch.interchange.extras import required
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, SIDE
@@ -56,35 +57,36 @@ def main(arguments: list[str]) -> None:
     check_output(parsed.out, [*read, *filter(None, [parsed.data])])
     images = _some_images(parsed.data)
     points = predictor.predict_points(images)  # first: no graph is written of a network that has diverged
-    path = predictor.export_onnx(parsed.out)
-    nodes, size = len(onnx.load(path).graph.node), path.stat().st_size / 1e6
-    print(f"{path}: {size:.1f} MB, {nodes:,} nodes")
-    print(f"images (N, {SIDE}, {SIDE}) uint8 -> points (N, {len(POINTS)}, 2) float32, in pixels")
     faces = f"{len(images)} faces of {Path(parsed.data).name}" if parsed.data else f"{len(images)} drawn faces"
-    _compare(path, images, points, faces)
+    with atomic.write(parsed.out) as path:  # it gets its name once it is known to be right
+        predictor.export_onnx(path)
+        verdict = _compared(path, images, points, f"{parsed.out}, on {faces}")
+        nodes, size = len(onnx.load(path).graph.node), path.stat().st_size / 1e6
+    print(f"{parsed.out}: {size:.1f} MB, {nodes:,} nodes")
+    print(f"images (N, {SIDE}, {SIDE}) uint8 -> points (N, {len(POINTS)}, 2) float32, in pixels")
+    print(f"{verdict} ({faces})." if verdict else "Not compared with nnscratch's points: no package onnxruntime.")
 
 
-def _compare(path: Path, images: np.ndarray, points: np.ndarray, faces: str) -> None:
-    """Prints how far ONNX Runtime's points are from `points`; a graph that is wrong is removed."""
+def _compared(path: Path, images: np.ndarray, points: np.ndarray, place: str) -> str | None:
+    """How far ONNX Runtime's points are from `points`, in words; None without ONNX Runtime.
+
+    Raises
+        ValueError : too far, or it does not run the graph; `place` is for the message
+    """
     try:
         found = answers_of(path, images)
-    except ImportError as error:
-        print(f"Not compared with nnscratch's points: no ONNX Runtime ({error}).")
-        return
+    except ImportError:
+        return None
     except Exception as error:  # those of ONNX Runtime have no class in common
-        path.unlink()
         reason = str(error).split("\n", maxsplit=1)[0]
         came = f"a graph that ONNX Runtime does not run ({reason})"
         fix = "pip install --upgrade onnxruntime, or uninstall it to go without"
-        raise ValueError(one_line(str(path), came, "version 1.20 or newer", fix)) from None
+        raise ValueError(one_line(place, came, "version 1.20 or newer", fix)) from None
     difference, allowed = float(np.abs(found - points).max()), _LARGEST / SIDE * max(SIDE, np.abs(points).max())
     if not difference < allowed:
-        path.unlink()
-        raise ValueError(
-            f"{path}: got points of ONNX Runtime that differ by {difference:.2g} px on {faces}, expected less than "
-            f"{allowed:.2g} px; try another version of onnxruntime"
-        )
-    print(f"ONNX Runtime's points are within {difference:.1g} px of nnscratch's ({faces}).")
+        came = f"points of ONNX Runtime that differ by {difference:.2g} px"
+        raise ValueError(one_line(place, came, f"less than {allowed:.2g} px", "try another version of onnxruntime"))
+    return f"ONNX Runtime's points are within {difference:.1g} px of nnscratch's"
 
 
 def answers_of(path: Path, images: np.ndarray) -> np.ndarray:
