@@ -1,9 +1,11 @@
 """One inference: nnscratch beside ONNX Runtime, which runs what nnscratch exported.
 
-  python benchmarks/interchange.py [--quick] [--only NAME] [--json FILE]
+  python benchmarks/interchange.py [--quick] [--only NAME] [--cascade RUN] [--json FILE]
 
-Both compute the same network on the same pictures, one and 100 of them, and
-first it is checked that their answers agree. They take turns, call by call, in
+Both compute the same network or cascade on the same pictures, one and 100 of
+them, and first it is checked that their answers agree. Without --cascade, the
+cascade is that of examples/train_cascade.py --recipe best before its training,
+which takes as long as a trained one. They take turns, call by call, in
 one process; each takes as many threads as it does by itself. A ratio is ONNX
 Runtime's time over nnscratch's, the median of the ratios pair by pair: above 1
 nnscratch is faster. `pip install -e '.[bench]'` brings ONNX Runtime.
@@ -17,36 +19,84 @@ import runpy
 import statistics
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from machine import description, print_description
 
 import nnscratch as nn
 from nnscratch.keypoints import networks
+from nnscratch.keypoints.cascade.blending import Blend
+from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.drawn.faces import draw_faces
+from nnscratch.keypoints.geometry.mirror import symmetrical
+from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.metrics import mean_face
+from nnscratch.keypoints.predictors import load_predictor
+from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.profiling.clock import in_turn, ratio
 from nnscratch.profiling.machine import start
 
 BATCHES = (1, 100)
 CALLS = 10  # calls of one picture that are timed as one: a clock's tick is no small part of one of them
-_EXAMPLE = Path(__file__).parent.parent / "examples" / "train_cnn.py"
-Engine = Callable[[np.ndarray], np.ndarray]  # pictures (N, 96, 96, 1) -> answers
+FEWER = 5  # times fewer repeats of a cascade, which takes a second for 100 pictures
+_EXAMPLES = Path(__file__).parent.parent / "examples"
+Engine = Callable[[np.ndarray], np.ndarray]  # pictures -> answers
 
 
-def _network(model: nn.Sequential, folder: Path) -> tuple[Engine, Engine]:
-    """The network here, and in ONNX Runtime."""
+class Case(NamedTuple):
+    """Two engines of the same function, and what they take.
+
+    pictures : so many of them, random ones
+    """
+
+    nnscratch: Engine
+    onnx_runtime: Engine
+    pictures: Callable[[int], np.ndarray]
+
+
+def _network(model: nn.Sequential, folder: Path) -> Case:
+    """From (N, 96, 96, 1) float32 to (N, 30)."""
     path = folder / "model.onnx"
     nn.export_onnx(model, path, input_shape=(96, 96, 1))
-    return model.forward, onnx_runtime(path)
+    return Case(
+        model.forward,
+        onnx_runtime(path),
+        lambda count: np.random.default_rng(0).random((count, 96, 96, 1), dtype=np.float32),
+    )
 
 
-# What is compared, by name: made in a folder for its file, the two engines of the same function.
-# More than one network at a time, such as a whole cascade, is a case like these.
-CASES: dict[str, Callable[[Path], tuple[Engine, Engine]]] = {
+def _cascade(cascade: Cascade, folder: Path) -> Case:
+    """From (N, 96, 96) uint8 to (N, 15, 2)."""
+    return Case(
+        cascade.predict_points,
+        onnx_runtime(cascade.export_onnx(folder)),
+        lambda count: np.random.default_rng(0).integers(0, 256, (count, 96, 96)).astype(np.uint8),
+    )
+
+
+def best_cascade() -> Cascade:
+    """The best recipe's, with random weights: it answers about the mean face."""
+    recipe = runpy.run_path(str(_EXAMPLES / "train_cascade.py"))["RECIPES"]["best"]
+    points, rng = draw_faces(20, seed=0, missing=False).points, np.random.default_rng(0)
+    level_1 = recipe.level_1.network(rng)
+    start_from_mean_face(level_1, points)
+    regions = recipe.level_2.regions
+    level_2 = tuple(recipe.level_2.training.network(rng, region) for region in regions)
+    level = Level(regions, level_2, (Blend.none(),) * recipe.level_2.passes)
+    return Cascade(level_1, symmetrical(mean_face(points)), (level,))
+
+
+# What is compared, by name: a case, made in a folder for its file.
+CASES: dict[str, Callable[[Path], Case]] = {
     "report CNN": lambda folder: _network(networks.report_cnn(rng=0), folder),
-    "deep CNN": lambda folder: _network(runpy.run_path(str(_EXAMPLE))["NETWORKS"]["deep"](rng=0), folder),
+    "deep CNN": lambda folder: _network(
+        runpy.run_path(str(_EXAMPLES / "train_cnn.py"))["NETWORKS"]["deep"](rng=0), folder
+    ),
+    "cascade": lambda folder: _cascade(best_cascade(), folder),
 }
 
 
@@ -63,9 +113,10 @@ def compare(name: str, repeats: int, batches: tuple[int, ...] = BATCHES) -> list
     """Prints and returns a row for each batch."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        engines = CASES[name](Path(folder))
+        case = CASES[name](Path(folder))
+        engines = case.nnscratch, case.onnx_runtime
         for batch in batches:
-            x = np.random.default_rng(0).random((batch, 96, 96, 1), dtype=np.float32)
+            x = case.pictures(batch)
             own, other = (engine(x) for engine in engines)
             difference = float(np.abs(own - other).max() / np.abs(own).max())
             if not difference < 1e-4:
@@ -98,20 +149,35 @@ def _repeated(engine: Engine, x: np.ndarray, calls: int) -> Callable[[], None]:
     return work
 
 
+def _loaded(run: str, parser: argparse.ArgumentParser) -> Cascade:
+    try:
+        predictor = load_predictor(run)
+    except DataError as error:
+        parser.error(f"argument --cascade: {error}")
+    if not isinstance(predictor, Cascade):
+        parser.error(f"argument --cascade: got {run}, a single network, expected a run of train_cascade.py; give one")
+    return predictor
+
+
 def main() -> None:
     start()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a fifth of the repeats")
     parser.add_argument("--only", choices=CASES, help="one of them (default: all)")
+    parser.add_argument("--cascade", metavar="RUN", help="the cascade in this folder of a run")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
     arguments = parser.parse_args()
     missing = [package for package in ("onnx", "onnxruntime") if not find_spec(package)]
     if missing:
         parser.error(f"got no package {' and '.join(missing)}, expected both; pip install -e '.[bench]'")
+    if arguments.cascade is not None:
+        CASES["cascade"] = partial(_cascade, _loaded(arguments.cascade, parser))
     repeats = 10 if arguments.quick else 50
     facts = description("onnx", "onnxruntime") | {"repeats": repeats}
     print_description(facts)
-    rows = [row for name in ([arguments.only] if arguments.only else CASES) for row in compare(name, repeats)]
+    names = [arguments.only] if arguments.only else list(CASES)
+    few = {"cascade": repeats // FEWER}
+    rows = [row for name in names for row in compare(name, few.get(name, repeats))]
     if arguments.json:
         arguments.json.write_text(json.dumps({"machine": facts, "rows": rows}, indent=2) + "\n", encoding="utf-8")
 

@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.keypoints.cascade.blending import Blend
+from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
@@ -303,6 +306,55 @@ def test_an_inference_beside_onnx_runtime(monkeypatch: pytest.MonkeyPatch, capsy
     monkeypatch.setattr(program, "onnx_runtime", lambda path: lambda x: np.zeros((len(x), 30), np.float32))
     with pytest.raises(RuntimeError, match="report CNN: got answers that differ by 1.0e"):
         program.compare("report CNN", repeats=1, batches=(1,))
+
+
+def test_a_cascade_beside_onnx_runtime(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.syspath_prepend(FOLDER)
+    program = load("interchange")
+    level_1 = nn.Sequential(nn.MaxPool2D(16), nn.Flatten(), nn.Dense(36, 30, rng=1))
+    region, level_2 = Region("nose", ("nose_tip",), 8, 20.0), nn.Sequential(nn.Flatten(), nn.Dense(64, 2, rng=2))
+    level = Level((region,), (level_2,), (Blend.none(),))
+    Cascade(level_1, np.random.default_rng(0).uniform(20, 76, (15, 2)), (level,)).save(tmp_path)
+    compared: list[tuple[str, int]] = []
+    monkeypatch.setattr(program, "start", lambda: None)
+    monkeypatch.setattr(
+        program, "compare", lambda *case, compare=program.compare: compared.append(case) or compare(*case, (2,))
+    )
+    monkeypatch.setattr(sys, "argv", ["interchange.py", "--only", "cascade", "--quick", "--cascade", str(tmp_path)])
+    program.main()
+    assert compared == [("cascade", 2)]
+    assert "cascade           batch   2   nnscratch " in capsys.readouterr().out
+
+
+def test_a_cascade_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.syspath_prepend(FOLDER)
+    program = load("interchange")
+    monkeypatch.setattr(program, "start", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["interchange.py", "--cascade", str(tmp_path)])
+    for came in ("a folder without model.npz", "a single network"):
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+        assert ended.value.code == 2
+        assert came in capsys.readouterr().err
+        nn.save(nn.Sequential(nn.Flatten(), nn.Dense(9216, 30, rng=1)), tmp_path / "model.npz")
+
+
+def test_the_cascade_that_stands_for_a_trained_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    cascade = load("interchange").best_cascade()
+    (level,) = cascade.levels
+    assert len(level.networks) == len(level.regions) == 13
+    assert len(level.blends) == 2
+    assert all(
+        network.layers[-1].n_out == 2 * len(region.points)
+        for network, region in zip(level.networks, level.regions, strict=True)
+    )
 
 
 def test_no_onnx_runtime(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

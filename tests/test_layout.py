@@ -53,6 +53,7 @@ FACES = {
     "start": "faces metrics",
     "geometry": "faces metrics",
     "mirror_pass": "faces geometry",
+    "onnx_graphs": "faces geometry",
     "kaggle": "faces",
     "drawn": "faces",
     "lookalikes": "faces geometry metrics",
@@ -62,8 +63,8 @@ FACES = {
     "runs": "cascade predictors report_page",
     "recipe": "faces geometry",
     "loaded_networks": "",
-    "cascade": "faces geometry loaded_networks metrics mirror_pass recipe start",
-    "predictors": "cascade faces kaggle loaded_networks mirror_pass",
+    "cascade": "faces geometry loaded_networks metrics mirror_pass onnx_graphs recipe start",
+    "predictors": "cascade faces kaggle loaded_networks mirror_pass onnx_graphs",
     "experiments": "drawn faces geometry kaggle lookalikes metrics networks plots splits start",
     "scripts": "cascade drawn faces kaggle loaded_networks metrics networks plots predictors recipe report_page runs "
     "splits",

@@ -28,6 +28,7 @@ Folders
     drawn/        faces drawn from nothing, with exact labels
     geometry/     where things are in a picture: alignment, mirror images, augmentation
     cascade/      level 1 finds points in the whole face, level 2 in crops around them
+    onnx_graphs/  geometry and networks as parts of an ONNX graph, which any engine can run
     report_page/  the page of a run, and of predictions, for a browser
     scripts/      what the example scripts share: command line, run folder
     experiments/  the 2015 report, run again; uses all of the above, and nothing uses it

@@ -36,10 +36,17 @@ def _profile(arguments: list[str]) -> None:
     profile.main(arguments)
 
 
+def _export(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import export
+
+    export.main(arguments)
+
+
 COMMANDS = {
     "diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose),
     "gradcheck": Command("every gradient against differences; what usual mistakes look like", _gradcheck),
     "trace": Command("one training step, line by line: forward, loss, backward, update", _trace),
     "compare": Command("one operation by every method: loops, im2col, fused; how fast", _compare),
     "profile": Command("a training step stage by stage: what runs, why, and how fast", _profile),
+    "export": Command("the network or the cascade of a run as one ONNX graph", _export),
 }

@@ -16,11 +16,14 @@ from nnscratch.files import atomic, json_files
 from nnscratch.files.file_set import one_set
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
+from nnscratch.interchange.onnx_graph import Graph
 from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade, check_answers
 from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError, unreadable
 from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.mirror_pass import both_ways
+from nnscratch.keypoints.onnx_graphs.graph_file import write_graph
+from nnscratch.keypoints.onnx_graphs.networks import add_both_ways, add_points
 from nnscratch.model import Sequential
 
 
@@ -32,6 +35,16 @@ class Predictor(Protocol):
 
         Raises
             NotFiniteError : the weights are so large that the answers are NaN or infinite
+        """
+        ...
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> Path:
+        """Writes one ONNX graph that answers as `predict_points`; returns its file.
+
+        path : the file, or a folder
+
+        Raises
+            ImportError, ValueError, OSError : as `Cascade.export_onnx`
         """
         ...
 
@@ -69,6 +82,25 @@ class SingleNetwork:
             points = to_points(y)
         check_answers("SingleNetwork", points)
         return points
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the network, and its mirror pass, as one ONNX graph; returns its file.
+
+        The graph, and what is raised, are as of `Cascade.export_onnx`.
+
+        path : the file, or a folder, which gets "network.onnx"
+
+        >>> import tempfile, nnscratch as nn
+        >>> network = nn.Sequential(nn.MaxPool2D(16), nn.Flatten(), nn.Dense(36, 30, rng=0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     SingleNetwork(network, both_ways=True).export_onnx(folder).name
+        'network.onnx'
+        """
+
+        def add(graph: Graph, x: str) -> str:
+            return add_both_ways(graph, self.network, x)[0] if self.both_ways else add_points(graph, self.network, x)
+
+        return write_graph("SingleNetwork.export_onnx", path, "network.onnx", add, what="A network")
 
     def save(self, folder: Path) -> list[str]:
         """Writes model.npz and network.json into `folder`, which exists; returns their names.
@@ -118,3 +150,17 @@ def load_predictor(folder: str | os.PathLike[str], *, allow_not_finite: bool = F
         raise unreadable(str(error.filename or folder), error, is_archive=False) from None
     except ValueError as error:
         raise DataError(str(error)) from None
+
+
+def export_onnx(run: str | os.PathLike[str] | Predictor, path: str | os.PathLike[str]) -> Path:
+    """Writes the network or the cascade of a run as one ONNX graph; returns its file.
+
+    run  : the folder that a training script wrote, or a predictor
+    path : the file, or a folder; the graph is as of `Cascade.export_onnx`
+
+    Raises
+        DataError : as `load_predictor`
+        ImportError, ValueError, OSError : as `Cascade.export_onnx`
+    """
+    predictor = load_predictor(run) if isinstance(run, str | os.PathLike) else run
+    return predictor.export_onnx(path)

@@ -15,7 +15,7 @@ from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.mirror_pass import both_ways
-from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
+from nnscratch.keypoints.predictors import SingleNetwork, export_onnx, load_predictor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 96, 96)).astype(np.uint8)
 
@@ -49,6 +49,33 @@ def test_both_ways_are_averaged_if_they_are_to_be() -> None:
     np.testing.assert_array_equal(one_way, to_points(network(1).predict(x)))
     np.testing.assert_array_equal(two_ways, to_points(both_ways(network(1), x)[0]))
     assert np.abs(one_way - two_ways).max() > 1
+
+
+@pytest.mark.parametrize("ways", [False, True])
+def test_an_onnx_graph_answers_as_the_network(tmp_path: Path, ways: bool) -> None:
+    pytest.importorskip("onnxruntime")
+    from tests.keypoints.onnx_graphs.computed import run_file
+
+    SingleNetwork(network(1), both_ways=ways).save(tmp_path)
+    path = load_predictor(tmp_path).export_onnx(tmp_path)
+    assert path == tmp_path / "network.onnx"
+    for count in (0, 1, 4):
+        (points,) = run_file(path, images=IMAGES[:count])
+        expected = load_predictor(tmp_path).predict_points(IMAGES[:count])
+        np.testing.assert_allclose(points, expected, rtol=0, atol=1e-5 * 96, strict=True)
+
+
+def test_a_run_as_an_onnx_file(tmp_path: Path) -> None:
+    pytest.importorskip("onnx")
+    small_cascade(tmp_path)
+    out = tmp_path / "graphs"
+    out.mkdir()
+    assert export_onnx(tmp_path, out / "own.onnx") == out / "own.onnx"
+    assert export_onnx(load_predictor(tmp_path), out) == out / "cascade.onnx"
+    assert (out / "own.onnx").read_bytes() == (out / "cascade.onnx").read_bytes()
+    with pytest.raises(DataError, match="a folder without model.npz"):
+        export_onnx(out, out / "none.onnx")
+    assert len(list(out.iterdir())) == 2
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3"])

@@ -18,6 +18,7 @@ Source: Sun, Wang & Tang, "Deep Convolutional Network Cascade for Facial Point D
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,13 @@ from nnscratch.files.array_files import Form
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
+from nnscratch.keypoints.cascade.onnx_levels import add_cascade
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.geometry.mirror import mirrored
 from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.mirror_pass import both_ways
+from nnscratch.keypoints.onnx_graphs.graph_file import write_graph
 from nnscratch.model import Sequential
 
 MODEL_FILE = "model.npz"
@@ -132,6 +135,31 @@ class Cascade:
         for level in self.levels:
             levels.append(level(x, levels[-1], offset, self.reference))
         return levels, offset
+
+    def export_onnx(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the whole cascade as one ONNX graph; returns its file.
+
+        The graph takes "images", (N, 96, 96) uint8, and gives "points", (N, 15, 2) float32 px: what
+        `predict_points` gives. It needs neither nnscratch nor NumPy. Nothing in it raises an error:
+        where `predict_points` raises NotFiniteError, its points are mostly NaN or far outside.
+
+        path : the file, or a folder, which gets "cascade.onnx"
+
+        Raises
+            ImportError : the package onnx is missing: pip install 'nnscratch[onnx]'
+            ValueError  : a network has a layer of one's own, is of float64, or does not fit
+            NotFiniteError : a weight is NaN or infinite
+            OSError     : the file cannot be written
+
+        >>> import tempfile, nnscratch as nn
+        >>> level_1 = nn.Sequential(nn.MaxPool2D(16), nn.Flatten(), nn.Dense(36, 30, rng=0))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Cascade(level_1, reference=np.zeros((15, 2))).export_onnx(folder).name
+        'cascade.onnx'
+        """
+        return write_graph(
+            "Cascade.export_onnx", path, "cascade.onnx", lambda graph, x: add_cascade(graph, self, x), what="A cascade"
+        )
 
     def save(self, folder: Path) -> list[str]:
         """Writes the cascade's files into `folder`, which exists; returns their names."""

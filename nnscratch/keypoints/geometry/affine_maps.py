@@ -24,7 +24,7 @@ import numpy as np
 
 from nnscratch.checks import check_array
 
-_LEAST_SPREAD = 1.0  # px^2; points that lie closer together do not determine a turn and a size
+LEAST_SPREAD = 1.0  # px^2; points that lie closer together do not determine a turn and a size
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +78,8 @@ class AffineMaps:
         p0, q0 = p.sum(axis=1) / count, q.sum(axis=1) / count
         u, v = known * (p - p0[:, np.newaxis]), known * (q - q0[:, np.newaxis])
         spread_u, spread_v = (np.abs(each * each).sum(axis=1) for each in (u, v))
-        fits = (spread_u > _LEAST_SPREAD) & (spread_v > _LEAST_SPREAD)
-        s = np.where(fits, (u.conj() * v).sum(axis=1) / np.maximum(spread_u, _LEAST_SPREAD), 1)
+        fits = (spread_u > LEAST_SPREAD) & (spread_v > LEAST_SPREAD)
+        s = np.where(fits, (u.conj() * v).sum(axis=1) / np.maximum(spread_u, LEAST_SPREAD), 1)
         t = np.where(fits, q0 - s * p0, 0)
         return cls(np.moveaxis(np.array([[s.real, -s.imag, t.real], [s.imag, s.real, t.imag]]), 2, 0))
 

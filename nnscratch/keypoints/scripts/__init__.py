@@ -10,4 +10,5 @@ training_run.py     what is around it: an earlier run, --resume, another place i
   interruption.py     Ctrl-C and the other signals
 run_folder.py       save_run: writes all files of the run's folder, networks first, and the scores
 diagnose.py         `python -m nnscratch diagnose`, which reads such a folder again
+export.py           `python -m nnscratch export`, which makes an ONNX file of it
 """
