@@ -55,7 +55,7 @@ class Trainer:
     Arguments
         model : a Sequential
         loss : a Loss, such as MSELoss()
-        optimizer : an SGD or Adam, made for this model
+        optimizer : an SGD or Adam, made for this model or, with `layers`, for some of its layers
         batch_size : rows per step, >= 1 (default 128)
         lr, momentum : schedules (progress 0..1 -> value) that set the optimizer's value before
             every step: exactly the one of progress 0 before the first, of 1 before the last of all
