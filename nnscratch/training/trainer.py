@@ -59,7 +59,7 @@ class Trainer:
     Arguments
         model : a Sequential
         loss : a Loss, such as MSELoss()
-        optimizer : an SGD or Adam, made for this model
+        optimizer : an SGD or Adam, made for this model or, with `layers`, for some of its layers
         batch_size : rows per pass, and per step unless gradients accumulate, >= 1 (default 128)
         accumulate : batches whose gradients make one step, >= 1 (default 1): as a batch of k *
             batch_size rows, in the memory of batch_size. `augment` is given all of them at once,

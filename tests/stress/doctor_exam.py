@@ -27,6 +27,8 @@ from patients.patient import Healthy, Patient, Training
 
 import nnscratch as nn
 from nnscratch.diagnosis.setup import Setup
+from nnscratch.files import atomic
+from nnscratch.keypoints.scripts.outputs import writable
 
 MOMENTS = ("fresh", "early", "mid", "trained")
 LEARNT, NOTHING = 0.5, 0.05
@@ -119,7 +121,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only names that contain this")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--remedies", action="store_true", help="apply the first remedy of each patient")
-    parser.add_argument("--json", help="write all results here")
+    parser.add_argument("--json", type=writable, help="write all results here")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # trainings that diverge say so
     results = []
@@ -140,7 +142,7 @@ def main() -> int:
             results.append(result)
             print(line_of(result, time.perf_counter() - began), flush=True)
     if arguments.json:
-        Path(arguments.json).write_text(json.dumps(results, indent=1))
+        atomic.write_text(arguments.json, json.dumps(results, indent=1) + "\n")
     return summary(results)
 
 

@@ -210,3 +210,13 @@ def test_an_epoch_of_another_network_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"epoch 3 with parameters .* of Dense\(6, 4\), expected"):
         write_page(traced(), tmp_path / "page.html", epochs=[Epoch(3, wrong)])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_layer_that_the_optimizer_does_not_have_is_told_as_frozen(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Dense(3, 4), nn.Tanh(), nn.Dense(4, 2), rng=0)
+    x = np.random.default_rng(0).random((5, 3), np.float32)
+    trace = nn.trace(model, x, x[:, :2].copy(), nn.MSELoss(), nn.Adam(model, layers=[model[2]]))
+    first, _, last = written(trace, tmp_path).facts["layers"]
+    assert [parameter["frozen"] for parameter in first["parameters"] + last["parameters"]] == [True] * 2 + [False] * 2
+    assert first["parameters"][0]["memory"] == {}
+    assert last["parameters"][0]["memory"].keys() == {"m", "v"}

@@ -210,7 +210,7 @@ function explainUpdate(optimizer, parameter, at) {
   const remembered = (when, key) => parameter[when][key]?.[at];
   const blocks = [];
   const value = (name, number, more) => num(`update.${name}`, number, more);
-  if (frozen) blocks.push({ note: "The layer is frozen: the optimizer leaves it alone." });
+  if (frozen) blocks.push({ note: "The layer is frozen, or not one of the optimizer's: it is left alone." });
   else if (optimizer.rule === "SGD" && parameter.memory_before.v)
     blocks.push(...sgdLines(optimizer, parameter, at, remembered, value));
   else if (optimizer.rule === "Adam" && parameter.memory_before.v)
