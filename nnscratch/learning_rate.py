@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TOO_HIGH = 4.0  # times the lowest loss so far: from there on the search learns nothing more
+_RISEN = 1.5  # times the lowest loss: from there on the rate is too high
 _MARGIN = 10.0  # how far below the rate of the lowest loss the suggested one is
-_BEYOND_NOISE = 3.0  # spreads of the smoothed loss that it must fall by, so that it is no chance
+_LEAST = 5  # losses that tell how much batches differ
+_BEYOND_NOISE = 4.0  # spreads of the smoothed loss that it must fall by, so that it is no chance
 
 
 @dataclass(frozen=True)
@@ -35,24 +37,28 @@ class LearningRateSearch:
     losses : of each step's batch, before the step
     smoothed : a moving mean of these, corrected for its start
     ended : why it ended before the highest rate, in words; empty if it did not
-    suggested : a tenth of the rate with the lowest smoothed loss; None if the loss did not fall by
-        more than it differs from batch to batch
+    lowest : the step with the lowest smoothed loss before it rises by half; None if the loss did
+        not fall by more than it differs from batch to batch
     """
 
     rates: list[float]
     losses: list[float]
     smoothed: list[float]
     ended: str
-    suggested: float | None
+    lowest: int | None
+
+    @property
+    def suggested(self) -> float | None:
+        """A tenth of the rate with the lowest loss; None if the loss did not fall."""
+        return None if self.lowest is None else self.rates[self.lowest] / _MARGIN
 
     def __str__(self) -> str:
         tried = (
             f"{len(self.rates)} steps from {self.rates[0]:.2g} to {self.rates[-1]:.2g}{self.ended and ', '}{self.ended}"
         )
-        if self.suggested is None:
+        if self.lowest is None:
             return f"no learning rate is suggested: the loss did not fall; {tried}"
-        lowest = self.rates[int(np.argmin(self.smoothed))]
-        return f"try lr={self.suggested:.2g}: the loss was lowest at {lowest:.2g}; {tried}"
+        return f"try lr={self.suggested:.2g}: the loss was lowest at {self.rates[self.lowest]:.2g}; {tried}"
 
     def figure(self) -> Figure:
         """A matplotlib Figure: the loss over the rate, which has a log axis."""
@@ -109,7 +115,8 @@ def find_learning_rate(
         m           <- s * m + (1 - s) * loss[k]
         smoothed[k] =  m / (1 - s^(k+1))
     It ends where smoothed[k] exceeds four times its lowest value, or anything is not finite. At
-    the rate with the lowest value the loss is about to rise: a tenth of that rate is suggested.
+    the rate with the lowest value before it rises by half, the steps are about to be too long: a
+    tenth of that rate is suggested.
 
     Nothing is changed: model, loss, optimizer and the trainer's rng are copied, with their state.
     `accumulate`, `clip_norm` and `augment` are as in a training; schedules play no part, and
@@ -174,7 +181,7 @@ def find_learning_rate(
             if smoothed[-1] > _TOO_HIGH * min(smoothed):
                 ended = f"where the loss was over {_TOO_HIGH:g} times its lowest"
                 break
-    return LearningRateSearch(rates, losses, smoothed, ended, _suggested(rates, losses, smoothed, smoothing))
+    return LearningRateSearch(rates, losses, smoothed, ended, _lowest(losses, smoothed, smoothing))
 
 
 def _endless(batches: Any, rng: np.random.Generator) -> Generator[Batch, None, None]:
@@ -184,12 +191,28 @@ def _endless(batches: Any, rng: np.random.Generator) -> Generator[Batch, None, N
             yield from of_epoch
 
 
-def _suggested(rates: list[float], losses: list[float], smoothed: list[float], s: float) -> float | None:
-    """None unless the loss fell by more than batches differ anyway."""
-    lowest = int(np.argmin(smoothed))
-    if not lowest or not math.isfinite(smoothed[lowest]):
-        return None
-    before = np.array(losses[: lowest // 2 + 1])  # most of them at rates that move nothing yet
-    # A moving mean of independent numbers has (1 - s) / (1 + s) times their variance.
-    spread = float(np.std(before)) * math.sqrt((1 - s) / (1 + s))
-    return rates[lowest] / _MARGIN if np.mean(before) - smoothed[lowest] > _BEYOND_NOISE * spread else None
+def _lowest(losses: list[float], smoothed: list[float], s: float) -> int | None:
+    """The step with the lowest smoothed loss before it rises again; None if it never fell.
+
+    What comes after the rise says nothing: a network whose units have died predicts the mean, and
+    does so at any rate.
+    """
+    lowest, found = 0, None
+    for k, value in enumerate(smoothed):
+        if value < smoothed[lowest]:
+            lowest = k
+            if _has_fallen(losses[: k // 2 + 1], value, s, k):
+                found = k
+        elif found is not None and value > _RISEN * smoothed[found]:
+            break
+    return found
+
+
+def _has_fallen(before: list[float], value: float, s: float, k: int) -> bool:
+    """Whether the smoothed loss of step k is below those before it by more than chance."""
+    if len(before) < _LEAST:
+        return False
+    # What the mean of k + 1 independent numbers with these weights has of their variance.
+    left = s ** (k + 1)
+    share = (1 - s) / (1 + s) * (1 + left) / (1 - left)
+    return bool(np.mean(before) - value > _BEYOND_NOISE * np.std(before) * math.sqrt(share))

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.learning_rate import _lowest
 
 
 def rows() -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +99,25 @@ def test_the_suggested_rate_beats_those_ten_times_lower_and_higher(adam: bool) -
         history = trained.fit(*rows(), epochs=40, keep_best=False)
         losses.append(math.inf if history.outcome is nn.Outcome.DIVERGED else history.columns["loss"][-1])
     assert losses[1] == min(losses) < 1 / 9  # that of the mean
+
+
+def smoothed_of(losses: np.ndarray) -> list[float]:
+    weights = 0.9 ** np.arange(len(losses))
+    return [float(np.average(losses[: k + 1], weights=weights[k::-1])) for k in range(len(losses))]
+
+
+def test_what_comes_after_the_rise_says_nothing_and_noise_neither() -> None:
+    """As on faces: the rates are so high that all units die, and the mean is predicted again."""
+    falls, rises, dies = np.geomspace(1, 0.1, 25), np.geomspace(0.1, 0.6, 15), np.geomspace(0.6, 0.05, 20)
+    losses, found, alarms = np.array([1.0] * 40 + [*falls, *rises, *dies]), [], 0
+    for seed in range(40):
+        noise = np.random.default_rng(seed).uniform(0.5, 1.5, 100)
+        found.append(_lowest(list(losses * noise), smoothed_of(losses * noise), 0.9))
+        alarms += _lowest(list(noise), smoothed_of(noise), 0.9) is not None
+    assert sum(step is not None and 66 <= step <= 76 for step in found) >= 36
+    assert alarms <= 6
+    assert _lowest([1.0] * 30, [1.0] * 30, 0.9) is None
+    assert _lowest([1.0], [1.0], 0.9) is None
 
 
 def test_it_ends_where_the_loss_rises_or_overflows() -> None:

@@ -182,7 +182,7 @@ class Trainer:
             epochs : at most so many, >= 1
             validation : (x, y) of rows to score after every epoch, as x and y, or what gives
                 batches of them; never trained on
-            time_limit : seconds, checked after every batch; an epoch cut short is recorded
+            time_limit : seconds, checked after every step; an epoch cut short is recorded
             patience : stop after so many epochs without a better score
             keep_best : (default True) at the end, also after an error, put back the weights of the
                 best epoch, or those from before the fit if it diverged in its first epoch. False
@@ -192,7 +192,7 @@ class Trainer:
                 which know other moments too; a text that one returns is a reason to stop, True
                 stops without one
             stop : an Event; once it is set, by another thread or a signal, the training ends before
-                its next batch, as by Ctrl-C. (A second Ctrl-C does not wait for the batch's end.)
+                its next step, as by Ctrl-C. (A second Ctrl-C does not wait for the step's end.)
             checkpoint : file, .npz, that holds the state of the training (fit_state.py): written
                 after every epoch, at least every 60 s, and when the training is stopped. If the
                 file exists, the training goes on from there, with the same bits as if nothing had
@@ -241,12 +241,12 @@ class Trainer:
             of_fit = {"patience": patience, "keep_best": keep_best, "continue_from": scores_of(continue_from)}
             settings = settings_of(vars(self), x, y, validation, data.weights, epochs=epochs, **of_fit)
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
-        self._averaged = average
         with calls.around(history), own_numbers_after(self), finish_the_batch() as asked:
             batches = batches_of(data.batches(self), self.augment, self.rng, self.model)
             stops = AnyOf(asked, stop)
             fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
             bar = ProgressBar(self.progress, fit.before + epochs, self.metric, history.warnings)
+            self._averaged = average
             try:
                 calls.begin(history)
                 while history.outcome is None:
