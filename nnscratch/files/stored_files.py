@@ -93,7 +93,8 @@ def read_bytes(path: str | os.PathLike[str], at_most: int) -> bytes:
         ValueError : the file is larger
     """
     with open_stored(path) as file:
-        content = file.read(at_most + 1)
+        # Not at_most + 1, which would take memory for a limit of a gigabyte before it is read.
+        content = file.read(min(at_most, os.fstat(file.fileno()).st_size) + 1)
     if len(content) > at_most:
         reason = f"it has more than {at_most:,} bytes"
         raise DamagedError.at(path, reason, expected="a smaller file", fix="check the path")

@@ -87,7 +87,7 @@ def _normalization(
 
 def _data_inputs(node: Any) -> list[str]:
     """The names of what the numbers of its outputs depend on."""
-    if node.op_type == _GIVES_SHAPE:
+    if node.op_type == _GIVES_SHAPE and is_standard(node):
         return []
     return list(node.input[:1] if node.op_type == _TAKES_SHAPE else node.input)
 

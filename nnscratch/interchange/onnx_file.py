@@ -50,6 +50,8 @@ class OnnxFile:
             model = self.onnx.load_model_from_string(content)
             if not model.ir_version or not model.graph.node:
                 raise ValueError("there is no graph in it")
+            if any(function.domain in _STANDARD for function in model.functions):
+                raise ValueError("it redefines operators of ONNX")
         self.nodes = list(model.graph.node)
         self.version = self._checked_version(model)
         self._check_no_graph_inside()
@@ -79,7 +81,7 @@ class OnnxFile:
             ValueError : it is damaged
         """
         moves = []
-        while (maker := self.maker(name)) is not None and maker.op_type in _MOVES:
+        while (maker := self.maker(name)) is not None and maker.op_type in _MOVES and is_standard(maker):
             moves.append(maker)
             name = maker.input[0]
         with self._damage_told():
@@ -96,7 +98,7 @@ class OnnxFile:
         if name in self._initializers:
             return np.asarray(self.onnx.numpy_helper.to_array(self._initializers[name]))
         maker = self.maker(name)
-        if maker is None or maker.op_type != "Constant":
+        if maker is None or maker.op_type != "Constant" or not is_standard(maker):
             return None
         for kind, value in self.attributes(maker).items():
             if kind == "value":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+
 from nnscratch.interchange.onnx_chain import chain
 from nnscratch.interchange.onnx_file import OnnxFile
 from nnscratch.interchange.onnx_network import KINDS, NetworkOfOperators
@@ -45,6 +47,7 @@ def import_onnx(path: str | os.PathLike[str]) -> Sequential:
     """
     file = OnnxFile("import_onnx", path)
     network = NetworkOfOperators(file)
-    for operator in chain(file, KINDS, network.sizes):
-        network.add(operator)
+    with np.errstate(all="ignore"):  # a weight that overflows is told at the end, as not finite
+        for operator in chain(file, KINDS, network.sizes):
+            network.add(operator)
     return network.finished()

@@ -56,7 +56,7 @@ def find_normalization(file: OnnxFile, first: Any, x: str, axes: int) -> tuple[d
     first : the node that would be the first operator;  x : the name of what it takes
     axes  : how many that has, with N
     """
-    place = file.positions[first.output[0]]
+    place = file.positions.get(first.output[0], len(file.nodes))
     nodes = file.nodes[place : place + len(_OPERATORS)]
     kinds = [(node.op_type, len(node.input)) for node in nodes if is_standard(node)]
     if kinds != [(kind, len(inputs)) for kind, inputs in _OPERATORS]:

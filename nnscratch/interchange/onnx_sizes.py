@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from nnscratch.interchange.onnx_file import OnnxFile
+from nnscratch.interchange.onnx_file import OnnxFile, is_standard
 
 Size = int | str | None  # of one axis; a str: it varies, and has this name; None: not known
 Sizes = tuple[Size, ...]
@@ -62,7 +62,9 @@ def _computed(
             done[name] = tuple(constant.reshape(-1).tolist()) if whole else None
         else:
             node = file.maker(name) if depth else None
-            done[name] = None if node is None else _of_operator(file, node, known, done, depth - 1)
+            done[name] = (
+                None if node is None or not is_standard(node) else _of_operator(file, node, known, done, depth - 1)
+            )
     return done[name]
 
 

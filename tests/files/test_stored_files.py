@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ def test_a_limit_of_bytes(tmp_path: Path) -> None:
     assert read_bytes(tmp_path / "a", 5) == b"12345"
     with pytest.raises(ValueError, match="it has more than 4 bytes"):
         read_bytes(tmp_path / "a", 4)
+
+
+def test_a_large_limit_takes_no_memory_for_a_small_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    tracemalloc.start()
+    try:
+        assert read_bytes(tmp_path / "a", 1 << 30) == b"12345"
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import nnscratch as nn
 from nnscratch.interchange import onnx_file
 from nnscratch.interchange.onnx_file import OnnxFile
-from tests.interchange.onnx_graphs import numbers, written
+from tests.interchange.onnx_graphs import numbers, onnx, written
 
 EXPORTED = Path(__file__).parent / "exported"
 
@@ -174,3 +174,14 @@ def test_a_condition(tmp_path: Path) -> None:
     """
     with pytest.raises(ValueError, match=r"got If \(node 'y'\) with a graph or a file of its own, expected a chain"):
         opened(written(tmp_path, body, y="float[N,3] y"))
+
+
+def test_operators_that_mean_something_else_here(tmp_path: Path) -> None:
+    path = one_dense(tmp_path)
+    model = onnx.load(path)
+    body = [onnx.helper.make_node("Sub", ["a", "b"], ["c"])]
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model.functions.append(onnx.helper.make_function("", "MatMul", ["a", "b"], ["c"], body, opset))
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match="it redefines operators of ONNX"):
+        opened(path)

@@ -90,6 +90,7 @@ def test_float64(tmp_path: Path) -> None:
         ("y = Gemm<transA = 1>(x, w)", "with transA=1, expected transA=0"),
         ("y = Gemm(x, half)", r"with weights of float16 \(3, 2\), expected float32 or float64 of 2 axes"),
         ("y = Gemm(x, cube)", r"with weights of float32 \(1, 3, 2\), expected float32 or float64 of 2 axes"),
+        ("y = Gemm(x, none)", "with n_out=0, expected a whole number from 1 up"),
         ("y = Gemm(x, w, three)", r"a constant of float32 \(3,\), expected a bias of float32, one number for each"),
         ("y = Gemm(x, w, column)", r"with a constant of float32 \(2, 1\), expected a bias"),
         ("y = Gemm(x, w, wide)", r"with a constant of float64 \(2,\), expected a bias"),
@@ -102,6 +103,7 @@ def test_float64(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_rows_that_no_layer_computes(tmp_path: Path, body: str, message: str) -> None:
     more = {
+        "none": numbers(3, 0),
         "half": numbers(3, 2, dtype=np.float16), "cube": numbers(1, 3, 2), "three": numbers(3), "column": numbers(2, 1),
         "wide": numbers(2, dtype=np.float64), "b3": numbers(3), "p": np.float32(0.2), "one": np.float32(1),
         "t": np.array(True),
@@ -136,7 +138,21 @@ def test_pictures_that_no_layer_computes(tmp_path: Path, body: str, message: str
         nn.import_onnx(written(tmp_path, body, *SIZES, constants={**PICTURES, **more}))
 
 
-def test_weights_that_are_not_finite(tmp_path: Path) -> None:
-    constants = {"w": np.float32([[1, 2], [3, np.nan], [5, 6]])}
-    with pytest.raises(nn.NotFiniteError, match="got weight with 1 of 6 values NaN or infinite"):
-        nn.import_onnx(written(tmp_path, "y = MatMul(x, w)", constants=constants))
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("y = MatMul(x, nan)", "weight"),
+        ("y = Gemm<alpha = 0.5>(x, nan)", "weight"),
+        ("y = Gemm<alpha = 1e30>(x, large)", "weight"),
+        ("a = Cast<to = 1>(wide) y = MatMul(x, a)", "weight"),
+        ("a = MatMul(x, w) c = Add(a, much) y = Add(c, much)", "bias"),
+    ],
+)
+def test_weights_that_are_not_finite(tmp_path: Path, body: str, name: str) -> None:
+    signalling = np.array([[0x7F800001] * 2] * 3, np.uint32).view(np.float32)  # NaN that warns of itself
+    more = {
+        "nan": signalling, "large": ROWS["w"] * np.float32(1e30), "wide": np.full((3, 2), 1e300),
+        "much": np.full(2, 3e38, np.float32),
+    }  # fmt: skip
+    with pytest.raises(nn.NotFiniteError, match=f"got {name} with [0-9] of [0-9] values NaN or infinite"):
+        nn.import_onnx(written(tmp_path, body, constants={**ROWS, **more}))

@@ -39,6 +39,7 @@ def computed(folder: Path, body: str, x: str = "float[N,2,3] x") -> Sizes | None
         ("s = Shape(x) z = Slice(s, i, j, i, m) t = Concat<axis = 0>(z, m)", None),  # backwards
         ("s = Shape(x) t = Concat<axis = 0>(s, s, s)", None),  # far too many
         ("t = Constant<value = float[2] {0, 1}>()", None),
+        ("t = own.Shape(x)", None),
         ("s = Shape(x) f = Cast<to = 1>(x) g = Gather(s, f) t = Concat<axis = 0>(g, m)", None),
     ],
 )

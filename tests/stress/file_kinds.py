@@ -83,6 +83,7 @@ def make_kinds(folder: Path, names: list[str]) -> list[Kind]:
         Kind("history of run", _run, "history.csv", _diagnose, _either(as_text, as_bytes)),
         Kind("cache entry", _cached, "cache/*.npz", _read_cached, as_arrays),
         Kind("result", _result, "result.json", _read_result, as_json),
+        Kind("onnx", _onnx, "model.onnx", _read_onnx, as_bytes),
         Kind("checkpoint", _train, "a.npz", _train, as_arrays),
     ]
     chosen = [kind for kind in kinds if not names or kind.name in names]
@@ -147,6 +148,15 @@ def _read_model(folder: Path) -> None:
 def _predict(folder: Path) -> None:
     points = load_predictor(folder).predict_points(FACES.images)
     assert np.isfinite(points).all()
+
+
+def _onnx(folder: Path) -> None:
+    nn.export_onnx(_cnn(), folder / "model.onnx", input_shape=(96, 96, 1))
+
+
+def _read_onnx(folder: Path) -> None:
+    model = nn.import_onnx(folder / "model.onnx")
+    assert all(np.isfinite(value).all() for value in model.parameters())
 
 
 def _cascade(folder: Path) -> None:
