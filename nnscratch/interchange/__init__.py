@@ -10,6 +10,7 @@ onnx_network.py         a network that is built from operators: how the numbers 
 onnx_operators.py       operators as layers, one by one
 onnx_normalization.py   a ContrastNormalization as operators, there and back
 onnx_chain.py           a graph as a chain of operators
+onnx_sizes.py           sizes of a graph's values, and those that it computes itself
 onnx_file.py            an ONNX file, parsed and checked
 onnx_external_data.py   weights that lie in a file beside it
 extras.py               packages that only some users need

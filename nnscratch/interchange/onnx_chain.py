@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from nnscratch.interchange.onnx_file import OnnxFile, Sizes, is_standard, label
+from nnscratch.interchange.onnx_file import OnnxFile, is_standard, label
 from nnscratch.interchange.onnx_normalization import find_normalization
+from nnscratch.interchange.onnx_sizes import Sizes, computed_sizes
 from nnscratch.messages import shown
 
 # The other inputs of the first say nothing but a shape. The second gives a shape, and none of the
@@ -29,8 +30,10 @@ class Operator:
     attributes : name -> value
     constants  : by the place among its inputs; None: there is none, or x goes in there
     x_place    : where among its inputs x goes in
-    x, y       : the sizes of what goes in and of what comes out
-    is_last    : it gives the graph's output
+    x          : the sizes of what goes in
+    target     : the sizes that a Reshape is asked for, if they are known; or None
+    output     : the name of what it gives
+    is_last    : that is the graph's output
     """
 
     file: OnnxFile
@@ -40,7 +43,8 @@ class Operator:
     constants: tuple[np.ndarray | None, ...]
     x_place: int
     x: Sizes
-    y: Sizes
+    target: Sizes | None
+    output: str
     is_last: bool
 
     def constant(self, place: int) -> np.ndarray | None:
@@ -52,44 +56,49 @@ class Operator:
         return self.file.refusal(f"{self.label} with {came}", expected, fix)
 
 
-def chain(file: OnnxFile, known: Collection[str]) -> Iterator[Operator]:
+def chain(file: OnnxFile, known: Collection[str], sizes: Mapping[str, Sizes]) -> Iterator[Operator]:
     """The operators from the graph's input to its output.
 
     known : the kinds that may come
+    sizes : a value's name -> its sizes; who takes an operator adds those of what it gives before
+        taking the next
 
     Raises
         ValueError : another kind comes, or a branch; a constant is damaged
     """
-    readers, value = _readers(file), file.input
-    while value != file.output:
-        nodes = readers.get(value, [])
-        operator, value = _normalization(file, nodes, value) or _next(file, readers, value, known)
+    readers, value = _readers(file), file.input.name
+    while value != file.output.name:
+        operator = _normalization(file, readers, value, sizes) or _next(file, readers, value, known, sizes)
+        value = operator.output
         yield operator
 
 
-def _normalization(file: OnnxFile, nodes: list[Any], value: str) -> tuple[Operator, str] | None:
-    """The operators of a ContrastNormalization as one, if they begin with `nodes`."""
-    found = find_normalization(file, nodes[0], value) if len(nodes) == 1 else None
+def _normalization(
+    file: OnnxFile, readers: dict[str, list[Any]], value: str, sizes: Mapping[str, Sizes]
+) -> Operator | None:
+    """The operators of a ContrastNormalization as one, if they begin here."""
+    nodes, x = readers.get(value, []), sizes[value]
+    found = find_normalization(file, nodes[0], value, axes=len(x)) if len(nodes) == 1 else None
     if found is None:
         return None
-    (arguments, y), sizes = found, file.sizes(value)
-    return Operator(file, NORMALIZATION, label(nodes[0]), arguments, (), 0, sizes, sizes, y == file.output), y
+    arguments, y = found
+    return Operator(file, NORMALIZATION, label(nodes[0]), arguments, (), 0, x, None, y, is_last=y == file.output.name)
 
 
 def _data_inputs(node: Any) -> list[str]:
     """The names of what the numbers of its outputs depend on."""
-    if node.op_type == _GIVES_SHAPE:
+    if node.op_type == _GIVES_SHAPE and is_standard(node):
         return []
     return list(node.input[:1] if node.op_type == _TAKES_SHAPE else node.input)
 
 
 def _readers(file: OnnxFile) -> dict[str, list[Any]]:
     """The nodes that take a value, by its name; only values on the way from input to output."""
-    varying = {file.input}
+    varying = {file.input.name}
     for node in file.nodes:
         if varying.intersection(_data_inputs(node)):
             varying.update(node.output)
-    wanted, readers = {file.output}, dict[str, list[Any]]()
+    wanted, readers = {file.output.name}, dict[str, list[Any]]()
     for node in reversed(file.nodes):
         if wanted.intersection(node.output):
             on_the_way = varying.intersection(_data_inputs(node))
@@ -99,8 +108,10 @@ def _readers(file: OnnxFile) -> dict[str, list[Any]]:
     return {name: nodes[::-1] for name, nodes in readers.items()}
 
 
-def _next(file: OnnxFile, readers: dict[str, list[Any]], value: str, known: Collection[str]) -> tuple[Operator, str]:
-    """The operator that takes `value`, and the name of what it gives."""
+def _next(
+    file: OnnxFile, readers: dict[str, list[Any]], value: str, known: Collection[str], sizes: Mapping[str, Sizes]
+) -> Operator:
+    """The operator that takes `value`."""
     nodes = readers.get(value, [])
     for node in nodes:
         if node.op_type not in known or not is_standard(node):
@@ -119,24 +130,25 @@ def _next(file: OnnxFile, readers: dict[str, list[Any]], value: str, known: Coll
             "a chain, in which each operator takes what one other gave",
             "import a network without branches",
         )
-    operator = Operator(
+    reshapes = node.op_type == _TAKES_SHAPE
+    return Operator(
         file,
         node.op_type,
         label(node),
         file.attributes(node),
-        tuple(_constant(file, node, name) if i not in places else None for i, name in enumerate(node.input)),
+        tuple(None if i in places or reshapes else _constant(file, node, name) for i, name in enumerate(node.input)),
         places[0],
-        file.sizes(value),
-        file.sizes(node.output[0]),
-        is_last=node.output[0] == file.output,
+        sizes[value],
+        computed_sizes(file, node.input[1], sizes) if reshapes else None,
+        node.output[0],
+        is_last=node.output[0] == file.output.name,
     )
-    return operator, node.output[0]
 
 
 def _constant(file: OnnxFile, node: Any, name: str) -> np.ndarray | None:
     if not name:
         return None  # an optional input that is left out
     found = file.constant(name)
-    if found is None and node.op_type != _TAKES_SHAPE:
+    if found is None:
         raise file.refusal(f"{label(node)} whose input {shown(name)} is no constant", "a constant", "export it again")
     return found

@@ -1,4 +1,4 @@
-"""An ONNX file, parsed and checked: its nodes, its constants, and the sizes of its values.
+"""An ONNX file, parsed and checked: its nodes and its constants.
 
 A file may come from somebody else. Nothing in it is run; a constant is only turned, reshaped or
 converted, so that it takes little more memory than the file.
@@ -23,8 +23,6 @@ _FIRST_VERSION = 7  # of the operators: since then they broadcast as NumPy does
 _STANDARD = ("", "ai.onnx")  # domains
 _MOVES = ("Identity", "Cast", "Transpose", "Reshape")  # what a constant may go through
 
-Sizes = tuple[int | str | None, ...] | None  # of an array, with N; a name stands for one that varies
-
 
 class OnnxFile:
     """The file at `path`.
@@ -34,8 +32,8 @@ class OnnxFile:
     Fields
         version       : of ONNX's operators, as the file says
         nodes         : in an order in which each comes behind those whose outputs it takes
-        positions     : a value's name -> that of the node whose output it is
-        input, output : names of the two values
+        positions     : a value's name -> that of the node whose output it is, among `nodes`
+        input, output : the two values, each with its name and type
 
     Raises
         ImportError : the package onnx is missing
@@ -52,6 +50,8 @@ class OnnxFile:
             model = self.onnx.load_model_from_string(content)
             if not model.ir_version or not model.graph.node:
                 raise ValueError("there is no graph in it")
+            if any(function.domain in _STANDARD for function in model.functions):
+                raise ValueError("it redefines operators of ONNX")
         self.nodes = list(model.graph.node)
         self.version = self._checked_version(model)
         self._check_no_graph_inside()
@@ -60,21 +60,15 @@ class OnnxFile:
                 [each for each in model.graph.initializer if self._is_elsewhere(each)], path, MOST_BYTES - len(content)
             )
             self.onnx.checker.check_model(model)
-            inferred = self.onnx.shape_inference.infer_shapes(model, data_prop=True).graph
         self._initializers = {tensor.name: tensor for tensor in model.graph.initializer}
         self.positions = {output: i for i, node in enumerate(self.nodes) for output in node.output if output}
-        self.input = self._the_one("input", [v.name for v in model.graph.input if v.name not in self._initializers])
-        self.output = self._the_one("output", [v.name for v in model.graph.output])
-        values = (*inferred.value_info, *inferred.input, *inferred.output)
-        self._sizes = {value.name: _sizes(value) for value in values}
+        inputs = [value for value in model.graph.input if value.name not in self._initializers]
+        self.input = self._the_one("input", inputs)
+        self.output = self._the_one("output", list(model.graph.output))
 
     def refusal(self, came: str, expected: str, fix: str) -> ValueError:
         """An error that names the file."""
         return ValueError(one_line(os.fspath(self.path), came, expected, fix))
-
-    def sizes(self, value: str) -> Sizes:
-        """Of the value of that name; None: not known."""
-        return self._sizes.get(value)
 
     def attributes(self, node: Any) -> dict[str, Any]:
         """Of a node: name -> value."""
@@ -87,7 +81,7 @@ class OnnxFile:
             ValueError : it is damaged
         """
         moves = []
-        while (maker := self._maker(name)) is not None and maker.op_type in _MOVES:
+        while (maker := self.maker(name)) is not None and maker.op_type in _MOVES and is_standard(maker):
             moves.append(maker)
             name = maker.input[0]
         with self._damage_told():
@@ -96,14 +90,15 @@ class OnnxFile:
                 array = None if array is None else self._moved(array, node)
         return array
 
-    def _maker(self, name: str) -> Any | None:
+    def maker(self, name: str) -> Any | None:
+        """The node whose output is the value of that name; None: there is none."""
         return self.nodes[self.positions[name]] if name in self.positions else None
 
     def _stored(self, name: str) -> np.ndarray | None:
         if name in self._initializers:
             return np.asarray(self.onnx.numpy_helper.to_array(self._initializers[name]))
-        maker = self._maker(name)
-        if maker is None or maker.op_type != "Constant":
+        maker = self.maker(name)
+        if maker is None or maker.op_type != "Constant" or not is_standard(maker):
             return None
         for kind, value in self.attributes(maker).items():
             if kind == "value":
@@ -151,11 +146,11 @@ class OnnxFile:
     def _is_elsewhere(self, tensor: Any) -> bool:
         return bool(tensor.data_location == self.onnx.TensorProto.EXTERNAL)
 
-    def _the_one(self, what: str, names: list[str]) -> str:
-        if len(names) != 1:
-            shown_names = f" ({', '.join(names)})" if names else ""
-            raise self.refusal(f"{len(names)} {what}s{shown_names}", f"one {what}", "export a network with one of each")
-        return names[0]
+    def _the_one(self, what: str, values: list[Any]) -> Any:
+        if len(values) != 1:
+            names = f" ({', '.join(value.name for value in values)})" if values else ""
+            raise self.refusal(f"{len(values)} {what}s{names}", f"one {what}", "export a network with one of each")
+        return values[0]
 
     @contextmanager
     def _damage_told(self) -> Iterator[None]:
@@ -179,10 +174,3 @@ def label(node: Any) -> str:
     kind = node.op_type if is_standard(node) else f"{node.domain}.{node.op_type}"
     name = node.name or next(iter(node.output), "")
     return f"{kind} (node {shown(name)})"
-
-
-def _sizes(value: Any) -> Sizes:
-    kind = value.type.tensor_type
-    if not kind.HasField("shape"):
-        return None
-    return tuple(each.dim_value if each.HasField("dim_value") else each.dim_param or None for each in kind.shape.dim)

@@ -45,6 +45,6 @@ def import_onnx(path: str | os.PathLike[str]) -> Sequential:
     """
     file = OnnxFile("import_onnx", path)
     network = NetworkOfOperators(file)
-    for operator in chain(file, KINDS):
+    for operator in chain(file, KINDS, network.sizes):
         network.add(operator)
     return network.finished()

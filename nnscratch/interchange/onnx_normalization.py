@@ -50,12 +50,13 @@ def add_normalization(graph: Graph, layer: ContrastNormalization, x: str, axes: 
     return values[-1]
 
 
-def find_normalization(file: OnnxFile, first: Any, x: str) -> tuple[dict[str, float], str] | None:
+def find_normalization(file: OnnxFile, first: Any, x: str, axes: int) -> tuple[dict[str, float], str] | None:
     """The layer's arguments, and the name of what the last operator gives; None: it is none.
 
     first : the node that would be the first operator;  x : the name of what it takes
+    axes  : how many that has, with N
     """
-    place = file.positions[first.output[0]]
+    place = file.positions.get(first.output[0], len(file.nodes))
     nodes = file.nodes[place : place + len(_OPERATORS)]
     kinds = [(node.op_type, len(node.input)) for node in nodes if is_standard(node)]
     if kinds != [(kind, len(inputs)) for kind, inputs in _OPERATORS]:
@@ -69,7 +70,7 @@ def find_normalization(file: OnnxFile, first: Any, x: str) -> tuple[dict[str, fl
             elif isinstance(expected, str) or name != values[expected]:
                 return None
         values.append(node.output[0])
-    expected_attributes = _attributes(file.onnx, len(file.sizes(x) or ()))
+    expected_attributes = _attributes(file.onnx, axes)
     found = [file.attributes(node) for node in nodes]
     return (arguments, values[-1]) if found == expected_attributes else None
 

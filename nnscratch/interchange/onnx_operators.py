@@ -84,8 +84,8 @@ def _weight(operator: Operator, axes: int) -> np.ndarray:
 
 
 def _dense(operator: Operator, flattened: int) -> Dense:
-    if operator.x is None or len(operator.x) != 2:
-        raise operator.refusal(f"x of sizes {operator.x or 'unknown'}", "rows, (N, n)")
+    if len(operator.x) != 2:
+        raise operator.refusal(f"x of sizes {operator.x}", "rows, (N, n)")
     weight, attributes = _weight(operator, 2), operator.attributes
     if attributes.get("transA", 0):
         raise operator.refusal("transA=1", "transA=0")
@@ -93,9 +93,9 @@ def _dense(operator: Operator, flattened: int) -> Dense:
     n_in, n_out = weight.shape
     if n_in % flattened:
         raise operator.refusal(f"{n_in} inputs behind {flattened} channels", "a multiple of these")
+    layer: Dense = _made(operator, Dense, n_in, n_out, bias=False, dtype=weight.dtype)
     # Number c*H*W + h*W + w of a flattened picture there is number (h*W + w)*C + c here.
     weight = weight.reshape(flattened, -1, n_out).swapaxes(0, 1).reshape(n_in, n_out)
-    layer: Dense = _made(operator, Dense, n_in, n_out, bias=False, dtype=weight.dtype)
     layer.params["weight"] = np.array(weight * weight.dtype.type(attributes.get("alpha", 1)), order="C")
     bias = operator.constant(2)
     if bias is not None:

@@ -11,7 +11,7 @@ import pytest
 import nnscratch as nn
 from nnscratch.interchange import onnx_file
 from nnscratch.interchange.onnx_file import OnnxFile
-from tests.interchange.onnx_graphs import numbers, written
+from tests.interchange.onnx_graphs import numbers, onnx, written
 
 EXPORTED = Path(__file__).parent / "exported"
 
@@ -25,12 +25,13 @@ def one_dense(folder: Path, **options: object) -> Path:
 
 
 def test_what_is_in_it(tmp_path: Path) -> None:
-    file = opened(written(tmp_path, "a = Relu(x) [last] y = MatMul(a, w)", constants={"w": numbers(3, 2)}))
-    assert (file.version, file.input, file.output) == (17, "x", "y")
-    assert [onnx_file.label(node) for node in file.nodes] == ["Relu (node 'a')", "MatMul (node 'last')"]
-    assert file.sizes("x") == ("N", 3)
-    assert file.sizes("a") == ("N", 3)
-    assert file.sizes("nothing") is None
+    file = opened(written(tmp_path, "a = Relu(x) y = MatMul(a, w)", constants={"w": numbers(3, 2)}))
+    assert (file.version, file.input.name, file.output.name) == (17, "x", "y")
+    assert [onnx_file.label(node) for node in file.nodes] == ["Relu (node 'a')", "MatMul (node 'y')"]
+    file.nodes[1].name, file.nodes[1].domain = "last", "own"
+    assert onnx_file.label(file.nodes[1]) == "own.MatMul (node 'last')"
+    assert file.maker("y") is file.nodes[1]
+    assert file.maker("x") is None
     np.testing.assert_array_equal(file.constant("w"), numbers(3, 2))
     assert file.constant("x") is None
 
@@ -69,7 +70,7 @@ def test_a_constant_that_is_text(tmp_path: Path) -> None:
 
 def test_initializers_may_be_inputs_as_in_old_files(tmp_path: Path) -> None:
     path = one_dense(tmp_path, x="float[N,3] x, float[3,2] w")
-    assert opened(path).input == "x"
+    assert opened(path).input.name == "x"
 
 
 def refused(path: Path) -> str | None:
@@ -173,3 +174,14 @@ def test_a_condition(tmp_path: Path) -> None:
     """
     with pytest.raises(ValueError, match=r"got If \(node 'y'\) with a graph or a file of its own, expected a chain"):
         opened(written(tmp_path, body, y="float[N,3] y"))
+
+
+def test_operators_that_mean_something_else_here(tmp_path: Path) -> None:
+    path = one_dense(tmp_path)
+    model = onnx.load(path)
+    body = [onnx.helper.make_node("Sub", ["a", "b"], ["c"])]
+    opset = [onnx.helper.make_opsetid("", 17)]
+    model.functions.append(onnx.helper.make_function("", "MatMul", ["a", "b"], ["c"], body, opset))
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match="it redefines operators of ONNX"):
+        opened(path)

@@ -12,7 +12,9 @@ from tests.interchange.onnx_graphs import answers, numbers, written
 
 CONSTANTS = {
     "k": numbers(3, 2, 2, 2), "b": numbers(3), "w": numbers(36, 4), "last": numbers(1, 1, 1, 3),
-    "first": numbers(3, 1, 1), "rows": np.int64([0, -1]), "flat": np.int64([-1, 36]),
+    "first": numbers(3, 1, 1), "rows": np.int64([0, -1]),
+    "lying": np.int64([-1, 3, 3, 1]), "halves": np.int64([-1, 18]),
+    "flat": np.int64([-1, 36]),
 }  # fmt: skip
 FIRST, LAST = "float[N,2,4,5] x", "float[N,4,5,2] x"  # (N, C, H, W), (N, H, W, C)
 TURN, BACK = "Transpose<perm = [0, 3, 1, 2]>", "Transpose<perm = [0, 2, 3, 1]>"
@@ -116,7 +118,12 @@ def test_the_column_that_scikit_learn_s_exporter_makes(tmp_path: Path) -> None:
          r"Cast \(node 'c'\) with a result of float64, expected float32"),
         (FIRST, "a = Conv(x, k) f = Flatten(a) c = Cast<to = 10>(f) d = Cast<to = 1>(c) y = MatMul(d, w)",
          r"Cast \(node 'c'\) with a result of float16, expected float32"),
-        (FIRST, "f = Flatten(x) y = MatMul(f, w)", r"layers that do not fit \(Dense\(36, 4, bias=False\): got input"),
+        (FIRST, "f = Flatten(x) y = MatMul(f, w)", r"MatMul \(node 'y'\) with x of sizes \('N', 40\) \(Dense\(36, 4"),
+        ("float[N,3,1,3] x", "r = Reshape(x, lying) y = Relu(r)", "with sizes .* to "),  # would exchange axes
+        ("float x", "y = Relu(x)", "with a single number as x"),
+        (FIRST, "a = Conv(x, k) y = Reshape<allowzero = 1>(a, rows)", "with sizes .* to "),
+        (FIRST, "a = Conv(x, k) y = Reshape(a, halves)", "with sizes .* to "),
+        (FIRST, "a = Conv(x, k) s = Constant<value_float = 1.0>() y = Reshape(a, s)", "to unknown"),
         ("float[N,4,5] x", "t = Transpose(x) y = Relu(t)", r"with perm=\[2, 1, 0\]"),
         ("float[N,36] x", "i = Identity(x) y = Cast<to = 1>(i)", "a graph that computes nothing"),
         ("float[N,36] x", "y = Conv(x, k)", r"with x of sizes \('N', 36\), expected pictures"),

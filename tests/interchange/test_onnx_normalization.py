@@ -15,7 +15,7 @@ from tests.interchange.onnx_graphs import onnx
 
 def found(path: Path) -> tuple[dict[str, float], str] | None:
     file = OnnxFile("test", path)
-    return find_normalization(file, file.nodes[0], "x")
+    return find_normalization(file, file.nodes[0], "x", axes=4)
 
 
 def normalization(tmp_path: Path) -> Path:

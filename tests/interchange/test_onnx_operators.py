@@ -90,6 +90,7 @@ def test_float64(tmp_path: Path) -> None:
         ("y = Gemm<transA = 1>(x, w)", "with transA=1, expected transA=0"),
         ("y = Gemm(x, half)", r"with weights of float16 \(3, 2\), expected float32 or float64 of 2 axes"),
         ("y = Gemm(x, cube)", r"with weights of float32 \(1, 3, 2\), expected float32 or float64 of 2 axes"),
+        ("y = Gemm(x, none)", "with n_out=0, expected a whole number from 1 up"),
         ("y = Gemm(x, w, three)", r"a constant of float32 \(3,\), expected a bias of float32, one number for each"),
         ("y = Gemm(x, w, column)", r"with a constant of float32 \(2, 1\), expected a bias"),
         ("y = Gemm(x, w, wide)", r"with a constant of float64 \(2,\), expected a bias"),
@@ -102,6 +103,7 @@ def test_float64(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_rows_that_no_layer_computes(tmp_path: Path, body: str, message: str) -> None:
     more = {
+        "none": numbers(3, 0),
         "half": numbers(3, 2, dtype=np.float16), "cube": numbers(1, 3, 2), "three": numbers(3), "column": numbers(2, 1),
         "wide": numbers(2, dtype=np.float64), "b3": numbers(3), "p": np.float32(0.2), "one": np.float32(1),
         "t": np.array(True),
