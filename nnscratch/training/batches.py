@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -44,18 +45,27 @@ class Batches:
     x, y : (N, ...), one row of y for each row of x
     batch_size : rows per batch, >= 1
     sample_weight : (N,), a weight for each row; then a batch is (x, y, weights)
+    share : rows of a batch -> those that are filled in; the others hold anything. None: all
 
     >>> batches = Batches(np.arange(5.0), np.arange(5.0), batch_size=2)
     >>> [len(x) for x, y in batches.shuffled(np.random.default_rng(0))]
     [2, 2, 1]
     """
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int, sample_weight: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        batch_size: int,
+        sample_weight: np.ndarray | None = None,
+        share: Callable[[int], slice] | None = None,
+    ) -> None:
         # np.take copies all of a strided array for each batch. This copies it once, and a
         # contiguous array never.
         self.arrays = [np.ascontiguousarray(array) for array in (x, y, sample_weight) if array is not None]
         self.batch_size = min(batch_size, len(x))
         self.of_batch = [np.empty((self.batch_size, *array.shape[1:]), array.dtype) for array in self.arrays]
+        self.share = share
         self.rows, self.per_epoch = len(x), -(-len(x) // self.batch_size)
         self._given = 0  # batches of this epoch so far
         self._start: Any = None  # the rng's state before this epoch
@@ -73,11 +83,12 @@ class Batches:
             rng.bit_generator.state = place.now
         for start in range(self._given * self.batch_size, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
+            share = slice(None) if self.share is None else self.share(len(rows))
             batch = tuple(array[: len(rows)] for array in self.of_batch)
             for array, out in zip(self.arrays, batch, strict=True):
                 # mode="clip": with the default, np.take gathers into a buffer of its own first. No
                 # row is out of range.
-                np.take(array, rows, axis=0, out=out, mode="clip")
+                np.take(array, rows[share], axis=0, out=out[share], mode="clip")
             self._given += 1
             yield batch
 
@@ -110,6 +121,9 @@ class AugmentedBatches:
             overwrites in its next call are safe in one training only.
         overlap : False prepares each batch only when it is requested, which is also what happens
             when kernels use one thread
+
+    Of batches with a `share`, only its rows are augmented: `augment` must take `rows` then
+    (`changes_rows`).
 
     >>> plain, rng = Batches(np.arange(4.0), np.arange(4.0), 2), np.random.default_rng(0)
     >>> batches = AugmentedBatches(plain, lambda x, y, rng: (x + 10, y))
@@ -178,7 +192,8 @@ class AugmentedBatches:
 
     def _augmented(self, batch: Batch, rng: np.random.Generator) -> Batch:
         x, y, *weights = batch
-        new_x, new_y = self.augment(x, y, rng)
+        share = self.batches.share
+        new_x, new_y = self.augment(x, y, rng) if share is None else self._some_augmented(x, y, rng, share(len(x)))
         for name, old, new in (("x", x, new_x), ("y", y, new_y)):
             if not isinstance(new, np.ndarray):
                 raise ValueError(f"augment: got {name} of {type(new).__name__}, expected a NumPy array; use np.asarray")
@@ -189,13 +204,43 @@ class AugmentedBatches:
                 )
         return new_x, new_y, *weights
 
+    def _some_augmented(
+        self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator, rows: slice
+    ) -> tuple[np.ndarray, ...]:
+        """x and y with room for all rows, of which the wanted ones are augmented."""
+        parts = self.augment(x, y, rng, rows=rows)  # type: ignore[call-arg]
+        whole = [np.empty((len(x), *part.shape[1:]), part.dtype) for part in parts]
+        for array, part in zip(whole, parts, strict=True):
+            array[rows] = part
+        return tuple(whole)
+
+
+def changes_rows(augment: Augment) -> bool:
+    """Whether `augment` takes `rows`: draws for the whole batch, and gives these rows, changed.
+
+    >>> changes_rows(lambda x, y, rng: (x, y))
+    False
+    >>> changes_rows(lambda x, y, rng, rows: (x[rows], y[rows]))
+    True
+    """
+    try:
+        return "rows" in inspect.signature(augment).parameters
+    except (TypeError, ValueError):  # what is written in C need not say
+        return False
+
 
 def batches_of(
     batches: Batches, augment: Augment | None, rng: np.random.Generator, model: Sequential
 ) -> Batches | AugmentedBatches:
-    """The batches, augmented or not, for the training of a model with this rng."""
+    """The batches, augmented or not, for the training of a model with this rng.
+
+    An `augment` that takes no `rows` needs all rows of a batch, and changes them, even if `batches`
+    is asked for a share: what it draws for a row depends on those before it.
+    """
     if augment is None:
         return batches
+    if not changes_rows(augment):
+        batches.share = None
     # If a Dropout draws from the trainer's own rng, the threads must not decide who draws first.
     shared = any(getattr(layer, "rng", None) is rng for layer in model.layers)
     return AugmentedBatches(batches, augment, overlap=not shared)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nnscratch.losses import Loss
     from nnscratch.model import Sequential
     from nnscratch.training.averaging import WeightAverage
+    from nnscratch.training.ranks import Ranks
 
 # The columns that a history has anyway; a metric cannot have the name of one.
 COLUMNS = ["epoch", "loss", "validation_loss", "average_validation_loss", "lr", "seconds", "images",
@@ -28,6 +29,7 @@ class Scoring:
         metric : a number for people, computed on the validation rows; None: the loss alone
         validation : (x, y) to score; None: no scores
         average : of the model's weights; None: only the live weights are scored
+        ranks : who else computes a share of the predictions; None: nobody
 
     Attributes
         names : the columns of the scores, in order; the last one decides which epoch is the best
@@ -51,12 +53,14 @@ class Scoring:
         metric: Metric | None,
         validation: tuple[np.ndarray, np.ndarray] | None,
         average: WeightAverage | None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.model = model
         self.loss = loss
         self.metric = metric
         self.validation = validation
         self.average = average
+        self.ranks = ranks
         self.names = [] if validation is None else ["validation_loss", *([metric.name] if metric is not None else [])]
         self.names += [_averaged(name) for name in self.names if average is not None]
         self.shown: dict[str, float] = {}
@@ -88,7 +92,7 @@ class Scoring:
         scores = {}
         if self.validation is not None:
             x, y = self.validation
-            prediction = self.model.predict(x)
+            prediction = self.model.predict(x) if self.ranks is None else self.ranks.predict(self.model, x)
             loss = scores["validation_loss"] = float(self.loss.forward(prediction, y))
             if not math.isfinite(loss):
                 raise NotFiniteError(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nnscratch.model import Sequential
     from nnscratch.optimizers.base import Optimizer
     from nnscratch.training.batches import Batch
+    from nnscratch.training.fit_together import FitTogether
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Step:
     """One step of the optimizer: loss and gradients of a batch, clipped, then taken.
 
     model, loss, optimizer, clip_norm : the trainer's
+    together : who else has rows of each batch (fit_together.py); None: nobody
 
     >>> import numpy as np
     >>> import nnscratch as nn
@@ -38,6 +40,7 @@ class Step:
     loss: Loss
     optimizer: Optimizer
     clip_norm: float | None = None
+    together: FitTogether | None = None
 
     def take(self, batch: Batch) -> tuple[float, float]:
         """Moves the weights once; returns the loss before it, and its number of labels.
@@ -47,7 +50,10 @@ class Step:
         Raises
             NotFiniteError : the loss or a gradient is not finite; nothing has moved
         """
-        loss, labels = self._gradients(batch)
+        if self.together is None:
+            loss, labels = self._gradients(batch)
+        else:
+            loss, labels = self.together.gradients(self._gradients, batch)
         if self.clip_norm is not None:
             clip_gradients(self.model, self.clip_norm)
         self.optimizer.step()

@@ -19,8 +19,10 @@ from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
 from nnscratch.training.divergence import bad_weight
 from nnscratch.training.fit_state import FitState
+from nnscratch.training.fit_together import FitTogether
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import Clock, ProgressBar
+from nnscratch.training.ranks import Communicator, Ranks, on_all_ranks
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring
 from nnscratch.training.step import Step
@@ -73,6 +75,9 @@ class Trainer:
         diagnose_every : epochs between two diagnoses on x and y as given. Two in a row with a
             finding that more epochs do not cure, such as dead units, end it (`history.stopped`).
             `history.warnings` is what is certain before the first step. None: no diagnoses
+        communicator : mpi4py's `MPI.COMM_WORLD`, say: its processes train the model together, each
+            on its share of every batch (docs/several_machines.md). All must make the same Trainer
+            and call `fit` with the same data. None: this process alone
 
     Attributes
         rng : the Generator of `seed`; `augment` draws from it too
@@ -109,6 +114,7 @@ class Trainer:
         average: float | None = None,
         clip_norm: float | None = None,
         diagnose_every: int | None = None,
+        communicator: Communicator | None = None,
     ) -> None:
         arguments.check_parts(model, loss, optimizer, metric)
         arguments.check_schedule("lr", lr, optimizer)
@@ -132,7 +138,9 @@ class Trainer:
         )
         self.seed = seed
         self.rng = np.random.default_rng(seed)
+        self.ranks = Ranks(communicator)
 
+    @on_all_ranks
     def fit(
         self,
         x: np.ndarray,
@@ -210,27 +218,30 @@ class Trainer:
         self.optimizer.check_model()
         arguments.check_data(x, y, validation, self.model, self.loss, self.metric, augmented=self.augment is not None)
         weights = arguments.checked_sample_weight(sample_weight, self.loss, len(x))
-        clock = Clock(len(x), epochs, self.batch_size, time_limit)
+        ranks, together = self.ranks, FitTogether(self.ranks, self.optimizer)
+        clock = Clock(len(x), epochs, self.batch_size, time_limit, together.now)
         average = None if self.average is None else WeightAverage(self.model, self.average)
-        scoring = Scoring(self.model, self.loss, self.metric, validation, average)
+        scoring = Scoring(self.model, self.loss, self.metric, validation, average, ranks)
         history = scoring.new_history()
         best = BestWeights(self.model, average, keep_best=keep_best)
         watch = TrainingWatch(self.diagnose_every, x, y)
-        history.warnings = watch.warnings(self.optimizer, self.loss)
-        kept = None
-        if checkpoint is not None:
+        kept, settings = None, {}
+        if checkpoint is not None or ranks.are_several:
             of_fit = {"epochs": epochs, "patience": patience, "keep_best": keep_best}
             settings = settings_of(vars(self), x, y, validation, weights, **of_fit)
+        if checkpoint is not None and ranks.is_first:
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
         with finish_the_batch() as asked:
-            rows, stops = Batches(x, y, self.batch_size, weights), AnyOf(asked, stop)
+            together.begin(settings, self.rng, clock, AnyOf(asked, stop))
+            history.warnings = ranks.from_first(lambda: watch.warnings(self.optimizer, self.loss))
+            rows, saved = Batches(x, y, self.batch_size, weights, together.share), together.checkpoint(kept)
             batches = batches_of(rows, self.augment, self.rng, self.model)
-            fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
-            bar = ProgressBar(self.progress, epochs, self.metric, history.warnings)
+            fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, together, saved)
+            bar = ProgressBar(self.progress if ranks.is_first else False, epochs, self.metric, history.warnings)
             try:
                 while history.outcome is None:
                     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the training below
-                        line = self._epoch(fit, bar) | scoring.scores()
+                        line = self._epoch(fit, bar, together) | together.agreed(scoring.scores)
                     line["seconds"] = clock.seconds
                     history.append({name: line[name] for name in history.names})
                     if history.best_epoch == len(history):
@@ -238,11 +249,12 @@ class Trainer:
                     bar.scores = scoring.shown
                     bar.show(len(history), line["loss"], line["images_per_second"], clock)
                     reasons = [callback(self, history) for callback in callbacks]
-                    reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
+                    reasons += [ranks.from_first(lambda: watch.reason_to_stop(self.optimizer, self.loss, history))]
                     self.optimizer.check_model()
-                    end_if_over(history, epochs, clock, patience, reasons)
+                    end_if_over(history, epochs, clock, patience, ranks.all_of(reasons))
                     fit.end_epoch()
-            except (KeyboardInterrupt, StoppedFromOutside):
+            except (KeyboardInterrupt, StoppedFromOutside) as end:
+                together.check_end(end)
                 history.end(Outcome.INTERRUPTED, "interrupted by the user")
             except NotFiniteError as error:
                 self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
@@ -253,10 +265,10 @@ class Trainer:
                 fit.close()
         return history
 
-    def _epoch(self, fit: FitState, bar: ProgressBar) -> dict[str, float]:
+    def _epoch(self, fit: FitState, bar: ProgressBar, together: FitTogether) -> dict[str, float]:
         """Trains on what is left of the epoch, or until the time is up; returns its columns."""
         clock, epoch, number = fit.clock, fit.epoch, len(fit.history) + 1
-        step = Step(self.model, self.loss, self.optimizer, self.clip_norm)
+        step = Step(self.model, self.loss, self.optimizer, self.clip_norm, together)
         fit.between_steps()
         began = clock.seconds - epoch.seconds
         with closing(fit.batches_left()) as batches:
