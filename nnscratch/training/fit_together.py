@@ -164,7 +164,7 @@ class FitTogether:
         total, labels, failed, *news = self._sum[-_FACTS:].tolist()
         self._stopped, self.is_due, self._seconds = news[0] > 0, news[1] > 0, news[2] + news[3]
         if failed:
-            self.ranks.agreed(_raising(failure))
+            self.ranks.raise_of_all(failure)
         factor = count / labels if labels else 0.0
         self._unpack(gradients, factor)
         check_loss(total * factor)
@@ -245,11 +245,3 @@ class SharedCheckpoint:
         """`Checkpoint.wait` on rank 0; nothing on the others."""
         if self.together.kept is not None:
             self.together.kept.wait()
-
-
-def _raising(error: Exception | None) -> Callable[[], None]:
-    def function() -> None:
-        if error is not None:
-            raise error
-
-    return function

@@ -15,51 +15,29 @@ import os
 import pickle
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from nnscratch.checks import NotFiniteError
 from nnscratch.kernels.thread_shares import share_of_threads
 from nnscratch.kernels.threads import available_cores, get_threads
 from nnscratch.messages import printable
+from nnscratch.training.communicator import Communicator, checked_communicator
 
 if TYPE_CHECKING:
     import numpy as np
 
     from nnscratch.model import Sequential
 
-_METHODS = ("Get_rank", "Get_size", "Allreduce", "allgather", "Abort")
+_SECONDS_ASLEEP = 0.001  # at a time, while another rank works
 _LONGEST = 200  # characters of an error in the line that ends all ranks
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
-
-
-class Communicator(Protocol):
-    """What a Trainer asks of a communicator: five methods of mpi4py's `MPI.Comm`."""
-
-    def Get_rank(self) -> int:
-        """The number of this process, from 0."""
-        ...
-
-    def Get_size(self) -> int:
-        """How many processes there are."""
-        ...
-
-    def Allreduce(self, sendbuf: Any, recvbuf: Any, /) -> None:
-        """Writes into every rank's recvbuf the sum of all sendbufs."""
-        ...
-
-    def allgather(self, sendobj: Any, /) -> list[Any]:
-        """The objects of all ranks, in their order, on every rank."""
-        ...
-
-    def Abort(self, errorcode: int = 1, /) -> Any:
-        """Ends all processes."""
-        ...
 
 
 class Ranks:
@@ -79,14 +57,7 @@ class Ranks:
     """
 
     def __init__(self, communicator: Communicator | None) -> None:
-        if communicator is not None and (
-            isinstance(communicator, type) or not all(callable(getattr(communicator, name, None)) for name in _METHODS)
-        ):
-            raise ValueError(
-                f"Trainer: got communicator={' '.join(repr(communicator).split())[:60]}, expected a communicator of "
-                "mpi4py or None; pass MPI.COMM_WORLD"
-            )
-        self.communicator = communicator
+        self.communicator = communicator = checked_communicator(communicator)
         self.rank = 0 if communicator is None else int(communicator.Get_rank())
         self.size = 1 if communicator is None else int(communicator.Get_size())
         self.have_begun = False  # past the checks before the first step
@@ -145,8 +116,25 @@ class Ranks:
         return result  # type: ignore[return-value]
 
     def from_first(self, function: Callable[[], _T]) -> _T:
-        """What function() gives on rank 0, which alone calls it; its error is raised on all."""
-        return self.agreed(function if self.is_first else lambda: None)  # type: ignore[return-value]
+        """What function() gives on rank 0, which alone calls it; its error is raised on all.
+
+        The others sleep meanwhile: it may take a while, and whoever waits in MPI takes a core.
+        """
+        result, error = None, None
+        try:
+            result = function() if self.is_first else None
+        except Exception as raised:
+            error = raised
+        self.wait()
+        return self.agreed(_giving(result, error))  # type: ignore[return-value]
+
+    def wait(self) -> None:
+        """Returns when all ranks have come here; sleeps meanwhile, if the communicator lets it."""
+        if not self.are_several or (barrier := getattr(self.communicator, "Ibarrier", None)) is None:
+            return
+        request = barrier()
+        while not request.Test():
+            time.sleep(_SECONDS_ASLEEP)
 
     def all_of(self, values: list[_T]) -> list[_T]:
         """The values of all ranks in one list."""
@@ -184,7 +172,7 @@ class Ranks:
         except Exception as error:
             if error is not self._known:
                 if not self.have_begun:
-                    self.agreed(_raising(error))
+                    self.raise_of_all(error)
                 self.end_all(error)
             raise
         except (KeyboardInterrupt, SystemExit) as error:
@@ -212,6 +200,10 @@ class Ranks:
         with suppress(OSError):
             os.write(2, line.encode())
         self.communicator.Abort(130 if isinstance(error, KeyboardInterrupt) else 1)
+
+    def raise_of_all(self, error: Exception | None) -> None:
+        """Raises on all ranks the error of the lowest that has one; all call this."""
+        self.agreed(_giving(None, error))
 
     def raise_on_all(self, error: Exception) -> NoReturn:
         """Raises an error that every rank raises at this moment."""
@@ -244,9 +236,11 @@ def on_all_ranks(
     return wrapped
 
 
-def _raising(error: Exception) -> Callable[[], None]:
-    def function() -> None:
-        raise error
+def _giving(result: _T, error: Exception | None) -> Callable[[], _T]:
+    def function() -> _T:
+        if error is not None:
+            raise error
+        return result
 
     return function
 

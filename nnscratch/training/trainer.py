@@ -17,12 +17,13 @@ from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, Batches, batches_of
 from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
+from nnscratch.training.communicator import Communicator
 from nnscratch.training.divergence import bad_weight
 from nnscratch.training.fit_state import FitState
 from nnscratch.training.fit_together import FitTogether
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import Clock, ProgressBar
-from nnscratch.training.ranks import Communicator, Ranks, on_all_ranks
+from nnscratch.training.ranks import Ranks, on_all_ranks
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring
 from nnscratch.training.step import Step

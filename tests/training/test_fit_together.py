@@ -24,7 +24,17 @@ Y[3] = np.nan  # a row without a label
 VALIDATION = RNG.uniform(-1, 1, (11, 6)), RNG.uniform(-1, 1, (11, 3))
 WEIGHTS = RNG.uniform(0, 2, 37)
 WEIGHTS[5:9] = 0
-FIT = {"sample_weight", "validation", "patience", "epochs", "callbacks", "stop", "checkpoint", "time_limit", "keep_best"}
+FIT = {
+    "sample_weight",
+    "validation",
+    "patience",
+    "epochs",
+    "callbacks",
+    "stop",
+    "checkpoint",
+    "time_limit",
+    "keep_best",
+}
 
 
 class Trained:
@@ -64,9 +74,7 @@ class Trained:
 def together(size: int, **arguments: Any) -> list[Any]:
     """The same training on every rank; an argument "on" is a dict from a rank to its arguments."""
     on = arguments.pop("on", {})
-    return on_ranks(
-        size, lambda communicator: Trained(communicator, **arguments | on.get(communicator.Get_rank(), {}))
-    )
+    return on_ranks(size, lambda communicator: Trained(communicator, **arguments | on.get(communicator.Get_rank(), {})))
 
 
 def noisy(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

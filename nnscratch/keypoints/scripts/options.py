@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nnscratch.keypoints.recipe import Network, Recipe
-from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes, seed, whole_number
+from nnscratch.keypoints.scripts.command_line import Parser, add_distributed, add_number, minutes, seed, whole_number
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class TrainingOptions:
     resume     : whether to go on with the unfinished run in `out`
     overwrite  : whether to replace an earlier run in `out`
     every      : keep the network of every so-many-th epoch, too; None: only the last one
+    distributed : whether the processes that MPI has started train together
     """
 
     out: Path
@@ -48,6 +49,7 @@ class TrainingOptions:
     resume: bool = False
     overwrite: bool = False
     every: int | None = None
+    distributed: bool = False
 
     def adjusted(self, recipe: Recipe, networks: Mapping[str, Network]) -> Recipe:
         """The recipe, with network, epochs and batch size of the command line where it has them.
@@ -105,6 +107,7 @@ class TrainingParser(Parser):
         add("--lookup", metavar="FILE", help="Kaggle's IdLookupTable.csv: write DIR/submission.csv instead")
         add("--out", type=Path, default=Path(out), metavar="DIR", help="where the results go (default: %(default)s)")
         if keeps_run:
+            add_distributed(self)
             either = self.add_mutually_exclusive_group()
             going_on = "go on with the unfinished run in DIR, which was begun with the same options"
             either.add_argument("--resume", action="store_true", help=going_on)
