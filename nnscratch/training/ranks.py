@@ -185,6 +185,8 @@ class Ranks:
         Whoever has asked for another number than there are cores keeps it (`set_threads`).
         """
         threads, own = get_threads(), _cores()
+        if not self.are_several:
+            return threads
         all_cores = self.gathered((_machine(), own))
         sharing = sum(machine == _machine() and bool(own & cores) for machine, cores in all_cores)
         return max(1, threads // sharing) if threads == available_cores() else threads

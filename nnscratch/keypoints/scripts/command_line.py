@@ -31,9 +31,7 @@ def add_number(parser: Parser, name: str, *, help: str, default: int | None = No
 
 def add_distributed(parser: Parser) -> None:
     """Adds --distributed: the program runs on all ranks that MPI has started."""
-    parser.add_argument(
-        OPTION, action="store_true", help="train on all processes of `mpiexec -n N` (needs mpi4py)"
-    )
+    parser.add_argument(OPTION, action="store_true", help="train on all processes of `mpiexec -n N` (needs mpi4py)")
 
 
 def whole_number(text: str) -> int:

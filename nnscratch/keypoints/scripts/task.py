@@ -101,7 +101,9 @@ class TrainingTask:
     @property
     def checkpoints(self) -> Path | None:
         """The folder for the states of all trainings."""
-        return None if self.run is None else self.run.checkpoints.folder
+        if self.run is None or not (self.ranks.is_first or self.run.checkpoints.folder.is_dir()):
+            return None  # another machine than rank 0's may not see its folder
+        return self.run.checkpoints.folder
 
     @property
     def stop(self) -> threading.Event | None:
