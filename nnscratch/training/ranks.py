@@ -213,14 +213,15 @@ class Ranks:
         raise error
 
     def _raise_first(self, own: Exception | None, packed: list[bytes | None]) -> None:
-        """Raises the error of the lowest rank that has one; the rank's own, if it is the same."""
+        """Raises the error of the lowest rank that has one; it names the rank unless all have it."""
         rank = next((rank for rank, each in enumerate(packed) if each is not None), None)
         if rank is None:
             return
         error = _unpacked(packed[rank])
-        if own is not None and (type(own), str(own)) == (type(error), str(error)):
-            error = own
-        elif len(error.args) == 1 and not (self.have_begun and isinstance(error, NotFiniteError)):
+        if own is not None and packed[self.rank] == packed[rank]:
+            error = own  # with where it came from
+        diverged = self.have_begun and isinstance(error, NotFiniteError)
+        if not diverged and len(error.args) == 1 and any(each != packed[rank] for each in packed):
             error.args = (f"rank {rank}: {error.args[0]}",)
         self.raise_on_all(error)
 
