@@ -121,7 +121,7 @@ class FitTogether:
             self._seconds, self._stopped = said[0][2], any(stopped for _, stopped, _ in said)
             other = next((rank for rank, each in enumerate(said) if each[0] != said[0][0]), None)
             if other is not None:
-                self.ranks.raise_on_all(ValueError(
+                raise self.ranks.of_all(ValueError(
                     f"fit: got on rank {other} other weights than on rank 0, expected the same; let callbacks change "
                     "the model on every rank alike"
                 ))  # fmt: skip

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from nnscratch.checks import NotFiniteError
 from nnscratch.kernels.thread_shares import share_of_threads
@@ -102,31 +102,29 @@ class Ranks:
         Raises
             Exception : what it raised on a rank, the lowest of them, is raised on all
         """
+        if not self.are_several:
+            return function()
         result, error = None, None
         try:
             result = function()
         except Exception as raised:
-            if not self.are_several:
-                raise
             error = raised
-        if self.are_several:
-            said = self.gathered((_packed(error), result if self.is_first else None))
-            self._raise_first(error, [each for each, _ in said])
-            result = said[0][1]
-        return result  # type: ignore[return-value]
+        return self._settled(result, error)  # type: ignore[return-value]
 
     def from_first(self, function: Callable[[], _T]) -> _T:
         """What function() gives on rank 0, which alone calls it; its error is raised on all.
 
         The others sleep meanwhile: it may take a while, and whoever waits in MPI takes a core.
         """
+        if not self.are_several:
+            return function()
         result, error = None, None
         try:
             result = function() if self.is_first else None
         except Exception as raised:
             error = raised
         self.wait()
-        return self.agreed(_giving(result, error))  # type: ignore[return-value]
+        return self._settled(result, error, named=False)  # type: ignore[return-value]
 
     def wait(self) -> None:
         """Returns when all ranks have come here; sleeps meanwhile, if the communicator lets it."""
@@ -151,9 +149,8 @@ class Ranks:
             parts = model.predict(x[share]) if share.stop > share.start else None
         except Exception as raised:
             error = raised
-        said = self.gathered((_packed(error), parts))
-        self._raise_first(error, [each for each, _ in said])
-        return np.concatenate([part for _, part in said if part is not None])
+        self.raise_of_all(error)
+        return np.concatenate([part for part in self.gathered(parts) if part is not None])
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -205,25 +202,30 @@ class Ranks:
 
     def raise_of_all(self, error: Exception | None) -> None:
         """Raises on all ranks the error of the lowest that has one; all call this."""
-        self.agreed(_giving(None, error))
+        self._settled(None, error)
 
-    def raise_on_all(self, error: Exception) -> NoReturn:
-        """Raises an error that every rank raises at this moment."""
+    def of_all(self, error: Exception) -> Exception:
+        """The error, to be raised by every rank at this moment: it ends none of them."""
         self._known = error
-        raise error
+        return error
 
-    def _raise_first(self, own: Exception | None, packed: list[bytes | None]) -> None:
-        """Raises the error of the lowest rank that has one; it names the rank unless all have it."""
+    def _settled(self, result: _T, error: Exception | None, *, named: bool = True) -> _T:
+        """Rank 0's result on all ranks; or the error of the lowest rank that has one.
+
+        named : whether the error says which rank it is of, unless all have the same
+        """
+        said = self.gathered((_packed(error), result if self.is_first else None))
+        packed = [each for each, _ in said]
         rank = next((rank for rank, each in enumerate(packed) if each is not None), None)
         if rank is None:
-            return
-        error = _unpacked(packed[rank])
-        if own is not None and packed[self.rank] == packed[rank]:
-            error = own  # with where it came from
-        diverged = self.have_begun and isinstance(error, NotFiniteError)
-        if not diverged and len(error.args) == 1 and any(each != packed[rank] for each in packed):
-            error.args = (f"rank {rank}: {error.args[0]}",)
-        self.raise_on_all(error)
+            return said[0][1]  # type: ignore[return-value]
+        first = _unpacked(packed[rank])
+        if error is not None and packed[self.rank] == packed[rank]:
+            first = error  # with where it came from
+        diverged = self.have_begun and isinstance(first, NotFiniteError)
+        if named and not diverged and len(first.args) == 1 and any(each != packed[rank] for each in packed):
+            first.args = (f"rank {rank}: {first.args[0]}",)
+        raise self.of_all(first)
 
 
 def on_all_ranks(
@@ -237,15 +239,6 @@ def on_all_ranks(
             return method(self, *args, **kwargs)
 
     return wrapped
-
-
-def _giving(result: _T, error: Exception | None) -> Callable[[], _T]:
-    def function() -> _T:
-        if error is not None:
-            raise error
-        return result
-
-    return function
 
 
 def _packed(error: Exception | None) -> bytes | None:

@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any
 
 from nnscratch.interchange.extras import required
+from nnscratch.messages import printable
 from nnscratch.training.ranks import Ranks
 
 OPTION = "--distributed"
@@ -69,24 +70,24 @@ def one_program(words: Sequence[str]) -> Iterator[None]:
         return
     ending = world().Dup()  # what is said here never meets what a training says
     said = None if ranks.is_first else _Silence()
-    failed, status = True, 1
+    failed, status, bug = True, 1, None
     try:
         yield
         failed = False
     except SystemExit as end:
         failed, status = end.code not in (None, 0), end.code if isinstance(end.code, int) else 1
         raise
-    except BaseException as error:
-        if ranks.is_first:
-            traceback.print_exception(error)
-        else:
-            print(f"{type(error).__name__}: {error}", file=sys.stderr)
+    except BaseException as error:  # Python shows it, unless it ends here
+        bug = error
         raise
     finally:
         _flush()
         if not _all_end(ending, _SECONDS_FOR_OTHERS if failed else None):
             if said is not None:
-                said.tell_last(f"rank {ranks.rank} of {ranks.size}: ")
+                line = said.last if bug is None else f"{type(bug).__name__}: {bug}"
+                said.say(f"rank {ranks.rank} of {ranks.size}: {printable(line)}")
+            elif bug is not None:
+                traceback.print_exception(bug)
             ending.Abort(status or 1)
 
 
@@ -115,10 +116,10 @@ class _Silence(io.StringIO):
             self.last = lines[-1]
         return len(text)
 
-    def tell_last(self, before: str) -> None:
-        """Says the last line after all, where everybody hears it."""
+    def say(self, line: str) -> None:
+        """Says a line after all, where everybody hears it."""
         with suppress(OSError, ValueError, AttributeError):
-            print(f"{before}{self.last}", file=self.stderr, flush=True)
+            print(line, file=self.stderr, flush=True)
 
 
 def _flush() -> None:
