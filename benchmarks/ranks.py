@@ -21,7 +21,6 @@ import json
 import math
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -61,18 +60,27 @@ def network_step(name: str, rows: int, communicator: Any) -> tuple[Callable[[], 
     return lambda: step.take(batch), model
 
 
-def seconds_of(work: Callable[[], object], repeats: int, before: Callable[[], object]) -> float:
-    """The median of some calls, after two that do not count; `before` each, all ranks meet."""
-    times = []
-    for _ in range(repeats + 2):
-        before()
+def seconds_of(work: Callable[[], object], seconds: float, world: Any = None) -> float:
+    """The fastest of as many calls as fit into `seconds`, at least 5; before each, all ranks meet.
+
+    The fastest, because whatever else runs on the machine only adds. Of all ranks, the slowest.
+    """
+    times: list[float] = []
+    most = 5
+    while len(times) < most + 2:  # two that do not count
+        if world is not None:
+            world.Barrier()
         began = time.perf_counter()
         work()
         times.append(time.perf_counter() - began)
-    return statistics.median(times[2:])
+        if len(times) == 2:
+            one = times[1] if world is None else world.bcast(times[1])
+            most = int(np.clip(seconds / one, 5, 200))
+    fastest = min(times[2:])
+    return fastest if world is None else max(world.allgather(fastest))
 
 
-def measure(repeats: int) -> Row:
+def measure(seconds: float) -> Row:
     """On every rank: seconds of messages, steps and overlapped steps; those of the slowest rank."""
     from mpi4py import MPI
 
@@ -81,14 +89,12 @@ def measure(repeats: int) -> Row:
     with share_of_threads(ranks.threads()):
         for size in SIZES:
             own, total = np.ones(size // 4, np.float32), np.empty(size // 4, np.float32)
-            many = repeats * (10 if size < 1 << 18 else 1)
-            seconds = seconds_of(lambda own=own, total=total: world.Allreduce(own, total), many, world.Barrier)
-            found["allreduce"][str(size)] = world.allreduce(seconds, MPI.MAX)
+            work = lambda own=own, total=total: world.Allreduce(own, total)  # noqa: E731
+            found["allreduce"][str(size)] = seconds_of(work, seconds, world)
         for name in NETWORKS:
             step, _ = network_step(name, BATCH, world)
-            found["step"][name] = world.allreduce(seconds_of(step, repeats, world.Barrier), MPI.MAX)
-            step = overlapped_step(name, world)
-            found["overlapped"][name] = world.allreduce(seconds_of(step, repeats, world.Barrier), MPI.MAX)
+            found["step"][name] = seconds_of(step, seconds, world)
+            found["overlapped"][name] = seconds_of(overlapped_step(name, world), seconds, world)
     return found
 
 
@@ -123,7 +129,7 @@ def overlapped_step(name: str, world: Any) -> Callable[[], object]:
     return step
 
 
-def alone(repeats: int) -> Row:
+def alone(seconds: float) -> Row:
     """In one process: seconds of steps by rows and threads; of packing; bytes of the gradients."""
     found: Row = {"compute": {}, "pack": {}, "bytes": {}}
     cores = nn.get_threads()
@@ -132,7 +138,7 @@ def alone(repeats: int) -> Row:
             step, model = network_step(name, rows, None)
             for threads in sorted({1, cores}):
                 with share_of_threads(threads):
-                    found["compute"][f"{name}, {rows} rows, {threads} threads"] = seconds_of(step, repeats, int)
+                    found["compute"][f"{name}, {rows} rows, {threads} threads"] = seconds_of(step, seconds / 3)
         gradients = [dw for layer in model.layers for dw in layer.grads.values()]
         own = np.empty(sum(dw.size for dw in gradients), np.float32)
 
@@ -145,18 +151,18 @@ def alone(repeats: int) -> Row:
                     np.multiply(*((part, np.float32(1), dw) if back else (dw, np.float32(1), part)))
                     at += dw.size
 
-        found["pack"][name], found["bytes"][name] = seconds_of(pack, repeats, int), own.nbytes
+        found["pack"][name], found["bytes"][name] = seconds_of(pack, seconds), own.nbytes
     return found
 
 
-def in_new_process(ranks: int, what: str, repeats: int) -> Row:
+def in_new_process(ranks: int, what: str, seconds: float) -> Row:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     launcher = shutil.which("mpiexec", path=path)
     if launcher is None or find_spec("mpi4py") is None:
         print("ranks.py: error: got no mpi4py or no mpiexec, expected both; pip install mpi4py mpich", file=sys.stderr)
         raise SystemExit(2)
     command = [launcher, "-n", str(ranks)] if what == "measure" else []
-    command += [sys.executable, __file__, "--part", json.dumps([what, repeats])]
+    command += [sys.executable, __file__, "--part", json.dumps([what, seconds])]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     figures: Row = json.loads(done.stdout)
     return figures
@@ -249,7 +255,7 @@ def draw(facts: Row, found: dict[str, dict[str, list[float]]], path: Path) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a third of the repeats")
+    parser.add_argument("--quick", action="store_true", help="half a second for each figure, not three")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
     parser.add_argument("--picture", metavar="FILE", type=Path, help="also draw them there, a .png")
     parser.add_argument("--part", metavar="CASE", help=argparse.SUPPRESS)
@@ -257,15 +263,15 @@ def main() -> None:
         start()
     arguments = parser.parse_args()
     if arguments.part:
-        what, repeats = json.loads(arguments.part)
-        found = measure(repeats) if what == "measure" else alone(repeats)
+        what, seconds = json.loads(arguments.part)
+        found = measure(seconds) if what == "measure" else alone(seconds)
         if what != "measure" or Ranks(sys.modules["mpi4py.MPI"].COMM_WORLD).is_first:
             print(json.dumps(found))
         return
     print_description(machine := description())
-    repeats, cores = 5 if arguments.quick else 15, nn.get_threads()
-    facts: Row = {"machine": machine, "alone": in_new_process(1, "alone", repeats)}
-    facts |= {str(ranks): in_new_process(ranks, "measure", repeats) for ranks in RANKS}
+    seconds, cores = 0.5 if arguments.quick else 3.0, nn.get_threads()
+    facts: Row = {"machine": machine, "alone": in_new_process(1, "alone", seconds)}
+    facts |= {str(ranks): in_new_process(ranks, "measure", seconds) for ranks in RANKS}
     print_measured(facts, cores)
     print_speed_ups(found := speed_ups(facts, cores))
     if arguments.picture:

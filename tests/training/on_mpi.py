@@ -8,6 +8,7 @@ END says: "kill" itself, or "raise" an error.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import traceback
@@ -21,6 +22,7 @@ import nnscratch as nn
 from nnscratch.kernels.threads import available_cores, get_threads
 from tests.training.small_training import RESUMED, WEIGHTS, After, Trained
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "several_machines.md"
 CASES: list[dict[str, Any]] = [
     {"sample_weight": WEIGHTS, "clip_norm": 0.05},
     {"batch_size": 3, "optimizer": lambda model: nn.Adam(model, lr=0.01)},
@@ -41,6 +43,10 @@ def main(folder: Path, end: str) -> None:
     with pytest.raises(ValueError, match="^rank 1: fit: got batch_size 7, expected 8"):
         Trained(world, batch_size=7 if world.Get_rank() == 1 else 8)
 
+    if world.Get_size() == 2:
+        os.chdir(folder)
+        (program,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+        exec(program, {"__name__": "__main__"})
     threads: list[int] = []
     Trained(world, epochs=1, callbacks=[lambda trainer, history: threads.append(get_threads())])
     assert threads == [max(1, available_cores() // world.Get_size())], threads

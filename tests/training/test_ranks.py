@@ -27,6 +27,7 @@ def test_processes_of_mpi(tmp_path: Path) -> None:
     assert two.stdout.startswith("all numbers agree\n"), two.stdout + two.stderr
     assert two.returncode != 0
     assert "traceback" not in two.stderr.lower()
+    assert nn.load(tmp_path / "model.npz").predict(np.zeros((1, 4), np.float32)).shape == (1, 1)  # the document's
     kept = Trained(epochs=100_000, checkpoint=tmp_path / "last.npz", stop=After(0))
     assert len(kept.history) >= 3  # the fourth may have been half written
 

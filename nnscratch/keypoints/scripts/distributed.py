@@ -104,6 +104,8 @@ def _all_end(ending: Any, seconds: float | None) -> bool:
 class _Silence(io.StringIO):
     """In place of stdout and stderr of a rank that is not to speak; keeps the last line."""
 
+    is_silent = True
+
     def __init__(self) -> None:
         super().__init__()
         self.stderr = sys.stderr

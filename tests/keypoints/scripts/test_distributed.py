@@ -13,7 +13,7 @@ import pytest
 
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
-from nnscratch.keypoints.scripts import command_line, distributed
+from nnscratch.keypoints.scripts import command_line, distributed, interruption
 from tests.mpi import mpiexec
 
 
@@ -157,11 +157,12 @@ def test_only_rank_0_speaks(program: Any, capfd: pytest.CaptureFixture[str]) -> 
     def speak() -> None:
         print("results")
         print("warning", file=sys.stderr)
+        interruption._say_now("a signal")
 
     assert program(speak, rank=1, other_ends=True)[0] == 0
     assert capfd.readouterr() == ("", "")
     assert program(speak, rank=0, other_ends=True)[0] == 0
-    assert capfd.readouterr() == ("results\n", "warning\n")
+    assert capfd.readouterr() == ("results\n", "warning\ntrain.py: a signal\n")
 
 
 def test_whoever_is_done_waits_for_the_others(program: Any) -> None:
