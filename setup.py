@@ -1,8 +1,7 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
 `'.[sklearn]'` with scikit-learn for its estimators, `'.[docs]'` with what builds its pages,
 `'.[lessons]'` with Jupyter for its lessons, `'.[mpi]'` with what several machines train by,
-`'.[browser]'` with what the tests of the page need
-besides Debian's chromium and chromium-driver.
+`'.[browser]'` with what the tests of the page need besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
