@@ -1,7 +1,7 @@
 """The package: `pip install -e .`, `'.[test]'` with its tests, `'.[bench]'` with its benchmarks,
 `'.[sklearn]'` with scikit-learn for its estimators, `'.[docs]'` with what builds its pages,
-`'.[lessons]'` with Jupyter for its lessons, `'.[browser]'` with what the tests of the page need
-besides Debian's chromium and chromium-driver.
+`'.[lessons]'` with Jupyter for its lessons, `'.[mpi]'` with what several machines train by,
+`'.[browser]'` with what the tests of the page need besides Debian's chromium and chromium-driver.
 
 `.ci/minimum` runs the suite with the oldest version of everything that is named here.
 """
@@ -47,7 +47,10 @@ setup(
             "safetensors>=0.4.3",
             "onnx>=1.17",
             "onnxruntime>=1.20",
+            "mpi4py>=4.1; sys_platform == 'linux'",
+            "mpich>=4.3.1; sys_platform == 'linux'",
         ],
+        "mpi": ["mpi4py>=4.0"],
         "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0", "scikit-learn>=1.6"],
         "bench": ["torch", "scikit-learn", "onnx>=1.17", "onnxruntime>=1.20"],
         "sklearn": ["scikit-learn>=1.6"],

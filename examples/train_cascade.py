@@ -186,6 +186,7 @@ def train(options: CascadeOptions, task: TrainingTask) -> None:
         average=first.average,  # the mean of the last steps' weights errs less than the last weights
         seed=options.seed,
         metric=RMSE_PX,  # scores each epoch on the validation faces; the best weights are kept
+        communicator=task.communicator,  # --distributed: several processes share the faces of every step
     )
     task.warn(trainer)  # of what is certain to keep it from learning, before hours go by
     history = trainer.fit(
@@ -216,11 +217,14 @@ def train(options: CascadeOptions, task: TrainingTask) -> None:
             checkpoints=task.checkpoints,
             on_checkpoint_error=task.checkpoint_failed,
             stop=task.stop,
+            ranks=task.ranks,  # --distributed: several processes share the networks
             # On disk before the blends are fitted, which takes a while.
             trained=lambda cascade, histories: save_networks(task, cascade, level_2_histories=histories, **how),
         )
         cascade, held_out, histories = level_2.cascade, level_2.held_out, level_2.histories
         command_line.tell(held_out.error_table())
+    if not task.ranks.is_first:  # all processes have the same networks now, and one keeps them
+        return
     save_run(
         task,
         cascade,

@@ -93,6 +93,7 @@ def train(options: TrainingOptions, task: TrainingTask) -> None:
         average=recipe.average,  # the mean of the last steps' weights errs less than the last weights
         seed=options.seed,
         metric=RMSE_PX,  # scores each epoch on the validation faces; the best weights are kept
+        communicator=task.communicator,  # --distributed: several processes share the faces of every step
     )
     task.warn(trainer)  # of what is certain to keep it from learning, before hours go by
     history = trainer.fit(
@@ -106,6 +107,8 @@ def train(options: TrainingOptions, task: TrainingTask) -> None:
         stop=task.stop,
         callbacks=task.keep_epochs(network),  # --every
     )
+    if not task.ranks.is_first:  # --distributed: all processes have the same network now, and one keeps it
+        return
     # It has learnt from changed faces: centre_on makes its mean error 0 on the unchanged ones.
     centre_on(network, x, y)
     # both_ways: the answers for a picture and its mirror image err differently, their mean less.

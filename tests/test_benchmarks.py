@@ -367,3 +367,48 @@ def test_no_onnx_runtime(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         program.main()
     assert ended.value.code == 2
     assert "got no package onnx and onnxruntime, expected both; pip install" in capsys.readouterr().err
+
+
+@pytest.fixture
+def ranks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(FOLDER)
+    return load("ranks")
+
+
+def made_figures(ranks: ModuleType) -> dict[str, object]:
+    """A step takes 1 ms per row and thread; a gradient is 1 MB; a message takes 2 ms."""
+    compute = {
+        f"{name}, {128 // n} rows, {threads} threads": 0.128 / n / threads
+        for name in ranks.NETWORKS
+        for n in (1, 2, 4, 8, 16, 32, 64)
+        for threads in (1, 2)
+    }
+    alone = {
+        "compute": compute,
+        "pack": dict.fromkeys(ranks.NETWORKS, 0.001),
+        "bytes": dict.fromkeys(ranks.NETWORKS, 10**6),
+    }
+    several = {"allreduce": {str(size): 2e-9 * size for size in ranks.SIZES}}
+    return {"alone": alone, "2": several, "4": several}
+
+
+def test_steps_of_several_ranks_are_predicted_by_their_parts(ranks: ModuleType) -> None:
+    facts, name = made_figures(ranks), "kfkd net2"
+    assert ranks.predicted(facts, name, 1, cores=2) == pytest.approx(0.064)
+    assert ranks.predicted(facts, name, 2, cores=2) == pytest.approx(0.064 + 0.001 + 0.002)
+    assert ranks.predicted(facts, name, 4, cores=2) == pytest.approx(2 * 0.032 + 2 * 0.001 + 0.002)
+    # Eight machines: 3 doublings, each a message there and one back; 7/8 of the bytes twice.
+    expected = 0.008 + 0.001 + 2 * 3 * 50e-6 + 2 * 7 / 8 * 1e6 / 1e9
+    assert ranks.on_machines(facts, name, 8, 2, 50e-6, 1e9) == pytest.approx(expected)
+    for rows in ranks.speed_ups(facts, 2).values():
+        assert rows[name][0] == 1
+        assert rows[name][1] > 1
+
+
+def test_without_mpi_the_benchmark_of_ranks_says_so(
+    ranks: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ranks.shutil, "which", lambda name, path: None)
+    with pytest.raises(SystemExit, match="2"):
+        ranks.in_new_process(2, "measure", 0.1)
+    assert capsys.readouterr().err.count("\n") == 1

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 
 from nnscratch.checks import fraction, random_generator
 from nnscratch.layers.base import Layer, check_gradient, check_input
+
+# Which rows of how many the forward pass has; each thread has its own. None: all of them.
+_share: ContextVar[tuple[slice, int] | None] = ContextVar("nnscratch_share_of_batch", default=None)
+
+
+@contextmanager
+def masks_for(share: slice, rows: int) -> Iterator[None]:
+    """Forward passes inside the block have a share of a batch's rows: the masks of these rows.
+
+    Masks are drawn for all rows, of which those of the share are used: so several processes drop
+    what one would drop, and their random numbers stay the same.
+
+    share : of the batch's rows;  rows : of the batch
+
+    >>> whole = Dropout(0.5, rng=0).forward(np.ones((3, 4)), training=True)
+    >>> with masks_for(slice(1, 3), 3):
+    ...     part = Dropout(0.5, rng=0).forward(np.ones((2, 4)), training=True)
+    >>> np.array_equal(part, whole[1:])
+    True
+    """
+    token = _share.set((share, rows))
+    try:
+        yield
+    finally:
+        _share.reset(token)
 
 
 class Dropout(Layer):
@@ -70,8 +99,9 @@ class Dropout(Layer):
     def draw_mask(self, x: np.ndarray) -> np.ndarray:
         """A new mask for x: 1 / (1 - p) or 0, in x's shape and dtype."""
         p = fraction("Dropout", "p", self.p)
+        share, rows = _share.get() or (slice(None), len(x))
         # float32 numbers are drawn twice as fast, and 24 bits of chance are plenty.
-        kept = self.rng.random(x.shape, dtype=np.float32) >= p
+        kept = self.rng.random((rows, *x.shape[1:]), dtype=np.float32)[share] >= p
         return kept * x.dtype.type(1 / (1 - p))
 
     def backward(self, dy: np.ndarray) -> np.ndarray:

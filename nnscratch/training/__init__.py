@@ -27,6 +27,7 @@ What a training did, one line per epoch, is in a History (nnscratch/history.py).
 from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.callbacks import Callback, StepDone
 from nnscratch.training.clipping import clip_gradients
+from nnscratch.training.communicator import Communicator
 from nnscratch.training.conversion import as_rows
 from nnscratch.training.rows import RandomAccess, Rows
 from nnscratch.training.stream import Stream
@@ -34,6 +35,7 @@ from nnscratch.training.trainer import Trainer
 
 __all__ = [
     "Callback",
+    "Communicator",
     "RandomAccess",
     "Rows",
     "StepDone",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Augment = Callable[[np.ndarray, np.ndarray, np.random.Generator], tuple[np.ndarray, np.ndarray]]
 Batch = tuple[np.ndarray, ...]  # x and y, and the rows' weights where there are some
+Share = Callable[[int], slice]  # rows of a batch -> those that somebody looks at
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Batches:
     x, y : (N, ...), one row of y for each row of x
     batch_size : rows per batch, >= 1
     sample_weight : (N,), a weight for each row; then a batch is (x, y, weights)
+    share : rows of a batch -> those that are filled in; the others hold anything. None: all
 
     >>> batches = Batches(np.arange(5.0), np.arange(5.0), batch_size=2)
     >>> [len(x) for x, y in batches.shuffled(np.random.default_rng(0))]
@@ -52,14 +55,22 @@ class Batches:
 
     are_loaded = False  # from elsewhere, so that it pays to have the next one ready
 
-    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int, sample_weight: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        batch_size: int,
+        sample_weight: np.ndarray | None = None,
+        share: Share | None = None,
+    ) -> None:
         # np.take copies all of a strided array for each batch. This copies it once, and a
         # contiguous array never.
         self.arrays = [np.ascontiguousarray(array) for array in (x, y, sample_weight) if array is not None]
-        self._begin(len(x), batch_size)
+        self._begin(len(x), batch_size, share)
         self.of_batch = [np.empty((self.batch_size, *array.shape[1:]), array.dtype) for array in self.arrays]
 
-    def _begin(self, rows: int, batch_size: int) -> None:
+    def _begin(self, rows: int, batch_size: int, share: Share | None = None) -> None:
+        self.share = share
         self.batch_size = min(batch_size, rows)
         self.rows, self.per_epoch = rows, -(-rows // self.batch_size)
         self._given = 0  # batches of this epoch so far
@@ -83,10 +94,11 @@ class Batches:
 
     def _batch(self, rows: np.ndarray) -> Batch:
         batch = tuple(array[: len(rows)] for array in self.of_batch)
+        share = slice(None) if self.share is None else self.share(len(rows))
         for array, out in zip(self.arrays, batch, strict=True):
             # mode="clip": with the default, np.take gathers into a buffer of its own first. No row
             # is out of range.
-            np.take(array, rows, axis=0, out=out, mode="clip")
+            np.take(array, rows[share], axis=0, out=out[share], mode="clip")
         return batch
 
     def place(self, rng: np.random.Generator) -> Place:
@@ -119,6 +131,9 @@ class AugmentedBatches:
             call are safe in one training only.
         overlap : False prepares each batch only when it is requested, which is also what happens
             when kernels use one thread
+
+    Of batches with a `share`, only its rows are augmented: `augment` must take `rows` then
+    (`changes_rows`).
 
     >>> plain, rng = Batches(np.arange(4.0), np.arange(4.0), 2), np.random.default_rng(0)
     >>> batches = AugmentedBatches(plain, lambda x, y, rng: (x + 10, y))
@@ -189,7 +204,7 @@ class AugmentedBatches:
         if self.augment is None:
             return batch
         x, y, *weights = batch
-        new_x, new_y = self.augment(x, y, rng)
+        new_x, new_y = self._changed(self.augment, x, y, rng)
         for name, old, new in (("x", x, new_x), ("y", y, new_y)):
             if not isinstance(new, np.ndarray):
                 raise ValueError(f"augment: got {name} of {type(new).__name__}, expected a NumPy array; use np.asarray")
@@ -200,13 +215,47 @@ class AugmentedBatches:
                 )
         return new_x, new_y, *weights
 
+    def _changed(self, augment: Augment, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Batch:
+        if (share := self.batches.share) is None:
+            return augment(x, y, rng)
+        rows = share(len(x))
+        return in_their_place(augment(x, y, rng, rows=rows), rows, len(x))  # type: ignore[call-arg]
+
+
+def in_their_place(parts: Batch, rows: slice, count: int) -> Batch:
+    """Arrays of `count` rows that hold the parts in these rows, and anything in the others."""
+    whole = tuple(np.empty((count, *part.shape[1:]), part.dtype) for part in parts)
+    for array, part in zip(whole, parts, strict=True):
+        array[rows] = part
+    return whole
+
+
+def changes_rows(augment: Augment) -> bool:
+    """Whether `augment` takes `rows`: draws for the whole batch, and gives these rows, changed.
+
+    >>> changes_rows(lambda x, y, rng: (x, y))
+    False
+    >>> changes_rows(lambda x, y, rng, rows: (x[rows], y[rows]))
+    True
+    """
+    try:
+        return "rows" in inspect.signature(augment).parameters
+    except (TypeError, ValueError):  # what is written in C need not say
+        return False
+
 
 def batches_of(
     batches: Batches, augment: Augment | None, rng: np.random.Generator, model: Sequential
 ) -> Batches | AugmentedBatches:
-    """The batches, augmented or not, for the training of a model with this rng."""
+    """The batches, augmented or not, for the training of a model with this rng.
+
+    An `augment` that takes no `rows` needs all rows of a batch, and changes them, even if `batches`
+    is asked for a share: what it draws for a row depends on those before it.
+    """
     if augment is None and not batches.are_loaded:
         return batches
+    if augment is not None and not changes_rows(augment):
+        batches.share = None
     # If a Dropout draws from the trainer's own rng, the threads must not decide who draws first.
     shared = any(getattr(layer, "rng", None) is rng for layer in model.layers)
     return AugmentedBatches(batches, augment, overlap=not shared)

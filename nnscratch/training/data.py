@@ -7,7 +7,7 @@ a stream  `Stream`: batches in their own order
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from nnscratch.losses import takes_sample_weight
 from nnscratch.optimizers.schedules import follows_progress
 from nnscratch.training import arguments
-from nnscratch.training.batches import Batches
+from nnscratch.training.batches import Batches, Share
 from nnscratch.training.loaded import Loaded
 from nnscratch.training.progress import Clock, StreamClock
 from nnscratch.training.rows import RandomAccess, RowBatches, is_random_access, probe, sampled
@@ -44,24 +44,32 @@ class Data:
     weights: np.ndarray | None
     loaded: Loaded
 
-    def clock(self, trainer: Trainer, epochs: int, time_limit: float | None) -> Clock:
-        """A clock for the steps of a fit that begins now."""
+    def clock(
+        self, trainer: Trainer, epochs: int, time_limit: float | None, now: Callable[[], float] | None = None
+    ) -> Clock:
+        """A clock for the steps of a fit that begins now.
+
+        now : what gives the time; None: time.perf_counter
+        """
         if isinstance(self.source, Stream):
             return StreamClock(self.source.per_epoch, epochs, trainer.accumulate, time_limit)
-        return Clock(len(self.source), epochs, rows_per_step(trainer), time_limit)
+        return Clock(len(self.source), epochs, rows_per_step(trainer), time_limit, now)
 
     @property
     def shuffled(self) -> bool | None:
         """Whether every epoch takes the rows in a new random order; of a stream nobody knows."""
         return None if isinstance(self.source, Stream) else True
 
-    def batches(self, trainer: Trainer) -> Batches:
-        """What each step takes, in a new order every epoch."""
+    def batches(self, trainer: Trainer, share: Share | None = None) -> Batches:
+        """What each step takes, in a new order every epoch.
+
+        share : rows of a batch -> those that this process needs; None: all
+        """
         if isinstance(self.source, Stream):
             return StreamBatches(self.source, self.loaded, trainer.accumulate)
         if self.y is None:
-            return RowBatches(self.source, rows_per_step(trainer), self.loaded)
-        return Batches(self.source, self.y, rows_per_step(trainer), self.weights)
+            return RowBatches(self.source, rows_per_step(trainer), self.loaded, share)
+        return Batches(self.source, self.y, rows_per_step(trainer), self.weights, share)
 
     def for_diagnosis(self, wanted: bool) -> tuple[np.ndarray, np.ndarray]:
         """x and y to diagnose a training on: all of arrays, of other rows some."""
@@ -207,6 +215,11 @@ def _check_stream(trainer: Trainer, stream: Stream, checkpoint: object, epochs: 
         raise ValueError(
             "fit: got a checkpoint for a Stream, expected rows: nobody can go on in the middle of a stream and get the "
             "same batches; use nn.Rows, or a class with __len__ and __getitem__, or leave the checkpoint out"
+        )
+    if trainer.ranks.are_several:
+        raise ValueError(
+            "fit: got a Stream on several ranks, expected rows, of which each rank takes its share; use nn.Rows, or a "
+            "class with __len__ and __getitem__"
         )
     if trainer.diagnose_every is not None:
         raise ValueError(

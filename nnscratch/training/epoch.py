@@ -12,18 +12,21 @@ from nnscratch.training.step import Step
 if TYPE_CHECKING:
     from nnscratch.training.callbacks import Calls
     from nnscratch.training.fit_state import FitState
+    from nnscratch.training.fit_together import FitTogether
     from nnscratch.training.progress import ProgressBar
     from nnscratch.training.trainer import Trainer
 
 
-def train_epoch(trainer: Trainer, fit: FitState, bar: ProgressBar, calls: Calls) -> dict[str, float]:
+def train_epoch(
+    trainer: Trainer, fit: FitState, bar: ProgressBar, calls: Calls, together: FitTogether
+) -> dict[str, float]:
     """Trains on what is left of the epoch, or until something ends it; returns its columns.
 
     trainer : whose `fit` this is;  fit : its state;  bar : shows how far it is;  calls : its
-    callbacks
+    callbacks;  together : who else has rows of each batch
     """
     clock, epoch, number, optimizer = fit.clock, fit.epoch, len(fit.history) + 1, trainer.optimizer
-    step = Step(trainer.model, trainer.loss, optimizer, trainer.clip_norm, trainer.accumulate)
+    step = Step(trainer.model, trainer.loss, optimizer, trainer.clip_norm, trainer.accumulate, together)
     fit.between_steps()
     began = clock.seconds - epoch.seconds
     with closing(fit.batches_left()) as batches:
@@ -39,7 +42,7 @@ def train_epoch(trainer: Trainer, fit: FitState, bar: ProgressBar, calls: Calls)
             bar.show(number, epoch.mean_loss, epoch.images / epoch.seconds, clock)
             if calls.of_steps:
                 done = StepDone(clock.step, number, loss, labels, len(batch[0]), optimizer.lr)
-                if calls.after_step(fit.history, done):
+                if any(trainer.ranks.gathered(calls.after_step(fit.history, done))):
                     break
             if clock.is_up:
                 break

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nnscratch.training.averaging import WeightAverage
     from nnscratch.training.batches import AugmentedBatches, Batches
     from nnscratch.training.best_weights import BestWeights
+    from nnscratch.training.fit_together import SharedCheckpoint
     from nnscratch.training.progress import Clock
 
 
@@ -78,7 +79,7 @@ class FitState:
     best: BestWeights
     watch: TrainingWatch
     stop: Stop
-    checkpoint: Checkpoint | None = None
+    checkpoint: Checkpoint | SharedCheckpoint | None = None
     epoch: EpochSoFar = field(default_factory=EpochSoFar)
     place: Place | None = None
     before: int = field(init=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -24,6 +24,7 @@ class Clock:
     rows : trained on in an epoch
     epochs, batch_size : as given to `fit` and its Trainer
     time_limit : seconds; None: no limit
+    now : what gives the time; None: time.perf_counter
 
     Raises
         ValueError : time_limit is not a finite number above 0
@@ -38,7 +39,14 @@ class Clock:
     (0.9, 1.0)
     """
 
-    def __init__(self, rows: int, epochs: int, batch_size: int, time_limit: float | None) -> None:
+    def __init__(
+        self,
+        rows: int,
+        epochs: int,
+        batch_size: int,
+        time_limit: float | None,
+        now: Callable[[], float] | None = None,
+    ) -> None:
         if time_limit is not None:
             time_limit = positive("fit", "time_limit", time_limit, fix="give seconds, or leave it out for no limit")
         self.rows = rows
@@ -48,7 +56,8 @@ class Clock:
         self.time_limit = time_limit
         self.images = 0
         self.first_batch = 0.0  # seconds until it was done
-        self.began = time.perf_counter()
+        self.now = now or (lambda: time.perf_counter())
+        self.began = self.now()
 
     def count(self, images: int) -> None:
         """Adds the images of a batch that is done."""
@@ -72,12 +81,12 @@ class Clock:
                 f"fit: got a clock at {images!r} images and {first_batch} of {seconds} s, expected up to "
                 f"{self.total_images}; fit as before"
             )
-        self.images, self.first_batch, self.began = images, first_batch, time.perf_counter() - seconds
+        self.images, self.first_batch, self.began = images, first_batch, self.now() - seconds
 
     @property
     def seconds(self) -> float:
         """Seconds since the fit began."""
-        return time.perf_counter() - self.began
+        return self.now() - self.began
 
     @property
     def is_up(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeGuard
 import numpy as np
 
 from nnscratch.losses.base import checked_weights
-from nnscratch.training.batches import Batch, Batches
+from nnscratch.training.batches import Batch, Batches, Share, in_their_place
 from nnscratch.training.loaded import Loaded
 
 Convert = Callable[[Any, Any], tuple[np.ndarray, np.ndarray]]
@@ -151,6 +151,7 @@ class RowBatches(Batches):
     rows : a `RandomAccess`
     batch_size : rows per batch, >= 1
     loaded : checks each batch
+    share : rows of a batch -> those that are loaded; the others hold anything. None: all
 
     >>> from nnscratch.training.loaded import Loaded
     >>> rows = Rows(np.arange(5.0)[:, np.newaxis], np.arange(5.0)[:, np.newaxis])
@@ -161,13 +162,17 @@ class RowBatches(Batches):
 
     are_loaded = True
 
-    def __init__(self, rows: RandomAccess, batch_size: int, loaded: Loaded) -> None:
+    def __init__(self, rows: RandomAccess, batch_size: int, loaded: Loaded, share: Share | None = None) -> None:
         self.source = rows
         self.loaded = loaded
-        self._begin(len(rows), batch_size)
+        self._begin(len(rows), batch_size, share)
 
     def _batch(self, rows: np.ndarray) -> Batch:
-        return self.loaded.checked(self.source[rows], len(rows))
+        if self.share is None:
+            return self.loaded.checked(self.source[rows], len(rows))
+        own = self.share(len(rows))
+        wanted = rows[own]
+        return in_their_place(self.loaded.checked(self.source[wanted], len(wanted)), own, len(rows))
 
 
 def probe(rows: RandomAccess, loaded: Loaded) -> Batch:

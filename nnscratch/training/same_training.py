@@ -1,8 +1,8 @@
 """Whether two trainings are the same one: then, and only then, a checkpoint of one suits the other.
 
 What must agree: versions, the code of the library, the rows, and every setting that steers the
-numbers. What need not: the number of threads, a time limit, the callbacks, and the weights that the
-model has now.
+numbers. What need not: the number of threads and of ranks, a time limit, the callbacks, and the
+weights that the model has now.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nnscratch.model import Sequential
     from nnscratch.training.averaging import WeightAverage
     from nnscratch.training.data import ScoredBatches
+    from nnscratch.training.ranks import Ranks
 
     Validation: TypeAlias = tuple[np.ndarray, np.ndarray] | ScoredBatches
 
@@ -31,6 +32,7 @@ class Scoring:
         metric : a number for people, computed on the validation rows; None: the loss alone
         validation : (x, y) to score, or ScoredBatches; None: no scores
         average : of the model's weights; None: only the live weights are scored
+        ranks : who else computes a share of the predictions for arrays; None: nobody
 
     Attributes
         names : the columns of the scores, in order; the last one decides which epoch is the best
@@ -54,12 +56,14 @@ class Scoring:
         metric: Metric | None,
         validation: Validation | None,
         average: WeightAverage | None,
+        ranks: Ranks | None = None,
     ) -> None:
         self.model = model
         self.loss = loss
         self.metric = metric
         self.validation = validation
         self.average = average
+        self.ranks = ranks
         self.names = [] if validation is None else ["validation_loss", *([metric.name] if metric is not None else [])]
         self.names += [_averaged(name) for name in self.names if average is not None]
         self.shown: dict[str, float] = {}
@@ -104,7 +108,8 @@ class Scoring:
     def _answers(self, validation: Validation) -> tuple[np.ndarray, np.ndarray]:
         """The predictions and the targets of all validation rows."""
         if isinstance(validation, tuple):
-            return self.model.predict(validation[0]), validation[1]
+            x, y = validation
+            return self.model.predict(x) if self.ranks is None else self.ranks.predict(self.model, x), y
         return validation.answers(self.model)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,12 +20,14 @@ from nnscratch.history import History
 from nnscratch.kernels.threads import get_threads, set_threads, single_threaded_blas
 from nnscratch.training.checkpoint import OnError
 from nnscratch.training.progress import progress_line
+from nnscratch.training.ranks import Ranks
 from nnscratch.training.stopping import AnyOf, Stop
 from nnscratch.training.trainer import Trainer
 
 # A trainer, its x and y, and the x and y that it is validated on.
 Job = tuple[Trainer, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]
 
+_Name = TypeVar("_Name", bound=Hashable)
 _SECONDS_ASLEEP = 0.1  # at a time, while the trainings run
 
 
@@ -111,6 +114,32 @@ def train_together(
         line.close()
 
 
+def train_on_ranks(ranks: Ranks, jobs: Mapping[str, Job], **how: Any) -> dict[str, History]:
+    """`train_together` with the networks shared out among ranks; all have all of them at the end.
+
+    ranks : each makes the same jobs, and trains some of them on its share of the cores
+    jobs, how : the arguments of `train_together`
+
+    Returns
+        The histories of all jobs, on every rank. A network is the same whoever has trained it.
+    """
+    if not ranks.are_several:
+        return train_together(jobs, **how)
+    names, threads = share_out({name: _cost(job) for name, job in jobs.items()}, ranks.size)[ranks.rank], get_threads()
+    with ranks.together():
+        ranks.have_begun = True
+        try:
+            own = train_together({name: jobs[name] for name in names}, **how) if names else {}
+        finally:
+            set_threads(threads)  # not this rank's share of them, which counts inside alone
+        ranks.wait()
+        done = {name: (history, jobs[name][0].model.copy_parameters()) for name, history in own.items()}
+        trained = {name: each for part in ranks.gathered(done) for name, each in part.items()}
+    for name, (_, parameters) in trained.items():
+        jobs[name][0].model.put_back(parameters)
+    return {name: trained[name][0] for name in jobs}
+
+
 def _wait_for_all(futures: Sequence[Future[dict[str, History]]]) -> None:
     """Returns when all are done, or one has raised; handlers of signals run meanwhile.
 
@@ -122,13 +151,13 @@ def _wait_for_all(futures: Sequence[Future[dict[str, History]]]) -> None:
             return
 
 
-def share_out(costs: Mapping[str, float], threads: int) -> list[list[str]]:
+def share_out(costs: Mapping[_Name, float], threads: int) -> list[list[_Name]]:
     """The names that each thread trains: longest first, each goes to the least loaded thread.
 
     >>> share_out({"a": 1, "b": 1, "c": 3, "d": 2}, threads=2)
     [['c', 'b'], ['d', 'a']]
     """
-    lists: list[list[str]] = [[] for _ in range(threads)]
+    lists: list[list[_Name]] = [[] for _ in range(threads)]
     loads = [0.0] * threads
     for name in sorted(costs, key=lambda name: costs[name], reverse=True):
         thread = loads.index(min(loads))

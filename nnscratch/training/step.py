@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nnscratch.model import Sequential
     from nnscratch.optimizers.base import Optimizer
     from nnscratch.training.batches import Batch
+    from nnscratch.training.fit_together import FitTogether
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Step:
     """One step of the optimizer: loss and gradients of a batch, clipped, then taken.
 
     model, loss, optimizer, clip_norm, accumulate : the trainer's
+    together : who else has rows of each batch (fit_together.py); None: nobody
 
     >>> import numpy as np
     >>> import nnscratch as nn
@@ -40,6 +42,7 @@ class Step:
     optimizer: Optimizer
     clip_norm: float | None = None
     accumulate: int = 1
+    together: FitTogether | None = None
 
     def take(self, batch: Batch) -> tuple[float, float]:
         """Moves the weights once; returns the loss before it, and its number of labels.
@@ -49,18 +52,21 @@ class Step:
         Raises
             NotFiniteError : the loss or a gradient is not finite; nothing has moved
         """
-        loss, labels = self.gradients(batch)
+        if self.together is None:
+            loss, labels = self.gradients(self.loss, batch)
+        else:
+            loss, labels = self.together.gradients(self, batch)
         if self.clip_norm is not None:
             clip_gradients(self.model, self.clip_norm, layers=self.optimizer.layers)
         self.optimizer.step()
         return loss, labels
 
-    def gradients(self, batch: Batch) -> tuple[float, float]:
+    def gradients(self, loss: Loss, batch: Batch) -> tuple[float, float]:
         """Leaves the batch's gradients in the layers; returns its loss and number of labels."""
         parts = parts_of(batch, self.accumulate) if self.accumulate > 1 else [batch]
         if len(parts) > 1:
-            return accumulate(self.model, self.loss, parts, self._pass_over)
-        return self._pass_over(self.loss, batch), labels_of(self.loss, len(batch[0]))
+            return accumulate(self.model, loss, parts, self._pass_over)
+        return self._pass_over(loss, batch), labels_of(loss, len(batch[0]))
 
     def _pass_over(self, loss: Loss, batch: Batch) -> float:
         """Forward and backward; returns the loss."""

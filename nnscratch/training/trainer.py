@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,15 +18,18 @@ from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, batches_of
 from nnscratch.training.best_weights import BestWeights
 from nnscratch.training.callbacks import Callback, Calls, EpochFunction
-from nnscratch.training.checkpoint import Checkpoint, OnError, largest_state
+from nnscratch.training.checkpoint import OnError
+from nnscratch.training.communicator import Communicator
 from nnscratch.training.continuing import continue_history, digest_of, scores_of
 from nnscratch.training.data import training_data, validation_data
 from nnscratch.training.divergence import bad_weight
 from nnscratch.training.epoch import train_epoch
 from nnscratch.training.fit_state import FitState
+from nnscratch.training.fit_together import FitTogether
 from nnscratch.training.following import check_schedule, own_numbers_after
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import ProgressBar
+from nnscratch.training.ranks import Ranks, on_all_ranks
 from nnscratch.training.rows import RandomAccess
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring
@@ -81,6 +85,8 @@ class Trainer:
         diagnose_every : epochs between two diagnoses on x and y as given. Two in a row with a
             finding that more epochs do not cure, such as dead units, end it (`history.stopped`).
             `history.warnings` is what is certain before the first step. None: no diagnoses
+        communicator : mpi4py's `MPI.COMM_WORLD`, say: its processes train the model together, each
+            on its share of every batch (docs/several_machines.md). None: this process alone
 
     Attributes
         rng : the Generator of `seed`; `augment` draws from it too
@@ -118,6 +124,7 @@ class Trainer:
         average: float | None = None,
         clip_norm: float | None = None,
         diagnose_every: int | None = None,
+        communicator: Communicator | None = None,
     ) -> None:
         arguments.check_parts(model, loss, optimizer, metric)
         check_schedule("lr", lr, optimizer)
@@ -138,8 +145,10 @@ class Trainer:
         self.diagnose_every = arguments.or_none(whole_number, "diagnose_every", diagnose_every)
         self.seed = seed
         self.rng = np.random.default_rng(seed)
+        self.ranks = Ranks(communicator)
         self._averaged: WeightAverage | None = None
 
+    @on_all_ranks
     def fit(
         self,
         x: np.ndarray | RandomAccess | Stream,
@@ -166,10 +175,9 @@ class Trainer:
         into the numbers: schedules go by the share of the steps or of the time, whichever is
         larger.
 
-        A second fit continues: the optimizer keeps its running means (after a divergence it has
-        lost them), and the permutations go on. The history and the best epoch begin anew unless
-        `continue_from` is given; schedules and averaged weights always do. What schedules have set,
-        the optimizer gets back at the end: another Trainer begins with its own lr.
+        A second fit continues: running means (unless it diverged) and permutations go on. History
+        and best epoch begin anew unless `continue_from` is given; schedules and averaged weights
+        always do. At the end the optimizer gets back what schedules have set.
 
         Arguments
             x : (N, ...), in the dtype of the model's parameters, finite. Or, without y and
@@ -188,9 +196,8 @@ class Trainer:
                 best epoch, or those from before the fit if it diverged in its first epoch. False
                 leaves the last ones, even diverged. With `average`, the averaged weights of that
                 epoch or, unless it diverged, the last averaged ones (BestWeights has the table)
-            callbacks : functions, called after every epoch with (trainer, history), and Callbacks,
-                which know other moments too; a text that one returns is a reason to stop, True
-                stops without one
+            callbacks : functions, called after every epoch with (trainer, history), and Callbacks;
+                a text that one returns is a reason to stop, True stops without one
             stop : an Event; once it is set, by another thread or a signal, the training ends before
                 its next step, as by Ctrl-C. (A second Ctrl-C does not wait for the step's end.)
             checkpoint : file, .npz, that holds the state of the training (fit_state.py): written
@@ -201,8 +208,7 @@ class Trainer:
                 on with the last good one. None: a warning, once
             continue_from : History of an earlier fit: its epochs stand before those of this one,
                 count for `patience`, and its best epoch stays the best until there is a better one.
-                The model must have that epoch's weights, as the earlier fit left them, and the
-                validation rows should be the same. None: begin anew
+                The model must have that epoch's weights, as that fit left them. None: begin anew
 
         Returns
             History with the columns epoch, loss (over all labels of the epoch, measured while their
@@ -227,31 +233,31 @@ class Trainer:
         arguments.check_stop(keep_best, stop)
         self.optimizer.check_model()
         data = training_data(self, x, y, sample_weight, validation, checkpoint, epochs)
-        clock = data.clock(self, epochs, time_limit)
+        ranks, together = self.ranks, FitTogether(self.ranks, self.optimizer)
+        clock = data.clock(self, epochs, time_limit, together.now)
         average = None if self.average is None else WeightAverage(self.model, self.average)
-        scoring = Scoring(self.model, self.loss, self.metric, validation_data(self, validation, data), average)
+        scoring = Scoring(self.model, self.loss, self.metric, validation_data(self, validation, data), average, ranks)
         history = scoring.new_history(shuffled=data.shuffled)
         best = BestWeights(self.model, average, keep_best=keep_best)
         watch = TrainingWatch(self.diagnose_every, *data.for_diagnosis(self.diagnose_every is not None))
         if continue_from is not None:
             continue_history(history, continue_from, best, keep_best=keep_best)
-        history.warnings = watch.warnings(self.optimizer, self.loss)
-        kept = None
-        if checkpoint is not None:
-            of_fit = {"patience": patience, "keep_best": keep_best, "continue_from": scores_of(continue_from)}
-            settings = settings_of(vars(self), x, y, validation, data.weights, epochs=epochs, **of_fit)
-            kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
+        of_fit = {"patience": patience, "keep_best": keep_best, "continue_from": scores_of(continue_from)}
+        settings = partial(settings_of, vars(self), x, y, validation, data.weights, epochs=epochs, **of_fit)
         with calls.around(history), own_numbers_after(self), finish_the_batch() as asked:
-            batches = batches_of(data.batches(self), self.augment, self.rng, self.model)
-            stops = AnyOf(asked, stop)
-            fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, stops, kept)
-            bar = ProgressBar(self.progress, fit.before + epochs, self.metric, history.warnings)
+            together.begin(settings, self.rng, clock, AnyOf(asked, stop), steps_watched=len(calls.of_steps))
+            history.warnings = ranks.from_first(lambda: watch.warnings(self.optimizer, self.loss))
+            batches = batches_of(data.batches(self, together.share), self.augment, self.rng, self.model)
+            kept = together.checkpoint(checkpoint, on_checkpoint_error)
+            fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, together, kept)
+            shown = self.progress if ranks.is_first else False
+            bar = ProgressBar(shown, fit.before + epochs, self.metric, history.warnings)
             self._averaged = average
             try:
                 calls.begin(history)
                 while history.outcome is None:
                     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite ends the training below
-                        line = train_epoch(self, fit, bar, calls) | scoring.scores()
+                        line = train_epoch(self, fit, bar, calls, together) | together.agreed(scoring.scores)
                     line["seconds"] = clock.seconds
                     history.append({name: line[name] for name in history.names})
                     if history.best_epoch == len(history):
@@ -259,11 +265,12 @@ class Trainer:
                     bar.scores = scoring.shown
                     bar.show(len(history), line["loss"], line["images_per_second"], clock)
                     reasons = calls.after_epoch(history)
-                    reasons.append(watch.reason_to_stop(self.optimizer, self.loss, history))
+                    reasons.append(ranks.from_first(lambda: watch.reason_to_stop(self.optimizer, self.loss, history)))
                     self.optimizer.check_model()
-                    end_if_over(history, epochs, clock, patience, reasons)
+                    end_if_over(history, epochs, clock, patience, ranks.all_of(reasons))
                     fit.end_epoch()
-            except (KeyboardInterrupt, StoppedFromOutside):
+            except (KeyboardInterrupt, StoppedFromOutside) as end:
+                together.check_end(end)
                 history.end(Outcome.INTERRUPTED, "interrupted by the user")
             except NotFiniteError as error:
                 if error is calls.error:

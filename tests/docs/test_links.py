@@ -69,7 +69,7 @@ def test_links_and_own_files_are_no_such_thing() -> None:
 def test_source_leads_to_the_line_of_the_code() -> None:
     for name, words in (
         ("Dense", "class Dense("),
-        ("Trainer.fit", "    def fit("),
+        ("Sequential.forward", "    def forward("),
         ("SGD.effective_lr", "    @property"),
     ):
         place = code_of("nnscratch", name)

@@ -19,7 +19,9 @@ import nnscratch as nn
 from nnscratch.files import array_files
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.training.batches import Augment
-from nnscratch.training.side_by_side import Job, share_out, train_together
+from nnscratch.training.ranks import Ranks
+from nnscratch.training.side_by_side import Job, share_out, train_on_ranks, train_together
+from tests.training.communicators import Aborted, ThreadCommunicator, on_ranks
 
 pytestmark = pytest.mark.usefixtures("two_threads")
 
@@ -182,6 +184,42 @@ def test_the_longest_go_first_each_to_the_least_loaded_thread(costs: list[int], 
 
 SHARED_MODEL, SHARED_LOSS, SHARED_RNG = model_of(0), nn.MSELoss(), np.random.default_rng(0)
 SHARED_OPTIMIZER, SHARED_TRAINER = nn.Adam(SHARED_MODEL), trainer_of(model_of(0))
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_share_the_networks_and_all_get_all(ranks: int) -> None:
+    alone = jobs(4)
+    expected = train_together(alone, epochs=2)
+    done: list[tuple[dict[str, Job], dict[str, nn.History]]]
+    try:
+
+        def train(communicator: ThreadCommunicator) -> tuple[dict[str, Job], dict[str, nn.History]]:
+            own = jobs(4) if ranks == 2 else dict(list(jobs(4).items())[:2])  # more ranks than networks
+            return own, train_on_ranks(Ranks(communicator), own, epochs=2)
+
+        done = on_ranks(ranks, train)
+    finally:
+        set_threads(None)
+    for own, histories in done:
+        assert list(histories) == list(own)
+        for name, history in histories.items():
+            assert history.columns["loss"] == expected[name].columns["loss"]
+            for w, v in zip(own[name][0].model.parameters(), alone[name][0].model.parameters(), strict=True):
+                np.testing.assert_array_equal(w, v)
+
+
+def test_a_rank_whose_network_fails_ends_all(capfd: pytest.CaptureFixture[str]) -> None:
+    def train(communicator: ThreadCommunicator) -> object:
+        own = jobs(2)
+        if communicator.Get_rank():
+            own = {name: (trainer, x[:0], y, validation) for name, (trainer, x, y, validation) in own.items()}
+        return train_on_ranks(Ranks(communicator), own, epochs=1)
+
+    try:
+        assert all(isinstance(end, Aborted) for end in on_ranks(2, train))
+    finally:
+        set_threads(None)
+    assert capfd.readouterr().err.startswith("rank 1 of 2: ValueError: fit: got x")
 
 
 @pytest.mark.parametrize(

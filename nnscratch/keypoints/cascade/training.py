@@ -1,6 +1,8 @@
 """The training of one more level of a cascade.
 
     1. networks   one per region, side by side on the cores, on displaced crops (region_crops.py)
+                  (with several ranks each trains some of them: they need nothing of one another,
+                  while the sum of their gradients would take longer than their small steps)
     2. blends     of what they find with what was known before (fit_blends.py)
 
 Why displaced by held-out errors: a level's errors on its own training faces are too small. So the
@@ -39,7 +41,8 @@ from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean
 from nnscratch.model import Sequential
 from nnscratch.training.checkpoint import OnError
-from nnscratch.training.side_by_side import Job, train_together
+from nnscratch.training.ranks import Ranks
+from nnscratch.training.side_by_side import Job, train_on_ranks
 from nnscratch.training.stopping import Stop
 
 _ROWS_TO_START_FROM = 512
@@ -117,6 +120,7 @@ def train_level(
     on_checkpoint_error: OnError | None = None,
     stop: Stop | None = None,
     trained: Callable[[Cascade, dict[str, History]], object] | None = None,
+    ranks: Ranks | None = None,
 ) -> TrainedLevel:
     """Trains a network for each region, side by side, and adds them to the cascade as a level.
 
@@ -132,11 +136,15 @@ def train_level(
         before its first epoch is left out, too
     trained : is called before the blends are fitted, with the cascade, whose new level has none and
         thus changes no answer, and the histories: the networks can be saved then
+    ranks : processes that share the networks out among them; each calls this with the same faces,
+        and gets the same level. Rank 0's `seconds` and `trained` count. None: this one alone
 
     Raises
         CheckpointError : a checkpoint is damaged, or of other code, data or settings
         OSError : the folder of the checkpoints cannot be made
     """
+    ranks = Ranks(None) if ranks is None else ranks
+    seconds = ranks.from_first(lambda: seconds)
     deadline = None if seconds is None else time.perf_counter() + seconds
     number = len(cascade.levels) + 2
     title = f"level {number}"
@@ -151,8 +159,8 @@ def train_level(
     if checkpoints is not None:
         checkpoints = checkpoints / f"level_{number}"
         checkpoints.mkdir(parents=True, exist_ok=True)
-    histories = train_together(
-        jobs, epochs=recipe.training.epochs, seconds=time_limit, title=title,
+    histories = train_on_ranks(
+        ranks, jobs, epochs=recipe.training.epochs, seconds=time_limit, title=title,
         checkpoints=checkpoints, on_checkpoint_error=on_checkpoint_error, stop=stop,
     )  # fmt: skip
     usable = {  # the answers of a network that diverged may be NaN
@@ -160,11 +168,11 @@ def train_level(
         for region, network in networks.items()
         if histories[region.name].outcome is not Outcome.DIVERGED and len(histories[region.name])
     }
-    if trained is not None:
+    if trained is not None and ranks.is_first:
         trained(replace(cascade, levels=(*cascade.levels, _level(usable))), histories)
-    level, answers = fit_blends(
+    level, answers = ranks.from_first(lambda: fit_blends(
         _level(usable), cascade.reference, lesson.train, data.held_out, passes=recipe.passes, title=f"{title}, blends"
-    )
+    ))  # fmt: skip
     return TrainedLevel(
         replace(cascade, levels=(*cascade.levels, level)),
         replace(data.held_out, answers=[*data.held_out.answers, answers]),

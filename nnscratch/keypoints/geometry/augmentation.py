@@ -18,7 +18,7 @@ cutout" (2017), for blank patches.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -59,6 +59,10 @@ class Changes:
     tone: np.ndarray
     seeds: np.ndarray
     blank: np.ndarray
+
+    def of(self, rows: slice) -> Changes:
+        """Those of some of the faces."""
+        return Changes(*(getattr(self, each.name)[rows] for each in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -107,10 +111,14 @@ class Augmentation:
             number("Augmentation", name, getattr(self, name), at_least(0), at_most(most), fix="0 is none")
         whole_number("Augmentation", "blank", self.blank, least=0)
 
-    def __call__(self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self, x: np.ndarray, y: np.ndarray, rng: np.random.Generator, rows: slice = slice(None)
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The changed x and y of a batch, in new arrays.
 
         x : (N, 96, 96, 1) float32; y : (N, 30) float32, NaN where a label is missing
+        rows : of the batch, which are given; all are drawn for, so that several processes change
+            what one would change
 
         Raises
             ValueError : an x or y of another shape, an x of another dtype
@@ -122,7 +130,8 @@ class Augmentation:
                 f"Augmentation: got y of shape {y.shape}, expected {(len(x), 2 * len(POINTS))}, a row for each "
                 "picture; leave none out"
             )
-        changes = self.draw(len(x), rng)
+        changes = self.draw(len(x), rng).of(rows)
+        x, y = x[rows], y[rows]
         arrays = changes.affine, changes.bend, changes.tone, changes.seeds, changes.blank
         new_x = empty(x.shape, x.dtype)
 

@@ -14,6 +14,7 @@ from nnscratch.checks import NotFiniteError
 from nnscratch.commands import Parser as Parser  # scripts import it from here
 from nnscratch.commands import open_closed_streams
 from nnscratch.keypoints.kaggle.files import DataError
+from nnscratch.keypoints.scripts.distributed import OPTION, is_asked, one_program
 from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
 from nnscratch.keypoints.scripts.outputs import check_output as check_output  # and this
 from nnscratch.training.checkpoint import CheckpointError
@@ -26,6 +27,11 @@ def add_number(parser: Parser, name: str, *, help: str, default: int | None = No
     """
     shown = "the recipe's" if default is None else "%(default)s"
     parser.add_argument(name, type=whole_number, default=default, metavar="N", help=f"{help} (default: {shown})")
+
+
+def add_distributed(parser: Parser) -> None:
+    """Adds --distributed: the program runs on all ranks that MPI has started."""
+    parser.add_argument(OPTION, action="store_true", help="train on all processes of `mpiexec -n N` (needs mpi4py)")
 
 
 def whole_number(text: str) -> int:
@@ -78,10 +84,22 @@ def run(main: Callable[[], None]) -> None:
     SIGTERM ends it with 143 and SIGHUP with 129, also after a line, and nothing is left half
     written.
 
+    With --distributed it runs on several ranks, of which rank 0 speaks (distributed.py).
+
     Raises
         SystemExit : as said, after the line on stderr
     """
     open_closed_streams()
+    try:
+        with one_program(sys.argv[1:]):
+            _run_alone(main)
+    except ImportError as error:
+        if not is_asked(sys.argv[1:]):
+            raise
+        sys.exit(_complain(Path(sys.argv[0]).name, str(error)))
+
+
+def _run_alone(main: Callable[[], None]) -> None:
     program = Path(sys.argv[0]).name
     try:
         with Interruption() as interruption:

@@ -24,10 +24,11 @@ from nnscratch.files import atomic
 from nnscratch.interchange.extras import required
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, SIDE
+from nnscratch.keypoints.kaggle.archives import ALL, TRAINING
+from nnscratch.keypoints.kaggle.files import table_file
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
-from nnscratch.keypoints.scripts.command_line import check_output
-from nnscratch.keypoints.scripts.studied import writable
+from nnscratch.keypoints.scripts.outputs import check_output, writable
 from nnscratch.messages import one_line
 
 _FACES = 100  # to compare on
@@ -45,7 +46,9 @@ def main(arguments: list[str]) -> None:
     parser = Parser(__doc__, "python -m nnscratch export")
     parser.add_argument("run", type=Path, metavar="RUN", help="the --out folder of a training script")
     parser.add_argument("--out", type=writable, metavar="FILE", required=True, help="the file to write")
-    parser.add_argument("--data", metavar="FILE", help="faces to compare on: Kaggle's training.csv, .zip or .gz")
+    parser.add_argument(
+        "--data", metavar="FILE", help=f"faces to compare on: Kaggle's training.csv, .zip or .gz, or {ALL}"
+    )
     parsed = parser.parse_args(arguments)
     try:
         onnx = required("export", "onnx", extra="onnx")
@@ -54,10 +57,11 @@ def main(arguments: list[str]) -> None:
     run: Path = parsed.run
     predictor = load_predictor(run)
     read = [file for file in run.iterdir() if file.suffix != ".onnx"]  # an earlier graph is replaced
-    check_output(parsed.out, [*read, *filter(None, [parsed.data])])
-    images = _some_images(parsed.data)
+    data = table_file(parsed.data, TRAINING) if parsed.data else None
+    check_output(parsed.out, [*read, *filter(None, [data])])
+    images = _some_images(data)
     points = predictor.predict_points(images)  # first: no graph is written of a network that has diverged
-    faces = f"{len(images)} faces of {Path(parsed.data).name}" if parsed.data else f"{len(images)} drawn faces"
+    faces = f"{len(images)} faces of {data.name}" if data else f"{len(images)} drawn faces"
     with atomic.write(parsed.out) as path:  # it gets its name once it is known to be right
         predictor.export_onnx(path)
         verdict = _compared(path, images, points, f"{parsed.out}, on {faces}")
@@ -103,7 +107,7 @@ def answers_of(path: Path, images: np.ndarray) -> np.ndarray:
     return np.asarray(session.run(["points"], {"images": images})[0])
 
 
-def _some_images(data: str | None) -> np.ndarray:
+def _some_images(data: Path | None) -> np.ndarray:
     """At most 100 pictures, (N, 96, 96) uint8, from all over the file."""
     if data is None:
         return draw_faces(_FACES, seed=0).images

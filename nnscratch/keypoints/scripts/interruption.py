@@ -150,6 +150,8 @@ def say(line: str) -> None:
 
 def _say_now(line: str) -> None:
     """As `say`, from a signal's handler: the signal may have come in the middle of a print()."""
+    if getattr(sys.stderr, "is_silent", False):  # one of several ranks speaks (distributed.py)
+        return
     with suppress(OSError):
         os.write(2, _on_its_own(line).encode())
 

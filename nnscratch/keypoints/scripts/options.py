@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from nnscratch.keypoints.kaggle.archives import ALL
 from nnscratch.keypoints.recipe import Network, Recipe
-from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes, seed, whole_number
+from nnscratch.keypoints.scripts.command_line import Parser, add_distributed, add_number, minutes, seed, whole_number
 from nnscratch.keypoints.scripts.outputs import results_folder
 
 
@@ -32,6 +32,7 @@ class TrainingOptions:
     resume     : whether to go on with the unfinished run in `out`
     overwrite  : whether to replace an earlier run in `out`
     every      : keep the network of every so-many-th epoch, too; None: only the last one
+    distributed : whether the processes that MPI has started train together
     """
 
     out: Path
@@ -49,6 +50,7 @@ class TrainingOptions:
     resume: bool = False
     overwrite: bool = False
     every: int | None = None
+    distributed: bool = False
 
     def adjusted(self, recipe: Recipe, networks: Mapping[str, Network]) -> Recipe:
         """The recipe, with network, epochs and batch size of the command line where it has them.
@@ -109,6 +111,7 @@ class TrainingParser(Parser):
         where = "where the results go (default: %(default)s)"
         add("--out", type=results_folder, default=out, metavar="DIR", help=where)
         if keeps_run:
+            add_distributed(self)
             either = self.add_mutually_exclusive_group()
             going_on = "go on with the unfinished run in DIR, which was begun with the same options"
             either.add_argument("--resume", action="store_true", help=going_on)

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,12 +21,15 @@ from nnscratch.keypoints.kaggle.files import DataError, table_file
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts.command_line import tell
+from nnscratch.keypoints.scripts.distributed import ranks_of
 from nnscratch.keypoints.scripts.interruption import say
 from nnscratch.keypoints.scripts.kept_epochs import EPOCHS, KeptEpochs
 from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.training_run import TrainingRun
 from nnscratch.keypoints.splits import split_apart, split_random
 from nnscratch.model import Sequential
+from nnscratch.training.communicator import Communicator
+from nnscratch.training.ranks import Ranks
 from nnscratch.training.trainer import Trainer
 
 _FACES_LOOKED_AT = 256  # or up to twice as many, before the first step
@@ -46,6 +49,7 @@ class TrainingTask:
     began      : time.perf_counter() when the program began; earlier by the time that a resumed run
         took before
     run        : its folder, checkpoints and signals; None: nothing is kept, and nothing interrupts
+    ranks      : the processes that train together; rank 0 alone writes into the folder
     """
 
     options: TrainingOptions
@@ -56,6 +60,7 @@ class TrainingTask:
     lookup: Lookup | None = None
     began: float = field(default_factory=time.perf_counter)
     run: TrainingRun | None = None
+    ranks: Ranks = field(default_factory=lambda: Ranks(None))
 
     def seconds_left(self, share: float = 1.0) -> float | None:
         """`share` of the time that is left, at least a second; None if there is no limit."""
@@ -72,15 +77,22 @@ class TrainingTask:
         That is what is certain before its first step (watch.py); `python -m nnscratch diagnose`
         tells more about the run later.
         """
+        if not self.ranks.is_first:
+            return
         few = self.train.select(slice(None, None, max(1, len(self.train) // _FACES_LOOKED_AT)))
         for line in warnings_before_training(few.x, few.y, trainer.loss, trainer.optimizer):
             say(f"warning: {line}")
 
     def keep_epochs(self, network: Sequential) -> list[KeptEpochs]:
         """What `Trainer.fit` is to call so that networks of epochs are kept, if --every asks so."""
-        if self.run is None or self.options.every is None:
+        if self.run is None or self.options.every is None or not self.ranks.is_first:
             return []
         return [KeptEpochs(self.run.out / EPOCHS, network, self.options.every, self.checkpoint_failed)]
+
+    @property
+    def communicator(self) -> Communicator | None:
+        """What the processes that train together speak through; None: this one is alone."""
+        return self.ranks.communicator
 
     @property
     def checkpoint(self) -> Path | None:
@@ -90,7 +102,9 @@ class TrainingTask:
     @property
     def checkpoints(self) -> Path | None:
         """The folder for the states of all trainings."""
-        return None if self.run is None else self.run.checkpoints.folder
+        if self.run is None or not (self.ranks.is_first or self.run.checkpoints.folder.is_dir()):
+            return None  # another machine than rank 0's may not see its folder
+        return self.run.checkpoints.folder
 
     @property
     def stop(self) -> threading.Event | None:
@@ -111,6 +125,8 @@ def training_task(options: TrainingOptions, *, drawn: int = 4000) -> Iterator[Tr
     While the block runs, signals let the trainings finish their batch (interruption.py). Behind the
     block, the program ends with their status if they did.
 
+    With --distributed, rank 0 reads or draws the faces and sends them to the others.
+
     drawn : as of `start_task`
 
     Raises
@@ -118,12 +134,51 @@ def training_task(options: TrainingOptions, *, drawn: int = 4000) -> Iterator[Tr
         OSError : the folder cannot be written
         SystemExit : --resume found a finished run, or a signal came
     """
+    ranks = ranks_of(options.distributed)
+    with ExitStack() as stack:
+
+        def first() -> TrainingTask | SystemExit:
+            try:
+                return stack.enter_context(_task_of_run(options, drawn))
+            except SystemExit as end:
+                return end
+
+        task = first() if not ranks.are_several else _shared(ranks, first, options, stack)
+        if isinstance(task, SystemExit):
+            raise task
+        yield replace(task, ranks=ranks)
+
+
+@contextmanager
+def _task_of_run(options: TrainingOptions, drawn: int) -> Iterator[TrainingTask]:
     with TrainingRun.opened(options) as run:
         task = start_task(options, drawn=drawn)
         run.begin(options)
         before = run.checkpoints.seconds
         deadline = None if task.deadline is None else task.deadline - before
         yield replace(task, run=run, began=task.began - before, deadline=deadline)
+
+
+def _shared(
+    ranks: Ranks, first: Callable[[], TrainingTask | SystemExit], options: TrainingOptions, stack: ExitStack
+) -> TrainingTask | SystemExit:
+    """The task of rank 0 on all ranks: the others have its faces, and write nothing."""
+    own: list[TrainingTask | SystemExit] = []
+
+    def to_send() -> tuple[Faces, Faces] | SystemExit:
+        own.append(task := first())
+        return task if isinstance(task, SystemExit) else (task.train, task.validation)
+
+    sent = ranks.from_first(to_send)
+    if ranks.is_first:
+        return own[0]
+    if isinstance(sent, SystemExit):
+        return sent
+    set_threads(options.threads)
+    run = TrainingRun(options.out)
+    stack.enter_context(run.interruption)
+    run.interruption.finish_first()
+    return TrainingTask(options, *sent, run=run)
 
 
 def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:

@@ -35,9 +35,9 @@ def test_every_option_has_its_field(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     }  # fmt: skip
     arguments = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
     for flag, other in (("resume", "overwrite"), ("overwrite", "resume")):
-        options = read(monkeypatch, *arguments, f"--{flag}")
-        assert options == TrainingOptions(**given, **{flag: True})
-        assert vars(options) == given | {flag: True, other: False}
+        options = read(monkeypatch, *arguments, f"--{flag}", "--distributed")
+        assert options == TrainingOptions(**given, distributed=True, **{flag: True})
+        assert vars(options) == given | {"distributed": True, flag: True, other: False}
 
 
 def test_a_script_that_leaves_no_run_has_none_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,284 @@
+"""How many ranks pay: what a step costs on 1, 2 and 4 ranks, and what it would cost on more.
+
+  python benchmarks/ranks.py [--quick] [--json FILE] [--picture FILE]
+
+Needs the extra `mpi`, and mpiexec. Measures the sum over ranks (Allreduce) for messages
+of all sizes, and whole training steps at a batch of 128 as `Trainer(communicator=...)`
+takes them; each number of ranks is a start of mpiexec of its own. From the steps of one
+process and the messages it predicts the steps of several:
+
+  t(n) = step of 128/n rows on cores/ranks + pack(bytes) + Allreduce(bytes, n)
+
+and prints them beside the measured ones. With more ranks than cores, ranks take turns on
+a core. Then the same for networks of machines like this one, of which it is assumed that
+an Allreduce takes 2 log2(n) latency + 2 (n-1)/n bytes / bandwidth (Rabenseifner, 2004).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import description, print_description
+from train_step import NETWORKS, SGD
+
+import nnscratch as nn
+from nnscratch.kernels.thread_shares import share_of_threads
+from nnscratch.pictures import PALETTE, new_figure, save
+from nnscratch.profiling.machine import start
+from nnscratch.training.fit_together import FitTogether
+from nnscratch.training.ranks import Ranks
+from nnscratch.training.step import Step
+
+BATCH = 128
+RANKS = (1, 2, 4)
+SIZES = (32, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24)  # bytes of a message
+MOST_RANKS = 64
+# Assumed, as textbooks have them: seconds per message, bytes per second.
+NETS = {"1 Gbit/s Ethernet": (50e-6, 0.118e9), "10 Gbit/s Ethernet": (15e-6, 1.18e9)}
+Row = dict[str, Any]
+
+
+def network_step(name: str, rows: int, communicator: Any) -> tuple[Callable[[], object], nn.Sequential]:
+    """One step of training on a batch of `rows`, shared with all ranks, and its network."""
+    rng = np.random.default_rng(0)
+    batch = rng.random((rows, 96, 96, 1), dtype=np.float32), rng.random((rows, 30), dtype=np.float32)
+    model = NETWORKS[name]()
+    optimizer = nn.SGD(model, **SGD)
+    step = Step(model, nn.MSELoss(), optimizer, together=FitTogether(Ranks(communicator), optimizer))
+    return lambda: step.take(batch), model
+
+
+def seconds_of(work: Callable[[], object], seconds: float, world: Any = None) -> float:
+    """The fastest of as many calls as fit into `seconds`, at least 5; before each, all ranks meet.
+
+    The fastest, because whatever else runs on the machine only adds. Of all ranks, the slowest.
+    """
+    times: list[float] = []
+    most = 5
+    while len(times) < most + 2:  # two that do not count
+        if world is not None:
+            world.Barrier()
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+        if len(times) == 2:
+            one = times[1] if world is None else world.bcast(times[1])
+            most = int(np.clip(seconds / one, 5, 200))
+    fastest = min(times[2:])
+    return fastest if world is None else max(world.allgather(fastest))
+
+
+def measure(seconds: float) -> Row:
+    """On every rank: seconds of messages, steps and overlapped steps; those of the slowest rank."""
+    from mpi4py import MPI
+
+    world = MPI.COMM_WORLD
+    ranks, found = Ranks(world), {"allreduce": {}, "step": {}, "overlapped": {}}
+    with share_of_threads(ranks.threads()):
+        for size in SIZES:
+            own, total = np.ones(size // 4, np.float32), np.empty(size // 4, np.float32)
+            work = lambda own=own, total=total: world.Allreduce(own, total)  # noqa: E731
+            found["allreduce"][str(size)] = seconds_of(work, seconds, world)
+        for name in NETWORKS:
+            step, _ = network_step(name, BATCH, world)
+            found["step"][name] = seconds_of(step, seconds, world)
+            found["overlapped"][name] = seconds_of(overlapped_step(name, world), seconds, world)
+    return found
+
+
+def overlapped_step(name: str, world: Any) -> Callable[[], object]:
+    """The other way: each stage's gradients are sent while the stages before it go backward."""
+    rng, ranks = np.random.default_rng(0), Ranks(world)
+    rows = ranks.share(BATCH)
+    x, y = rng.random((BATCH, 96, 96, 1), dtype=np.float32)[rows], rng.random((BATCH, 30), dtype=np.float32)[rows]
+    model, loss, sent = NETWORKS[name](), nn.MSELoss(), []
+    optimizer = nn.SGD(model, **SGD)
+    totals: dict[tuple[int, str], np.ndarray] = {}
+
+    def send(stage: Any, direction: str, seconds: float) -> None:
+        if direction == "backward":
+            for one, name in ((layer, name) for layer in stage.layers for name in layer.grads):
+                dw = np.ascontiguousarray(one.grads[name])
+                total = totals.setdefault((id(one), name), np.empty_like(dw))
+                sent.append((world.Iallreduce(dw, total), dw, total))
+            for request, *_ in sent:
+                request.Test()  # MPI goes on only while it is called
+
+    def step() -> None:
+        loss.forward(model.forward(x, training=True), y)
+        model.time_stages(send)
+        model.backward(loss.backward())
+        for request, dw, total in sent:
+            request.Wait()
+            np.multiply(total, np.float32(1 / ranks.size), out=dw)
+        sent.clear()
+        optimizer.step()
+
+    return step
+
+
+def alone(seconds: float) -> Row:
+    """In one process: seconds of steps by rows and threads; of packing; bytes of the gradients."""
+    found: Row = {"compute": {}, "pack": {}, "bytes": {}}
+    cores = nn.get_threads()
+    for name in NETWORKS:
+        for rows in sorted({max(1, BATCH // n) for n in (1, 2, 4, 8, 16, 32, 64)}):
+            step, model = network_step(name, rows, None)
+            for threads in sorted({1, cores}):
+                with share_of_threads(threads):
+                    found["compute"][f"{name}, {rows} rows, {threads} threads"] = seconds_of(step, seconds / 3)
+        gradients = [dw for layer in model.layers for dw in layer.grads.values()]
+        own = np.empty(sum(dw.size for dw in gradients), np.float32)
+
+        def pack(own: np.ndarray = own, gradients: list[np.ndarray] = gradients) -> None:
+            """There and back again, as FitTogether does."""
+            for back in (False, True):
+                at = 0
+                for dw in gradients:
+                    part = own[at : at + dw.size].reshape(dw.shape)
+                    np.multiply(*((part, np.float32(1), dw) if back else (dw, np.float32(1), part)))
+                    at += dw.size
+
+        found["pack"][name], found["bytes"][name] = seconds_of(pack, seconds), own.nbytes
+    return found
+
+
+def in_new_process(ranks: int, what: str, seconds: float) -> Row:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    launcher = shutil.which("mpiexec", path=path)
+    if launcher is None or find_spec("mpi4py") is None:
+        print("ranks.py: error: got no mpi4py or no mpiexec, expected both; pip install mpi4py mpich", file=sys.stderr)
+        raise SystemExit(2)
+    command = [launcher, "-n", str(ranks)] if what == "measure" else []
+    command += [sys.executable, __file__, "--part", json.dumps([what, seconds])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures: Row = json.loads(done.stdout)
+    return figures
+
+
+def allreduce_at(measured: Row, size: int) -> float:
+    """Seconds of a message of so many bytes, between the measured sizes along straight lines."""
+    return float(np.interp(size, [int(each) for each in measured], list(measured.values())))
+
+
+def predicted(facts: Row, name: str, ranks: int, cores: int) -> float:
+    """A step on so many ranks of this machine, from one process's steps and the messages."""
+    rows, threads = max(1, BATCH // ranks), max(1, cores // ranks)
+    turns = max(1.0, ranks * threads / cores)  # ranks per core, if there are more of them
+    compute = turns * facts["alone"]["compute"][f"{name}, {rows} rows, {threads} threads"]
+    if ranks == 1:
+        return float(compute)
+    size = facts["alone"]["bytes"][name]
+    return float(compute + turns * facts["alone"]["pack"][name] + allreduce_at(facts[str(ranks)]["allreduce"], size))
+
+
+def on_machines(facts: Row, name: str, ranks: int, cores: int, latency: float, bandwidth: float) -> float:
+    """A step on so many machines like this one, a rank on each."""
+    compute = facts["alone"]["compute"][f"{name}, {max(1, BATCH // ranks)} rows, {cores} threads"]
+    if ranks == 1:
+        return float(compute)
+    size = facts["alone"]["bytes"][name]
+    message = 2 * math.log2(ranks) * latency + 2 * (ranks - 1) / ranks * size / bandwidth
+    return float(compute + facts["alone"]["pack"][name] + message)
+
+
+def print_measured(facts: Row, cores: int) -> None:
+    print(f"\nAllreduce, ms{'':12s}" + "".join(f"{ranks:>10d} ranks" for ranks in RANKS[1:]))
+    for size in SIZES:
+        row = "".join(f"{1e3 * facts[str(ranks)]['allreduce'][str(size)]:16.3f}" for ranks in RANKS[1:])
+        print(f"  {size:>12,d} bytes     {row}")
+    print(f"\nstep of {BATCH} rows, ms: measured (predicted, measured / predicted); with messages sent layer by layer")
+    for name in NETWORKS:
+        print(f"  {name}, gradients of {facts['alone']['bytes'][name] / 1e6:.2f} MB")
+        for ranks in RANKS:
+            own, guess = facts[str(ranks)]["step"][name], predicted(facts, name, ranks, cores)
+            line = (
+                f"    {ranks} rank{'s' if ranks > 1 else ' '}{1e3 * own:9.2f} ({1e3 * guess:8.2f}, {own / guess:5.2f})"
+            )
+            print(f"{line}{1e3 * facts[str(ranks)]['overlapped'][name]:12.2f}" if ranks > 1 else line)
+
+
+def speed_ups(facts: Row, cores: int) -> dict[str, dict[str, list[float]]]:
+    """name of a net -> name of a network -> t(1) / t(n), for n = 1, 2, 4, ... `MOST_RANKS`."""
+    counts = [2**k for k in range(int(math.log2(MOST_RANKS)) + 1)]
+    return {
+        net: {
+            name: [
+                on_machines(facts, name, 1, cores, *how) / on_machines(facts, name, n, cores, *how) for n in counts
+            ]
+            for name in NETWORKS
+        }
+        for net, how in NETS.items()
+    }  # fmt: skip
+
+
+def print_speed_ups(found: dict[str, dict[str, list[float]]]) -> None:
+    counts = [2**k for k in range(int(math.log2(MOST_RANKS)) + 1)]
+    for net, networks in found.items():
+        latency, bandwidth = NETS[net]
+        print(f"\n{net}, assumed: {1e6 * latency:.0f} us a message, {bandwidth / 1e9:.3g} GB/s; t(1) / t(n)")
+        print(f"  {'machines':18s}" + "".join(f"{n:7d}" for n in counts) + "    pays up to")
+        for name, row in networks.items():
+            best = counts[max(range(len(row)), key=row.__getitem__)]
+            print(f"  {name:18s}" + "".join(f"{each:7.2f}" for each in row) + f"{best:8d}")
+
+
+def draw(facts: Row, found: dict[str, dict[str, list[float]]], path: Path) -> None:
+    figure = new_figure(11, 4.5)
+    axes = figure.subplots(1, len(found) + 1, sharey=True)
+    for color, marker, name in zip(PALETTE, "so^D", NETWORKS, strict=False):
+        one = facts["1"]["step"][name]
+        axes[0].plot(RANKS, [one / facts[str(n)]["step"][name] for n in RANKS], color=color, marker=marker, label=name)
+        for axis, networks in zip(axes[1:], found.values(), strict=True):
+            row = networks[name]
+            axis.plot([2**k for k in range(len(row))], row, color=color, marker=marker, label=name)
+    for axis, title in zip(axes, ["this machine, measured", *(f"{net}, predicted" for net in found)], strict=True):
+        axis.axhline(1, color="black", linewidth=0.8)
+        axis.set(xscale="log", yscale="log", title=title, xlabel="ranks")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("times as fast as one rank")
+    axes[0].legend()
+    save(figure, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="half a second for each figure, not three")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
+    parser.add_argument("--picture", metavar="FILE", type=Path, help="also draw them there, a .png")
+    parser.add_argument("--part", metavar="CASE", help=argparse.SUPPRESS)
+    if "--part" not in sys.argv:
+        start()
+    arguments = parser.parse_args()
+    if arguments.part:
+        what, seconds = json.loads(arguments.part)
+        found = measure(seconds) if what == "measure" else alone(seconds)
+        if what != "measure" or Ranks(sys.modules["mpi4py.MPI"].COMM_WORLD).is_first:
+            print(json.dumps(found))
+        return
+    print_description(machine := description())
+    seconds, cores = 0.5 if arguments.quick else 3.0, nn.get_threads()
+    facts: Row = {"machine": machine, "alone": in_new_process(1, "alone", seconds)}
+    facts |= {str(ranks): in_new_process(ranks, "measure", seconds) for ranks in RANKS}
+    print_measured(facts, cores)
+    print_speed_ups(found := speed_ups(facts, cores))
+    if arguments.picture:
+        draw(facts, found, arguments.picture)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(facts | {"speed_ups": found}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
