@@ -216,8 +216,9 @@ class Trainer:
             ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or
                 nothing but NaN in y, shapes that do not fit the model, weights that are wrong or
                 that the loss does not take, a metric without validation, a number out of its range:
-                all before the first epoch; layers that were replaced meanwhile; a checkpoint that
-                is damaged, or of other code, data or settings
+                all before the first epoch; a batch of rows or a Stream in which one of these comes
+                up later, or an epoch without a label; layers that were replaced meanwhile; a
+                checkpoint that is damaged, or of other code, data or settings
             OSError : the checkpoint's folder is missing, or the checkpoint cannot be read
             whatever the rows, the Stream, `augment` or a callback raises
         """

@@ -112,6 +112,8 @@ class Warmup:
         (lambda e: 0.1 * 0.95**e, r"falls as 0.95 \*\* e, by next to nothing from 0 to 1, expected"),
         (schedules.by_epoch(keras_like), "got lr=keras_like.*, expected a function of one number; write"),
         (schedules.linear, "got the class linear as lr, expected an object of it"),
+        ([0.1, 0.01], r"got lr=\[0.1, 0.01\], expected a schedule or None; write schedules.by_epoch"),
+        ({0: 0.1}, "write schedules.by_epoch"),
         (0.1, r"got lr=0.1, expected a schedule or None; try constant\(0.1\)"),
     ],
 )
