@@ -58,8 +58,10 @@ def test_on_a_stream_too(trainer_of: Any, rows: Any) -> None:
 
 
 def test_momentum_too(trainer_of: Any, rows: Any) -> None:
-    trainer = trainer_of(momentum=schedules.by_epoch(lambda epoch: [0.5, 0.9][epoch]))
-    trainer.fit(*rows(8), epochs=2)
+    seen: list[float] = []
+    trainer = trainer_of(momentum=schedules.by_epoch(lambda epoch: [0.1, 0.9][epoch]))
+    trainer.fit(*rows(8), epochs=2, callbacks=[lambda trainer, history: seen.append(trainer.optimizer.momentum)])
+    assert seen == [0.1, 0.9]
 
 
 def test_a_checkpoint_goes_on_in_the_right_epoch(trainer_of: Any, rows: Any, tmp_path: Any, numbers: Any) -> None:
