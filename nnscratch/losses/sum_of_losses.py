@@ -199,6 +199,8 @@ def _chosen(array: np.ndarray, columns: Columns | int | None, name: str) -> np.n
     end = columns.stop if isinstance(columns, slice) else None
     if not places or min(places) < -width or max(places) >= width or (end is not None and end > width):
         raise _error(f"a {name} of shape {array.shape}", f"one with the columns {columns}", "choose others")
+    if len({place % width for place in places}) < len(places):  # such as 0 and -3 of three
+        raise _error(f"the columns {columns} of a {name} of shape {array.shape}", "each once", "leave the others out")
     return np.ascontiguousarray(array[:, columns])
 
 

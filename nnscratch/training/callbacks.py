@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,7 +115,8 @@ class Calls:
         error : the NotFiniteError that one of them raised, which is no divergence; or None
 
     Raises
-        ValueError : it is no list of callbacks and functions, or holds a class
+        ValueError : it is no list of callbacks and functions, or holds a class, or a function of
+            other arguments than two
     """
 
     def __init__(self, callbacks: Iterable[Callback | EpochFunction], trainer: Trainer) -> None:
@@ -122,6 +124,9 @@ class Calls:
         wrong = [each for each in given if isinstance(each, type) or not (isinstance(each, Callback) or callable(each))]
         if wrong:
             raise _wrong_list(callbacks, wrong[0])
+        for each in given:
+            if not isinstance(each, Callback):
+                _check_takes_two(each)
         self.trainer = trainer
         self.callbacks = [each if isinstance(each, Callback) else _Function(each) for each in given]
         self.of_steps = [each for each in self.callbacks if type(each).after_step is not Callback.after_step]
@@ -178,6 +183,19 @@ class Calls:
         except NotFiniteError as error:
             self.error = error
             raise
+
+
+def _check_takes_two(function: Callable[..., Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a function in C need not tell
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError:
+        raise ValueError(
+            f"fit: got the callback {_name(function)}{signature}, expected a function (trainer, history); take both"
+        ) from None
 
 
 def _name(callback: Any) -> str:

@@ -80,7 +80,7 @@ def _of_array(values: Any) -> np.ndarray:
         array = np.asarray(values)
         is_numbers_and_none = array.dtype.kind == "O" and array.ndim > 0
         return np.asarray(array, np.float64) if is_numbers_and_none else array
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise _error(f"values of type {type(values).__name__}", "N rows of numbers, all of one shape",
                      "encode text as numbers, and give each row as many values") from None  # fmt: skip
 

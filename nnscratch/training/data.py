@@ -150,6 +150,7 @@ class ScoredBatches:
         for x, y, *_ in batches:
             predictions.append(model.predict(x))
             targets.append(y.copy())
+        self.loaded.check_labels()
         return np.concatenate(predictions), np.concatenate(targets)
 
     def _in_order(self, rows: RandomAccess) -> Any:
@@ -239,4 +240,6 @@ def _check_stream(trainer: Trainer, stream: Stream, checkpoint: object, epochs: 
 
 
 def _makes_batches(value: object) -> bool:
-    return isinstance(value, list | tuple | Iterator) or callable(value)
+    if isinstance(value, list | tuple):  # of batches; (x, y) is two arrays
+        return any(isinstance(each, list | tuple) for each in value)
+    return isinstance(value, Iterator) or (callable(value) and not isinstance(value, type))

@@ -77,7 +77,9 @@ def check_schedule(name: str, schedule: Any, optimizer: Optimizer) -> None:
     if not callable(schedule):
         shown = " ".join(repr(schedule).split())
         shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
-        raise _error(f"{name}={shown}", "a schedule or None", f"try constant({shown})")
+        several = not isinstance(schedule, int | float) and hasattr(schedule, "__getitem__")
+        fix = "write schedules.by_epoch(lambda epoch: ...[epoch])" if several else f"try constant({shown})"
+        raise _error(f"{name}={shown}", "a schedule or None", fix)
     if not hasattr(optimizer, name):
         raise _error(f"a {name} schedule for {optimizer!r}", f"an optimizer with a {name}", "use SGD")
     if not isinstance(schedule, Schedule):

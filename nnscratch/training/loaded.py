@@ -24,6 +24,7 @@ class Loaded:
     classes : whether y may hold whole numbers, too
     weighted : whether the loss takes weights of rows
     fits : called with x and y of the first batch; raises ValueError if they do not fit the model
+    has_label : whether one batch so far had a label that is not NaN
 
     >>> loaded = Loaded("rows", np.dtype(np.float32))
     >>> loaded.checked((np.zeros((2, 3), np.uint8), np.zeros((2, 1), np.float32)))
@@ -37,6 +38,7 @@ class Loaded:
     classes: bool = False
     weighted: bool = True
     fits: Fits | None = None
+    has_label: bool = False
     _shapes: list[tuple[int, ...]] = field(default_factory=list)
 
     def checked(self, batch: Any, count: int | None = None) -> Batch:
@@ -65,6 +67,7 @@ class Loaded:
             raise self._error(
                 "sample weights", "a loss that takes them", "give its forward the argument sample_weight=None"
             )
+        self.has_label = self.has_label or y.dtype.kind != "f" or not np.isnan(y).all()
         if not self._shapes:
             if self.fits is not None:
                 self.fits(x, y)
@@ -72,6 +75,11 @@ class Loaded:
         if not weights or weights[0] is None:
             return x, y
         return x, y, checked_weights(f"fit: {self.where}", weights[0], len(x))
+
+    def check_labels(self) -> None:
+        """Stops data that have come to their end without a label; ValueError."""
+        if not self.has_label:
+            raise self._error("y of NaN only", "labels to learn from", "look at y")
 
     def _check_shapes(self, x: np.ndarray, y: np.ndarray, count: int | None) -> None:
         if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0 or (count is not None and len(x) != count):

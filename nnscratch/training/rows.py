@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 
 from nnscratch.losses.base import checked_weights
-from nnscratch.training.batches import Batch, Batches, Share, in_their_place
+from nnscratch.training.batches import Batch, Batches, Place, Share, in_their_place
 from nnscratch.training.loaded import Loaded
 
 Convert = Callable[[Any, Any], tuple[np.ndarray, np.ndarray]]
@@ -166,6 +166,16 @@ class RowBatches(Batches):
         self.source = rows
         self.loaded = loaded
         self._begin(len(rows), batch_size, share)
+
+    def shuffled(self, rng: np.random.Generator, place: Place | None = None) -> Generator[Batch, None, None]:
+        """As of `Batches`, each batch checked.
+
+        Raises
+            ValueError : a batch is wrong, or a whole epoch has no label; whatever the rows raise
+        """
+        yield from super().shuffled(rng, place)
+        if self.share is None and (place is None or not place.batches):
+            self.loaded.check_labels()
 
     def _batch(self, rows: np.ndarray) -> Batch:
         if self.share is None:

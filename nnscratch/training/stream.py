@@ -104,7 +104,7 @@ class StreamBatches(Batches):
         """The batches of one epoch, in their order; `rng` and `place` are for other kinds of data.
 
         Raises
-            ValueError : a batch is wrong (`Loaded`), or the stream has no more
+            ValueError : a batch is wrong (`Loaded`), an epoch has no label, or the stream no more
         """
         self._given, self._start = 0, rng.bit_generator.state
         if self.stream.per_epoch is None:
@@ -123,6 +123,7 @@ class StreamBatches(Batches):
         if waiting:
             self._given += len(waiting)
             yield _together(waiting)
+        self.loaded.check_labels()
 
     def _of_epoch(self) -> Iterator[Batch]:
         given, of_pass = 0, 0

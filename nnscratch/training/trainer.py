@@ -215,15 +215,15 @@ class Trainer:
             rows are trained on; NaN without a label), lr (of the last batch), seconds (since the
             fit began), images (rows trained on), images_per_second (of training); with validation
             also validation_loss, and the metric under its name; with `average` these again with
-            "average_" before the name. Its `outcome` and `stopped` say how it ended: Ctrl-C and a
-            loss that is not finite end a training too, with the history so far.
+            "average_" before the name. Its `outcome` and `stopped` say how it ended.
 
         Raises
             ValueError : no rows, lengths that differ, a wrong dtype, NaN or inf in x, inf or
                 nothing but NaN in y, shapes that do not fit the model, weights that are wrong or
                 that the loss does not take, a metric without validation, a number out of its range:
-                all before the first epoch; layers that were replaced meanwhile; a checkpoint that
-                is damaged, or of other code, data or settings
+                all before the first epoch; a batch of rows or a Stream in which one of these comes
+                up later, or an epoch without a label; layers that were replaced meanwhile; a
+                checkpoint that is damaged, or of other code, data or settings
             OSError : the checkpoint's folder is missing, or the checkpoint cannot be read
             whatever the rows, the Stream, `augment` or a callback raises
         """
@@ -287,9 +287,7 @@ class Trainer:
 
     @contextmanager
     def judged_weights(self) -> Iterator[None]:
-        """Gives the model, inside the block, the weights that epochs are judged by; for callbacks.
-
-        They are the averaged ones of the fit under way, if it has some: otherwise those it has.
+        """Gives the model, in the block, the weights that epochs are judged by: averaged, if any are.
 
         >>> import nnscratch as nn
         >>> def save_best(trainer, history):

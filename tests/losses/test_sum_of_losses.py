@@ -145,6 +145,13 @@ def test_columns_that_are_not_there(columns: Any) -> None:
         nn.SumOfLosses((nn.MSELoss(), 1.0, None, 7)).forward(PREDICTION, PREDICTION)
 
 
+def test_a_column_under_two_numbers() -> None:
+    with pytest.raises(
+        ValueError, match=r"SumOfLosses: got the columns \[0, -5\] of a prediction of .*, expected each"
+    ):
+        nn.SumOfLosses((nn.MSELoss(), 1.0, [0, -5])).forward(PREDICTION, PREDICTION)
+
+
 def test_a_target_without_columns() -> None:
     with pytest.raises(ValueError, match=r"got a target of shape \(6,\), expected columns"):
         two_tasks().forward(PREDICTION, TARGET[:, 0])

@@ -332,7 +332,7 @@ def _is_string(node: ast.expr) -> bool:
 
 
 def _is_for_types(node: ast.stmt) -> bool:
-    """`if TYPE_CHECKING:`, and aliases such as `Callback = Callable[...]`."""
+    """`if TYPE_CHECKING:`, and aliases such as `Augment = Callable[...]`."""
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
     if isinstance(node, ast.AnnAssign):

@@ -195,6 +195,8 @@ def test_it_begins_where_a_checkpoint_left(trainer_of: Any, rows: Any, tmp_path:
         (Stop(None), r"got callbacks=<.*, expected a list of callbacks and functions; write callbacks=\[Stop\]"),
         ([object()], "got callbacks=.*; leave it out for none; others derive from nn.Callback"),
         (3, "got callbacks=3, expected a list"),
+        ([lambda history: None], r"got the callback <lambda>\(history\), expected a function \(trainer, history\)"),
+        ([lambda: None], "got the callback <lambda>"),
     ],
 )
 def test_what_is_no_list_of_callbacks(callbacks: Any, message: str, trainer_of: Any, rows: Any) -> None:

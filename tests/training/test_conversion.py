@@ -60,6 +60,7 @@ def test_an_array_that_is_right_stays_itself() -> None:
         (np.ones((2, 2), complex), "got values of complex128, expected real numbers"),
         (np.array([[1e39]]), r"got 1e\+39, expected numbers that float32 can hold; divide"),
         (None, "got one value 'None'"),
+        ([10**400], "expected N rows of numbers"),
     ],
 )  # fmt: skip
 def test_what_is_no_rows_of_numbers_is_named(values: Any, message: str) -> None:

@@ -44,6 +44,23 @@ def test_a_dataset_of_single_rows_is_no_rows(trainer_of: Any) -> None:
         trainer_of().fit(OneByOne(), epochs=1)
 
 
+def test_a_pair_in_place_of_two(trainer_of: Any, rows: Any) -> None:
+    with pytest.raises(ValueError, match=r"got x of type tuple without y, .*; write fit\(x, y, ...\)"):
+        trainer_of().fit(rows(), epochs=1)
+
+
+@pytest.mark.parametrize("kind", ["rows", "stream"])
+def test_data_without_a_label_are_an_error(kind: str, trainer_of: Any, rows: Any) -> None:
+    x, y = rows(20)
+    source = nn.Rows(x, y * np.nan) if kind == "rows" else nn.Stream([(x, y * np.nan)])
+    with pytest.raises(ValueError, match="fit: got (rows|a Stream) with y of NaN only, expected labels to learn from"):
+        trainer_of().fit(source, epochs=3)
+    with pytest.raises(ValueError, match="fit: got (a )?validation (rows|Stream) with y of NaN only"):
+        trainer_of().fit(x, y, validation=source, epochs=3)
+    y[1:] = np.nan
+    assert trainer_of(batch_size=1).fit(nn.Rows(x, y), epochs=1, validation=nn.Rows(x, y)).best["loss"] > 0
+
+
 def test_no_rows_at_all(trainer_of: Any) -> None:
     class Empty:
         def __len__(self) -> int:

@@ -58,8 +58,10 @@ def test_on_a_stream_too(trainer_of: Any, rows: Any) -> None:
 
 
 def test_momentum_too(trainer_of: Any, rows: Any) -> None:
-    trainer = trainer_of(momentum=schedules.by_epoch(lambda epoch: [0.5, 0.9][epoch]))
-    trainer.fit(*rows(8), epochs=2)
+    seen: list[float] = []
+    trainer = trainer_of(momentum=schedules.by_epoch(lambda epoch: [0.1, 0.9][epoch]))
+    trainer.fit(*rows(8), epochs=2, callbacks=[lambda trainer, history: seen.append(trainer.optimizer.momentum)])
+    assert seen == [0.1, 0.9]
 
 
 def test_a_checkpoint_goes_on_in_the_right_epoch(trainer_of: Any, rows: Any, tmp_path: Any, numbers: Any) -> None:
@@ -112,6 +114,8 @@ class Warmup:
         (lambda e: 0.1 * 0.95**e, r"falls as 0.95 \*\* e, by next to nothing from 0 to 1, expected"),
         (schedules.by_epoch(keras_like), "got lr=keras_like.*, expected a function of one number; write"),
         (schedules.linear, "got the class linear as lr, expected an object of it"),
+        ([0.1, 0.01], r"got lr=\[0.1, 0.01\], expected a schedule or None; write schedules.by_epoch"),
+        ({0: 0.1}, "write schedules.by_epoch"),
         (0.1, r"got lr=0.1, expected a schedule or None; try constant\(0.1\)"),
     ],
 )
