@@ -68,6 +68,12 @@ def test_a_constant_that_is_text(tmp_path: Path) -> None:
         file.constant("c")
 
 
+def test_a_constant_that_is_reshaped_to_nothing_known(tmp_path: Path) -> None:
+    file = opened(written(tmp_path, "s = Shape(x) c = Reshape(w, s) y = MatMul(x, c)", constants={"w": numbers(3, 2)}))
+    with pytest.raises(ValueError, match=r"got a damaged file \(Reshape \(node 'c'\) has no shape\)"):
+        file.constant("c")
+
+
 def test_initializers_may_be_inputs_as_in_old_files(tmp_path: Path) -> None:
     path = one_dense(tmp_path, x="float[N,3] x, float[3,2] w")
     assert opened(path).input.name == "x"

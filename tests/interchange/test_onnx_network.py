@@ -14,7 +14,7 @@ CONSTANTS = {
     "k": numbers(3, 2, 2, 2), "b": numbers(3), "w": numbers(36, 4), "last": numbers(1, 1, 1, 3),
     "first": numbers(3, 1, 1), "rows": np.int64([0, -1]),
     "lying": np.int64([-1, 3, 3, 1]), "halves": np.int64([-1, 18]),
-    "flat": np.int64([-1, 36]),
+    "flat": np.int64([-1, 36]), "same": np.int64([-1, 3, 3, 4]), "odd": numbers(37, 4),
 }  # fmt: skip
 FIRST, LAST = "float[N,2,4,5] x", "float[N,4,5,2] x"  # (N, C, H, W), (N, H, W, C)
 TURN, BACK = "Transpose<perm = [0, 3, 1, 2]>", "Transpose<perm = [0, 2, 3, 1]>"
@@ -43,6 +43,7 @@ def graph(folder: Path, body: str, x: str, y: str = "float[M,K] y") -> Path:
          "ReLU Conv2D Flatten Dense"),
         (FIRST, "i = Identity(x) f = Cast<to = 1>(i) a = Conv(f, k) g = Cast<to = 1>(a) c = Flatten(g)"
          " y = MatMul(c, w)", "Conv2D Flatten Dense"),
+        (FIRST, "a = Conv(x, k) r = Reshape(a, same) c = Flatten(r) y = MatMul(c, w)", "Conv2D Flatten Dense"),
         (FIRST, "a = Conv(x, k) t = Transpose<perm = [0, 1, 2, 3]>(a) c = Flatten(t) c2 = Reshape(c, flat)"
          " y = MatMul(c2, w)", "Conv2D Flatten Dense"),
     ],
@@ -120,6 +121,9 @@ def test_the_column_that_scikit_learn_s_exporter_makes(tmp_path: Path) -> None:
          r"Cast \(node 'c'\) with a result of float16, expected float32"),
         (FIRST, "f = Flatten(x) y = MatMul(f, w)", r"MatMul \(node 'y'\) with x of sizes \('N', 40\) \(Dense\(36, 4"),
         ("float[N,3,1,3] x", "r = Reshape(x, lying) y = Relu(r)", "with sizes .* to "),  # would exchange axes
+        ("float[N,C,H,W] x", "a = MaxPool<kernel_shape = [2, 2]>(x) f = Flatten(a) y = MatMul(f, w)",
+         r"Flatten \(node 'f'\) with an unknown number of channels"),
+        ("float[N,C,H,W] x", "a = Conv(x, k) f = Flatten(a) y = MatMul(f, odd)", "with 37 inputs behind 3 channels"),
         ("float x", "y = Relu(x)", "with a single number as x"),
         (FIRST, "a = Conv(x, k) y = Reshape<allowzero = 1>(a, rows)", "with sizes .* to "),
         (FIRST, "a = Conv(x, k) y = Reshape(a, halves)", "with sizes .* to "),

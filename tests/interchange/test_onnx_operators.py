@@ -43,11 +43,12 @@ def check_same(path: Path, shape: tuple[int, ...], layers: list[str]) -> None:
         ),
         ("a = Sigmoid(x) c = Tanh(a) y = MatMul(c, w)", ["Sigmoid()", "Tanh()", "Dense(3, 2, bias=False)"]),
         ("a = Dropout(x) y = MatMul(a, w)", ["Dropout(0.5)", "Dense(3, 2, bias=False)"]),
+        ("a = Dropout(x, , false) y = MatMul(a, w)", ["Dropout(0.5)", "Dense(3, 2, bias=False)"]),
         ("a, m = Dropout(x, p) y = MatMul(a, w)", ["Dropout(0.2)", "Dense(3, 2, bias=False)"]),
     ],
 )
 def test_of_rows(tmp_path: Path, body: str, layers: list[str]) -> None:
-    more = {"wt": ROWS["w"].T, "one": numbers(1), "row": numbers(1, 2), "p": np.float32(0.2)}
+    more = {"wt": ROWS["w"].T, "one": numbers(1), "row": numbers(1, 2), "p": np.float32(0.2), "false": np.array(False)}
     check_same(written(tmp_path, body, constants={**ROWS, **more}), (3,), layers)
 
 
