@@ -287,7 +287,7 @@ class Trainer:
 
     @contextmanager
     def judged_weights(self) -> Iterator[None]:
-        """Gives the model, in the block, the weights that epochs are judged by: averaged, if any are.
+        """Gives the model, in the block, the weights that epochs are judged by: averaged ones, if any.
 
         >>> import nnscratch as nn
         >>> def save_best(trainer, history):
