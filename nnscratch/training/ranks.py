@@ -111,6 +111,18 @@ class Ranks:
             error = raised
         return self._settled(result, error)  # type: ignore[return-value]
 
+    def alike(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """What function(...) gives on this rank; an error of one is raised on all (`agreed`)."""
+        if not self.are_several:
+            return function(*args, **kwargs)
+        result, error = None, None
+        try:
+            result = function(*args, **kwargs)
+        except Exception as raised:
+            error = raised
+        self.raise_of_all(error)
+        return result  # type: ignore[return-value]
+
     def from_first(self, function: Callable[[], _T]) -> _T:
         """What function() gives on rank 0, which alone calls it; its error is raised on all.
 
@@ -144,13 +156,9 @@ class Ranks:
             return model.predict(x)
         import numpy as np
 
-        share, parts, error = self.share(len(x)), None, None
-        try:
-            parts = model.predict(x[share]) if share.stop > share.start else None
-        except Exception as raised:
-            error = raised
-        self.raise_of_all(error)
-        return np.concatenate([part for part in self.gathered(parts) if part is not None])
+        own = x[self.share(len(x))]
+        answer = self.alike(lambda: model.predict(own) if len(own) else None)
+        return np.concatenate([part for part in self.gathered(answer) if part is not None])
 
     @contextmanager
     def together(self) -> Iterator[None]:

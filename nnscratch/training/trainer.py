@@ -237,7 +237,8 @@ class Trainer:
             history.warnings = ranks.from_first(lambda: watch.warnings(self.optimizer, self.loss))
             rows, saved = Batches(x, y, self.batch_size, weights, together.share), together.checkpoint(kept)
             batches = batches_of(rows, self.augment, self.rng, self.model)
-            fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, together, saved)
+            parts = history, batches, clock, average, best, watch, together, saved
+            fit = ranks.alike(FitState, self.optimizer, self.rng, *parts)
             bar = ProgressBar(self.progress if ranks.is_first else False, epochs, self.metric, history.warnings)
             try:
                 while history.outcome is None:
