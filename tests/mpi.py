@@ -28,7 +28,9 @@ def _launcher() -> list[str]:
 
 
 def mpiexec(ranks: int, program: str | Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """The program, a file of this repository, on so many ranks; its warnings are errors. 0: by itself.
+    """The program, a file of this repository, on so many ranks; its warnings are errors.
+
+    ranks : 0 starts it without mpiexec
 
     Skips the test where mpi4py or mpiexec is missing.
     """

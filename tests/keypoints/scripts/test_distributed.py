@@ -19,7 +19,7 @@ from tests.mpi import mpiexec
 
 def test_the_scripts_on_two_processes(tmp_path: Path) -> None:
     save_faces(draw_faces(24, seed=1, missing=False), tmp_path / "faces.csv")
-    # Without mpiexec it is one process. Its run is replaced then: rank 0 alone looks into the folder.
+    # Without mpiexec it is one process. Its run is replaced then: only rank 0 looks there.
     single = mpiexec(0, "tests/keypoints/scripts/on_mpi.py", tmp_path, "train_mlp.py")
     assert (single.returncode, single.stderr) == (0, "")
     alone = json.loads((tmp_path / "train_mlp" / "metrics.json").read_text())
