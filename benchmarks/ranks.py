@@ -25,6 +25,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from train_step import NETWORKS, SGD
 import nnscratch as nn
 from nnscratch.kernels.thread_shares import share_of_threads
 from nnscratch.pictures import PALETTE, new_figure, save
+from nnscratch.profiling.clock import ratio
 from nnscratch.profiling.machine import start
 from nnscratch.training.fit_together import FitTogether
 from nnscratch.training.ranks import Ranks
@@ -60,28 +62,35 @@ def network_step(name: str, rows: int, communicator: Any) -> tuple[Callable[[], 
     return lambda: step.take(batch), model
 
 
-def seconds_of(work: Callable[[], object], seconds: float, world: Any = None) -> float:
-    """The fastest of as many calls as fit into `seconds`, at least 5; before each, all ranks meet.
+def seconds_of(works: list[Callable[[], object]], seconds: float, world: Any = None) -> list[list[float]]:
+    """Seconds of each work, in turn, of as many rounds as fit into `seconds`, at least 5.
 
-    The fastest, because whatever else runs on the machine only adds. Of all ranks, the slowest.
+    All ranks meet before each. Two rounds before do not count.
     """
-    times: list[float] = []
+    rounds: list[list[float]] = []
     most = 5
-    while len(times) < most + 2:  # two that do not count
-        if world is not None:
-            world.Barrier()
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-        if len(times) == 2:
-            one = times[1] if world is None else world.bcast(times[1])
+    while len(rounds) < most + 2:
+        rounds.append([])
+        for work in works:
+            if world is not None:
+                world.Barrier()
+            began = time.perf_counter()
+            work()
+            rounds[-1].append(time.perf_counter() - began)
+        if len(rounds) == 2:
+            one = sum(rounds[1]) if world is None else world.bcast(sum(rounds[1]))
             most = int(np.clip(seconds / one, 5, 200))
-    fastest = min(times[2:])
-    return fastest if world is None else max(world.allgather(fastest))
+    return [list(column) for column in zip(*rounds[2:], strict=True)]
+
+
+def fastest(work: Callable[[], object], seconds: float, world: Any = None) -> float:
+    """The fastest call, of the slowest rank: whatever else runs on the machine only adds."""
+    own = min(seconds_of([work], seconds, world)[0])
+    return own if world is None else max(world.allgather(own))
 
 
 def measure(seconds: float) -> Row:
-    """On every rank: seconds of messages, steps and overlapped steps; those of the slowest rank."""
+    """On every rank: seconds of messages and steps; how steps that send by layer compare."""
     from mpi4py import MPI
 
     world = MPI.COMM_WORLD
@@ -89,12 +98,12 @@ def measure(seconds: float) -> Row:
     with share_of_threads(ranks.threads()):
         for size in SIZES:
             own, total = np.ones(size // 4, np.float32), np.empty(size // 4, np.float32)
-            work = lambda own=own, total=total: world.Allreduce(own, total)  # noqa: E731
-            found["allreduce"][str(size)] = seconds_of(work, seconds, world)
+            found["allreduce"][str(size)] = fastest(partial(world.Allreduce, own, total), seconds, world)
         for name in NETWORKS:
-            step, _ = network_step(name, BATCH, world)
-            found["step"][name] = seconds_of(step, seconds, world)
-            found["overlapped"][name] = seconds_of(overlapped_step(name, world), seconds, world)
+            steps = [network_step(name, BATCH, world)[0], overlapped_step(name, world)]
+            one_sum, by_layer = seconds_of(steps, 2 * seconds, world)
+            found["step"][name] = max(world.allgather(min(one_sum)))
+            found["overlapped"][name] = ratio(by_layer, one_sum)
     return found
 
 
@@ -138,7 +147,7 @@ def alone(seconds: float) -> Row:
             step, model = network_step(name, rows, None)
             for threads in sorted({1, cores}):
                 with share_of_threads(threads):
-                    found["compute"][f"{name}, {rows} rows, {threads} threads"] = seconds_of(step, seconds / 3)
+                    found["compute"][f"{name}, {rows} rows, {threads} threads"] = fastest(step, seconds / 3)
         gradients = [dw for layer in model.layers for dw in layer.grads.values()]
         own = np.empty(sum(dw.size for dw in gradients), np.float32)
 
@@ -151,7 +160,7 @@ def alone(seconds: float) -> Row:
                     np.multiply(*((part, np.float32(1), dw) if back else (dw, np.float32(1), part)))
                     at += dw.size
 
-        found["pack"][name], found["bytes"][name] = seconds_of(pack, seconds), own.nbytes
+        found["pack"][name], found["bytes"][name] = fastest(pack, seconds), own.nbytes
     return found
 
 
@@ -199,7 +208,7 @@ def print_measured(facts: Row, cores: int) -> None:
     for size in SIZES:
         row = "".join(f"{1e3 * facts[str(ranks)]['allreduce'][str(size)]:16.3f}" for ranks in RANKS[1:])
         print(f"  {size:>12,d} bytes     {row}")
-    print(f"\nstep of {BATCH} rows, ms: measured (predicted, measured / predicted); with messages sent layer by layer")
+    print(f"\nstep of {BATCH} rows, ms: measured (predicted, measured / predicted); layer by layer: times that")
     for name in NETWORKS:
         print(f"  {name}, gradients of {facts['alone']['bytes'][name] / 1e6:.2f} MB")
         for ranks in RANKS:
@@ -207,7 +216,7 @@ def print_measured(facts: Row, cores: int) -> None:
             line = (
                 f"    {ranks} rank{'s' if ranks > 1 else ' '}{1e3 * own:9.2f} ({1e3 * guess:8.2f}, {own / guess:5.2f})"
             )
-            print(f"{line}{1e3 * facts[str(ranks)]['overlapped'][name]:12.2f}" if ranks > 1 else line)
+            print(f"{line}{facts[str(ranks)]['overlapped'][name]:12.2f}" if ranks > 1 else line)
 
 
 def speed_ups(facts: Row, cores: int) -> dict[str, dict[str, list[float]]]:

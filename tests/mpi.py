@@ -30,12 +30,15 @@ def _launcher() -> list[str]:
 def mpiexec(ranks: int, program: str | Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """The program, a file of this repository, on so many ranks; its warnings are errors.
 
+    ranks : 0 starts it without mpiexec
+
     Skips the test where mpi4py or mpiexec is missing.
     """
     if find_spec("mpi4py") is None:
         pytest.skip("needs mpi4py: pip install 'nnscratch[mpi]'")
     if not _launcher():
         pytest.skip("needs mpiexec: pip install mpich, or the system's MPI")
-    command = [*_launcher(), "-n", str(ranks), sys.executable, "-W", "error", str(ROOT / program), *map(str, arguments)]
+    start = [*_launcher(), "-n", str(ranks)] if ranks else []
+    command = [*start, sys.executable, "-W", "error", str(ROOT / program), *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)

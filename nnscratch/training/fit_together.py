@@ -37,6 +37,7 @@ from nnscratch.training.same_training import first_difference, rows
 from nnscratch.training.stopping import AnyOf, Stop
 
 if TYPE_CHECKING:
+    from nnscratch.layers.base import Layer
     from nnscratch.optimizers.base import Optimizer
     from nnscratch.training.batches import Batch
     from nnscratch.training.checkpoint import OnError, State
@@ -186,7 +187,8 @@ class FitTogether:
             failure = error
         if failure is not None or is_empty:
             loss = labels = 0.0
-        gradients = self._moving_gradients() if failure is None else []
+        places = [(layer, name) for layer in self.model.layers if moves(layer) for name in layer.params]
+        gradients = [gradient_of("fit", *place) for place in places] if failure is None else []
         weight = labels / count if part is None else float(failure is None and not is_empty)
         self._pack(gradients, weight, loss, labels, failed=failure is not None)
         assert self.ranks.communicator is not None
@@ -196,7 +198,7 @@ class FitTogether:
         if failed:
             self.ranks.raise_of_all(failure)
         factor = 1.0 if part is not None else count / labels if labels else 0.0
-        self._unpack(gradients, factor)
+        self._unpack(places, factor)
         check_loss(total * factor)
         check_bias_gradients(self.model)
         return total * factor, labels
@@ -211,9 +213,6 @@ class FitTogether:
         return of_part(
             loss, [count / all_ranks if all_ranks else 0.0 for count, all_ranks in zip(counts, whole, strict=True)]
         )
-
-    def _moving_gradients(self) -> list[np.ndarray]:
-        return [gradient_of("fit", layer, name) for layer in self.model.layers if moves(layer) for name in layer.params]
 
     def _pack(self, gradients: list[np.ndarray], weight: float, loss: float, labels: float, *, failed: bool) -> None:
         """Fills the buffer that is sent; `weight` makes the mean over labels a sum, over rows."""
@@ -234,11 +233,14 @@ class FitTogether:
         due = self.kept is not None and self.kept.is_due
         own[-_FACTS:] = loss * weight, labels, failed, self.asked.is_set(), due, rough, seconds - rough
 
-    def _unpack(self, gradients: list[np.ndarray], factor: float) -> None:
+    def _unpack(self, places: list[tuple[Layer, str]], factor: float) -> None:
         """Writes the sums, times `factor`, into the gradients."""
         at = 0
-        for dw in gradients:
+        for layer, name in places:
+            dw = layer.grads[name]
             total = self._sum[at : at + dw.size].reshape(dw.shape)
+            if not dw.flags.writeable:  # a layer of one's own may give such
+                dw = layer.grads[name] = np.empty_like(dw)
             np.multiply(total, total.dtype.type(factor), out=dw, casting="same_kind")
             at += dw.size
 

@@ -76,7 +76,6 @@ class Ranks:
     def share(self, rows: int) -> slice:
         """This rank's rows of a batch: next to those of the rank before; none if there are too few.
 
-        >>> from types import SimpleNamespace
         >>> three = Ranks(None)
         >>> three.size = 3
         >>> for three.rank in range(3):
@@ -102,14 +101,15 @@ class Ranks:
         Raises
             Exception : what it raised on a rank, the lowest of them, is raised on all
         """
+        return self._settled(*_tried(function)) if self.are_several else function()  # type: ignore[return-value]
+
+    def alike(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """What function(...) gives on this rank; an error of one is raised on all (`agreed`)."""
         if not self.are_several:
-            return function()
-        result, error = None, None
-        try:
-            result = function()
-        except Exception as raised:
-            error = raised
-        return self._settled(result, error)  # type: ignore[return-value]
+            return function(*args, **kwargs)
+        result, error = _tried(lambda: function(*args, **kwargs))
+        self.raise_of_all(error)
+        return result  # type: ignore[return-value]
 
     def from_first(self, function: Callable[[], _T]) -> _T:
         """What function() gives on rank 0, which alone calls it; its error is raised on all.
@@ -118,11 +118,7 @@ class Ranks:
         """
         if not self.are_several:
             return function()
-        result, error = None, None
-        try:
-            result = function() if self.is_first else None
-        except Exception as raised:
-            error = raised
+        result, error = _tried(function) if self.is_first else (None, None)
         self.wait()
         return self._settled(result, error, named=False)  # type: ignore[return-value]
 
@@ -144,13 +140,9 @@ class Ranks:
             return model.predict(x)
         import numpy as np
 
-        share, parts, error = self.share(len(x)), None, None
-        try:
-            parts = model.predict(x[share]) if share.stop > share.start else None
-        except Exception as raised:
-            error = raised
-        self.raise_of_all(error)
-        return np.concatenate([part for part in self.gathered(parts) if part is not None])
+        own = x[self.share(len(x))]
+        answer = self.alike(lambda: model.predict(own) if len(own) else None)
+        return np.concatenate([part for part in self.gathered(answer) if part is not None])
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -239,6 +231,14 @@ def on_all_ranks(
             return method(self, *args, **kwargs)
 
     return wrapped
+
+
+def _tried(function: Callable[[], _T]) -> tuple[_T | None, Exception | None]:
+    """What it gives, or the error that it raises."""
+    try:
+        return function(), None
+    except Exception as error:
+        return None, error
 
 
 def _packed(error: Exception | None) -> bytes | None:

@@ -249,7 +249,8 @@ class Trainer:
             history.warnings = ranks.from_first(lambda: watch.warnings(self.optimizer, self.loss))
             batches = batches_of(data.batches(self, together.share), self.augment, self.rng, self.model)
             kept = together.checkpoint(checkpoint, on_checkpoint_error)
-            fit = FitState(self.optimizer, self.rng, history, batches, clock, average, best, watch, together, kept)
+            parts = history, batches, clock, average, best, watch, together, kept
+            fit = ranks.alike(FitState, self.optimizer, self.rng, *parts)
             shown = self.progress if ranks.is_first else False
             bar = ProgressBar(shown, fit.before + epochs, self.metric, history.warnings)
             self._averaged = average
@@ -287,7 +288,7 @@ class Trainer:
 
     @contextmanager
     def judged_weights(self) -> Iterator[None]:
-        """Gives the model, in the block, the weights that epochs are judged by: averaged ones, if any.
+        """Gives the model, in the block, the weights that epochs are judged by, such as averaged ones.
 
         >>> import nnscratch as nn
         >>> def save_best(trainer, history):

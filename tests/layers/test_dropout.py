@@ -5,6 +5,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.kernels import loops
+from nnscratch.layers.dropout import masks_for
 
 
 @pytest.mark.parametrize("p", [0.0, 0.2, 0.5, 0.9])
@@ -43,3 +44,22 @@ def test_wrong_p(p: object) -> None:
         ValueError, match="Dropout: got p=.*, expected a finite number >= 0 and < 1; it is the share to drop"
     ):
         nn.Dropout(p)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fuse", [True, False])
+def test_a_share_of_a_batch_has_the_masks_of_its_rows(fuse: bool) -> None:
+    def network() -> nn.Sequential:
+        return nn.Sequential(
+            nn.Dropout(0.3, rng=1), nn.Dense(3, 9, rng=0), nn.ReLU(), nn.Dropout(0.5, rng=2), fuse=fuse
+        )
+
+    x = np.random.default_rng(0).standard_normal((7, 3)).astype(np.float32)
+    whole, part = network(), network()
+    for _ in range(2):  # the random numbers stay together, too
+        y = whole.forward(x, training=True)
+        with masks_for(slice(2, 5), 7):
+            own = part.forward(x[2:5], training=True)
+        np.testing.assert_array_equal(own == 0, y[2:5] == 0)
+        np.testing.assert_allclose(own, y[2:5], rtol=1e-6)
+    y = whole.forward(x, training=True)  # behind the block, all rows again
+    np.testing.assert_array_equal(part.forward(x, training=True), y)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.training.batches import AugmentedBatches, Batches, check_rows
+from nnscratch.training.batches import AugmentedBatches, Batches, batches_of, check_rows
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -278,3 +278,41 @@ def test_whole_numbers_are_targets_of_classes_only() -> None:
     check_rows("", x, y, np.dtype(np.float32), classes=True)
     with pytest.raises(ValueError, match="got y of int64, expected the model's float32"):
         check_rows("", x, y, np.dtype(np.float32))
+
+
+def test_of_a_batch_only_the_share_is_filled_in() -> None:
+    x, y = rows(10)
+    weights = np.arange(10.0)
+    whole, part = Batches(x, y, 4, weights), Batches(x, y, 4, weights, lambda count: slice(count // 2, count))
+    pairs = zip(whole.shuffled(np.random.default_rng(0)), part.shuffled(np.random.default_rng(0)), strict=True)
+    for one, own in pairs:
+        count = len(one[0])
+        for array, expected in zip(own, one, strict=True):
+            assert array.shape == expected.shape
+            np.testing.assert_array_equal(array[count // 2 :], expected[count // 2 :])
+
+
+@pytest.mark.parametrize("overlap", [True, False])
+@pytest.mark.parametrize("takes_rows", [True, False])
+def test_a_share_is_augmented_as_with_the_whole_batch(takes_rows: bool, overlap: bool) -> None:
+    def whole(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Pair:
+        return x + rng.standard_normal(x.shape, dtype=np.float32), y + rng.random(dtype=np.float32)
+
+    def some(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, rows: slice = slice(None)) -> Pair:
+        noise, shift = rng.standard_normal(x.shape, dtype=np.float32), rng.random(dtype=np.float32)
+        return x[rows] + noise[rows], y[rows] + shift
+
+    x, y = rows(19)
+    model = nn.Sequential(nn.Dense(6, 2, rng=0))
+    expected = batches_of(Batches(x, y, 8), whole, np.random.default_rng(), model)
+    shared = Batches(x, y, 8, share=lambda count: slice(0, max(1, count // 3)))
+    own = batches_of(shared, some if takes_rows else whole, np.random.default_rng(), model)
+    assert isinstance(own, AugmentedBatches)
+    own.overlap = overlap
+    rng, own_rng = np.random.default_rng(0), np.random.default_rng(0)
+    for _ in range(2):
+        for one, part in zip(expected.shuffled(rng), own.shuffled(own_rng), strict=True):
+            share = slice(0, max(1, len(one[0]) // 3))
+            for array, whole_array in zip(part, one, strict=True):
+                assert array.shape == whole_array.shape
+                np.testing.assert_array_equal(array[share], whole_array[share])

@@ -315,3 +315,43 @@ def test_diagnoses_are_rank_0s() -> None:
     for each in together(2, diagnose_every=2, dropout=0.3):
         assert each.history.warnings == one.history.warnings
         assert each.difference(one) < 1e-10
+
+
+def test_a_layer_whose_gradients_are_read_only() -> None:
+    class Scale(nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.params["weight"] = np.ones(6)
+
+        def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+            self.x = x
+            return x * self.params["weight"]
+
+        def backward(self, dy: np.ndarray) -> np.ndarray:
+            gradient = (dy * self.x).sum(axis=0)
+            gradient.flags.writeable = False
+            self.grads["weight"] = gradient
+            return dy * self.params["weight"]
+
+    def train(communicator: Any) -> list[np.ndarray]:
+        model = nn.Sequential(Scale(), nn.Dense(6, 3, rng=0).astype(np.float64))
+        optimizer = nn.SGD(model, lr=0.1)
+        nn.Trainer(model, nn.MSELoss(), optimizer, batch_size=5, communicator=communicator).fit(X, Y, epochs=2)
+        return model.copy_parameters()
+
+    one = train(None)
+    for each in on_ranks(3, train):
+        assert all(np.abs(w - v).max() < 1e-10 for w, v in zip(each, one, strict=True))
+
+
+def test_a_checkpoint_that_does_not_fit_is_an_error_of_all(tmp_path: Path) -> None:
+    path = tmp_path / "state.npz"
+    together(2, checkpoint=path, on={0: {"stop": After(9)}})
+    with np.load(path) as file:
+        text = str(file["state"])
+        arrays = {name: file[name] for name in file.files if name != "state"}
+    assert '"images": ' in text
+    np.savez(path, state=np.array(text.replace('"batches": ', '"batches": 9')), **arrays)
+    for end in together(2, checkpoint=path):
+        assert isinstance(end, ValueError), end
+        assert "damaged" in str(end)

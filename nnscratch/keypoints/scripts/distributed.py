@@ -23,7 +23,7 @@ from nnscratch.training.ranks import Ranks
 
 OPTION = "--distributed"
 _SHORTEST = "--di"  # argparse takes an option by its beginning
-_SECONDS_FOR_OTHERS = 2.0  # until whoever fails, too, has said so
+_SECONDS_FOR_OTHERS = 5.0  # until whoever fails, too, has said so
 _SECONDS_ASLEEP = 0.01
 
 

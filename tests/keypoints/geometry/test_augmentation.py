@@ -267,3 +267,17 @@ def test_pictures_that_are_not_contiguous_are_fine() -> None:
     expected, _ = Augmentation(**ALL)(faces.x, faces.y, np.random.default_rng(5))
     for x in (np.asfortranarray(faces.x), faces.x[::-1][::-1], np.repeat(faces.x, 2, axis=2)[:, :, ::2]):
         np.testing.assert_array_equal(Augmentation(**ALL)(x, faces.y, np.random.default_rng(5))[0], expected)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 3), slice(2, 7), slice(6, 7)])
+def test_some_rows_are_changed_as_with_all_the_others(rows: slice) -> None:
+    faces = draw_faces(7, seed=0)
+    augmentation = Augmentation(**ALL, noise=0.1, blank=20, offsets=LabelOffsets.of(faces))
+    rng, own_rng = np.random.default_rng(3), np.random.default_rng(3)
+    x, y = augmentation(faces.x, faces.y, rng)
+    only = np.full_like(faces.x, np.nan)  # the other rows are not looked at
+    only[rows] = faces.x[rows]
+    own_x, own_y = augmentation(only, faces.y, own_rng, rows=rows)
+    np.testing.assert_array_equal(own_x, x[rows])
+    np.testing.assert_array_equal(own_y, y[rows])
+    assert rng.bit_generator.state == own_rng.bit_generator.state

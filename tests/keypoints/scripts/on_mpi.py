@@ -1,6 +1,6 @@
-"""What test_distributed.py starts on two processes: `on_mpi.py FOLDER`, with a file of faces in it.
+"""What test_distributed.py starts on two processes: `on_mpi.py FOLDER [SCRIPT ...]`.
 
-Runs the training scripts and the ablation one after the other, in one start of MPI.
+Runs the scripts, or these, one after the other in one start of MPI, on the faces in FOLDER.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ SCRIPTS = {
 }
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, scripts: list[str]) -> None:
     run_folder.run_report = lambda *run: "<!doctype html>"  # pictures take seconds
     Figure.savefig = lambda figure, path, **how: path.write_bytes(b"not drawn")  # type: ignore[method-assign, assignment]
     streams = sys.stdout, sys.stderr
-    for script, options in SCRIPTS.items():
+    for script in scripts or SCRIPTS:
         out = folder / Path(script).stem
-        sys.argv = [script, "--data", str(folder / "faces.csv"), "--out", str(out), "--distributed", *options]
+        sys.argv = [script, "--data", str(folder / "faces.csv"), "--out", str(out), "--distributed", *SCRIPTS[script]]
         sys.stdout, sys.stderr = streams
         runpy.run_path(str(EXAMPLES / script), run_name="__main__")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -17,11 +17,11 @@ from nnscratch.keypoints.scripts import command_line, distributed, interruption
 from tests.mpi import mpiexec
 
 
-def test_the_scripts_on_two_processes(run_here: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_scripts_on_two_processes(tmp_path: Path) -> None:
     save_faces(draw_faces(24, seed=1, missing=False), tmp_path / "faces.csv")
-    run = ["--data", tmp_path / "faces.csv", "--epochs", 1, "--batch-size", 9]
-    # An earlier run of one process, which --overwrite replaces: rank 0 alone looks into the folder.
-    run_here("train_mlp.py", *run, "--out", tmp_path / "train_mlp")
+    # Without mpiexec it is one process. Its run is replaced then: only rank 0 looks there.
+    single = mpiexec(0, "tests/keypoints/scripts/on_mpi.py", tmp_path, "train_mlp.py")
+    assert (single.returncode, single.stderr) == (0, "")
     alone = json.loads((tmp_path / "train_mlp" / "metrics.json").read_text())
     done = mpiexec(2, "tests/keypoints/scripts/on_mpi.py", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
