@@ -288,7 +288,7 @@ class Trainer:
 
     @contextmanager
     def judged_weights(self) -> Iterator[None]:
-        """Gives the model, in the block, the weights that epochs are judged by, such as averaged ones.
+        """Gives the model, in the block, the weights that epochs are judged by, such as averaged.
 
         >>> import nnscratch as nn
         >>> def save_best(trainer, history):
