@@ -24,6 +24,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["nnscratch", "nnscratch.*"]),
     package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*", "pages/*.css"]},
+    entry_points={"console_scripts": ["nnscratch = nnscratch.__main__:main"]},
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",

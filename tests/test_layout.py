@@ -33,7 +33,9 @@ ARROWS = {
     "checkpoints": "files initializers layers messages model",
     "history": "files messages pages",
     "interchange": "checks files layers messages model",
+    "command_output": "files messages",
     "commands": "",
+    "installation": "command_output commands kernels messages nnscratch profiling",  # nnscratch: its version
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pages pictures",
     "profiling": "checks kernels layers losses model optimizers pages pictures stages",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -11,9 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from nnscratch.checks import NotFiniteError
-from nnscratch.commands import Parser as Parser  # scripts import it from here
-from nnscratch.commands import open_closed_streams
-from nnscratch.files import atomic
+from nnscratch.command_output import add_quiet as add_quiet  # scripts import these three from here
+from nnscratch.command_output import check_writable
+from nnscratch.command_output import muted as muted
+from nnscratch.commands import Parser as Parser
+from nnscratch.commands import open_closed_streams, write_nowhere
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
 from nnscratch.training.checkpoint import CheckpointError
@@ -69,7 +70,7 @@ def tell(line: str) -> None:
     try:
         print(line, flush=True)
     except BrokenPipeError:
-        _write_nowhere()
+        write_nowhere()
 
 
 def run(main: Callable[[], None]) -> None:
@@ -95,7 +96,7 @@ def run(main: Callable[[], None]) -> None:
     except (DataError, NotFiniteError, CheckpointError) as error:
         sys.exit(_complain(program, str(error)))
     except BrokenPipeError:
-        _write_nowhere()
+        write_nowhere()
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(_complain(program, f"{place}{error.strerror or error}"))
@@ -116,39 +117,20 @@ def check_output(out: Path, inputs: Iterable[str | Path], *, option: str = "--ou
         DataError : says which
         OSError : the folder cannot be written
     """
-    if out.is_dir():
-        raise DataError.at(str(out), came="a folder", expected="the name of a file", fix="give a name in it")
-    if not out.parent.is_dir():
-        raise DataError.at(
-            str(out),
-            came="a folder that does not exist",
-            expected="one that does",
-            fix=f"make it, or give another {option}",
-        )
+    try:
+        check_writable(out, option=option)
+    except ValueError as error:
+        raise DataError(str(error)) from None
     for path in inputs:
         if out.exists() and Path(path).exists() and out.samefile(path):
             raise DataError.at(
                 str(out), came="a file that is read", expected="another one", fix=f"give another {option}"
             )
-    with suppress(_Tried), atomic.write(out):
-        raise _Tried  # the file can be made; what is at `out` stays
-
-
-class _Tried(Exception):
-    """Ends an attempt that went well."""
 
 
 def _flush() -> None:
     if sys.stdout is not None:
         sys.stdout.flush()
-
-
-def _write_nowhere() -> None:
-    """The reader of stdout is gone: without this, Python would complain when it ends."""
-    with suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 def _complain(program: str, message: str) -> int:
