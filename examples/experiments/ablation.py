@@ -11,12 +11,13 @@ Every result is kept as soon as it is there, and not run again. The results and
 what they mean are in examples/lessons/why_the_cnn_did_not_learn.md.
 """
 
+import argparse
 from pathlib import Path
 
 from nnscratch.keypoints.experiments import running
 from nnscratch.keypoints.experiments.ablation import report, settings
 from nnscratch.keypoints.experiments.measures import Result
-from nnscratch.keypoints.experiments.settings import Split
+from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts import command_line
 
@@ -29,12 +30,22 @@ def main() -> None:
     command_line.add_number(parser, "--epochs", default=120, help="times to go through the data")
     command_line.add_number(parser, "--race-epochs", default=300, help="the same, cure against MLP")
     parser.add_argument("--only", metavar="TEXT", default="", help="only runs with this in their 'group: name'")
+    command_line.add_quiet(parser)
     arguments = parser.parse_args()
 
     experiments = settings.experiments(arguments.epochs, arguments.race_epochs)
     chosen = {names: e for names, e in experiments.items() if arguments.only in e.title}
     if not chosen:
         parser.error(f"argument --only: got {arguments.only!r}, which is in no run's name; try 'alone', 'cure', 'race'")
+    with command_line.muted(arguments):
+        run(arguments, experiments, chosen)
+
+
+def run(
+    arguments: argparse.Namespace,
+    experiments: dict[settings.Names, Experiment],
+    chosen: dict[settings.Names, Experiment],
+) -> None:
     split = Split.of(load_faces(arguments.data), arguments.data)
     minutes = sum(running.expected_seconds(e, split) for e in chosen.values()) * arguments.seeds / 60
     print(f"{len(chosen)} kinds of runs, {arguments.seeds} of each: about {minutes:.0f} min", flush=True)

@@ -7,6 +7,7 @@ Every result is kept as soon as it is there: started again with the same
 arguments, the program goes on where it was stopped.
 """
 
+import argparse
 from pathlib import Path
 
 from nnscratch.keypoints.experiments import report_text, running
@@ -27,8 +28,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
     command_line.add_number(parser, "--most-epochs", default=MOST_EPOCHS, help="end every training after so many")
     parser.add_argument("--out", type=Path, default=Path("runs/report"), metavar="DIR", help="(default: %(default)s)")
+    command_line.add_quiet(parser)
     arguments = parser.parse_args()
+    with command_line.muted(arguments):
+        run(arguments)
 
+
+def run(arguments: argparse.Namespace) -> None:
     split = Split.of(load_faces(arguments.data), arguments.data)
     folder = arguments.out / "results"
     folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,10 @@ def _versions() -> Facts:
     built = _found(lambda: f"{platform.python_implementation()} {platform.python_version()}")
     found: Facts = {"nnscratch": nnscratch.__version__, "Python": built or sys.version.split()[0]}
     for name in NEEDED:
-        found[name] = _found(lambda name=name: version(name))
+        found[name] = _found(partial(version, name))
     for name in EXTRAS:
         with suppress(PackageNotFoundError):
-            found[name] = _found(lambda name=name: version(name))
+            found[name] = _found(partial(version, name))
     return {name: number for name, number in found.items() if number is not None or name in NEEDED}
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from nnscratch.checks import NotFiniteError
-from nnscratch.command_output import add_quiet as add_quiet  # scripts import these three from here
-from nnscratch.command_output import check_writable
+from nnscratch.command_output import STDOUT, check_writable
+from nnscratch.command_output import add_json as add_json  # scripts import these from here, and Parser
+from nnscratch.command_output import add_quiet as add_quiet
 from nnscratch.command_output import muted as muted
+from nnscratch.command_output import write_json as write_json
 from nnscratch.commands import Parser as Parser
 from nnscratch.commands import open_closed_streams, write_nowhere
 from nnscratch.keypoints.kaggle.files import DataError
@@ -126,6 +128,26 @@ def check_output(out: Path, inputs: Iterable[str | Path], *, option: str = "--ou
             raise DataError.at(
                 str(out), came="a file that is read", expected="another one", fix=f"give another {option}"
             )
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path]) -> None:
+    """Stops before the work if one of several files could not be written, or two are the same.
+
+    outputs : option -> what it names; None, or `STDOUT`, is no file
+
+    Raises
+        DataError, OSError : as `check_output`
+    """
+    checked: dict[Path, str] = {}
+    inputs = list(inputs)
+    for option, path in outputs.items():
+        if path is None or path is STDOUT:
+            continue
+        check_output(path, inputs, option=option)
+        if other := checked.get(path.resolve()):
+            came = f"the file of {other}"
+            raise DataError.at(str(path), came=came, expected="another one", fix=f"give another {option}")
+        checked[path.resolve()] = option
 
 
 def _flush() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nnscratch.keypoints.recipe import Network, Recipe
-from nnscratch.keypoints.scripts.command_line import Parser, add_number, minutes, seed, whole_number
+from nnscratch.keypoints.scripts.command_line import Parser, add_number, add_quiet, minutes, seed, whole_number
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class TrainingOptions:
     resume     : whether to go on with the unfinished run in `out`
     overwrite  : whether to replace an earlier run in `out`
     every      : keep the network of every so-many-th epoch, too; None: only the last one
+    quiet      : print nothing but warnings and errors
     """
 
     out: Path
@@ -48,6 +49,7 @@ class TrainingOptions:
     resume: bool = False
     overwrite: bool = False
     every: int | None = None
+    quiet: bool = False
 
     def adjusted(self, recipe: Recipe, networks: Mapping[str, Network]) -> Recipe:
         """The recipe, with network, epochs and batch size of the command line where it has them.
@@ -112,6 +114,7 @@ class TrainingParser(Parser):
             either.add_argument("--overwrite", action="store_true", help=replacing)
             kept = "keep the network of every N-th epoch in DIR/epochs, for `python -m nnscratch trace DIR --html FILE`"
             add_number(self, "--every", help=kept)
+            add_quiet(self)
 
     def read(self, kind: type[Options]) -> Options:
         """The command line, in the fields of `kind`: TrainingOptions, or a subclass of it.

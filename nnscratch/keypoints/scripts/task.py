@@ -19,7 +19,7 @@ from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces
-from nnscratch.keypoints.scripts.command_line import tell
+from nnscratch.keypoints.scripts.command_line import muted, tell
 from nnscratch.keypoints.scripts.interruption import say
 from nnscratch.keypoints.scripts.kept_epochs import EPOCHS, KeptEpochs
 from nnscratch.keypoints.scripts.options import TrainingOptions
@@ -108,7 +108,8 @@ def training_task(options: TrainingOptions, *, drawn: int = 4000) -> Iterator[Tr
 
     Before the faces are read, it sees to it that the folder is the run's alone and can be written.
     While the block runs, signals let the trainings finish their batch (interruption.py). Behind the
-    block, the program ends with their status if they did.
+    block, the program ends with their status if they did. Nothing is printed but warnings and
+    errors if options.quiet.
 
     drawn : as of `start_task`
 
@@ -117,7 +118,7 @@ def training_task(options: TrainingOptions, *, drawn: int = 4000) -> Iterator[Tr
         OSError : the folder cannot be written
         SystemExit : --resume found a finished run, or a signal came
     """
-    with TrainingRun.opened(options) as run:
+    with muted(options), TrainingRun.opened(options) as run:
         task = start_task(options, drawn=drawn)
         run.begin(options)
         before = run.checkpoints.seconds

@@ -37,7 +37,7 @@ def test_every_option_has_its_field(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     for flag, other in (("resume", "overwrite"), ("overwrite", "resume")):
         options = read(monkeypatch, *arguments, f"--{flag}")
         assert options == TrainingOptions(**given, **{flag: True})
-        assert vars(options) == given | {flag: True, other: False}
+        assert vars(options) == given | {flag: True, other: False, "quiet": False}
 
 
 def test_a_script_that_leaves_no_run_has_none_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
