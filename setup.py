@@ -3,7 +3,8 @@
 `'.[lessons]'` with Jupyter for its lessons, `'.[browser]'` with what the tests of the page need
 besides Debian's chromium and chromium-driver.
 
-`.ci/minimum` runs the suite with the oldest version of everything that is named here.
+`.ci/minimum` runs the suite with the oldest versions that are named here. MANIFEST.in says what the
+sdist holds, and `.ci/package` compares both with the project.
 """
 
 import re
@@ -71,7 +72,7 @@ setup(
         "bench": ["torch", "scikit-learn"],
         "sklearn": ["scikit-learn>=1.6"],
         "browser": ["selenium>=4.11"],
-        "safetensors": ["safetensors>=0.4"],
+        "safetensors": ["safetensors>=0.4.3"],
         "onnx": ["onnx>=1.17"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },

@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-import ast
 import platform
-import re
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
 import nnscratch
 from nnscratch.installation.facts import EXTRAS, NEEDED, facts
+from tests.setup_file import name_of, requirements, setup_arguments
 
-ROOT = Path(__file__).parents[2]
 module = import_module("nnscratch.installation.facts")  # its package has a function of this name
 
 
-def _setup() -> dict[str, object]:
-    tree = ast.parse((ROOT / "setup.py").read_text(encoding="utf-8"))
-    call = next(
-        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setup"
-    )
-    found = {}
-    for keyword in call.keywords:
-        if keyword.arg in ("install_requires", "extras_require"):
-            found[keyword.arg] = ast.literal_eval(keyword.value)
-    return found
-
-
-def _name(requirement: str) -> str:
-    return re.split(r"[<>=!~;\[ ]", requirement)[0]
-
-
 def test_all_that_setup_py_names_is_looked_for() -> None:
-    setup = _setup()
-    needed, extras = setup["install_requires"], setup["extras_require"]
-    assert isinstance(needed, list)
-    assert isinstance(extras, dict)
-    assert {_name(each) for each in needed} == set(NEEDED) - {"llvmlite"}
-    tools = {"test", "docs", "browser"}  # no code of the library's own uses what these install
-    used = {_name(each) for extra, names in extras.items() if extra not in tools for each in names}
-    assert used - {"ipykernel"} <= set(EXTRAS)
+    assert {name_of(each) for each in setup_arguments()["install_requires"]} == set(NEEDED) - {"llvmlite"}
+    # No code of the library's own uses what these extras install.
+    extras = {name_of(each) for each in requirements(without=("test", "docs", "browser"))} - set(NEEDED)
+    assert extras - {"ipykernel"} <= set(EXTRAS)
 
 
 def test_facts_are_those_of_this_program(monkeypatch: pytest.MonkeyPatch) -> None:
