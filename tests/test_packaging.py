@@ -127,3 +127,10 @@ def test_a_file_that_is_missing_or_too_much_is_named(
         "nnscratch-1.tar.gz: got no nnscratch/page.css, expected it; add it to MANIFEST.in",
         "nnscratch-1-py3-none-any.whl: got tests/test_a.py, expected it left out",
     ]
+
+
+def test_contributing_is_one_screen() -> None:
+    lines = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 50
+    for part in ("Set up", "Add a layer", "Add a kernel", "Measure"):
+        assert any(part in line for line in lines), part
