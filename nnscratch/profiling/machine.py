@@ -18,6 +18,7 @@ from nnscratch.kernels.threads import available_cores, get_threads
 # one's caches. Some machines set them for all programs; NumPy's products then take up to twice as
 # long.
 BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+_WINDOWS = os.name == "nt"
 
 
 def overrides() -> str:
@@ -35,7 +36,7 @@ def start() -> None:
         print(f"started again without {found}, so that BLAS is fitted to this processor", flush=True)
         environment = {name: value for name, value in os.environ.items() if name not in BLAS_OVERRIDES}
         command = [sys.executable, *sys.orig_argv[1:]]
-        if os.name == "nt":  # whose exec gives the terminal back before the new program ends
+        if _WINDOWS:  # whose exec gives the terminal back before the new program ends
             sys.exit(subprocess.run(command, env=environment, check=False).returncode)
         os.execve(sys.executable, command, environment)
 
