@@ -10,7 +10,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import nnscratch
-from nnscratch.commands import Command, exit_statuses, open_closed_streams, program, write_nowhere
+from nnscratch.commands import Command, exit_statuses, open_closed_streams, print_anything, program, write_nowhere
 from nnscratch.messages import shown
 
 
@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
         SystemExit : status 2, after one line, for bad input; 130 after Ctrl-C
     """
     open_closed_streams()
+    print_anything()
     name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
     commands = find_commands()
     if name in ("-h", "--help"):

@@ -76,6 +76,13 @@ def open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
+def print_anything() -> None:
+    """Lets stdout show `?` for what its encoding lacks, such as × in ASCII: no error ends it."""
+    with suppress(AttributeError, ValueError):  # a stream of somebody's own, or a closed one
+        if sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
 def write_nowhere() -> None:
     """Makes stdout the null device: its reader is gone, and Python would complain when it ends."""
     with suppress(OSError, ValueError, AttributeError):

@@ -16,7 +16,7 @@ from nnscratch.command_output import add_quiet as add_quiet
 from nnscratch.command_output import muted as muted
 from nnscratch.command_output import write_json as write_json
 from nnscratch.commands import Parser as Parser
-from nnscratch.commands import open_closed_streams, write_nowhere
+from nnscratch.commands import open_closed_streams, print_anything, write_nowhere
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
 from nnscratch.training.checkpoint import CheckpointError
@@ -85,6 +85,7 @@ def run(main: Callable[[], None]) -> None:
         SystemExit : as said, after the line on stderr
     """
     open_closed_streams()
+    print_anything()
     program = Path(sys.argv[0]).name
     try:
         with Interruption() as interruption:
