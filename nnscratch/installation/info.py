@@ -80,15 +80,16 @@ def _libraries(libraries: list[Facts] | None) -> str | None:
 def _lines(name: str, value: Any) -> list[str]:
     """A fact as `name    value`, the value on more lines if it is long."""
     shown = _UNKNOWN if value is None else str(value)
-    home = str(Path.home()) if _has_home() else ""
-    if home not in ("", "/"):
-        shown = shown.replace(home, "~")  # shorter, and nobody's name
+    if home := _home():
+        shown = re.sub(rf"{re.escape(home)}(?=[/\\:;]|$)", "~", shown)  # shorter, and nobody's name
     label = f"{name:<{_LABEL - 1}} "
-    return textwrap.wrap(shown, _WIDTH, initial_indent=label, subsequent_indent=" " * _LABEL) or [label.rstrip()]
+    indent = " " * _LABEL
+    wrapped = textwrap.wrap(shown, _WIDTH, initial_indent=label, subsequent_indent=indent, break_on_hyphens=False)
+    return wrapped or [label.rstrip()]
 
 
-def _has_home() -> bool:
+def _home() -> str:
     try:
-        return bool(Path.home())
+        return str(Path.home()).rstrip("/")
     except RuntimeError:  # a user id without a name
-        return False
+        return ""

@@ -75,3 +75,10 @@ def test_a_home_folder_is_shortened(found: dict[str, Facts]) -> None:
     text = info.text({**found, "places": places})
     assert f"\nnnscratch         {Path('~') / 'x'}\n" in text
     assert "cannot be written to" in text
+    neighbour = {**places, "nnscratch": f"{Path.home()}er/x"}  # whose folder begins with the same letters
+    assert f"\nnnscratch         {Path.home()}er/x\n" in info.text({**found, "places": neighbour})
+
+
+def test_a_path_is_not_cut_at_its_hyphens(found: dict[str, Facts]) -> None:
+    places = {"nnscratch": "/usr/a-long-way/lib/python3.11/site-packages/nnscratch", "writable": True}
+    assert "site-packages/nnscratch\n" in info.text({**found, "places": places})
