@@ -34,6 +34,7 @@ FREE = {
     "resume": True,
     "overwrite": True,
     "every": 2,
+    "quiet": True,
 }
 
 
