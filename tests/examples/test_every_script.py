@@ -84,6 +84,7 @@ def test_help_shows_calls_options_and_exit_statuses(
 ) -> None:
     parser = parser_of(program)
     shown = parser.format_help()
+    assert max(map(len, shown.splitlines())) <= 80
     call = f"python -m nnscratch {program}" if program in COMMANDS else f"{Path(program).name}"
     assert f"{call}" in (parser.description or ""), "no call to copy"
     assert re.search(r"\nexit status:\n  0 .*\n  1 .*\n  2 .*\n  130, 143, 129 .*Ctrl-C, SIGTERM, SIGHUP\n$", shown)
