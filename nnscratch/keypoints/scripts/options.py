@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from nnscratch.keypoints.recipe import Network, Recipe
-from nnscratch.keypoints.scripts.command_line import Parser, add_number, add_quiet, minutes, seed, whole_number
+from nnscratch.keypoints.scripts.command_line import (
+    Parser,
+    add_json,
+    add_number,
+    add_quiet,
+    minutes,
+    seed,
+    whole_number,
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,16 @@ class TrainingOptions:
         )
 
 
+@dataclass(frozen=True)
+class MeasuringOptions(TrainingOptions):
+    """The options of a script that prints what it measures, and keeps no run.
+
+    json : file for the numbers, or `STDOUT`; None: they are only printed
+    """
+
+    json: Path | None = None
+
+
 Options = TypeVar("Options", bound=TrainingOptions)
 
 
@@ -74,7 +92,8 @@ class TrainingParser(Parser):
     out         : the default of --out
     recipes     : names; the first one is the default
     networks    : names
-    keeps_run   : whether the script leaves a run in --out; False for one that only prints
+    keeps_run   : whether the script leaves a run in --out; False for one that only prints, which
+        has `MeasuringOptions`
     """
 
     def __init__(
@@ -115,6 +134,8 @@ class TrainingParser(Parser):
             kept = "keep the network of every N-th epoch in DIR/epochs, for `python -m nnscratch trace DIR --html FILE`"
             add_number(self, "--every", help=kept)
             add_quiet(self)
+        else:
+            add_json(self)
 
     def read(self, kind: type[Options]) -> Options:
         """The command line, in the fields of `kind`: TrainingOptions, or a subclass of it.
