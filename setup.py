@@ -3,7 +3,8 @@
 `'.[lessons]'` with Jupyter for its lessons, `'.[mpi]'` with what several machines train by,
 `'.[browser]'` with what the tests of the page need besides Debian's chromium and chromium-driver.
 
-`.ci/minimum` runs the suite with the oldest version of everything that is named here.
+`.ci/minimum` runs the suite with the oldest versions that are named here. MANIFEST.in says what the
+sdist holds, and `.ci/package` compares both with the project.
 """
 
 import re
@@ -20,10 +21,29 @@ setup(
     description="Neural networks in NumPy: every gradient derived and written by hand",
     long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="MIT",
+    license_expression="MIT",
+    license_files=["LICENSE"],
+    keywords="neural-network numpy numba backpropagation deep-learning education facial-keypoints",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Education",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Education",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.11",
     packages=find_packages(include=["nnscratch", "nnscratch.*"]),
     package_data={"nnscratch": ["py.typed", "kernels/README.md", "tracing/page/*", "pages/*.css"]},
+    entry_points={"console_scripts": ["nnscratch = nnscratch.__main__:main"]},
     install_requires=[
         "numpy>=2.0",
         "numba>=0.61",
@@ -55,7 +75,7 @@ setup(
         "bench": ["torch", "scikit-learn", "onnx>=1.17", "onnxruntime>=1.20"],
         "sklearn": ["scikit-learn>=1.6"],
         "browser": ["selenium>=4.11"],
-        "safetensors": ["safetensors>=0.4"],
+        "safetensors": ["safetensors>=0.4.3"],
         "onnx": ["onnx>=1.17"],
         "lessons": ["jupyterlab>=4", "ipykernel>=6"],
     },

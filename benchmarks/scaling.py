@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import math
 import statistics
 import subprocess
 import sys
@@ -48,7 +48,12 @@ def measure(network: str, batch: int, threads: int, library: str) -> dict[str, f
 
 
 def _peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """The most memory that this process has had; NaN on a system that does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.nan
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
 def in_new_processes(cases: list[tuple[str, int, int, str]], repeats: int) -> list[dict[str, float]]:

@@ -1,6 +1,4 @@
-"""A first network and its whole training, in one loop.
-
-The network learns to find 15 points in drawn pictures of faces.
+"""A first network and its whole training, in one loop: 15 points in drawn faces.
 
 python examples/first_network.py
 """
@@ -8,8 +6,10 @@ python examples/first_network.py
 import numpy as np
 
 import nnscratch as nn
+from nnscratch.commands import Parser
 from nnscratch.keypoints.drawn.faces import draw_faces
 
+Parser(__doc__).parse_args()  # --help; there is nothing to choose
 faces = draw_faces(1200, seed=0)
 x, y = faces.x[:1000], faces.y[:1000]  # (1000, 96, 96, 1) pixels from 0 to 1; (1000, 30) coordinates from -1 to 1
 held_out_x, held_out_y = faces.x[1000:], faces.y[1000:]  # never trained on: they show what was learnt

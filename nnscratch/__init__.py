@@ -34,6 +34,8 @@ What many of them use:
     pages/             HTML: pages to look at, and what objects show in a notebook
     pictures.py        figures, colours, PNG files
     commands.py        how a package offers a command of `python -m nnscratch`
+    command_output.py  where a program's answer goes: --json, --quiet
+    installation/      what is installed here, and on which machine, for a report of a bug
     __main__.py        finds and runs these commands
 
 On top of it all: keypoints/, the face task. Nothing above imports it.

@@ -11,8 +11,34 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn
+
+_STATUSES = """exit status:
+  0    done
+  1    {failure}
+  2    bad input, or a file that cannot be read or written: one line says which
+  130, 143, 129    ended by Ctrl-C, SIGTERM, SIGHUP"""
+
+
+def exit_statuses(failure: str = "a fault of the program: please report it, with its traceback") -> str:
+    """What the exit status of a program says, for the end of its --help.
+
+    failure : what 1 means
+    """
+    return _STATUSES.format(failure=failure)
+
+
+def program(command: str = "") -> str:
+    """How the main program, or a command of it, is called: as the user called it.
+
+    >>> program("profile")
+    'python -m nnscratch profile'
+    """
+    installed = bool(sys.argv) and Path(sys.argv[0]).stem == "nnscratch"  # the console script of setup.py
+    return f"{'nnscratch' if installed else 'python -m nnscratch'} {command}".strip()
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,10 +46,16 @@ class Parser(argparse.ArgumentParser):
 
     description : shown by --help as it is, line by line
     prog        : how the program is called; None: by its file's name
+    statuses    : what the exit status says, behind all options; None: `exit_statuses()`
     """
 
-    def __init__(self, description: str | None, prog: str | None = None) -> None:
-        super().__init__(prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    def __init__(self, description: str | None, prog: str | None = None, *, statuses: str | None = None) -> None:
+        super().__init__(
+            prog,
+            description=description,
+            epilog=exit_statuses() if statuses is None else statuses,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")
@@ -42,6 +74,21 @@ def open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+def print_anything() -> None:
+    """Lets stdout show `?` for what its encoding lacks, such as × in ASCII: no error ends it."""
+    with suppress(AttributeError, ValueError):  # a stream of somebody's own, or a closed one
+        if sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def write_nowhere() -> None:
+    """Makes stdout the null device: its reader is gone, and Python would complain when it ends."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 @dataclass(frozen=True)

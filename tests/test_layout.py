@@ -34,7 +34,9 @@ ARROWS = {
     "checkpoints": "files initializers layer_list layers messages model",
     "history": "files messages pages",
     "interchange": "checks files initializers layers messages model summary",
+    "command_output": "files messages",
     "commands": "",
+    "installation": "command_output commands kernels messages nnscratch profiling",  # nnscratch: its version
     "optimizers": "checks kernels layers model",
     "diagnosis": "checks history initializers kernels layers losses model optimizers pages pictures",
     "profiling": "checks kernels layers losses model optimizers pages pictures stages",
@@ -133,7 +135,8 @@ def test_every_module_has_its_test_file() -> None:
 
 def test_every_test_file_has_its_module() -> None:
     others = {
-        "test_layout.py", "test_readme.py", "test_benchmarks.py", "test_stress.py", "keypoints/test_saved_runs.py",
+        "test_layout.py", "test_readme.py", "test_benchmarks.py", "test_stress.py", "test_packaging.py",
+        "test_portability.py", "keypoints/test_saved_runs.py",
         "kernels/test_entry_points.py", "tracing/test_network_js.py", "tracing/test_page_in_browser.py",
         "keypoints/report_page/test_pages_in_browser.py",
         "interchange/test_state_dict_torch.py",

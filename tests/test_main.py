@@ -38,7 +38,9 @@ def test_help_lists_the_commands_of_all_packages(
 ) -> None:
     __main__.main([option])
     printed = capsys.readouterr().out
-    assert re.search("  heal +makes it whole\n  diagnose +why the network", printed)  # the library's own commands first
+    assert re.search(
+        "  heal +makes it whole\n  info +versions.*\n  diagnose +why the network", printed
+    )  # the library's own commands first
     assert max(map(len, printed.splitlines())) <= 80
     assert heal == []
 
@@ -55,6 +57,12 @@ def test_a_command_gets_the_arguments_behind_its_name(heal: list[list[str]], mon
     [
         (["cure"], "got the command 'cure', expected one of ALL; see python -m nnscratch --help"),
         ([], "got no command, expected one of ALL; see python -m nnscratch --help"),
+        (["trcae"], "got the command 'trcae', expected one of ALL; did you mean trace?"),
+        (
+            ["x\n" * 100],
+            f"got the command '{'x ' * 20}...' (200 characters), expected one of ALL; see python -m nnscratch --help",
+        ),
+        (["--versoin"], "got the command '--versoin', expected one of ALL; see python -m nnscratch --help"),
         (["heal", "badly"], "got 'badly', expected well; try again"),
     ],
 )
@@ -69,6 +77,48 @@ def test_bad_input_is_one_line_and_status_2(
     assert capsys.readouterr().err == f"python -m nnscratch: error: {message}\n"
 
 
+def test_commands_are_found_without_an_import_of_extras() -> None:
+    code = (
+        "import sys; sys.modules['sklearn'] = None\n"
+        "from nnscratch import __main__; __main__.main(['--help'])\n"
+        "assert not {'nnscratch.sklearn', 'matplotlib', 'pandas'} & set(sys.modules), sorted(sys.modules)"
+    )
+    command = [sys.executable, "-W", "error", "-c", code]
+    subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    __main__.main(["--version"])
+    assert capsys.readouterr().out == f"nnscratch {nnscratch.__version__}\n"
+
+
+def test_the_console_script_is_called_by_its_own_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for script in ("/usr/bin/nnscratch", "nnscratch.exe"):
+        monkeypatch.setattr(sys, "argv", [script, "--help"])
+        __main__.main()
+        printed = capsys.readouterr().out
+        assert printed.startswith("usage: nnscratch COMMAND ...\n")
+        assert "python -m" not in printed
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/nnscratch", "cure"])
+    with pytest.raises(SystemExit):
+        __main__.main()
+    assert capsys.readouterr().err.startswith("nnscratch: error: got the command 'cure', expected one of")
+
+
+def test_a_reader_that_went_away_is_no_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def prints(arguments: list[str]) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setitem(commands.COMMANDS, "heal", Command("makes it whole", prints))
+    monkeypatch.setattr(__main__, "write_nowhere", lambda: None)
+    __main__.main(["heal"])
+    assert capfd.readouterr().err == ""
+
+
 def test_ctrl_c_is_one_line_and_status_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted(arguments: list[str]) -> None:
         raise KeyboardInterrupt
@@ -81,9 +131,9 @@ def test_ctrl_c_is_one_line_and_status_130(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_it_runs_as_a_module() -> None:
-    command = [sys.executable, "-W", "error", "-m", "nnscratch", "--help"]
+    command = [sys.executable, "-W", "error", "-m", "nnscratch", "--version"]
     done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True, check=True)
-    assert "diagnose" in done.stdout
+    assert done.stdout == f"nnscratch {nnscratch.__version__}\n"
 
 
 def imports(path: Path) -> set[str]:

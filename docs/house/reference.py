@@ -17,7 +17,7 @@ from types import ModuleType
 from house.docstrings import prose, to_rst
 
 # Rooms that a reader of the reference does not call; their files are linked where they are named.
-INSIDE = {"messages", "files", "pages", "pictures", "commands", "checks", "__main__"}
+INSIDE = {"messages", "files", "pages", "pictures", "commands", "command_output", "checks", "__main__"}
 # Rooms that are read file by file.
 BY_FILE = {
     "kernels": "loops choice threads",

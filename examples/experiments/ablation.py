@@ -12,19 +12,21 @@ the processes of `mpiexec -n N` share the runs. The results and what they mean
 are in examples/lessons/why_the_cnn_did_not_learn.md.
 """
 
+import argparse
 from pathlib import Path
 
 from nnscratch.kernels.thread_shares import share_of_threads
 from nnscratch.keypoints.experiments import running
 from nnscratch.keypoints.experiments.ablation import report, settings
 from nnscratch.keypoints.experiments.measures import Result
-from nnscratch.keypoints.experiments.settings import Split
+from nnscratch.keypoints.experiments.settings import Experiment, Split
 from nnscratch.keypoints.kaggle.archives import ALL, TRAINING
 from nnscratch.keypoints.kaggle.files import table_file
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.distributed import ranks_of
 from nnscratch.keypoints.scripts.outputs import results_folder
+from nnscratch.training.ranks import Ranks
 from nnscratch.training.side_by_side import share_out
 
 Run = tuple[int, settings.Names]  # a seed and the names of a kind
@@ -41,6 +43,7 @@ def main() -> None:
     command_line.add_number(parser, "--race-epochs", default=300, help="the same, cure against MLP")
     parser.add_argument("--only", metavar="TEXT", default="", help="only runs with this in their 'group: name'")
     command_line.add_distributed(parser)
+    command_line.add_quiet(parser)
     arguments = parser.parse_args()
     ranks = ranks_of(arguments.distributed)
 
@@ -48,6 +51,16 @@ def main() -> None:
     chosen = {names: e for names, e in experiments.items() if arguments.only in e.title}
     if not chosen:
         parser.error(f"argument --only: got {arguments.only!r}, which is in no run's name; try 'alone', 'cure', 'race'")
+    with command_line.muted(arguments):
+        run(arguments, ranks, experiments, chosen)
+
+
+def run(
+    arguments: argparse.Namespace,
+    ranks: Ranks,
+    experiments: dict[settings.Names, Experiment],
+    chosen: dict[settings.Names, Experiment],
+) -> None:
     data = table_file(arguments.data, TRAINING)
     split = Split.of(ranks.from_first(lambda: load_faces(data)), str(data))
     seconds = ranks.from_first(lambda: {names: running.expected_seconds(e, split) for names, e in chosen.items()})

@@ -20,7 +20,7 @@ from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.metrics import rmse_px
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts import command_line
-from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
+from nnscratch.keypoints.scripts.options import MeasuringOptions, TrainingParser
 from nnscratch.keypoints.scripts.task import start_task
 
 
@@ -59,8 +59,8 @@ def averaged(level: Level, cascade: Cascade, held_out: CascadeAnswers) -> np.nda
 
 
 @dataclass(frozen=True)
-class Options(TrainingOptions):
-    """The options of all training scripts, and `model`, the folder of the cascade."""
+class Options(MeasuringOptions):
+    """The options of all scripts that measure, and `model`, the folder of the cascade."""
 
     model: str = ""
 
@@ -69,6 +69,13 @@ def main() -> None:
     parser = TrainingParser(__doc__, out="runs", recipes=["best"], networks=[], keeps_run=False)
     parser.add_argument("--model", metavar="DIR", required=True, help="the --out folder of train_cascade.py")
     options = parser.read(Options)
+    with command_line.muted(options):
+        scores = measure(options)
+    command_line.write_json(options.json, {"validation_rmse_px": scores})
+
+
+def measure(options: Options) -> dict[str, float]:
+    """Prints the scores of all variants; returns them, in px."""
     task = start_task(options)
     cascade = load_predictor(options.model)
     if not isinstance(cascade, Cascade) or not cascade.levels:
@@ -77,8 +84,11 @@ def main() -> None:
     level, first = cascade.levels[0], replace(cascade, levels=())
     learnt, held_out = CascadeAnswers.of(first, task.train), CascadeAnswers.of(first, task.validation)
 
+    scores: dict[str, float] = {}
+
     def show(name: str, answer: np.ndarray) -> None:
-        print(f"| {name} | {rmse_px(answer, task.validation.points):.3f} px |", flush=True)
+        scores[name] = rmse_px(answer, task.validation.points)
+        print(f"| {name} | {scores[name]:.3f} px |", flush=True)
 
     print("| level 2, validation RMSE | |\n|---|---|")
     show("level 1", held_out.answers[-1])
@@ -90,6 +100,7 @@ def main() -> None:
             continue  # this cascade never had the networks to take away: the line would repeat another
         shown.add((some.regions, variant.passes))
         show(name, fit_blends(some, cascade.reference, learnt, held_out, passes=variant.passes, title=name)[1])
+    return scores
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from nnscratch.keypoints.metrics import RMSE_PX, mean_face, rmse_px
 from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
-from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
+from nnscratch.keypoints.scripts.options import MeasuringOptions, TrainingParser
 from nnscratch.keypoints.scripts.task import start_task, usable_rows
 from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.model import Sequential
@@ -74,8 +74,15 @@ def variants(recipe: Recipe, seed: int) -> dict[str, Variant]:
 
 def main() -> None:
     options = TrainingParser(__doc__, out="runs", recipes=["best"], networks=["deep"], keeps_run=False).read(
-        TrainingOptions
+        MeasuringOptions
     )
+    with command_line.muted(options):
+        scores = measure(options)
+    command_line.write_json(options.json, scores)
+
+
+def measure(options: MeasuringOptions) -> dict[str, object]:
+    """Trains all variants and prints their scores; returns them, in px."""
     task = start_task(options)
     recipe = options.adjusted(RECIPES["best"], NETWORKS).for_faces(task.train)
     chosen = variants(recipe, options.seed)
@@ -92,11 +99,15 @@ def main() -> None:
     constant = np.broadcast_to(mean_face(task.train.points), task.validation.points.shape)
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     print(f"| {epochs}; validation RMSE | one pass | with the mirror pass |\n|---|---|---|")
-    print(f"| mean face | {rmse_px(constant, task.validation.points):.2f} px | |")
+    baseline = rmse_px(constant, task.validation.points)
+    print(f"| mean face | {baseline:.2f} px | |")
+    found: dict[str, object] = {}
     for name, variant in chosen.items():
         answers = variant.network.predict(x), both_ways(variant.network, x)[0]
         scores = [rmse_px(to_points(answer), task.validation.points) for answer in answers]
         print(f"| {name} | {scores[0]:.3f} px | {scores[1]:.3f} px |", flush=True)
+        found[name] = {"one_pass": scores[0], "mirror_pass": scores[1]}
+    return {"epochs": recipe.epochs, "mean_face": baseline, "variants": found}
 
 
 if __name__ == "__main__":

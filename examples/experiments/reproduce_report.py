@@ -7,6 +7,8 @@ Every result is kept as soon as it is there: started again with the same
 arguments, the program goes on where it was stopped.
 """
 
+import argparse
+
 from nnscratch.keypoints.experiments import report_text, running
 from nnscratch.keypoints.experiments.measures import Result
 from nnscratch.keypoints.experiments.settings import EXPERIMENTS, Split
@@ -30,8 +32,13 @@ def main() -> None:
     parser.add_argument(
         "--out", type=results_folder, default="runs/report", metavar="DIR", help="(default: %(default)s)"
     )
+    command_line.add_quiet(parser)
     arguments = parser.parse_args()
+    with command_line.muted(arguments):
+        run(arguments)
 
+
+def run(arguments: argparse.Namespace) -> None:
     data = table_file(arguments.data, TRAINING)
     split = Split.of(load_faces(data), str(data))
     folder = arguments.out / "results"

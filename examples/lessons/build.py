@@ -13,12 +13,12 @@ import sys
 import time
 from pathlib import Path
 
-from nnscratch.commands import Parser
+from nnscratch.commands import Parser, exit_statuses
 from nnscratch.lessons import notebook
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = Parser(__doc__)
+    parser = Parser(__doc__, statuses=exit_statuses("a cell raised, or printed what it should not"))
     parser.add_argument("notebooks", nargs="*", type=Path, help="files to run; without any, all of this folder")
     paths = parser.parse_args(arguments).notebooks or sorted(Path(__file__).parent.glob("*.ipynb"))
     for path in paths:

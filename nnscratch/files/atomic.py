@@ -6,11 +6,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 # What every unfinished file is named like. Nothing else is: a later run may remove such names.
 UNFINISHED = ".unfinished-"
+_TO_FLUSH = os.O_RDWR if os.name == "nt" else os.O_RDONLY  # Windows flushes only what may be written
 _LONGEST_STEM = 100  # characters of the final name in the temporary one: a name has 255 bytes at most
 
 
@@ -79,14 +80,13 @@ def flush(path: Path) -> None:
     Raises
         OSError : there is no such file, or the disk does not take it
     """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        if not path.is_dir():  # some file systems cannot flush a folder: they keep its names by themselves
-            raise
-    finally:
-        os.close(descriptor)
+    # Some file systems, and Windows, cannot flush a folder: they keep its names by themselves.
+    with suppress(OSError) if path.is_dir() else nullcontext():
+        descriptor = os.open(path, _TO_FLUSH)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove_leftovers(folder: Path) -> None:

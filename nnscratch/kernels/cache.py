@@ -48,6 +48,18 @@ def cache_of(function: Any, checked: bool) -> Any:
         return NullCache()
 
 
+def folder() -> Path | None:
+    """Where the code of this folder's kernels is kept, with those of others beside it; None: nowhere.
+
+    It can be written to: Numba tries before it chooses it.
+
+    >>> folder() is None or folder().is_dir()
+    True
+    """
+    path = getattr(cache_of(cache_of, False), "cache_path", None)
+    return None if path is None else Path(path)
+
+
 @functools.cache
 def stamp() -> bytes:
     """A hash of what the code of a kernel depends on, besides its arguments and the processor."""

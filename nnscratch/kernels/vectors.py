@@ -67,8 +67,8 @@ from nnscratch.kernels.values import INTP, Array, Value
 from nnscratch.kernels.writer import Vectors
 
 # What Numba compiles for: this machine, unless NUMBA_CPU_FEATURES says otherwise.
-_FEATURES = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
-AVX512 = "+avx512f" in _FEATURES.split(",")
+FEATURES: str = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES
+AVX512 = "+avx512f" in FEATURES.split(",")
 VECTOR_BYTES = 64 if AVX512 else 32
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from nnscratch.kernels.threads import available_cores, get_threads
 # one's caches. Some machines set them for all programs; NumPy's products then take up to twice as
 # long.
 BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+_WINDOWS = os.name == "nt"
 
 
 def overrides() -> str:
@@ -32,13 +35,17 @@ def start() -> None:
     if found := overrides():
         print(f"started again without {found}, so that BLAS is fitted to this processor", flush=True)
         environment = {name: value for name, value in os.environ.items() if name not in BLAS_OVERRIDES}
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+        command = [sys.executable, *sys.orig_argv[1:]]
+        if _WINDOWS:  # whose exec gives the terminal back before the new program ends
+            sys.exit(subprocess.run(command, env=environment, check=False).returncode)
+        os.execve(sys.executable, command, environment)
 
 
 def start_command() -> None:
     """`start` for a command of `python -m nnscratch`; if another program called it, only a line."""
     specification = getattr(sys.modules["__main__"], "__spec__", None)
-    if specification is not None and specification.name == "nnscratch.__main__":
+    module = None if specification is None else specification.name
+    if module == "nnscratch.__main__" or Path(sys.argv[0]).stem == "nnscratch":  # the console script
         start()
     elif found := overrides():
         print(f"NumPy's products may be slow: {found} is set")
@@ -55,8 +62,9 @@ def blas() -> str:
 
 def processor() -> str:
     """The processor's name, as the system tells it."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text(encoding="utf-8").splitlines() if facts.exists() else []
+    lines: list[str] = []
+    with suppress(OSError):  # not Linux, or a container that hides it
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,24 @@ def test_kaggles_whole_archive_and_a_folder_of_its_files(
 def test_predictions_in_the_folder_of_the_run_can_be_made_again(run_here: Any, model: Path, folder: Path) -> None:
     for _ in range(2):
         run_here("predict.py", "--model", model, "--data", folder / "test.zip", "--out", model / "points.csv")
+
+
+def test_json_holds_what_the_csv_does(run_here: Any, model: Path, folder: Path, tmp_path: Path) -> None:
+    given = "--model", model, "--data", folder / "test.zip"
+    done = run_here("predict.py", *given, "--json", "-")
+    assert list(tmp_path.glob("*.csv")) == []
+    faces = json.loads(done.stdout)["faces"]
+    done = run_here("predict.py", *given, "--out", tmp_path / "points.csv", "--json", tmp_path / "a.json", "--quiet")
+    assert (done.stdout, done.stderr) == ("", "")
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["faces"] == faces
+    names, *rows = (line.split(",") for line in (tmp_path / "points.csv").read_text().splitlines())
+    assert [dict(zip(names, map(float, row), strict=True)) for row in rows] == faces
+
+
+def test_something_must_be_written_and_nothing_twice(run_here: Any, model: Path, folder: Path, tmp_path: Path) -> None:
+    given = "--model", model, "--data", folder / "test.zip"
+    for more in ((), ("--lookup", folder / "lookup.csv"), ("--html", tmp_path / "a.html")):
+        done = run_here("predict.py", *given, *(("--json", "-", *more) if more else ()), expect=2)
+        assert "argument --out: got none" in done.stderr
+    done = run_here("predict.py", *given, "--out", tmp_path / "a", "--json", tmp_path / "a", expect=2)
+    assert "got the file of --out, expected another one; give another --json" in done.stderr

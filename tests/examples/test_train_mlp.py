@@ -57,7 +57,9 @@ def test_recipes_have_networks_that_can_be_named(script: Any) -> None:
 def test_points_of_a_test_file_are_those_of_predict(run_here: Any, folder: Path, tmp_path: Path) -> None:
     """The training script can write them itself."""
     out, test = tmp_path / "run", folder / "test.zip"
-    run_here("train_mlp.py", "--epochs", 1, "--data", folder / "training.csv", "--out", out, "--test", test)
+    given = "--data", folder / "training.csv", "--out", out, "--test", test
+    done = run_here("train_mlp.py", "--epochs", 1, *given, "--quiet")
+    assert (done.stdout, done.stderr) == ("", "")
     run_here("predict.py", "--model", out, "--data", test, "--out", tmp_path / "predicted.csv")
     assert (out / "test.csv").read_bytes() == (tmp_path / "predicted.csv").read_bytes()
     files = json.loads((out / "metrics.json").read_text())["files"]

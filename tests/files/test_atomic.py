@@ -122,3 +122,24 @@ def test_a_leftover_that_another_program_removes_meanwhile(tmp_path: Path, monke
     monkeypatch.setattr(Path, "iterdir", lambda folder: iter(names))
     atomic.remove_leftovers(tmp_path)
     assert not names[1].exists()
+
+
+def test_a_system_that_opens_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_any = os.open
+
+    def open_files(path: Path, flags: int, *mode: int) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return open_any(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", open_files)
+    atomic.write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+    with pytest.raises(FileNotFoundError):
+        atomic.flush(tmp_path / "nowhere")
+
+
+def test_a_system_that_flushes_only_what_may_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "_TO_FLUSH", os.O_RDWR)  # as on Windows
+    atomic.write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"

@@ -58,3 +58,21 @@ def test_the_description_names_what_a_time_depends_on() -> None:
     facts = machine.description()
     assert {"processor", "BLAS", "cores", "threads", "python", "numpy", "numba"} == facts.keys()
     assert all(facts.values())
+
+
+def test_windows_waits_for_the_program_that_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setattr(machine, "_WINDOWS", True)
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-c", "import os; exit(3 + ('OPENBLAS_CORETYPE' in os.environ))"])
+    with pytest.raises(SystemExit) as stop:
+        machine.start()
+    assert stop.value.code == 3
+
+
+def test_a_system_that_hides_its_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", hidden)
+    monkeypatch.setattr(machine.platform, "processor", lambda: "arm")
+    assert machine.processor() == "arm"

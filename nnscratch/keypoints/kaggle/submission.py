@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas
 
 _LIMITS = Limits(rows=1_000_000)
+_DECIMALS = 4  # of a coordinate in px
 _COLUMN_INDEX = {column: index for index, column in enumerate(COLUMNS)}
 
 
@@ -145,16 +146,35 @@ def write_coordinates(path: str | os.PathLike[str], points: np.ndarray, image_id
         ValueError : other shapes, an id twice, or a value is not finite
         OSError : the folder is missing or cannot be written
     """
-    _check("write_coordinates", points, image_ids)
-    ids, columns = np.repeat(image_ids, len(COLUMNS)), np.tile(np.arange(len(COLUMNS)), len(points))
-    _check_finite("write_coordinates", points.ravel(), ids, columns)
+    _check_all("write_coordinates", points, image_ids)
     _write(path, to_frame(points, image_ids))
+
+
+def coordinates(points: np.ndarray, image_ids: np.ndarray) -> list[dict[str, float]]:
+    """Predictions for JSON: for each face what `write_coordinates` writes in its row.
+
+    points    : (N, 15, 2) px
+    image_ids : (N,) whole numbers, each once
+
+    Raises
+        ValueError : other shapes, an id twice, or a value is not finite
+
+    >>> face = coordinates(np.full((1, 15, 2), 47.98764), np.array([7]))[0]
+    >>> face["ImageId"], face["nose_tip_x"]
+    (7, 47.9876)
+    """
+    _check_all("coordinates", points, image_ids)
+    rows = points.reshape(len(points), len(COLUMNS)).astype(np.float64).round(_DECIMALS).tolist()
+    return [
+        {"ImageId": image_id, **dict(zip(COLUMNS, row, strict=True))}
+        for image_id, row in zip(image_ids.tolist(), rows, strict=True)
+    ]
 
 
 def _write(path: str | os.PathLike[str], table: pandas.DataFrame) -> None:
     """Writes a table as a CSV, whole or not at all; fractions have 4 decimals."""
     with atomic.write(path) as temporary:
-        table.to_csv(temporary, float_format="%.4f", lineterminator="\n")
+        table.to_csv(temporary, float_format=f"%.{_DECIMALS}f", lineterminator="\n")
 
 
 def _unknown_names(file: str, line_of_name: dict[str, int]) -> DataError:
@@ -179,6 +199,13 @@ def _check(where: str, points: np.ndarray, image_ids: np.ndarray) -> None:
     if counts.max() > 1:
         twice = ids[counts.argmax()]
         raise ValueError(f"{where}: got image id {twice} {counts.max()} times, expected each id once; drop the others")
+
+
+def _check_all(where: str, points: np.ndarray, image_ids: np.ndarray) -> None:
+    """Checks points of which all coordinates are written."""
+    _check(where, points, image_ids)
+    ids, columns = np.repeat(image_ids, len(COLUMNS)), np.tile(np.arange(len(COLUMNS)), len(points))
+    _check_finite(where, points.ravel(), ids, columns)
 
 
 def _check_finite(where: str, values: np.ndarray, image_ids: np.ndarray, columns: np.ndarray) -> None:

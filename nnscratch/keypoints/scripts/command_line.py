@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -11,8 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from nnscratch.checks import NotFiniteError
-from nnscratch.commands import Parser as Parser  # scripts import it from here
-from nnscratch.commands import open_closed_streams
+from nnscratch.command_output import add_json as add_json  # scripts import these from here, and Parser
+from nnscratch.command_output import add_quiet as add_quiet
+from nnscratch.command_output import muted as muted
+from nnscratch.command_output import write_json as write_json
+from nnscratch.commands import Parser as Parser
+from nnscratch.commands import open_closed_streams, print_anything, write_nowhere
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.distributed import OPTION, is_asked, one_program
 from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
@@ -75,7 +78,7 @@ def tell(line: str) -> None:
     try:
         print(line, flush=True)
     except BrokenPipeError:
-        _write_nowhere()
+        write_nowhere()
 
 
 def run(main: Callable[[], None]) -> None:
@@ -90,6 +93,7 @@ def run(main: Callable[[], None]) -> None:
         SystemExit : as said, after the line on stderr
     """
     open_closed_streams()
+    print_anything()
     try:
         with one_program(sys.argv[1:]):
             _run_alone(main)
@@ -113,7 +117,7 @@ def _run_alone(main: Callable[[], None]) -> None:
     except (DataError, NotFiniteError, CheckpointError) as error:
         sys.exit(_complain(program, str(error)))
     except BrokenPipeError:
-        _write_nowhere()
+        write_nowhere()
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(_complain(program, f"{place}{error.strerror or error}"))
@@ -128,14 +132,6 @@ def _run_alone(main: Callable[[], None]) -> None:
 def _flush() -> None:
     if sys.stdout is not None:
         sys.stdout.flush()
-
-
-def _write_nowhere() -> None:
-    """The reader of stdout is gone: without this, Python would complain when it ends."""
-    with suppress(OSError, ValueError, AttributeError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 def _complain(program: str, message: str) -> int:

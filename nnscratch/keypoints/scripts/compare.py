@@ -31,12 +31,12 @@ import argparse
 
 import numpy as np
 
-from nnscratch.commands import Parser
+from nnscratch.command_output import add_json, add_quiet, muted, write_json
+from nnscratch.commands import Parser, program
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.keypoints.networks import NETWORKS
 from nnscratch.keypoints.scripts.command_line import tell, whole_number
 from nnscratch.keypoints.scripts.outputs import check_outputs, png
-from nnscratch.keypoints.scripts.studied import add_json, write_json
 from nnscratch.profiling.comparison import Comparison
 from nnscratch.profiling.conv2d import ConvPool, compare_conv2d
 from nnscratch.profiling.dense import DenseShape, compare_dense
@@ -77,7 +77,8 @@ def main(arguments: list[str]) -> None:
         if getattr(parsed, name) is not None and parsed.operation not in operations:
             parser.error(f"argument --{name}: got it for {parsed.operation}, expected it for {' or '.join(operations)}")
     check_outputs({"--json": parsed.json, "--plot": parsed.plot}, [])
-    start_command()
+    with muted(parsed):
+        start_command()
     before = get_threads()
     try:
         if parsed.threads is not None:
@@ -87,14 +88,15 @@ def main(arguments: list[str]) -> None:
     finally:
         if parsed.threads is not None:
             set_threads(before)
-    tell(str(comparison))
+    with muted(parsed):
+        tell(str(comparison))
     if parsed.plot:
         draw_roofline(comparison.rows, comparison.roof, comparison.operation.title, parsed.plot)
     write_json(parsed.json, facts)
 
 
 def _parser() -> Parser:
-    parser = Parser(__doc__, "python -m nnscratch compare")
+    parser = Parser(__doc__, program("compare"))
     add = parser.add_argument
     add("operation", choices=[*_SHAPES, "network"], help="what is computed")
     shapes = "; ".join(f"{name}: {form} (default {_text(default)})" for name, (form, default) in _SHAPES.items())
@@ -107,6 +109,7 @@ def _parser() -> Parser:
     add("--threads", type=whole_number, metavar="N", help="threads to use (default: all cores)")
     add("--plot", type=png, metavar="FILE", help="also draw the roofline there, a PNG")
     add_json(parser)
+    add_quiet(parser)
     return parser
 
 

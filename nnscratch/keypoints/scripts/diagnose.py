@@ -21,19 +21,19 @@ with the findings at the layers that they name.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import nnscratch as nn
-from nnscratch.commands import Parser
+from nnscratch.command_output import add_json, add_quiet, muted, write_json
+from nnscratch.commands import Parser, program
 from nnscratch.keypoints.scripts.outputs import png
 from nnscratch.keypoints.scripts.studied import (
     Studied,
-    add_json,
     add_subject,
     run_config,
     studied,
     studied_run,
-    write_json,
 )
 from nnscratch.messages import shown
 
@@ -47,14 +47,23 @@ def main(arguments: list[str]) -> None:
         ValueError, OSError : a file is missing or damaged, or cannot be written
         SystemExit : an argument is wrong
     """
-    parser = Parser(__doc__, "python -m nnscratch diagnose")
+    parser = Parser(__doc__, program("diagnose"))
     add_subject(parser, parts=True)
     add_json(parser)
+    add_quiet(parser)
     parser.add_argument("--picture", type=png, metavar="FILE.png", help="draw the diagnosis by layer")
     parser.add_argument("--try-remedies", action="store_true", help="try each remedy on a copy, and say what it brings")
     parsed = parser.parse_args(arguments)
     found = studied(parser, parsed, _DRAWN_FACES, parts=True)
     diagnosis = _diagnose(found, parsed.try_remedies)
+    with muted(parsed):
+        _print(found, diagnosis, parsed)
+    write_json(parsed.json, diagnosis.facts())
+    if parsed.picture is not None:
+        diagnosis.save_picture(parsed.picture)
+
+
+def _print(found: Studied, diagnosis: nn.Diagnosis, parsed: argparse.Namespace) -> None:
     trained_on = run_config(parsed.run).text("data", "") if parsed.run is not None else ""
     if trained_on and parsed.data is None:
         print(f"Judged on drawn faces. Pass --data to judge it on what it was trained on:\n{shown(trained_on, 70)}\n")
@@ -62,9 +71,6 @@ def main(arguments: list[str]) -> None:
         count, side = found.crops[0].shape[:2]
         print(f"Judged on {count:,} crops of {side} x {side} pixels, as its training makes them.\n")
     print(diagnosis)
-    write_json(parsed.json, diagnosis.facts())
-    if parsed.picture is not None:
-        diagnosis.save_picture(parsed.picture)
 
 
 def diagnose_run(run: Path, data: str | None = None, network: str | None = None) -> nn.Diagnosis:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nnscratch.commands import Parser
+from nnscratch.command_output import add_quiet, muted
+from nnscratch.commands import Parser, program
 from nnscratch.files import atomic
 from nnscratch.interchange.extras import required
 from nnscratch.keypoints.drawn.faces import draw_faces
@@ -43,12 +44,13 @@ def main(arguments: list[str]) -> None:
             other points
         SystemExit : an argument is wrong, or the package onnx is missing
     """
-    parser = Parser(__doc__, "python -m nnscratch export")
+    parser = Parser(__doc__, program("export"))
     parser.add_argument("run", type=Path, metavar="RUN", help="the --out folder of a training script")
     parser.add_argument("--out", type=writable, metavar="FILE", required=True, help="the file to write")
     parser.add_argument(
         "--data", metavar="FILE", help=f"faces to compare on: Kaggle's training.csv, .zip or .gz, or {ALL}"
     )
+    add_quiet(parser)
     parsed = parser.parse_args(arguments)
     try:
         onnx = required("export", "onnx", extra="onnx")
@@ -66,9 +68,10 @@ def main(arguments: list[str]) -> None:
         predictor.export_onnx(path)
         verdict = _compared(path, images, points, f"{parsed.out}, on {faces}")
         nodes, size = len(onnx.load(path).graph.node), path.stat().st_size / 1e6
-    print(f"{parsed.out}: {size:.1f} MB, {nodes:,} nodes")
-    print(f"images (N, {SIDE}, {SIDE}) uint8 -> points (N, {len(POINTS)}, 2) float32, in pixels")
-    print(f"{verdict} ({faces})." if verdict else "Not compared with nnscratch's points: no package onnxruntime.")
+    with muted(parsed):
+        print(f"{parsed.out}: {size:.1f} MB, {nodes:,} nodes")
+        print(f"images (N, {SIDE}, {SIDE}) uint8 -> points (N, {len(POINTS)}, 2) float32, in pixels")
+        print(f"{verdict} ({faces})." if verdict else "Not compared with nnscratch's points: no package onnxruntime.")
 
 
 def _compared(path: Path, images: np.ndarray, points: np.ndarray, place: str) -> str | None:

@@ -15,7 +15,7 @@ and that of central differences. The relative error of an entry is
 
 floor is 1/100 of the largest entry of the array, at least 1/1000, and more
 where rounding is more; so two zeros have the error 0. Up to 1e-7 a gradient is
-right. The exit status is 1 if one is wrong, or if a mistake is not found.
+right.
 
 A layer of your own: nnscratch.gradient_check(MyLayer(3, 4), x) in Python.
 """
@@ -28,7 +28,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from nnscratch.commands import Parser
+from nnscratch.command_output import add_json, add_quiet, muted, write_json
+from nnscratch.commands import Parser, exit_statuses, program
 from nnscratch.gradient_check import table
 from nnscratch.gradient_check.broken_rules.curves import plot
 from nnscratch.gradient_check.broken_rules.overview import markdown, overview
@@ -42,7 +43,6 @@ from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.networks import NETWORKS
 from nnscratch.keypoints.scripts.command_line import whole_number
 from nnscratch.keypoints.scripts.outputs import check_outputs, png
-from nnscratch.keypoints.scripts.studied import add_json, write_json
 from nnscratch.losses import MSELoss
 
 # Entries of each array that are checked in some seconds; a pass of kfkd takes ten times as long.
@@ -62,7 +62,8 @@ def main(arguments: list[str]) -> None:
         print("\n".join(f"{rule.name:23}{rule.title}" for rule in RULES))
         return
     _check_options(options)
-    good, record = _check(options) if options.broken is None else _break(options)
+    with muted(options):
+        good, record = _check(options) if options.broken is None else _break(options)
     write_json(options.json, record)
     if not good:
         sys.exit(1)
@@ -78,7 +79,9 @@ def _check_options(options: argparse.Namespace) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser(__doc__, "python -m nnscratch gradcheck")
+    parser = Parser(
+        __doc__, program("gradcheck"), statuses=exit_statuses("a gradient is wrong, or a mistake was not found")
+    )
     parser.usage = "%(prog)s [--layer NAME | --network NAME] [options]\n       %(prog)s --break RULE [options]"
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--layer", metavar="NAME", help=f"a layer or a loss: {', '.join(known_names())}")
@@ -91,6 +94,7 @@ def _parser() -> Parser:
     parser.add_argument("--markdown", action="store_true", help="with --break: the table of mistakes in Markdown")
     parser.add_argument("--plot", type=png, metavar="FILE", help="with --break: the loss curves as a PNG")
     add_json(parser)
+    add_quiet(parser)
     return parser
 
 

@@ -9,7 +9,16 @@ from typing import TypeVar
 
 from nnscratch.keypoints.kaggle.archives import ALL
 from nnscratch.keypoints.recipe import Network, Recipe
-from nnscratch.keypoints.scripts.command_line import Parser, add_distributed, add_number, minutes, seed, whole_number
+from nnscratch.keypoints.scripts.command_line import (
+    Parser,
+    add_distributed,
+    add_json,
+    add_number,
+    add_quiet,
+    minutes,
+    seed,
+    whole_number,
+)
 from nnscratch.keypoints.scripts.outputs import results_folder
 
 
@@ -33,6 +42,7 @@ class TrainingOptions:
     overwrite  : whether to replace an earlier run in `out`
     every      : keep the network of every so-many-th epoch, too; None: only the last one
     distributed : whether the processes that MPI has started train together
+    quiet      : print nothing but warnings and errors
     """
 
     out: Path
@@ -51,6 +61,7 @@ class TrainingOptions:
     overwrite: bool = False
     every: int | None = None
     distributed: bool = False
+    quiet: bool = False
 
     def adjusted(self, recipe: Recipe, networks: Mapping[str, Network]) -> Recipe:
         """The recipe, with network, epochs and batch size of the command line where it has them.
@@ -65,6 +76,16 @@ class TrainingOptions:
         )
 
 
+@dataclass(frozen=True)
+class MeasuringOptions(TrainingOptions):
+    """The options of a script that prints what it measures, and keeps no run.
+
+    json : file for the numbers, or `STDOUT`; None: they are only printed
+    """
+
+    json: Path | None = None
+
+
 Options = TypeVar("Options", bound=TrainingOptions)
 
 
@@ -75,7 +96,8 @@ class TrainingParser(Parser):
     out         : the default of --out
     recipes     : names; the first one is the default
     networks    : names
-    keeps_run   : whether the script leaves a run in --out; False for one that only prints
+    keeps_run   : whether the script leaves a run in --out; False for one that only prints, which
+        has `MeasuringOptions`
     """
 
     def __init__(
@@ -119,6 +141,9 @@ class TrainingParser(Parser):
             either.add_argument("--overwrite", action="store_true", help=replacing)
             kept = "keep the network of every N-th epoch in DIR/epochs, for `python -m nnscratch trace DIR --html FILE`"
             add_number(self, "--every", help=kept)
+            add_quiet(self)
+        else:
+            add_json(self)
 
     def read(self, kind: type[Options]) -> Options:
         """The command line, in the fields of `kind`: TrainingOptions, or a subclass of it.

@@ -9,20 +9,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from nnscratch.files import atomic
+from nnscratch.command_output import STDOUT, check_writable
+from nnscratch.command_output import writable as writable  # programs import it from here
 from nnscratch.keypoints.kaggle.files import DataError
-
-
-def writable(text: str) -> Path:
-    """The path in an argument's text; ArgumentTypeError if no file can be written there."""
-    try:
-        check_output(Path(text), [], option="name")
-    except DataError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return Path(text)
+from nnscratch.messages import one_line
 
 
 def png(text: str) -> Path:
@@ -49,7 +41,8 @@ def results_folder(text: str) -> Path:
 def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path]) -> None:
     """`check_output` of every option that is given, and that no two of them name one file.
 
-    outputs : option -> path, such as "--json" -> Path("facts.json"); None: not given
+    outputs : option -> path, such as "--json" -> Path("facts.json"); None: not given. STDOUT is no
+        file
     inputs : the files that are read
 
     Raises
@@ -58,7 +51,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Iterable[str | Pat
     inputs = list(inputs)
     seen: dict[Path, str] = {}
     for option, out in outputs.items():
-        if out is not None:
+        if out is not None and out is not STDOUT:
             check_output(out, inputs, option=option)
             first = seen.setdefault(out.resolve(), option)
             if first != option:
@@ -74,26 +67,10 @@ def check_output(out: Path, inputs: Iterable[str | Path], *, option: str = "--ou
     Raises
         DataError : says which
     """
-    fix = f"give another {option}"
-
-    def error(came: str, expected: str, fix: str = fix) -> DataError:
-        return DataError.at(str(out), came=came, expected=expected, fix=fix)
-
     try:
-        if out.is_dir():
-            raise error("a folder", "the name of a file", "give a name in it")
-        if out.exists() and not out.is_file():  # a rename would put a file in the place of /dev/null
-            raise error("a device or a pipe", "the name of a file")
-        if not out.parent.is_dir():
-            raise error("a folder that does not exist", "one that does", f"make it, or {fix}")
+        check_writable(out, option=option)
         for path in inputs:
             if out.exists() and Path(path).exists() and out.samefile(path):
-                raise error("a file that is read", "another one")
-        with suppress(_Tried), atomic.write(out):
-            raise _Tried  # the file can be made; what is at `out` stays
-    except OSError as cause:
-        raise error(f"a file that cannot be written ({cause.strerror or cause})", "one that can", fix) from None
-
-
-class _Tried(Exception):
-    """Ends an attempt that went well."""
+                raise ValueError(one_line(str(out), "a file that is read", "another one", f"give another {option}"))
+    except ValueError as error:
+        raise DataError(str(error)) from None

@@ -23,9 +23,10 @@ import argparse
 import numpy as np
 
 import nnscratch as nn
-from nnscratch.commands import Parser
+from nnscratch.command_output import add_json, add_quiet, muted, write_json
+from nnscratch.commands import Parser, program
 from nnscratch.keypoints.scripts.command_line import tell, whole_number
-from nnscratch.keypoints.scripts.studied import add_json, add_subject, studied, write_json
+from nnscratch.keypoints.scripts.studied import add_subject, studied
 from nnscratch.profiling.machine import description, start_command
 
 _FACES = 100  # drawn; for larger batches they are repeated
@@ -39,15 +40,17 @@ def main(arguments: list[str]) -> None:
         ValueError, OSError : a file is missing or damaged, or cannot be written
         SystemExit : an argument is wrong
     """
-    parser = Parser(__doc__, "python -m nnscratch profile")
+    parser = Parser(__doc__, program("profile"))
     add_subject(parser)
     parser.add_argument(
         "--batch", type=_batch, default=100, metavar="N", help="pictures per step (default: %(default)s)"
     )
     parser.add_argument("--threads", type=whole_number, metavar="N", help="threads to use (default: all cores)")
     add_json(parser)
+    add_quiet(parser)
     parsed = parser.parse_args(arguments)
-    start_command()
+    with muted(parsed):
+        start_command()
     found = studied(parser, parsed, drawn=min(parsed.batch, _FACES))
     rows = np.arange(parsed.batch) % len(found.faces)
     before = nn.get_threads()
@@ -59,7 +62,8 @@ def main(arguments: list[str]) -> None:
     finally:
         if parsed.threads is not None:
             nn.set_threads(before)
-    tell(f"a training step of {found.name}\n\n{result}")
+    with muted(parsed):
+        tell(f"a training step of {found.name}\n\n{result}")
     write_json(parsed.json, facts)
 
 

@@ -27,7 +27,7 @@ _FILE = "run.json"
 _LARGEST = 1 << 20  # bytes
 _LEVEL = re.compile(r"level_\d+")
 # These may differ: they do not steer the training.
-_FREE = {"out", "resume", "overwrite", "threads", "test", "lookup", "every", "distributed"}
+_FREE = {"out", "resume", "overwrite", "threads", "test", "lookup", "every", "distributed", "quiet"}
 
 
 def steering(options: TrainingOptions) -> dict[str, Any]:

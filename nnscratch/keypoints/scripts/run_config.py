@@ -25,7 +25,7 @@ def config(
     options = {
         name: str(value) if isinstance(value, Path) else value
         for name, value in asdict(task.options).items()
-        if name not in ("resume", "overwrite")
+        if name not in ("resume", "overwrite", "quiet")
     }
     used = recipe.settings()
     if task.options.network is not None:

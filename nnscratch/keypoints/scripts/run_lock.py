@@ -5,16 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from nnscratch.keypoints.kaggle.files import DataError
 
-try:
-    import fcntl
-except ImportError:  # not on this system: then nothing is locked
-    fcntl = None  # type: ignore[assignment]
 
+def _module(name: str) -> Any:
+    """A module of Python's, if this system has it."""
+    with suppress(ImportError):
+        return import_module(name)
+    return None
+
+
+# The system's locks: fcntl is everywhere but on Windows, msvcrt there alone. Without either,
+# nothing is locked.
+fcntl, msvcrt = _module("fcntl"), _module("msvcrt")
 _NAME = ".lock"
+_LOCKED_BYTE = 1 << 20  # far behind the process id: Windows lets nobody read what is locked
 
 
 @contextmanager
@@ -49,9 +58,8 @@ def _take(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
-            if fcntl is not None:
-                with suppress(_Unsupported):
-                    _lock(descriptor)
+            with suppress(_Unsupported):
+                _lock(descriptor)
             if _is_still(path, descriptor):
                 return descriptor
         except BlockingIOError:
@@ -73,11 +81,24 @@ class _Unsupported(Exception):
 
 def _lock(descriptor: int) -> None:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if fcntl is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif msvcrt is not None:
+            _lock_byte(descriptor)
     except BlockingIOError:
         raise
     except OSError as error:
         raise _Unsupported from error
+
+
+def _lock_byte(descriptor: int) -> None:
+    os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    except PermissionError as error:  # what Windows calls a lock that somebody holds
+        raise BlockingIOError(*error.args) from None
+    finally:
+        os.lseek(descriptor, 0, os.SEEK_SET)
 
 
 def _is_still(path: Path, descriptor: int) -> bool:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import nnscratch as nn
 from nnscratch.commands import Parser
-from nnscratch.files import atomic, json_files
+from nnscratch.files import json_files
 from nnscratch.files.file_set import one_set
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
@@ -26,7 +24,7 @@ from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.networks import NETWORKS
 from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts.command_line import seed
-from nnscratch.keypoints.scripts.outputs import check_outputs, writable
+from nnscratch.keypoints.scripts.outputs import check_outputs
 from nnscratch.keypoints.scripts.parts import chosen_part
 from nnscratch.keypoints.scripts.run_config import rate_of
 from nnscratch.keypoints.scripts.run_files import METRICS_FILE, results_in
@@ -79,21 +77,6 @@ def add_subject(parser: Parser, *, parts: bool = False) -> None:
         "--data", metavar="FILE", help=f"Kaggle's training.csv, .zip or .gz, or {ALL}; without it, faces are drawn"
     )
     parser.add_argument("--seed", type=seed, default=0, help="of weights and drawn faces (default: %(default)s)")
-
-
-def add_json(parser: Parser) -> None:
-    """Adds --json, for `write_json`; a file that cannot be written is found while it is parsed."""
-    parser.add_argument("--json", type=writable, metavar="FILE", help="write the numbers to FILE, too")
-
-
-def write_json(path: Path | None, facts: dict[str, Any]) -> None:
-    """Writes what a command found as JSON, whole or not at all; nothing if `path` is None.
-
-    Raises
-        OSError : the file cannot be written
-    """
-    if path is not None:
-        atomic.write_text(path, json.dumps(facts, indent=1, allow_nan=False) + "\n")
 
 
 def studied(parser: Parser, parsed: argparse.Namespace, drawn: int, *, parts: bool = False) -> Studied:

@@ -20,7 +20,7 @@ from nnscratch.keypoints.kaggle import archives
 from nnscratch.keypoints.kaggle.files import DataError, table_file
 from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces
-from nnscratch.keypoints.scripts.command_line import tell
+from nnscratch.keypoints.scripts.command_line import muted, tell
 from nnscratch.keypoints.scripts.distributed import ranks_of
 from nnscratch.keypoints.scripts.interruption import say
 from nnscratch.keypoints.scripts.kept_epochs import EPOCHS, KeptEpochs
@@ -123,7 +123,8 @@ def training_task(options: TrainingOptions, *, drawn: int = 4000) -> Iterator[Tr
 
     Before the faces are read, it sees to it that the folder is the run's alone and can be written.
     While the block runs, signals let the trainings finish their batch (interruption.py). Behind the
-    block, the program ends with their status if they did.
+    block, the program ends with their status if they did. Nothing is printed but warnings and
+    errors if options.quiet.
 
     With --distributed, rank 0 reads or draws the faces and sends them to the others.
 
@@ -135,7 +136,7 @@ def training_task(options: TrainingOptions, *, drawn: int = 4000) -> Iterator[Tr
         SystemExit : --resume found a finished run, or a signal came
     """
     ranks = ranks_of(options.distributed)
-    with ExitStack() as stack:
+    with muted(options), ExitStack() as stack:
 
         def first() -> TrainingTask | SystemExit:
             try:

@@ -23,14 +23,15 @@ from pathlib import Path
 import numpy as np
 
 import nnscratch as nn
-from nnscratch.commands import Parser
+from nnscratch.command_output import add_json, add_quiet, muted, write_json
+from nnscratch.commands import Parser, program
 from nnscratch.keypoints.faces import POINTS, SIDE, Faces, to_points
 from nnscratch.keypoints.loaded_networks import load_network
 from nnscratch.keypoints.metrics import rmse_px
 from nnscratch.keypoints.scripts.command_line import add_number
 from nnscratch.keypoints.scripts.kept_epochs import kept_epochs
 from nnscratch.keypoints.scripts.outputs import writable
-from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied, write_json
+from nnscratch.keypoints.scripts.studied import Studied, add_subject, studied
 from nnscratch.tracing.page import Epoch, Points, write_page
 
 _BATCH = 8
@@ -44,12 +45,13 @@ def main(arguments: list[str]) -> None:
         ValueError, OSError : a file is missing or damaged, or cannot be written
         SystemExit : an argument is wrong
     """
-    parser = Parser(__doc__, "python -m nnscratch trace")
+    parser = Parser(__doc__, program("trace"))
     add_subject(parser)
     add_number(parser, "--batch", help=f"faces of the step (default: {_BATCH})")
     parser.add_argument("--image", type=int, metavar="N", help="means and spreads of face N of the batch, from 0")
     add_number(parser, "--step", help="trace the step after so many minus one others (default: 1)")
     add_json(parser)
+    add_quiet(parser)
     page = "write a page to look into every number of the step"
     parser.add_argument("--html", type=writable, metavar="FILE", help=page)
     parsed = parser.parse_args(arguments)
@@ -58,7 +60,8 @@ def main(arguments: list[str]) -> None:
         parser.error(f"argument --image: got {parsed.image}, expected one of the batch, 0 to {batch_size - 1}")
     found = studied(parser, parsed, drawn=max(64, batch_size))
     trace = trace_of(found, batch_size, steps)
-    print(f"step {steps} of {found.name}, batch of {len(trace.x)}\n\n{trace.table(parsed.image)}")
+    with muted(parsed):
+        print(f"step {steps} of {found.name}, batch of {len(trace.x)}\n\n{trace.table(parsed.image)}")
     write_json(parsed.json, trace.facts())
     if parsed.html is not None:
         title = f"Step {steps} of {found.name}"

@@ -16,11 +16,13 @@ def test_a_table_of_what_level_2_is_made_of(run_here: Any, folder: Path, tmp_pat
     """With everything it is what the training said."""
     data, out = ("--data", folder / "training.csv"), tmp_path / "run"
     run_here("train_cascade.py", "--recipe", "best", "--epochs", 1, "--level-2-epochs", 1, *data, "--out", out)
-    done = run_here("experiments/cascade_ingredients.py", "--model", out, *data)
+    done = run_here("experiments/cascade_ingredients.py", "--model", out, *data, "--json", tmp_path / "a.json")
     assert done.stderr == ""
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines() if "|" in line]
     table = {name: float(number.removesuffix(" px")) for name, number in cells[2:]}
     assert len(table) == 8
+    scores = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["validation_rmse_px"]
+    assert scores == pytest.approx(table, abs=0.0006)
     metrics = json.loads((out / "metrics.json").read_text())
     assert table["everything"] == pytest.approx(metrics["rmse_px"], abs=0.0006)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def table(printed: str) -> list[list[str]]:
 
 def test_a_table_of_ingredients(run_here: Any, folder: Path, tmp_path: Path) -> None:
     data = "--data", folder / "training.csv"
-    done = run_here("experiments/ingredients.py", *data, "--epochs", 1, "--out", tmp_path / "run")
+    outputs = "--out", tmp_path / "run", "--json", tmp_path / "a.json"
+    done = run_here("experiments/ingredients.py", *data, "--epochs", 1, *outputs)
     assert done.stderr == ""
     rows = table(done.stdout)
     assert rows[0][0] == "1 epoch; validation RMSE"
@@ -30,12 +32,16 @@ def test_a_table_of_ingredients(run_here: Any, folder: Path, tmp_path: Path) -> 
     constant = rmse_px(mean_face(train.points)[None].repeat(len(validation), 0), validation.points)
     assert rows[2][1] == f"{constant:.2f} px"
     scores = {name: [float(score.removesuffix(" px")) for score in each] for name, *each in rows[3:]}
+    written = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert written["mean_face"] == pytest.approx(constant)
+    for name, both in scores.items():
+        assert list(written["variants"][name].values()) == pytest.approx(both, abs=0.0006)
     assert len(scores) == len(rows[3:]) > 8
     # An epoch of one step, at the lowest learning rate, from the mean face: none can be far from it
     # yet.
     for name, each in scores.items():
         assert each == pytest.approx([constant, constant], abs=1.0), name
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]  # it keeps no run
 
 
 def test_variants_differ_from_everything_by_what_they_are_called(script: Any) -> None:

@@ -48,6 +48,14 @@ def test_one_layer_and_its_facts_as_json(capsys: pytest.CaptureFixture[str], tmp
         assert each["entries"] == each["of_entries"] == np.prod(each["shape"])
 
 
+@pytest.mark.parametrize("option", [["--json", "-"], ["--quiet"]])
+def test_the_table_is_left_out_for_programs(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    gradcheck.main(["--layer", "relu", *option])
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out == "" if option == ["--quiet"] else json.loads(printed.out)["right"]
+
+
 def test_a_wrong_layer_ends_with_status_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nn.Flatten, "backward", lambda self, dy: 2 * dy.reshape(self.take("like_x")[0]))
     with pytest.raises(SystemExit) as stop:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from nnscratch.command_output import STDOUT
 from nnscratch.keypoints.networks import kfkd, report_mlp
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts.command_line import add_number
-from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
+from nnscratch.keypoints.scripts.options import MeasuringOptions, TrainingOptions, TrainingParser
 
 NETWORKS = {"a": report_mlp, "b": kfkd}
 
@@ -37,17 +38,18 @@ def test_every_option_has_its_field(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     for flag, other in (("resume", "overwrite"), ("overwrite", "resume")):
         options = read(monkeypatch, *arguments, f"--{flag}", "--distributed")
         assert options == TrainingOptions(**given, distributed=True, **{flag: True})
-        assert vars(options) == given | {"distributed": True, flag: True, other: False}
+        assert vars(options) == given | {"distributed": True, flag: True, other: False, "quiet": False}
 
 
 def test_a_script_that_leaves_no_run_has_none_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["measure.py", "--resume"])
     parser = TrainingParser("Measures.", out="runs", recipes=["best"], networks=[], keeps_run=False)
     with pytest.raises(SystemExit):
-        parser.read(TrainingOptions)
-    monkeypatch.setattr(sys, "argv", ["measure.py"])
-    options = parser.read(TrainingOptions)
-    assert (options.resume, options.overwrite) == (False, False)
+        parser.read(MeasuringOptions)
+    monkeypatch.setattr(sys, "argv", ["measure.py", "--json", "-"])
+    options = parser.read(MeasuringOptions)
+    assert (options.resume, options.overwrite, options.quiet) == (False, False, False)
+    assert options.json is STDOUT
 
 
 def test_a_script_may_have_more_options(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ FREE = {
     "overwrite": True,
     "every": 2,
     "distributed": True,
+    "quiet": True,
 }
 
 

@@ -113,3 +113,14 @@ def test_a_json_file_that_cannot_be_written_is_found_before_the_work(
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", [["--json", "-"], ["--quiet"]])
+def test_the_table_is_left_out_for_programs(option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    trace.main(["--network", "mlp", "--batch", "2", *option])
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    if option == ["--quiet"]:
+        assert printed.out == ""
+    else:
+        assert json.loads(printed.out)["loss"]
