@@ -7,18 +7,18 @@ of all sizes, and whole training steps at a batch of 128 as `Trainer(communicato
 takes them; each number of ranks is a start of mpiexec of its own. From the steps of one
 process and the messages it predicts the steps of several:
 
-  t(n) = step of 128/n rows on cores/ranks + pack(bytes) + Allreduce(bytes, n)
+  t(n) = a + b * 128/n rows, on cores/ranks + pack(bytes) + Allreduce(bytes, n)
 
 and prints them beside the measured ones. With more ranks than cores, ranks take turns on
 a core. Then the same for networks of machines like this one, of which it is assumed that
 an Allreduce takes 2 log2(n) latency + 2 (n-1)/n bytes / bandwidth (Rabenseifner, 2004).
+A number of machines "pays" if each doubling up to it makes a step 1.25 times as fast.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -32,24 +32,20 @@ from typing import Any
 
 import numpy as np
 from machine import description, print_description
+from rank_model import BATCH, COUNTS, NETS, Row, pays_up_to, predicted, speed_ups
 from train_step import NETWORKS, SGD
 
 import nnscratch as nn
 from nnscratch.kernels.thread_shares import share_of_threads
-from nnscratch.pictures import PALETTE, new_figure, save
+from nnscratch.pictures import BLACK, PALETTE, new_figure, save
 from nnscratch.profiling.clock import ratio
 from nnscratch.profiling.machine import start
 from nnscratch.training.fit_together import FitTogether
 from nnscratch.training.ranks import Ranks
 from nnscratch.training.step import Step
 
-BATCH = 128
 RANKS = (1, 2, 4)
 SIZES = (32, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24)  # bytes of a message
-MOST_RANKS = 64
-# Assumed, as textbooks have them: seconds per message, bytes per second.
-NETS = {"1 Gbit/s Ethernet": (50e-6, 0.118e9), "10 Gbit/s Ethernet": (15e-6, 1.18e9)}
-Row = dict[str, Any]
 
 
 def network_step(name: str, rows: int, communicator: Any) -> tuple[Callable[[], object], nn.Sequential]:
@@ -143,7 +139,7 @@ def alone(seconds: float) -> Row:
     found: Row = {"compute": {}, "pack": {}, "bytes": {}}
     cores = nn.get_threads()
     for name in NETWORKS:
-        for rows in sorted({max(1, BATCH // n) for n in (1, 2, 4, 8, 16, 32, 64)}):
+        for rows in (BATCH // n for n in COUNTS):
             step, model = network_step(name, rows, None)
             for threads in sorted({1, cores}):
                 with share_of_threads(threads):
@@ -177,32 +173,6 @@ def in_new_process(ranks: int, what: str, seconds: float) -> Row:
     return figures
 
 
-def allreduce_at(measured: Row, size: int) -> float:
-    """Seconds of a message of so many bytes, between the measured sizes along straight lines."""
-    return float(np.interp(size, [int(each) for each in measured], list(measured.values())))
-
-
-def predicted(facts: Row, name: str, ranks: int, cores: int) -> float:
-    """A step on so many ranks of this machine, from one process's steps and the messages."""
-    rows, threads = max(1, BATCH // ranks), max(1, cores // ranks)
-    turns = max(1.0, ranks * threads / cores)  # ranks per core, if there are more of them
-    compute = turns * facts["alone"]["compute"][f"{name}, {rows} rows, {threads} threads"]
-    if ranks == 1:
-        return float(compute)
-    size = facts["alone"]["bytes"][name]
-    return float(compute + turns * facts["alone"]["pack"][name] + allreduce_at(facts[str(ranks)]["allreduce"], size))
-
-
-def on_machines(facts: Row, name: str, ranks: int, cores: int, latency: float, bandwidth: float) -> float:
-    """A step on so many machines like this one, a rank on each."""
-    compute = facts["alone"]["compute"][f"{name}, {max(1, BATCH // ranks)} rows, {cores} threads"]
-    if ranks == 1:
-        return float(compute)
-    size = facts["alone"]["bytes"][name]
-    message = 2 * math.log2(ranks) * latency + 2 * (ranks - 1) / ranks * size / bandwidth
-    return float(compute + facts["alone"]["pack"][name] + message)
-
-
 def print_measured(facts: Row, cores: int) -> None:
     print(f"\nAllreduce, ms{'':12s}" + "".join(f"{ranks:>10d} ranks" for ranks in RANKS[1:]))
     for size in SIZES:
@@ -219,43 +189,33 @@ def print_measured(facts: Row, cores: int) -> None:
             print(f"{line}{facts[str(ranks)]['overlapped'][name]:12.2f}" if ranks > 1 else line)
 
 
-def speed_ups(facts: Row, cores: int) -> dict[str, dict[str, list[float]]]:
-    """name of a net -> name of a network -> t(1) / t(n), for n = 1, 2, 4, ... `MOST_RANKS`."""
-    counts = [2**k for k in range(int(math.log2(MOST_RANKS)) + 1)]
-    return {
-        net: {
-            name: [
-                on_machines(facts, name, 1, cores, *how) / on_machines(facts, name, n, cores, *how) for n in counts
-            ]
-            for name in NETWORKS
-        }
-        for net, how in NETS.items()
-    }  # fmt: skip
-
-
 def print_speed_ups(found: dict[str, dict[str, list[float]]]) -> None:
-    counts = [2**k for k in range(int(math.log2(MOST_RANKS)) + 1)]
     for net, networks in found.items():
         latency, bandwidth = NETS[net]
         print(f"\n{net}, assumed: {1e6 * latency:.0f} us a message, {bandwidth / 1e9:.3g} GB/s; t(1) / t(n)")
-        print(f"  {'machines':18s}" + "".join(f"{n:7d}" for n in counts) + "    pays up to")
+        print(f"  {'machines':18s}" + "".join(f"{n:7d}" for n in COUNTS) + "    pays up to")
         for name, row in networks.items():
-            best = counts[max(range(len(row)), key=row.__getitem__)]
-            print(f"  {name:18s}" + "".join(f"{each:7.2f}" for each in row) + f"{best:8d}")
+            print(f"  {name:18s}" + "".join(f"{each:7.2f}" for each in row) + f"{pays_up_to(row):8d}")
 
 
-def draw(facts: Row, found: dict[str, dict[str, list[float]]], path: Path) -> None:
+def draw(facts: Row, found: dict[str, dict[str, list[float]]], cores: int, path: Path) -> None:
+    """Times as fast as one rank: here, measured and predicted, and on networks of machines."""
     figure = new_figure(11, 4.5)
     axes = figure.subplots(1, len(found) + 1, sharey=True)
     for color, marker, name in zip(PALETTE, "so^D", NETWORKS, strict=False):
-        one = facts["1"]["step"][name]
+        one, first = facts["1"]["step"][name], predicted(facts, name, 1, cores)
         axes[0].plot(RANKS, [one / facts[str(n)]["step"][name] for n in RANKS], color=color, marker=marker, label=name)
+        axes[0].plot(RANKS, [first / predicted(facts, name, n, cores) for n in RANKS], color=color, linestyle=":")
         for axis, networks in zip(axes[1:], found.values(), strict=True):
-            row = networks[name]
-            axis.plot([2**k for k in range(len(row))], row, color=color, marker=marker, label=name)
-    for axis, title in zip(axes, ["this machine, measured", *(f"{net}, predicted" for net in found)], strict=True):
-        axis.axhline(1, color="black", linewidth=0.8)
-        axis.set(xscale="log", yscale="log", title=title, xlabel="ranks")
+            axis.plot([2**k for k in range(len(networks[name]))], networks[name], color=color, marker=marker)
+    titles = ["this machine (dotted: predicted)", *(f"{net}, predicted" for net in found)]
+    for axis, title in zip(axes, titles, strict=True):
+        axis.axhline(1, color=BLACK, linewidth=0.8)
+        axis.set_xscale("log", base=2)
+        axis.set_yscale("log", base=2)
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.set(title=title, xlabel="ranks")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("times as fast as one rank")
     axes[0].legend()
@@ -282,9 +242,9 @@ def main() -> None:
     facts: Row = {"machine": machine, "alone": in_new_process(1, "alone", seconds)}
     facts |= {str(ranks): in_new_process(ranks, "measure", seconds) for ranks in RANKS}
     print_measured(facts, cores)
-    print_speed_ups(found := speed_ups(facts, cores))
+    print_speed_ups(found := speed_ups(facts, NETWORKS, cores))
     if arguments.picture:
-        draw(facts, found, arguments.picture)
+        draw(facts, found, cores, arguments.picture)
     if arguments.json:
         arguments.json.write_text(json.dumps(facts | {"speed_ups": found}, indent=2) + "\n", encoding="utf-8")
 

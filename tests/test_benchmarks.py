@@ -29,7 +29,7 @@ from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.batches import Augment, AugmentedBatches, Batches
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-MODULES = ("machine.py", "ladder.py", "torch_twin.py")  # what the programs import
+MODULES = ("machine.py", "ladder.py", "rank_model.py", "torch_twin.py")  # what the programs import
 PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in MODULES)
 
 
@@ -380,7 +380,7 @@ def made_figures(ranks: ModuleType) -> dict[str, object]:
     compute = {
         f"{name}, {128 // n} rows, {threads} threads": 0.128 / n / threads
         for name in ranks.NETWORKS
-        for n in (1, 2, 4, 8, 16, 32, 64)
+        for n in ranks.COUNTS
         for threads in (1, 2)
     }
     alone = {
@@ -394,15 +394,18 @@ def made_figures(ranks: ModuleType) -> dict[str, object]:
 
 def test_steps_of_several_ranks_are_predicted_by_their_parts(ranks: ModuleType) -> None:
     facts, name = made_figures(ranks), "kfkd net2"
+    model = sys.modules["rank_model"]
     assert ranks.predicted(facts, name, 1, cores=2) == pytest.approx(0.064)
     assert ranks.predicted(facts, name, 2, cores=2) == pytest.approx(0.064 + 0.001 + 0.002)
     assert ranks.predicted(facts, name, 4, cores=2) == pytest.approx(2 * 0.032 + 2 * 0.001 + 0.002)
     # Eight machines: 3 doublings, each a message there and one back; 7/8 of the bytes twice.
     expected = 0.008 + 0.001 + 2 * 3 * 50e-6 + 2 * 7 / 8 * 1e6 / 1e9
-    assert ranks.on_machines(facts, name, 8, 2, 50e-6, 1e9) == pytest.approx(expected)
-    for rows in ranks.speed_ups(facts, 2).values():
+    assert model.on_machines(facts, name, 8, 2, 50e-6, 1e9) == pytest.approx(expected)
+    for rows in ranks.speed_ups(facts, [name], 2).values():
         assert rows[name][0] == 1
         assert rows[name][1] > 1
+    assert model.pays_up_to([1.0, 1.9, 3.0, 3.2, 5.0, 6.0, 7.0]) == 4
+    assert model.pays_up_to([1.0, 0.9, 3.0, 3.2, 5.0, 6.0, 7.0]) == 1
 
 
 def test_without_mpi_the_benchmark_of_ranks_says_so(
