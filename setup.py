@@ -70,7 +70,7 @@ setup(
             "mpi4py>=4.1; sys_platform == 'linux'",
             "mpich>=4.3.1; sys_platform == 'linux'",
         ],
-        "mpi": ["mpi4py>=4.0"],
+        "mpi": ["mpi4py>=4.1"],
         "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0", "scikit-learn>=1.6"],
         "bench": ["torch", "scikit-learn", "onnx>=1.17", "onnxruntime>=1.20"],
         "sklearn": ["scikit-learn>=1.6"],

@@ -12,6 +12,7 @@ The packages and modules, in reading order (tests/test_layout.py says which may 
     training/          the loop over epochs and batches: Trainer, averaging, clipping
     learning_rate.py   a learning rate to begin with
     history.py         what a training recorded, epoch by epoch
+    metric.py          a score for people beside the loss
     tracing/           one training step with every number that it computed
     diagnosis/         why a network does not learn, in words
     profiling/         where the time of a training step goes, under the machine's roof
@@ -45,7 +46,7 @@ from nnscratch import initializers
 from nnscratch.checkpoints import load, save
 from nnscratch.diagnosis import Diagnosis, Finding, diagnose, signal_profile
 from nnscratch.gradient_check import gradient_check
-from nnscratch.history import History, Metric, Outcome
+from nnscratch.history import History, Outcome
 from nnscratch.interchange import export_onnx, import_onnx, load_state_dict, state_dict
 from nnscratch.kernels.threads import get_threads, set_threads
 from nnscratch.layers import (
@@ -65,6 +66,7 @@ from nnscratch.layers import (
 )
 from nnscratch.learning_rate import LearningRateSearch, find_learning_rate
 from nnscratch.losses import Loss, MSELoss, SoftmaxCrossEntropy, SumOfLosses
+from nnscratch.metric import Metric
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, schedules
 from nnscratch.profiling import Profile, profile

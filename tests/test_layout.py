@@ -33,6 +33,7 @@ ARROWS = {
     "gradient_check": "checks kernels layers losses messages model optimizers pictures",
     "checkpoints": "files initializers layer_list layers messages model",
     "history": "files messages pages",
+    "metric": "",
     "interchange": "checks files initializers layers messages model summary",
     "command_output": "files messages",
     "commands": "",
@@ -41,7 +42,7 @@ ARROWS = {
     "diagnosis": "checks history initializers kernels layers losses model optimizers pages pictures",
     "profiling": "checks kernels layers losses model optimizers pages pictures stages",
     "tracing": "checks files kernels layers losses messages model optimizers pages pictures",
-    "training": "checks diagnosis files history kernels layers losses messages model optimizers",
+    "training": "checks diagnosis files history kernels layers losses messages metric model optimizers",
     "learning_rate": "checks pages pictures training",
     "sklearn": "checks history kernels layers losses model optimizers training",
     "lessons": "diagnosis files gradient_check history layers losses messages model optimizers pictures training",
@@ -140,6 +141,7 @@ def test_every_test_file_has_its_module() -> None:
         "kernels/test_entry_points.py", "tracing/test_network_js.py", "tracing/test_page_in_browser.py",
         "keypoints/report_page/test_pages_in_browser.py",
         "interchange/test_state_dict_torch.py",
+        "training/test_fit_together_data.py",
     }  # fmt: skip
     for path in (ROOT / "tests").rglob("test_*.py"):
         relative = path.relative_to(ROOT / "tests")

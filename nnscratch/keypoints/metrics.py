@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.history import Metric
 from nnscratch.keypoints.faces import POINTS, SIDE, check_points, to_points
 from nnscratch.losses import labelled_mean
+from nnscratch.metric import Metric
 
 _CENTRE = SIDE / 2
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
-from nnscratch.history import Metric
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.augmentation import Augmentation
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.losses import MSELoss
+from nnscratch.metric import Metric
 from nnscratch.model import Sequential
 from nnscratch.optimizers import Adam, schedules
 from nnscratch.training.batches import Augment

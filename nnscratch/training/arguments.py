@@ -9,9 +9,9 @@ from typing import TypeVar
 import numpy as np
 
 from nnscratch.checks import Limit
-from nnscratch.history import Metric
 from nnscratch.losses import MSELoss, SoftmaxCrossEntropy, SumOfLosses, takes_sample_weight
 from nnscratch.losses.base import checked_weights
+from nnscratch.metric import Metric
 from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
 from nnscratch.training.batches import check_rows

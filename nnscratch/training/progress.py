@@ -15,7 +15,7 @@ from nnscratch.training.notebooks import bar_class, in_notebook
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from nnscratch.history import Metric
+    from nnscratch.metric import Metric
 
 
 class Clock:

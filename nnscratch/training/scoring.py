@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from nnscratch.checks import NotFiniteError
-from nnscratch.history import History, Metric
+from nnscratch.history import History
+from nnscratch.metric import Metric
 
 if TYPE_CHECKING:
     from nnscratch.losses import Loss

@@ -12,7 +12,8 @@ import numpy as np
 
 from nnscratch.checks import NotFiniteError, above, below, number, positive, whole_number
 from nnscratch.diagnosis.watch import TrainingWatch
-from nnscratch.history import History, Metric, Outcome
+from nnscratch.history import History, Outcome
+from nnscratch.metric import Metric
 from nnscratch.training import arguments
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, batches_of
@@ -201,9 +202,8 @@ class Trainer:
             stop : an Event; once it is set, by another thread or a signal, the training ends before
                 its next step, as by Ctrl-C. (A second Ctrl-C does not wait for the step's end.)
             checkpoint : file, .npz, that holds the state of the training (fit_state.py): written
-                after every epoch, at least every 60 s, and when the training is stopped. If the
-                file exists, the training goes on from there, with the same bits as if nothing had
-                happened; if it was over, `fit` returns at once. None: no file
+                after every epoch, at least every 60 s, and when the training is stopped. If it
+                exists, the training goes on from there with the same bits; None: no file
             on_checkpoint_error : takes the OSError if the file cannot be written; the training goes
                 on with the last good one. None: a warning, once
             continue_from : History of an earlier fit: its epochs stand before those of this one,
@@ -224,7 +224,7 @@ class Trainer:
                 all before the first epoch; a batch of rows or a Stream in which one of these comes
                 up later, or an epoch without a label; layers that were replaced meanwhile; a
                 checkpoint that is damaged, or of other code, data or settings
-            OSError : the checkpoint's folder is missing, or the checkpoint cannot be read
+            OSError : the checkpoint's folder is missing, or it cannot be read
             whatever the rows, the Stream, `augment` or a callback raises
         """
         epochs = whole_number("fit", "epochs", epochs)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnscratch.history import History, Metric, Outcome
+from nnscratch.history import History, Outcome
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.fit_blends import fit_blends, seconds_per_face
@@ -39,6 +39,7 @@ from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean
+from nnscratch.metric import Metric
 from nnscratch.model import Sequential
 from nnscratch.training.checkpoint import OnError
 from nnscratch.training.ranks import Ranks
