@@ -203,7 +203,7 @@ class Trainer:
                 its next step, as by Ctrl-C. (A second Ctrl-C does not wait for the step's end.)
             checkpoint : file, .npz, that holds the state of the training (fit_state.py): written
                 after every epoch, at least every 60 s, and when the training is stopped. If it
-                exists, the training goes on there with the same bits, or is over at once. None: no file
+                exists, the training goes on from there with the same bits. None: no file
             on_checkpoint_error : takes the OSError if the file cannot be written; the training goes
                 on with the last good one. None: a warning, once
             continue_from : History of an earlier fit: its epochs stand before those of this one,
