@@ -76,9 +76,8 @@ class Trainer:
         diagnose_every : epochs between two diagnoses on x and y as given. Two in a row with a
             finding that more epochs do not cure, such as dead units, end it (`history.stopped`).
             `history.warnings` is what is certain before the first step. None: no diagnoses
-        communicator : mpi4py's `MPI.COMM_WORLD`, say: its processes train the model together, each
-            on its share of every batch (docs/several_machines.md). All must make the same Trainer
-            and call `fit` with the same data. None: this process alone
+        communicator : mpi4py's `MPI.COMM_WORLD`, say: all its processes make this Trainer, fit the
+            same data, and share every batch (docs/several_machines.md). None: this one alone
 
     Attributes
         rng : the Generator of `seed`; `augment` draws from it too
@@ -226,9 +225,8 @@ class Trainer:
         history = scoring.new_history()
         best = BestWeights(self.model, average, keep_best=keep_best)
         watch = TrainingWatch(self.diagnose_every, x, y)
-        kept, settings = None, {}
+        kept, settings, of_fit = None, {}, {"epochs": epochs, "patience": patience, "keep_best": keep_best}
         if checkpoint is not None or ranks.are_several:
-            of_fit = {"epochs": epochs, "patience": patience, "keep_best": keep_best}
             settings = settings_of(vars(self), x, y, validation, weights, **of_fit)
         if checkpoint is not None and ranks.is_first:
             kept = Checkpoint(checkpoint, settings, on_checkpoint_error, most_bytes=largest_state(self.model))
@@ -251,7 +249,8 @@ class Trainer:
                     bar.scores = scoring.shown
                     bar.show(len(history), line["loss"], line["images_per_second"], clock)
                     reasons = [callback(self, history) for callback in callbacks]
-                    reasons += [ranks.from_first(lambda: watch.reason_to_stop(self.optimizer, self.loss, history))]
+                    if self.diagnose_every is not None:
+                        reasons += [ranks.from_first(lambda: watch.reason_to_stop(self.optimizer, self.loss, history))]
                     self.optimizer.check_model()
                     end_if_over(history, epochs, clock, patience, ranks.all_of(reasons))
                     fit.end_epoch()
@@ -259,6 +258,7 @@ class Trainer:
                 together.check_end(end)
                 history.end(Outcome.INTERRUPTED, "interrupted by the user")
             except NotFiniteError as error:
+                together.check_end(error)
                 self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
                 history.end(Outcome.DIVERGED, diverged(bad_weight(self.model) or error, fit.where, self.optimizer.lr))
             finally:
