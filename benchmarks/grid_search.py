@@ -24,7 +24,7 @@ import time
 import numpy as np
 from machine import description, print_description
 
-from nnscratch.files import atomic
+from nnscratch.command_output import write_json
 from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.profiling.clock import ratio
 from nnscratch.profiling.machine import start
@@ -97,8 +97,7 @@ def main() -> None:
     facts = description("sklearn", "joblib")
     print_description(facts)
     figures = {"machine": facts, **compare(1 if arguments.quick else 3, arguments.epochs, arguments.rows)}
-    if arguments.json:
-        atomic.write_text(arguments.json, json.dumps(figures, indent=2) + "\n")
+    write_json(arguments.json, figures)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ nnscratch is faster. `pip install -e '.[bench]'` brings ONNX Runtime.
 from __future__ import annotations
 
 import argparse
-import json
 import runpy
 import statistics
 import tempfile
@@ -28,6 +27,7 @@ import numpy as np
 from machine import description, print_description
 
 import nnscratch as nn
+from nnscratch.command_output import write_json
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
@@ -36,6 +36,7 @@ from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.metrics import mean_face
 from nnscratch.keypoints.predictors import load_predictor
+from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.profiling.clock import in_turn, ratio
 from nnscratch.profiling.machine import start
@@ -165,7 +166,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a fifth of the repeats")
     parser.add_argument("--only", choices=CASES, help="one of them (default: all)")
     parser.add_argument("--cascade", metavar="RUN", help="the cascade in this folder of a run")
-    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures there")
+    parser.add_argument("--json", metavar="FILE", type=writable, help="also write the figures there")
     arguments = parser.parse_args()
     missing = [package for package in ("onnx", "onnxruntime") if not find_spec(package)]
     if missing:
@@ -178,8 +179,7 @@ def main() -> None:
     names = [arguments.only] if arguments.only else list(CASES)
     few = {"cascade": repeats // FEWER}
     rows = [row for name in names for row in compare(name, few.get(name, repeats))]
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": facts, "rows": rows}, indent=2) + "\n", encoding="utf-8")
+    write_json(arguments.json, {"machine": facts, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ go in and out. --ladder prints the tables of nnscratch/kernels/README.md instead
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from ladder import IMAGES, LAYERS, is_first, print_ladder, rungs, times_of
 from machine import description, gemm_gflops, print_description
 
 import nnscratch as nn
-from nnscratch.files import atomic
+from nnscratch.command_output import write_json
 from nnscratch.kernels import loops
 from nnscratch.keypoints.scripts.outputs import png, writable
 from nnscratch.profiling.clock import in_turn
@@ -125,9 +124,8 @@ def main() -> None:
     for name, layer in LAYERS.items():
         rows += measure(name, layer, one)
     print_rows(rows)
-    if arguments.json:
-        results: dict[str, Any] = {"machine": facts, "roof": asdict(one), "rows": [asdict(row) for row in rows]}
-        atomic.write_text(arguments.json, json.dumps(results, indent=2) + "\n")
+    results: dict[str, Any] = {"machine": facts, "roof": asdict(one), "rows": [asdict(row) for row in rows]}
+    write_json(arguments.json, results)
     if arguments.picture:
         draw_roofline(rows, one, "Convolution + ReLU + pooling: every layer of the networks", arguments.picture)
 

@@ -23,7 +23,7 @@ from machine import description, print_description
 from train_step import NETWORKS, ours, pytorch
 
 import nnscratch as nn
-from nnscratch.files import atomic
+from nnscratch.command_output import write_json
 from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.profiling.clock import milliseconds
 from nnscratch.profiling.machine import start
@@ -115,8 +115,7 @@ def main() -> None:
     print_description(facts)
     figures = {"machine": facts, "memory": memory(repeats), "threads": threads(repeats)}
     figures["batches"] = [batches(network, repeats) for network in ("report CNN", "kfkd net2")]
-    if arguments.json:
-        atomic.write_text(arguments.json, json.dumps(figures, indent=2) + "\n")
+    write_json(arguments.json, figures)
 
 
 if __name__ == "__main__":

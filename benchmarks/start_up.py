@@ -4,7 +4,6 @@ python benchmarks/start_up.py [--data training.zip] [--json FILE]
 """
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from nnscratch.files import atomic
+from nnscratch.command_output import write_json
 from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.profiling.machine import start
 
@@ -64,8 +63,7 @@ def main() -> None:
             figures[name] = statistics.median(seconds(code, *extra, **own_caches) for _ in range(REPEATS))
     for name, value in figures.items():
         print(f"{name:40s}{value:8.2f} s")
-    if arguments.json:
-        atomic.write_text(arguments.json, json.dumps(figures, indent=2) + "\n")
+    write_json(arguments.json, figures)
 
 
 if __name__ == "__main__":

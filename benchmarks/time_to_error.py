@@ -41,7 +41,7 @@ import numpy as np
 from machine import description, print_description
 
 import nnscratch as nn
-from nnscratch.files import atomic
+from nnscratch.command_output import write_json
 from nnscratch.kernels.threads import available_cores
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
@@ -275,10 +275,9 @@ def main() -> None:
     found = ratios(rows, arguments.target)
     for name, value in found.items():
         print(f"PyTorch / nnscratch, {name.replace('_', ' '):17s}{value:6.2f} x")
-    if arguments.json:
-        figures = {"machine": facts, "recipe": replace(RECIPE, epochs=arguments.epochs).settings(), "rows": rows}
-        figures |= {"target_px": arguments.target, "ratios": found}
-        atomic.write_text(arguments.json, json.dumps(figures, indent=2) + "\n")
+    figures = {"machine": facts, "recipe": replace(RECIPE, epochs=arguments.epochs).settings(), "rows": rows}
+    figures |= {"target_px": arguments.target, "ratios": found}
+    write_json(arguments.json, figures)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ is missing is left out. How long a whole training takes: time_to_error.py.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -21,7 +20,7 @@ import numpy as np
 from machine import description, gemm_gflops, print_description
 
 import nnscratch as nn
-from nnscratch.files import atomic
+from nnscratch.command_output import write_json
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.scripts.outputs import writable
 from nnscratch.profiling.clock import in_turn, ratio
@@ -126,8 +125,7 @@ def main() -> None:
     for name in [arguments.only] if arguments.only else NETWORKS:
         for batch in (100, 1):
             rows += compare(name, batch, repeats if batch > 1 else 4 * repeats)
-    if arguments.json:
-        atomic.write_text(arguments.json, json.dumps({"machine": facts, "rows": rows}, indent=2) + "\n")
+    write_json(arguments.json, {"machine": facts, "rows": rows})
 
 
 if __name__ == "__main__":

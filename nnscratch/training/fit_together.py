@@ -114,8 +114,13 @@ class FitTogether:
         clock.began, clock.time_limit = self.agreed(lambda: (clock.began, clock.time_limit))
 
     def check_end(self, end: BaseException) -> None:
-        """Ends all ranks if a second Ctrl-C has torn this one out of a step."""
-        if isinstance(end, KeyboardInterrupt):
+        """Ends all ranks if what has ended the training of this one has not ended theirs.
+
+        That is a second Ctrl-C in the middle of a step, or NaN in a callback. Weights that are not
+        finite when a checkpoint is due are so on all ranks.
+        """
+        of_all = self.ranks.is_of_all(end) or self.is_due or self._stopped
+        if isinstance(end, KeyboardInterrupt) or (isinstance(end, NotFiniteError) and not of_all):
             self.ranks.end_all(end)
 
     def agreed(self, function: Callable[[], _T]) -> _T:
@@ -199,8 +204,11 @@ class FitTogether:
             self.ranks.raise_of_all(failure)
         factor = 1.0 if part is not None else count / labels if labels else 0.0
         self._unpack(places, factor)
-        check_loss(total * factor)
-        check_bias_gradients(self.model)
+        try:  # the same numbers on all ranks
+            check_loss(total * factor)
+            check_bias_gradients(self.model)
+        except NotFiniteError as error:
+            raise self.ranks.of_all(error) from None
         return total * factor, labels
 
     def _part_of(self, loss: SumOfLosses, own: Batch, is_empty: bool) -> SumOfLosses:

@@ -159,7 +159,7 @@ class Ranks:
             with share_of_threads(self.threads()):
                 yield
         except Exception as error:
-            if error is not self._known:
+            if not self.is_of_all(error):
                 if not self.have_begun:
                     self.raise_of_all(error)
                 self.end_all(error)
@@ -200,6 +200,10 @@ class Ranks:
         """The error, to be raised by every rank at this moment: it ends none of them."""
         self._known = error
         return error
+
+    def is_of_all(self, error: BaseException) -> bool:
+        """Whether every rank raises it, as far as is known."""
+        return error is self._known
 
     def _settled(self, result: _T, error: Exception | None, *, named: bool = True) -> _T:
         """Rank 0's result on all ranks; or the error of the lowest rank that has one.

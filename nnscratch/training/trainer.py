@@ -78,16 +78,15 @@ class Trainer:
         progress : True or False: with or without a progress bar on stderr; None: on a terminal and
             in a notebook, where it is a widget if ipywidgets is installed
         augment : (x, y, rng) -> x and y of the augmented batch: as many rows, the same dtype, any
-            other shape. It runs in another thread while the model trains on the batch before, so it
-            must not use the model (AugmentedBatches). None: batches stay as they are
+            other shape. It runs in another thread beside the training, and must not use the model
         average : decay of a WeightAverage, in (0, 1), such as 0.998. Then the averaged weights are
             scored, kept as the best, and left in the model at the end. None: the live weights
         clip_norm : largest norm of a gradient, > 0 (clip_gradients); None: any
         diagnose_every : epochs between two diagnoses on x and y as given. Two in a row with a
             finding that more epochs do not cure, such as dead units, end it (`history.stopped`).
             `history.warnings` is what is certain before the first step. None: no diagnoses
-        communicator : mpi4py's `MPI.COMM_WORLD`, say: its processes train the model together, each
-            on its share of every batch (docs/several_machines.md). None: this process alone
+        communicator : mpi4py's `MPI.COMM_WORLD`, say: all its processes make this Trainer, fit the
+            same data, and share every batch (docs/several_machines.md). None: this one alone
 
     Attributes
         rng : the Generator of `seed`; `augment` draws from it too
@@ -251,8 +250,7 @@ class Trainer:
             kept = together.checkpoint(checkpoint, on_checkpoint_error)
             parts = history, batches, clock, average, best, watch, together, kept
             fit = ranks.alike(FitState, self.optimizer, self.rng, *parts)
-            shown = self.progress if ranks.is_first else False
-            bar = ProgressBar(shown, fit.before + epochs, self.metric, history.warnings)
+            bar = ProgressBar(ranks.is_first and self.progress, fit.before + epochs, self.metric, history.warnings)
             self._averaged = average
             try:
                 calls.begin(history)
@@ -266,7 +264,8 @@ class Trainer:
                     bar.scores = scoring.shown
                     bar.show(len(history), line["loss"], line["images_per_second"], clock)
                     reasons = calls.after_epoch(history)
-                    reasons.append(ranks.from_first(lambda: watch.reason_to_stop(self.optimizer, self.loss, history)))
+                    if self.diagnose_every is not None:
+                        reasons += [ranks.from_first(lambda: watch.reason_to_stop(self.optimizer, self.loss, history))]
                     self.optimizer.check_model()
                     end_if_over(history, epochs, clock, patience, ranks.all_of(reasons))
                     fit.end_epoch()
@@ -276,6 +275,7 @@ class Trainer:
             except NotFiniteError as error:
                 if error is calls.error:
                     raise
+                together.check_end(error)
                 self.optimizer.reset()  # its running means may be NaN, and would spoil a second fit
                 history.end(Outcome.DIVERGED, diverged(bad_weight(self.model) or error, fit.where, self.optimizer.lr))
             finally:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.checks import NotFiniteError
 from nnscratch.history import Outcome
 from tests.training.communicators import Aborted, ThreadCommunicator, on_ranks
 from tests.training.small_training import VALIDATION, WEIGHTS, After, Trained, X, Y, noisy, noisy_rows
@@ -228,6 +229,31 @@ def test_an_error_of_one_rank_alone_ends_all_with_one_line(capfd: pytest.Capture
     assert all(isinstance(end, Aborted) for end in ends)
     (line,) = capfd.readouterr().err.splitlines()
     assert line == r"rank 1 of 3: RuntimeError: no space\nleft; all ranks end, and the last checkpoint stays"
+
+
+def test_nan_in_a_callback_of_one_rank_ends_all(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail(trainer: nn.Trainer, history: nn.History) -> None:
+        raise NotFiniteError("nan")
+
+    ends = together(2, on={1: {"callbacks": [fail]}})
+    assert all(isinstance(end, Aborted) for end in ends)
+    assert capfd.readouterr().err.startswith("rank 1 of 2: NotFiniteError: nan; all ranks end")
+
+
+def test_weights_that_overflow_when_a_checkpoint_is_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nnscratch.training import checkpoint
+
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+
+    class Leap(nn.SGD):
+        def step(self) -> None:
+            super().step()
+            if self.steps == 3:
+                self.model.parameters()[0][0, 0] = np.inf
+
+    ends = together(2, checkpoint=tmp_path / "state.npz", optimizer=lambda model: Leap(model, lr=0.1))
+    assert {end.history.outcome for end in ends} == {Outcome.DIVERGED}
+    assert len({end.history.stopped for end in ends}) == 1
 
 
 def test_a_second_ctrl_c_ends_all(capfd: pytest.CaptureFixture[str]) -> None:
