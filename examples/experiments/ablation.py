@@ -7,9 +7,9 @@ together: bias, dropout, L2 and the optimizer, in every combination.
 cure:     the cured network, with things taken back or added.
 race:     the cure beside the report's MLP, the same number of epochs.
 
-Every result is kept as soon as it is there, and not run again. With --distributed,
-the processes of `mpiexec -n N` share the runs. The results and what they mean
-are in examples/lessons/why_the_cnn_did_not_learn.md.
+Every result is kept as soon as it is there, and not run again. With
+--distributed, the processes of `mpiexec -n N` share the runs. The results and
+what they mean are in examples/lessons/why_the_cnn_did_not_learn.md.
 """
 
 import argparse

@@ -25,7 +25,8 @@ from nnscratch.keypoints.metrics import mean_face, rmse_px
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.training.checkpoint import CheckpointError
-from nnscratch.training.side_by_side import train_together
+from nnscratch.training.ranks import Ranks
+from nnscratch.training.side_by_side import train_on_ranks
 
 FACES = draw_faces(60, seed=0)
 
@@ -122,12 +123,12 @@ def test_time_for_the_blends_is_kept_back(monkeypatch: pytest.MonkeyPatch, secon
     """
     given = []
 
-    def note(jobs: dict[str, Any], *, seconds: float, **settings: Any) -> dict[str, History]:
+    def note(ranks: Ranks, jobs: dict[str, Any], *, seconds: float, **settings: Any) -> dict[str, History]:
         given.append(seconds)
-        return train_together(jobs, **settings)
+        return train_on_ranks(ranks, jobs, **settings)
 
     monkeypatch.setattr(training, "seconds_per_face", lambda *_: seconds)
-    monkeypatch.setattr(training, "train_together", note)
+    monkeypatch.setattr(training, "train_on_ranks", note)
     monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: 1000.0))
     trained(TRAIN, HELD_OUT, seconds=100.0)
     assert given == [pytest.approx(expected)]
