@@ -40,8 +40,8 @@ from nnscratch.kernels.thread_shares import share_of_threads
 from nnscratch.pictures import BLACK, PALETTE, new_figure, save
 from nnscratch.profiling.clock import ratio
 from nnscratch.profiling.machine import start
+from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.fit_together import FitTogether
-from nnscratch.training.ranks import Ranks
 from nnscratch.training.step import Step
 
 RANKS = (1, 2, 4)

@@ -11,7 +11,7 @@ best_weights.py  which weights it leaves in the model
 progress.py      the clock, and the line of progress on the terminal
 side_by_side.py  several small networks at a time, one per core
 communicator.py  Communicator: what several processes speak through
-ranks.py         these processes, kept on one way
+all_ranks.py     these processes, kept on one way
 fit_together.py  one fit on all of them: the sum of their gradients
 
 What a training did, one line per epoch, is in a History (nnscratch/history.py).

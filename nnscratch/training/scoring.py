@@ -13,8 +13,8 @@ from nnscratch.history import History, Metric
 if TYPE_CHECKING:
     from nnscratch.losses import Loss
     from nnscratch.model import Sequential
+    from nnscratch.training.all_ranks import Ranks
     from nnscratch.training.averaging import WeightAverage
-    from nnscratch.training.ranks import Ranks
 
 # The columns that a history has anyway; a metric cannot have the name of one.
 COLUMNS = ["epoch", "loss", "validation_loss", "average_validation_loss", "lr", "seconds", "images",

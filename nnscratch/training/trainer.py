@@ -13,6 +13,7 @@ from nnscratch.checks import NotFiniteError, above, below, number, positive, who
 from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Metric, Outcome
 from nnscratch.training import arguments
+from nnscratch.training.all_ranks import Ranks, on_all_ranks
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, Batches, batches_of
 from nnscratch.training.best_weights import BestWeights
@@ -23,7 +24,6 @@ from nnscratch.training.fit_state import FitState
 from nnscratch.training.fit_together import FitTogether
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import Clock, ProgressBar
-from nnscratch.training.ranks import Ranks, on_all_ranks
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring
 from nnscratch.training.step import Step
