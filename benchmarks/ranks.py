@@ -42,8 +42,8 @@ from nnscratch.keypoints.scripts.outputs import png, writable
 from nnscratch.pictures import BLACK, PALETTE, new_figure, save
 from nnscratch.profiling.clock import ratio
 from nnscratch.profiling.machine import start
+from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.fit_together import FitTogether
-from nnscratch.training.ranks import Ranks
 from nnscratch.training.step import Step
 
 RANKS = (1, 2, 4)

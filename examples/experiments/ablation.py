@@ -26,7 +26,7 @@ from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.distributed import ranks_of
 from nnscratch.keypoints.scripts.outputs import results_folder
-from nnscratch.training.ranks import Ranks
+from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.side_by_side import share_out
 
 Run = tuple[int, settings.Names]  # a seed and the names of a kind

@@ -20,6 +20,9 @@ continuing.py    a fit that goes on from an earlier one's history
 progress.py      the clock, and the line of progress on the terminal
     notebooks.py     the bar that a notebook can show
 side_by_side.py  several small networks at a time, one per core
+communicator.py  Communicator: what several processes speak through
+all_ranks.py     these processes, kept on one way
+fit_together.py  one fit on all of them: the sum of their gradients
 
 What a training did, one line per epoch, is in a History (nnscratch/history.py).
 """

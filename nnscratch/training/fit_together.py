@@ -39,10 +39,10 @@ from nnscratch.training.stopping import AnyOf, Stop
 if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
     from nnscratch.optimizers.base import Optimizer
+    from nnscratch.training.all_ranks import Ranks
     from nnscratch.training.batches import Batch
     from nnscratch.training.checkpoint import OnError, State
     from nnscratch.training.progress import Clock
-    from nnscratch.training.ranks import Ranks
     from nnscratch.training.step import Step
 
 _FACTS = 7  # numbers behind the gradients

@@ -14,9 +14,9 @@ from nnscratch.metric import Metric
 if TYPE_CHECKING:
     from nnscratch.losses import Loss
     from nnscratch.model import Sequential
+    from nnscratch.training.all_ranks import Ranks
     from nnscratch.training.averaging import WeightAverage
     from nnscratch.training.data import ScoredBatches
-    from nnscratch.training.ranks import Ranks
 
     Validation: TypeAlias = tuple[np.ndarray, np.ndarray] | ScoredBatches
 

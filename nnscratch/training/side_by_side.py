@@ -18,9 +18,9 @@ import numpy as np
 
 from nnscratch.history import History
 from nnscratch.kernels.threads import get_threads, set_threads, single_threaded_blas
+from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.checkpoint import OnError
 from nnscratch.training.progress import progress_line
-from nnscratch.training.ranks import Ranks
 from nnscratch.training.stopping import AnyOf, Stop
 from nnscratch.training.trainer import Trainer
 

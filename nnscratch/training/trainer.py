@@ -15,6 +15,7 @@ from nnscratch.diagnosis.watch import TrainingWatch
 from nnscratch.history import History, Outcome
 from nnscratch.metric import Metric
 from nnscratch.training import arguments
+from nnscratch.training.all_ranks import Ranks, on_all_ranks
 from nnscratch.training.averaging import DECAY_FIX, WeightAverage
 from nnscratch.training.batches import Augment, batches_of
 from nnscratch.training.best_weights import BestWeights
@@ -30,7 +31,6 @@ from nnscratch.training.fit_together import FitTogether
 from nnscratch.training.following import check_schedule, own_numbers_after
 from nnscratch.training.interrupts import finish_the_batch
 from nnscratch.training.progress import ProgressBar
-from nnscratch.training.ranks import Ranks, on_all_ranks
 from nnscratch.training.rows import RandomAccess
 from nnscratch.training.same_training import settings_of
 from nnscratch.training.scoring import Scoring

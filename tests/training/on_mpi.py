@@ -1,4 +1,4 @@
-"""What test_ranks.py starts on several processes: `on_mpi.py FOLDER END`.
+"""What test_all_ranks.py starts on several processes: `on_mpi.py FOLDER END`.
 
 Trains on all ranks what each trains alone, too, and compares; goes on from FOLDER/before.npz and
 leaves FOLDER/behind.npz, both checkpoints of a training that was stopped. Then one rank ends as

@@ -1,5 +1,5 @@
 """One fit on several ranks, which are threads here: the numbers of one process, and one decision
-for all. With MPI's processes: test_ranks.py.
+for all. With MPI's processes: test_all_ranks.py.
 """
 
 from __future__ import annotations

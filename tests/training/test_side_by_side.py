@@ -18,8 +18,8 @@ import pytest
 import nnscratch as nn
 from nnscratch.files import array_files
 from nnscratch.kernels.threads import get_threads, set_threads
+from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.batches import Augment
-from nnscratch.training.ranks import Ranks
 from nnscratch.training.side_by_side import Job, share_out, train_on_ranks, train_together
 from tests.training.communicators import Aborted, ThreadCommunicator, on_ranks
 

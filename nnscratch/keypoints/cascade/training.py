@@ -41,8 +41,8 @@ from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean
 from nnscratch.metric import Metric
 from nnscratch.model import Sequential
+from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.checkpoint import OnError
-from nnscratch.training.ranks import Ranks
 from nnscratch.training.side_by_side import Job, train_on_ranks
 from nnscratch.training.stopping import Stop
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from nnscratch.interchange.extras import required
 from nnscratch.messages import printable
-from nnscratch.training.ranks import Ranks
+from nnscratch.training.all_ranks import Ranks
 
 OPTION = "--distributed"
 _SHORTEST = "--di"  # argparse takes an option by its beginning

@@ -28,8 +28,8 @@ from nnscratch.keypoints.scripts.options import TrainingOptions
 from nnscratch.keypoints.scripts.training_run import TrainingRun
 from nnscratch.keypoints.splits import split_apart, split_random
 from nnscratch.model import Sequential
+from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.communicator import Communicator
-from nnscratch.training.ranks import Ranks
 from nnscratch.training.trainer import Trainer
 
 _FACES_LOOKED_AT = 256  # or up to twice as many, before the first step

@@ -24,8 +24,8 @@ from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean_face
+from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.checkpoint import CheckpointError
-from nnscratch.training.ranks import Ranks
 from nnscratch.training.side_by_side import train_on_ranks
 
 FACES = draw_faces(60, seed=0)

@@ -12,8 +12,8 @@ import pytest
 import nnscratch as nn
 from nnscratch.checks import NotFiniteError
 from nnscratch.history import Outcome
-from nnscratch.training import ranks as module
-from nnscratch.training.ranks import Ranks
+from nnscratch.training import all_ranks as module
+from nnscratch.training.all_ranks import Ranks
 from tests.mpi import mpiexec
 from tests.training.communicators import Aborted, on_ranks
 from tests.training.small_training import RESUMED, After, Trained
