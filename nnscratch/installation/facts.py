@@ -22,7 +22,10 @@ from nnscratch.profiling import machine
 
 # What nnscratch needs, and Numba's compiler; then what its extras need, shown if it is installed.
 NEEDED = ("numpy", "numba", "llvmlite", "pandas", "matplotlib", "tqdm", "threadpoolctl")
-EXTRAS = ("scipy", "scikit-learn", "dask", "distributed", "safetensors", "onnx", "onnxruntime", "torch", "jupyterlab")
+EXTRAS = (
+    "scipy", "scikit-learn", "dask", "distributed", "safetensors", "onnx", "onnxruntime", "mpi4py", "mpich", "torch",
+    "jupyterlab",
+)  # fmt: skip
 # Environment variables that change what NumPy, BLAS, OpenMP, Numba, matplotlib and the kernels do.
 _BEGINNINGS = (
     "NNSCRATCH_", "NUMBA_", "NPY_", "OPENBLAS_", "GOTO_", "OMP_", "KMP_", "MKL_", "BLIS_", "VECLIB_", "MPL", "LOKY_",

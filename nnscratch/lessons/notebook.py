@@ -8,6 +8,7 @@ than the library does. Tags that mean something here:
     exercise:NAME  the cell that the reader fills, for the exercise NAME
     needs:NAME     stands beside exercise:...: that cell uses the answer to NAME
     varies         prints times or other numbers of this machine, which differ from run to run
+    trains         prints where a training ended: its last digit depends on the processor
 """
 
 from __future__ import annotations

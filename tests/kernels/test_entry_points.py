@@ -69,6 +69,7 @@ ENTRIES = {
     "training.clipping: updates.sum_of_squares": "clip_gradients",
     "training.divergence: finite.all_finite": "all_finite",
     "training.fit_state: finite.all_finite": "all_finite",
+    "training.loaded: finite.all_finite": "all_finite",
 }
 
 

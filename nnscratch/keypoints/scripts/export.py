@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nnscratch.command_output import add_quiet, muted
+from nnscratch.command_output import add_json, add_quiet, muted, write_json
 from nnscratch.commands import Parser, program
 from nnscratch.files import atomic
 from nnscratch.interchange.extras import required
@@ -29,7 +29,7 @@ from nnscratch.keypoints.kaggle.archives import ALL, TRAINING
 from nnscratch.keypoints.kaggle.files import table_file
 from nnscratch.keypoints.kaggle.training_file import load_faces
 from nnscratch.keypoints.predictors import load_predictor
-from nnscratch.keypoints.scripts.outputs import check_output, writable
+from nnscratch.keypoints.scripts.outputs import check_outputs, writable
 from nnscratch.messages import one_line
 
 _FACES = 100  # to compare on
@@ -50,6 +50,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--data", metavar="FILE", help=f"faces to compare on: Kaggle's training.csv, .zip or .gz, or {ALL}"
     )
+    add_json(parser)
     add_quiet(parser)
     parsed = parser.parse_args(arguments)
     try:
@@ -60,22 +61,27 @@ def main(arguments: list[str]) -> None:
     predictor = load_predictor(run)
     read = [file for file in run.iterdir() if file.suffix != ".onnx"]  # an earlier graph is replaced
     data = table_file(parsed.data, TRAINING) if parsed.data else None
-    check_output(parsed.out, [*read, *filter(None, [data])])
+    check_outputs({"--out": parsed.out, "--json": parsed.json}, [*read, *filter(None, [data])])
     images = _some_images(data)
     points = predictor.predict_points(images)  # first: no graph is written of a network that has diverged
     faces = f"{len(images)} faces of {data.name}" if data else f"{len(images)} drawn faces"
     with atomic.write(parsed.out) as path:  # it gets its name once it is known to be right
         predictor.export_onnx(path)
-        verdict = _compared(path, images, points, f"{parsed.out}, on {faces}")
-        nodes, size = len(onnx.load(path).graph.node), path.stat().st_size / 1e6
+        difference = _difference(path, images, points, f"{parsed.out}, on {faces}")
+        nodes, size = len(onnx.load(path).graph.node), path.stat().st_size
     with muted(parsed):
-        print(f"{parsed.out}: {size:.1f} MB, {nodes:,} nodes")
+        print(f"{parsed.out}: {size / 1e6:.1f} MB, {nodes:,} nodes")
         print(f"images (N, {SIDE}, {SIDE}) uint8 -> points (N, {len(POINTS)}, 2) float32, in pixels")
-        print(f"{verdict} ({faces})." if verdict else "Not compared with nnscratch's points: no package onnxruntime.")
+        if difference is None:
+            print("Not compared with nnscratch's points: no package onnxruntime.")
+        else:
+            print(f"ONNX Runtime's points are within {difference:.1g} px of nnscratch's ({faces}).")
+    compared = {"faces": len(images), "largest_difference_px": difference}
+    write_json(parsed.json, {"file": str(parsed.out), "bytes": size, "nodes": nodes, **compared})
 
 
-def _compared(path: Path, images: np.ndarray, points: np.ndarray, place: str) -> str | None:
-    """How far ONNX Runtime's points are from `points`, in words; None without ONNX Runtime.
+def _difference(path: Path, images: np.ndarray, points: np.ndarray, place: str) -> float | None:
+    """How far ONNX Runtime's points are from `points` at most, in px; None without ONNX Runtime.
 
     Raises
         ValueError : too far, or it does not run the graph; `place` is for the message
@@ -93,7 +99,7 @@ def _compared(path: Path, images: np.ndarray, points: np.ndarray, place: str) ->
     if not difference < allowed:
         came = f"points of ONNX Runtime that differ by {difference:.2g} px"
         raise ValueError(one_line(place, came, f"less than {allowed:.2g} px", "try another version of onnxruntime"))
-    return f"ONNX Runtime's points are within {difference:.1g} px of nnscratch's"
+    return difference
 
 
 def answers_of(path: Path, images: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -50,8 +51,12 @@ def ends(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 def test_a_run_becomes_a_file(run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "network.onnx"
-    export.main([str(run_folder), "--out", str(out)])
+    export.main([str(run_folder), "--out", str(out), "--json", str(tmp_path / "facts.json")])
     printed = capsys.readouterr().out
+    facts = json.loads((tmp_path / "facts.json").read_text(encoding="utf-8"))
+    assert facts["bytes"] == out.stat().st_size
+    assert facts["faces"] == 4
+    assert 0 <= facts["largest_difference_px"] < 1e-3
     lines = printed.splitlines()
     assert re.fullmatch(rf"{out}: 0\.0 MB, \d\d nodes", lines[0])
     assert re.fullmatch(r"ONNX Runtime's points are within \S+ px of nnscratch's \(4 drawn faces\)\.", lines[2])

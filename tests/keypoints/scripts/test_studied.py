@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.command_output import add_json
 from nnscratch.commands import Parser
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.kaggle.training_file import save_faces
 from nnscratch.keypoints.predictors import SingleNetwork
-from nnscratch.keypoints.scripts.studied import Studied, add_json, add_subject, studied
+from nnscratch.keypoints.scripts.studied import Studied, add_subject, studied
 
 
 def read(*arguments: str) -> Studied:
