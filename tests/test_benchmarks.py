@@ -274,6 +274,7 @@ def test_a_search_with_two_jobs_and_with_one(
         program.compare(repeats=1, epochs=1, rows=60)
 
 
+@pytest.mark.nightly
 def test_the_time_to_an_error(tmp_path: Path) -> None:
     json_file = tmp_path / "figures.json"
     options = ["--faces", "30", "--epochs", "2", "--target", "50", "--threads", "1", "--curve"]

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nnscratch as nn
 from nnscratch.__main__ import main as nnscratch_main
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import COLUMNS, Faces
@@ -144,6 +145,7 @@ def test_every_command_runs_in_the_order_of_the_readme(
 ) -> None:
     """In this process. That each kind of program runs in one of its own is tested beside it."""
     monkeypatch.setattr(diagnose, "_DRAWN_FACES", 100)
+    monkeypatch.setattr(nn, "profile", functools.partial(nn.profile, steps=4))
     run = [words for words in COMMANDS if not words[0].startswith("benchmarks/")]
     assert len(run) > 5
     for words in run:

@@ -63,7 +63,10 @@ def deep(**arguments: Any) -> Any:
     return mlp(depth=6, **arguments)
 
 
-both_networks: Callable[..., Any] = pytest.mark.parametrize("network", [mlp, cnn])
+# A check looks at every layer alike: always at the quicker network, at night at both.
+both_networks: Callable[..., Any] = pytest.mark.parametrize(
+    "network", [mlp, pytest.param(cnn, marks=pytest.mark.nightly)]
+)
 
 
 def adam(model: Any, lr: float = 0.002, **arguments: Any) -> Any:

@@ -90,7 +90,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("undisturbed") / "whole"
 
 
-@pytest.mark.parametrize("level", [1, 2])
+@pytest.mark.parametrize("level", [pytest.param(1, marks=pytest.mark.nightly), 2])
 def test_it_goes_on_where_it_was_stopped(
     run: Any, run_here: Any, folder: Path, whole: Path, tmp_path: Path, level: int
 ) -> None:

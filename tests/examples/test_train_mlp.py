@@ -25,6 +25,7 @@ def test_it_trains_in_a_pipe(run: Any, check_run: Any, folder: Path, tmp_path: P
     assert check_run(done, tmp_path / "run")["epochs"] == 2
 
 
+@pytest.mark.nightly
 def test_it_trains_without_stderr_as_a_service_does(check_run: Any, folder: Path, tmp_path: Path) -> None:
     arguments = ["--data", str(folder / "training.csv"), "--epochs", "1", "--out", str(tmp_path / "run")]
     command = shlex.join([sys.executable, str(ROOT / "examples" / "train_mlp.py"), *arguments])

@@ -31,6 +31,7 @@ def test_the_doctor_agrees_with_the_truth(number: int) -> None:
     assert patients()[number - 1].illness == clinic.truth(number)[0]
 
 
+@pytest.mark.nightly
 def test_it_agrees_on_other_faces_too() -> None:
     others = clinic.admit(*rows(seed=5))
     assert [patient.illness for patient in others] == [clinic.truth(number)[0] for number in range(1, 11)]

@@ -74,7 +74,7 @@ def pooled(pool: nn.Layer, outputs: int) -> Any:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [nn.MaxPool2D, nn.AveragePool2D])
+@pytest.mark.parametrize("kind", [nn.MaxPool2D, pytest.param(nn.AveragePool2D, marks=pytest.mark.nightly)])
 def test_the_place_of_a_blob_is_pooled_away(kind: Any) -> None:
     diagnosis = asked(pooled(kind(16), 2), blobs(place=True), 25, try_remedies=True)
     finding = first(diagnosis, "pooled_away")

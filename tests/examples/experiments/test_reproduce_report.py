@@ -25,6 +25,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.nightly
 def test_it_goes_on_where_it_was_stopped(run: Run, run_here: Run, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
     arguments = "--data", data, "--out", out, "--quick", "--most-epochs", 1

@@ -102,11 +102,21 @@ def check_figure(figure: Any) -> None:
         assert axes.get_title() or axes.get_ylabel() or figure.get_suptitle()
 
 
+@pytest.mark.nightly
 @each_lesson
 def test_with_its_solutions(path: Path) -> None:
     lesson = notebook.read(path)
     found, text = verdicts(lesson.answered(solutions(path)))
     assert found == dict.fromkeys(lesson.exercises, "right"), text
+
+
+@each_lesson
+def test_each_solution_is_right(path: Path) -> None:
+    """Without the cells behind, which take the time."""
+    lesson = notebook.read(path)
+    for name in lesson.exercises:
+        found, text = verdicts(lesson.only(name).answered(solutions(path)))
+        assert found[name] == "right", text
 
 
 @each_lesson

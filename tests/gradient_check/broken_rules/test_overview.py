@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from nnscratch.gradient_check.broken_rules.overview import markdown, overview
 from nnscratch.gradient_check.broken_rules.page import Broken
 
+pytestmark = pytest.mark.nightly  # ten seconds: every rule trains twice; each by itself is tested beside this
 DOCUMENT = Path(__file__).parents[3] / "docs" / "broken_gradients.md"
 
 

@@ -50,20 +50,20 @@ def test_the_formula() -> None:
     np.testing.assert_allclose(z, expected[0, :, :, 0], rtol=1e-12)
 
 
-@pytest.mark.parametrize("patch_bytes", [1, PATCH_BYTES], ids=["one row of windows at a time", "several"])
 @pytest.mark.parametrize(("shape", "c_out"), CASES, ids=IDS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-5)])
-def test_equal_to_the_loops(conv_relu_pool, shape, c_out, dtype, tolerance, patch_bytes) -> None:
+def test_equal_to_the_loops(conv_relu_pool, shape, c_out, dtype, tolerance) -> None:
     x, weight, bias = conv_relu_pool.arrays(shape, c_out, (3, 3), dtype)
     z, expected, _ = conv_relu_pool.forward(x, weight, bias)
-    y, argmax = computed(x, weight, bias, patch_bytes)
-    assert y.dtype == dtype
-    np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
-    np.testing.assert_array_equal(argmax == NO_WINNER, y == 0)
-    # Rounding may let another of two nearly equal places win: it must be as large as the largest.
-    places = np.where(argmax == NO_WINNER, 0, argmax)[..., np.newaxis].astype(np.int64)
-    won = np.take_along_axis(conv_relu_pool.places(z), places, axis=-1)[..., 0]
-    np.testing.assert_allclose(np.maximum(won, 0), expected, rtol=tolerance, atol=tolerance)
+    for patch_bytes in (1, PATCH_BYTES):  # one row of windows at a time, and several
+        y, argmax = computed(x, weight, bias, patch_bytes)
+        assert y.dtype == dtype
+        np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
+        np.testing.assert_array_equal(argmax == NO_WINNER, y == 0)
+        # Rounding may let another of two nearly equal places win: it must be as large.
+        places = np.where(argmax == NO_WINNER, 0, argmax)[..., np.newaxis].astype(np.int64)
+        won = np.take_along_axis(conv_relu_pool.places(z), places, axis=-1)[..., 0]
+        np.testing.assert_allclose(np.maximum(won, 0), expected, rtol=tolerance, atol=tolerance)
 
 
 def test_the_first_in_reading_order_wins_a_tie(conv_relu_pool) -> None:
