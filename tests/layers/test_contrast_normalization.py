@@ -143,6 +143,7 @@ def test_summary() -> None:
     assert rows[3].split()[-2] == "256"
 
 
+@pytest.mark.nightly
 def test_the_doctor_looks_at_a_network_that_begins_with_it() -> None:
     rng = np.random.default_rng(0)
     x, y = rng.random((40, 8, 8, 1), dtype=np.float32), rng.standard_normal((40, 2)).astype(np.float32)

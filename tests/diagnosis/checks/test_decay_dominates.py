@@ -36,7 +36,7 @@ def test_decay_dominates(network: Any) -> None:
     first(diagnose(model, *rows(), optimizer=sgd(model, weight_decay=0.3)), "decay_dominates")
 
 
-@pytest.mark.parametrize("network", [mlp, cnn, deep])
+@pytest.mark.parametrize("network", [mlp, pytest.param(cnn, marks=pytest.mark.nightly), deep])
 def test_decay_that_will_dominate_is_seen_before_the_training(network: Any) -> None:
     """The first gradients are large, for the mean is not found yet: so far, decay is weaker."""
     for decay, expected in ((0.05, ["decay_dominates"]), (1e-4, [])):

@@ -12,6 +12,7 @@ from nnscratch.keypoints import networks
 from nnscratch.keypoints.predictors import SingleNetwork
 
 
+@pytest.mark.nightly
 def test_a_table_of_what_level_2_is_made_of(run_here: Any, folder: Path, tmp_path: Path) -> None:
     """With everything it is what the training said."""
     data, out = ("--data", folder / "training.csv"), tmp_path / "run"

@@ -59,7 +59,11 @@ def test_the_diagnosis_is_printed(run_folder: Path, capsys: pytest.CaptureFixtur
     assert not printed.err
 
 
-@pytest.mark.parametrize("script", ["train_mlp.py", "train_cnn.py", "train_cascade.py"])
+# The README diagnoses a run of train_cnn.py, in every run of the tests.
+AT_NIGHT = [pytest.param(script, marks=pytest.mark.nightly) for script in ("train_mlp.py", "train_cnn.py")]
+
+
+@pytest.mark.parametrize("script", [*AT_NIGHT, "train_cascade.py"])
 def test_a_run_of_a_script_can_be_diagnosed(
     run_here: Callable[..., object], script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
