@@ -80,6 +80,12 @@ def two_levels(level_1: nn.Sequential) -> Cascade:
     return Cascade(level_1, REFERENCE, levels)
 
 
+def test_a_trained_cascade(tmp_path: Path) -> None:
+    cascade = Cascade.load(Path(__file__).parents[2] / "saved_runs" / "train_cascade")
+    expected = check_cascade(tmp_path, cascade, FACES.images)
+    assert np.ptp(expected, axis=0).max() > 5  # px: it tells faces apart
+
+
 def test_a_cascade_of_100_faces(tmp_path: Path, level_1: nn.Sequential) -> None:
     cascade = two_levels(level_1)
     check_cascade(tmp_path, cascade, FACES.images)
