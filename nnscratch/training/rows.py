@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 
+from nnscratch.diagnosis.rows import evenly_spaced
 from nnscratch.losses.base import checked_weights
 from nnscratch.training.batches import Batch, Batches, Place, Share, in_their_place
 from nnscratch.training.loaded import Loaded
@@ -198,4 +199,4 @@ def probe(rows: RandomAccess, loaded: Loaded) -> Batch:
 
 def sampled(rows: RandomAccess, most: int = _SAMPLED) -> Batch:
     """At most `most` of the rows, evenly spaced, the first and the last among them."""
-    return tuple(rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64))])
+    return tuple(rows[evenly_spaced(len(rows), most)])
