@@ -15,17 +15,7 @@ import nnscratch as nn
 from nnscratch.optimizers import schedules
 from nnscratch.training import checkpoint as checkpoint_module
 from nnscratch.training.checkpoint import Checkpoint
-
-
-class StopAfter:
-    """Asks a training to end after so many questions: before each epoch and after each step."""
-
-    def __init__(self, questions: int) -> None:
-        self.left = questions
-
-    def is_set(self) -> bool:
-        self.left -= 1
-        return self.left < 0
+from tests.training.small_training import After
 
 
 def noisy(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +80,7 @@ def undisturbed() -> Callable[..., tuple[Any, ...]]:
 @pytest.mark.parametrize("questions", range(15))
 def test_stopped_between_any_two_steps_it_goes_on_bit_for_bit(questions: int, tmp_path: Path, undisturbed: Any) -> None:
     path = tmp_path / "run.npz"
-    first = fit(trainer_with_everything(), path, StopAfter(questions))
+    first = fit(trainer_with_everything(), path, After(questions))
     assert first.outcome is nn.Outcome.INTERRUPTED
     trainer = trainer_with_everything()
     assert outcome(trainer, fit(trainer, path)) == undisturbed()
@@ -102,7 +92,7 @@ def test_stopped_between_any_two_steps_it_goes_on_bit_for_bit(questions: int, tm
 def test_stopped_again_and_again(changes: dict[str, Any], tmp_path: Path, undisturbed: Any) -> None:
     path = tmp_path / "run.npz"
     for _ in range(6):
-        assert fit(trainer_with_everything(**changes), path, StopAfter(2)).outcome is nn.Outcome.INTERRUPTED
+        assert fit(trainer_with_everything(**changes), path, After(2)).outcome is nn.Outcome.INTERRUPTED
     trainer = trainer_with_everything(**changes)
     history = fit(trainer, path)
     assert outcome(trainer, history) == undisturbed(**changes)
@@ -113,7 +103,7 @@ def test_on_another_number_of_threads(threads: tuple[int, int], tmp_path: Path, 
     path = tmp_path / "run.npz"
     try:
         nn.set_threads(threads[0])
-        fit(trainer_with_everything(), path, StopAfter(7))
+        fit(trainer_with_everything(), path, After(7))
         nn.set_threads(threads[1])
         trainer = trainer_with_everything()
         assert outcome(trainer, fit(trainer, path)) == undisturbed()
@@ -127,7 +117,7 @@ def test_a_finished_training_is_there_at_once(tmp_path: Path, undisturbed: Any) 
     trainer = trainer_with_everything()
     steps = trainer.optimizer.steps
     written = path.read_bytes()
-    history = fit(trainer, path, StopAfter(0))
+    history = fit(trainer, path, After(0))
     assert steps == 0
     assert history.outcome is nn.Outcome.ALL_EPOCHS
     assert outcome(trainer, history) == undisturbed()
@@ -168,7 +158,7 @@ def test_the_best_epoch_before_the_stop_is_kept(tmp_path: Path, trainer_of: Any,
         history = trainer.fit(x, y, validation=(x, y), epochs=3, checkpoint=tmp_path / "run.npz", stop=stop)
         return trainer.weight, history
 
-    best, _ = run([1.0, 5.0], StopAfter(8))  # stopped in the third epoch: the first one's weights
+    best, _ = run([1.0, 5.0], After(8))  # stopped in the third epoch: the first one's weights
     weight, history = run([6.0], None)
     assert history.best_epoch == 1
     assert weight == best
@@ -223,7 +213,7 @@ def test_layers_that_thaw_on_the_way_are_as_they_were(tmp_path: Path) -> None:
         for stop in [*stops, 99]:
             trainer = trainer_with_everything()
             trainer.model.layers[0].frozen = True
-            history = fit(trainer, path, StopAfter(stop), callbacks=[thawing], epochs=4)
+            history = fit(trainer, path, After(stop), callbacks=[thawing], epochs=4)
         results.append((outcome(trainer, history), [layer.frozen for layer in trainer.model.layers]))
         results[-1][0][0].append(trainer.optimizer.state()["steps_of_parameters"])
     assert results[0] == results[1] == results[2]
@@ -236,7 +226,7 @@ def test_weights_are_those_of_the_rows_after_a_stop(tmp_path: Path) -> None:
     weights = np.random.default_rng(3).random(28)
     for stop in (99, 6):
         path = tmp_path / f"{stop}.npz"
-        fit(trainer_with_everything(), path, StopAfter(stop), sample_weight=weights)
+        fit(trainer_with_everything(), path, After(stop), sample_weight=weights)
         trainer = trainer_with_everything()
         results.append(outcome(trainer, fit(trainer, path, sample_weight=weights)))
     assert results[0] == results[1]
@@ -252,7 +242,7 @@ def test_weights_are_those_of_the_rows_after_a_stop(tmp_path: Path) -> None:
 def test_a_state_that_does_not_fit_changes_nothing(change: str, tmp_path: Path) -> None:
     path = tmp_path / "run.npz"
     trainer = trainer_with_everything()
-    fit(trainer, path, StopAfter(7))
+    fit(trainer, path, After(7))
     kept: dict[str, Any] = {}
     load = Checkpoint.load
 
@@ -291,7 +281,7 @@ def test_all_epochs_are_done_if_and_only_if_the_file_says_so(
 ) -> None:
     """Otherwise a training would go on beyond its last epoch, for ever, or end before it."""
     path = tmp_path / "run.npz"
-    fit(trainer_with_everything(), path, StopAfter(steps) if steps else None)
+    fit(trainer_with_everything(), path, After(steps) if steps else None)
     load = Checkpoint.load
 
     def damaged_load(self: Checkpoint) -> Any:
@@ -301,7 +291,7 @@ def test_all_epochs_are_done_if_and_only_if_the_file_says_so(
 
     monkeypatch.setattr(Checkpoint, "load", damaged_load)
     with pytest.raises(ValueError, match="damaged checkpoint"):
-        fit(trainer_with_everything(), path, StopAfter(20))
+        fit(trainer_with_everything(), path, After(20))
 
 
 def test_another_thread_asks(tmp_path: Path) -> None:

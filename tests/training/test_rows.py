@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from tests.training.small_training import After
 
 COUNT = 30
 
@@ -90,15 +91,6 @@ def test_weights_of_rows_count_as_those_of_arrays() -> None:
     )
 
 
-class StopAfter:
-    def __init__(self, questions: int) -> None:
-        self.left = questions
-
-    def is_set(self) -> bool:
-        self.left -= 1
-        return self.left < 0
-
-
 @pytest.mark.parametrize("questions", [0, 2, 4, 7])
 @pytest.mark.parametrize("kind", ["bytes", "files"])
 def test_it_goes_on_from_a_checkpoint_bit_for_bit(questions: int, kind: str, tmp_path: Path) -> None:
@@ -106,7 +98,7 @@ def test_it_goes_on_from_a_checkpoint_bit_for_bit(questions: int, kind: str, tmp
     source: Any = nn.Rows(x, y, convert) if kind == "bytes" else Files(tmp_path, x, y)
     undisturbed, path = trainer(), tmp_path / "run.npz"
     expected = outcome(undisturbed, undisturbed.fit(source, validation=source, epochs=2))
-    stopped = trainer().fit(source, validation=source, epochs=2, checkpoint=path, stop=StopAfter(questions))
+    stopped = trainer().fit(source, validation=source, epochs=2, checkpoint=path, stop=After(questions))
     assert stopped.outcome is nn.Outcome.INTERRUPTED
     again = trainer()
     assert outcome(again, again.fit(source, validation=source, epochs=2, checkpoint=path)) == expected

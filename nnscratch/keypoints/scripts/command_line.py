@@ -19,7 +19,6 @@ from nnscratch.commands import open_closed_streams, print_anything, write_nowher
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.scripts.distributed import OPTION, is_asked, one_program
 from nnscratch.keypoints.scripts.interruption import STATUSES, Interrupted, Interruption, say
-from nnscratch.keypoints.scripts.outputs import check_output as check_output  # and this
 from nnscratch.training.checkpoint import CheckpointError
 
 

@@ -27,6 +27,7 @@ from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.checkpoint import CheckpointError
 from nnscratch.training.side_by_side import train_on_ranks
+from tests.training.small_training import After
 
 FACES = draw_faces(60, seed=0)
 
@@ -152,17 +153,6 @@ def test_the_same_seed_gives_the_same_level(level_2: TrainedLevel) -> None:
     np.testing.assert_array_equal(
         again.cascade.predict_points(HELD_OUT.images), level_2.cascade.predict_points(HELD_OUT.images)
     )
-
-
-class After:
-    """Asks to stop when it has been asked so many times."""
-
-    def __init__(self, times: int) -> None:
-        self.left = times
-
-    def is_set(self) -> bool:
-        self.left -= 1
-        return self.left < 0
 
 
 @pytest.mark.parametrize("times", [0, 3, 9])
