@@ -13,7 +13,6 @@ import pytest
 
 from nnscratch.files import atomic
 from nnscratch.keypoints.kaggle.files import DataError
-from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.outputs import check_output, check_outputs, png, results_folder, writable
 
 
