@@ -1,0 +1,99 @@
+"""The process of one engine and one network, which engines.py starts: its times, as lines of JSON.
+
+python benchmarks/engine_process.py '{"engine": ..., "network": ..., "batches": [...], "seconds": ..., "onnx": PATH}'
+
+Whatever else the process needs is loaded before its engine: Python, NumPy, the pictures, and, for
+an engine that reads our layers, nnscratch with a network. Then the clock of the first step starts,
+and the memory that the process holds is noted: what comes on top is the engine's.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from engine_builders import ENGINES, random_batch
+
+_MOST = 1000  # calls of one work that are timed
+
+
+def milliseconds(work: Callable[[], object], seconds: float) -> float:
+    """The median of so many calls as fit into `seconds`, at least 2; before them, calls to warm up."""
+    calls, began = 0, time.perf_counter()
+    while calls < 2 or (calls < 20 and time.perf_counter() - began < seconds / 3):
+        work()
+        calls += 1
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) < 2 or (len(times) < _MOST and time.perf_counter() - began < seconds):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return 1e3 * statistics.median(times)
+
+
+def measure(engine: str, network: str, batches: list[int], seconds: float, onnx: str) -> None:
+    """Prints a line for the first step, one for each batch, one for the process as a whole."""
+    chosen = ENGINES[engine]
+    pictures = [random_batch(size) for size in batches]
+    early = None if engine == "nnscratch" else (lambda: onnx) if chosen.from_onnx else _layers_of(network)
+    held, began = resident_megabytes(), time.perf_counter()
+    source = early or _layers_of(network)
+    for size, (x, y) in zip(batches, pictures, strict=True):
+        steps = chosen.build(source(), x, y)
+        (steps.train or steps.infer)()
+        if size == batches[0]:
+            tell(first_seconds=time.perf_counter() - began, answers=np.asarray(steps.infer()).tolist())
+        training = milliseconds(steps.train, seconds) if steps.train else None
+        tell(batch=size, train=training, infer=milliseconds(steps.infer, seconds))
+        del steps
+        gc.collect()
+    peak = peak_megabytes()
+    from nnscratch.profiling.machine import blas, overrides  # after the peak: only now nnscratch may be loaded
+
+    version = import_module(chosen.packages[0]).__version__.partition("-")[0]
+    tell(peak_megabytes=peak, added_megabytes=peak - held, version=version, BLAS=blas(), overrides=overrides())
+
+
+def _layers_of(network: str) -> Callable[[], Any]:
+    from engine_networks import NETWORKS
+
+    make = NETWORKS[network]
+    make()  # so that what it needs is loaded
+    return make
+
+
+def resident_megabytes() -> float:
+    """What this process holds in memory now; what it held at most, where the system says no more."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+    return peak_megabytes()
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has had; NaN on a system that does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return math.nan
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def tell(**facts: object) -> None:
+    print(json.dumps(facts), flush=True)
+
+
+if __name__ == "__main__":
+    measure(**json.loads(sys.argv[1]))
