@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import nnscratch as nn
 def pooled_first(layers: list[nn.Layer]) -> list[nn.Layer]:
     """Max pooling before ReLU: the same numbers for a quarter of ReLU's work."""
     ordered = list(layers)
-    for k, (layer, after) in enumerate(zip(layers, layers[1:], strict=False)):
+    for k, (layer, after) in enumerate(pairwise(layers)):
         if isinstance(layer, nn.ReLU) and isinstance(after, nn.MaxPool2D):
             ordered[k : k + 2] = after, layer
     return ordered
@@ -31,7 +32,7 @@ def parameters_of(model: nn.Sequential) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def jax(model: nn.Sequential, x: np.ndarray, y: np.ndarray) -> Steps:
-    """Compiled by jax.jit; weights and velocities are donated, so that a step may write into them."""
+    """Compiled by jax.jit; weights and velocities are donated: a step may write into them."""
     import jax
     import jax.numpy as jnp
 

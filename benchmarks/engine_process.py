@@ -1,7 +1,5 @@
 """The process of one engine and one network, which engines.py starts: its times, as lines of JSON.
 
-python benchmarks/engine_process.py '{"engine": ..., "network": ..., "batches": [...], "seconds": ..., "onnx": PATH}'
-
 Whatever else the process needs is loaded before its engine: Python, NumPy, the pictures, and, for
 an engine that reads our layers, nnscratch with a network. Then the clock of the first step starts,
 and the memory that the process holds is noted: what comes on top is the engine's.
@@ -28,7 +26,7 @@ _MOST = 1000  # calls of one work that are timed
 
 
 def milliseconds(work: Callable[[], object], seconds: float) -> float:
-    """The median of so many calls as fit into `seconds`, at least 2; before them, calls to warm up."""
+    """The median of the calls that fit into `seconds`, at least 2; calls to warm up come first."""
     calls, began = 0, time.perf_counter()
     while calls < 2 or (calls < 20 and time.perf_counter() - began < seconds / 3):
         work()
@@ -74,21 +72,29 @@ def _layers_of(network: str) -> Callable[[], Any]:
 
 
 def resident_megabytes() -> float:
-    """What this process holds in memory now; what it held at most, where the system says no more."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    return peak_megabytes()
+    """What this process holds in memory; what it held at most, where the system says no more."""
+    return _of_status("VmRSS") or peak_megabytes()
 
 
 def peak_megabytes() -> float:
     """The most memory that this process has had; NaN on a system that does not say."""
+    # Linux counts this anew for a new program; getrusage goes on from the one that started it.
+    if peak := _of_status("VmHWM"):
+        return peak
     try:
         import resource
     except ImportError:  # Windows
         return math.nan
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def _of_status(name: str) -> float | None:
+    """Megabytes of a line of Linux's /proc/self/status; None elsewhere."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) / 1024
+    return None
 
 
 def tell(**facts: object) -> None:
