@@ -162,23 +162,23 @@ def _graph(name: str, **settings: bool) -> Callable[[Any, np.ndarray, np.ndarray
     return build
 
 
-# PyTorch asks for new memory for every result, and glibc gives large pieces back to the system at
-# once. With these settings glibc keeps them: a step of kfkd net2 at batch 100 takes 421 ms in place
-# of 753.
-_KEEP_MEMORY = (("MALLOC_MMAP_MAX_", "0"), ("MALLOC_TRIM_THRESHOLD_", str(1 << 40)))
+# Most engines ask for new memory for every result, and glibc gives large pieces back to the system
+# at once. With these settings it keeps them: PyTorch's step of kfkd net2 at batch 100 takes 421 ms
+# in place of 753. nnscratch keeps its buffers, and gets what a user has.
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 _QUIET = (("TF_CPP_MIN_LOG_LEVEL", "3"),)
 _CONTIGUOUS, _LAST = (partial(pytorch, layout=layout) for layout in ("contiguous_format", "channels_last"))
 ENGINES = {
     "nnscratch": Engine("nnscratch", "ours", ("nnscratch",), nnscratch),
-    "pytorch": Engine("PyTorch", "torch", ("torch",), _CONTIGUOUS, environment=_KEEP_MEMORY),
-    "pytorch-last": Engine("PyTorch, channels last", "t.last", ("torch",), _LAST, environment=_KEEP_MEMORY),
+    "pytorch": Engine("PyTorch", "torch", ("torch",), _CONTIGUOUS),
+    "pytorch-last": Engine("PyTorch, channels last", "t.last", ("torch",), _LAST),
     # In one process: a pool of compiling processes would start beside the first steps.
     "torch-compile": Engine(
         "torch.compile",
         "t.comp",
         ("torch",),
         partial(_LAST, compiled=True),
-        environment=(*_KEEP_MEMORY, ("TORCHINDUCTOR_COMPILE_THREADS", "1")),
+        environment=(("TORCHINDUCTOR_COMPILE_THREADS", "1"),),
     ),
     "tensorflow": Engine("TensorFlow", "tf", ("tensorflow",), _graph("tensorflow"), environment=_QUIET),
     "tensorflow-xla": Engine(

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from engine_builders import ENGINES
+from engine_builders import ENGINES, KEEP_MEMORY
 from engine_networks import NETWORKS
 from engine_table import WORKS, Row
 
@@ -97,11 +97,12 @@ def in_new_process(engine: str, request: Row, limit: float) -> tuple[list[Row], 
     """The lines that engine_process.py printed, and in one line why it did not end well."""
     program = Path(__file__).with_name("engine_process.py")
     environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+    environment |= dict(ENGINES[engine].environment) | ({} if engine == "nnscratch" else KEEP_MEMORY)
     command = [sys.executable, str(program), json.dumps(request)]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         # A session of its own, so that what the engine has started ends with it.
         process = subprocess.Popen(
-            command, env=environment | dict(ENGINES[engine].environment), stdout=subprocess.PIPE, stderr=said,
+            command, env=environment, stdout=subprocess.PIPE, stderr=said,
             text=True, start_new_session=True,
         )  # fmt: skip
         error = ""

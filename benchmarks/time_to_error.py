@@ -37,6 +37,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from engine_builders import KEEP_MEMORY
 from engine_networks import best_recipe
 from machine import description, print_description
 
@@ -59,10 +60,6 @@ from nnscratch.profiling.machine import start
 RECIPE = best_recipe()
 LIBRARIES = {"nnscratch": "nnscratch", "PyTorch": "torch"}  # name -> package
 TRIAL_STEPS, TRIALS = 8, 3
-# PyTorch asks for new memory for every result, and glibc gives large pieces back to the system at
-# once: 29,000 page faults per step of 64 faces. With these settings there are 300. Both libraries
-# get them; nnscratch keeps its buffers.
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 
 
 @dataclass(frozen=True)
