@@ -57,10 +57,10 @@ def measure(engine: str, network: str, batches: list[int], seconds: float, onnx:
         del steps
         gc.collect()
     peak = peak_megabytes()
-    from nnscratch.profiling.machine import blas, overrides  # after the peak: only now nnscratch may be loaded
+    from nnscratch.profiling.machine import blas  # after the peak: only now nnscratch may be loaded
 
     version = import_module(chosen.packages[0]).__version__.partition("-")[0]
-    tell(peak_megabytes=peak, added_megabytes=peak - held, version=version, BLAS=blas(), overrides=overrides())
+    tell(peak_megabytes=peak, added_megabytes=peak - held, version=version, BLAS=blas())
 
 
 def _layers_of(network: str) -> Callable[[], Any]:

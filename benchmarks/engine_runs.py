@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import statistics
@@ -19,9 +20,11 @@ from engine_builders import ENGINES, KEEP_MEMORY
 from engine_networks import NETWORKS
 from engine_table import WORKS, Row
 
+from nnscratch.profiling.machine import BLAS_OVERRIDES
+
 # What makes an engine run another processor's kernels, or fewer threads than it would by itself.
 UNSET = (
-    "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "ATEN_CPU_CAPABILITY", "XLA_FLAGS",
+    "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "XLA_FLAGS",
     "TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "NPY_DISABLE_CPU_FEATURES",
 )  # fmt: skip
 _CLOSE = 1e-4  # of the answers, relative to the largest
@@ -64,10 +67,15 @@ class Found:
         keys = {"megabytes": "added_megabytes", "peak_megabytes": "peak_megabytes", "first_seconds": "first_seconds"}
         return [
             {"network": network, "engine": engine}
-            | {name: statistics.median(each[key] for each in facts) for name, key in keys.items()}
+            | {name: known(statistics.median(each[key] for each in facts)) for name, key in keys.items()}
             | {key: facts[-1][key] for key in ("version", "BLAS")}
             for (network, engine), facts in self.processes.items()
         ]
+
+
+def known(number: float) -> float | None:
+    """None for NaN, which JSON does not have: a system that does not tell memory."""
+    return None if math.isnan(number) else number
 
 
 def run(found: Found, case: Case, request: Row, answers: np.ndarray, limit: float) -> None:
@@ -87,8 +95,6 @@ def run(found: Found, case: Case, request: Row, answers: np.ndarray, limit: floa
                 found.times[network, line["batch"], work, engine].append(line[work])
     if error:
         found.failures[case] = error
-    elif facts["overrides"]:
-        found.failures[case] = f"its process had {facts['overrides']}"
     else:
         found.processes[case].append(facts)
 
@@ -96,7 +102,7 @@ def run(found: Found, case: Case, request: Row, answers: np.ndarray, limit: floa
 def in_new_process(engine: str, request: Row, limit: float) -> tuple[list[Row], str]:
     """The lines that engine_process.py printed, and in one line why it did not end well."""
     program = Path(__file__).with_name("engine_process.py")
-    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+    environment = {name: value for name, value in os.environ.items() if name not in (*BLAS_OVERRIDES, *UNSET)}
     environment |= dict(ENGINES[engine].environment) | ({} if engine == "nnscratch" else KEEP_MEMORY)
     command = [sys.executable, str(program), json.dumps(request)]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:

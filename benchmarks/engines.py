@@ -35,7 +35,7 @@ from engine_builders import ENGINES, nnscratch, random_batch
 from engine_networks import NETWORKS, write_onnx
 from engine_runs import Found, run
 from engine_table import draw, tables
-from machine import description, gemm_gflops, print_description
+from machine import beside_the_roof, description, print_description
 
 import nnscratch as nn
 from nnscratch.command_output import write_json
@@ -128,8 +128,11 @@ def main() -> None:
     start()
     arguments = parse()
     highest = roof()
-    facts = description() | {"roof": str(highest), "sgemm": f"{gemm_gflops(nn.get_threads()):.0f} GFLOP/s"}
-    print_description(facts)
+    facts = description() | {"product": beside_the_roof(highest)}
+    print_description(description())
+    for line in (f"roof: {highest}", facts["product"]):
+        print("\n".join(wrapped(str(line))))
+    print(flush=True)
     with tempfile.TemporaryDirectory() as folder:
         found = measure(arguments, Path(folder))
     print_found(found, arguments)

@@ -21,6 +21,7 @@ import numpy as np
 from engine_builders import nnscratch, pytorch, random_batch
 from engine_networks import NETWORKS
 from engine_process import peak_megabytes
+from engine_runs import known
 from machine import description, print_description
 
 import nnscratch as nn
@@ -82,14 +83,14 @@ def threads(repeats: int) -> dict[str, float]:
     return ratios
 
 
-def memory(repeats: int) -> dict[str, float]:
+def memory(repeats: int) -> dict[str, float | None]:
     libraries = ["nnscratch"] + ["contiguous_format", "channels_last"] * bool(find_spec("torch"))
     cases = [("kfkd net2", MEMORY_BATCH, nn.get_threads(), library) for library in libraries]
     peaks = [row["megabytes"] for row in in_new_processes(cases, repeats)]
     print(f"\nkfkd net2, batch {MEMORY_BATCH}: what the network and its steps add to the resident size")
     for library, peak in zip(libraries, peaks, strict=True):
         print(f"  {library:18s}{peak:8.0f} MB, of which ours is {peaks[0] / peak:.2f}")
-    return dict(zip(libraries, peaks, strict=True))
+    return {library: known(peak) for library, peak in zip(libraries, peaks, strict=True)}
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_info
 
 from nnscratch.kernels.threads import available_cores, get_threads
 
-# Environment variables that make OpenBLAS run another processor's kernels, or block for another
-# one's caches. Some machines set them for all programs; NumPy's products then take up to twice as
-# long.
-BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# Environment variables that make a BLAS run another processor's kernels, or block for another one's
+# caches. Some machines set the first two for all programs; NumPy's products then take up to twice
+# as long.
+BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "BLIS_ARCH_TYPE")
 _WINDOWS = os.name == "nt"
 
 
