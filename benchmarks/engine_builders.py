@@ -45,7 +45,7 @@ class Steps(NamedTuple):
 class Engine:
     """An engine that a user of a CPU could pick.
 
-    title, head : its name in full, and in at most six characters for the head of a column
+    title, head : its name in full, and in at most five characters for the head of a column
     packages : what must be installed; the first one's version is told
     build    : (network, x, y) -> Steps. The network is our own, or the path of its ONNX file
     from_onnx : whether it is the file
@@ -171,18 +171,18 @@ _CONTIGUOUS, _LAST = (partial(pytorch, layout=layout) for layout in ("contiguous
 ENGINES = {
     "nnscratch": Engine("nnscratch", "ours", ("nnscratch",), nnscratch),
     "pytorch": Engine("PyTorch", "torch", ("torch",), _CONTIGUOUS),
-    "pytorch-last": Engine("PyTorch, channels last", "t.last", ("torch",), _LAST),
+    "pytorch-last": Engine("PyTorch, channels last", "last", ("torch",), _LAST),
     # In one process: a pool of compiling processes would start beside the first steps.
     "torch-compile": Engine(
         "torch.compile",
-        "t.comp",
+        "comp",
         ("torch",),
         partial(_LAST, compiled=True),
         environment=(("TORCHINDUCTOR_COMPILE_THREADS", "1"),),
     ),
     "tensorflow": Engine("TensorFlow", "tf", ("tensorflow",), _graph("tensorflow"), environment=_QUIET),
     "tensorflow-xla": Engine(
-        "TensorFlow, XLA", "tf.xla", ("tensorflow",), _graph("tensorflow", compiled=True), environment=_QUIET
+        "TensorFlow, XLA", "xla", ("tensorflow",), _graph("tensorflow", compiled=True), environment=_QUIET
     ),
     "jax": Engine("JAX", "jax", ("jax",), _graph("jax")),
     "onnxruntime": Engine("ONNX Runtime", "ort", ("onnxruntime", "onnx"), onnx_runtime, from_onnx=True),

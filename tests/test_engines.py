@@ -200,6 +200,20 @@ def process_lines(answers: np.ndarray) -> list[dict[str, Any]]:
     ]
 
 
+def test_nothing_goes_on_behind_an_interruption(runs: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+
+    def interrupted(process: Any, timeout: float | None = None) -> None:
+        started.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs.subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.in_new_process("nnscratch", {}, 60.0)
+    assert started[0].wait(10) != 0
+    started[0].stdout.close()
+
+
 def test_wrong_answers_are_not_timed(runs: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     right, found = np.ones((1, 30)), runs.Found()
     for engine, answers in (("jax", right), ("pytorch", 1.001 * right), ("openvino", np.nan * right)):
@@ -242,6 +256,7 @@ def test_tables_keep_to_80_columns(scale: float, engines: ModuleType, runs: Modu
     processes = [{"network": "kfkd net2", "engine": "jax", "megabytes": scale, "first_seconds": scale}]
     lines = list(table.tables(found.rows(), processes, list(engines.ENGINES)))
     assert max(map(len, lines)) <= 80
+    assert lines[1].split() == ["report", "CNN", *(engine.head for engine in engines.ENGINES.values())]
     best = [line for line in lines if line.endswith(" 2.00")]
     assert [line[:17].strip() for line in best] == list(engines.NETWORKS)
     assert len({len(line) for line in best}) == 1

@@ -53,7 +53,10 @@ def start_command() -> None:
 
 def blas() -> str:
     """NumPy's BLAS: library, version, and the processor architecture whose kernels it runs."""
-    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    # SciPy's wheel has one of its own, which computes nothing here: each lies in a folder that is
+    # named after its package.
+    libraries = [library for library in loaded if "numpy" in Path(library["filepath"]).parent.name] or loaded
     names = [
         " ".join(str(b[key]) for key in ("internal_api", "version", "architecture") if b.get(key)) for b in libraries
     ]
