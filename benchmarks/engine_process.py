@@ -26,18 +26,24 @@ _MOST = 1000  # calls of one work that are timed
 
 
 def milliseconds(work: Callable[[], object], seconds: float) -> float:
-    """The median of the calls that fit into `seconds`, at least 2; calls to warm up come first."""
+    """The median of the calls that fit into `seconds`, behind calls that warm up.
+
+    The least is one of each, or two that count, if a call takes less than five times `seconds`: the
+    engine has been called once before, and there are several rounds.
+    """
     calls, began = 0, time.perf_counter()
-    while calls < 2 or (calls < 20 and time.perf_counter() - began < seconds / 3):
+    while calls < 1 or (calls < 20 and time.perf_counter() - began < seconds / 3):
         work()
         calls += 1
     times: list[float] = []
     began = time.perf_counter()
-    while len(times) < 2 or (len(times) < _MOST and time.perf_counter() - began < seconds):
+    while True:
         start = time.perf_counter()
         work()
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times)
+        end = time.perf_counter()
+        times.append(end - start)
+        if len(times) >= (2 if times[0] < 5 * seconds else 1) and (end - began > seconds or len(times) == _MOST):
+            return 1e3 * statistics.median(times)
 
 
 def measure(engine: str, network: str, batches: list[int], seconds: float, onnx: str) -> None:

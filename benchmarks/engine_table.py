@@ -71,6 +71,21 @@ def _best_other(row: Row | None) -> str:
     return f"{short(row['milliseconds'].get('nnscratch')):>7s}{short(other):>7s} {head:6s}{short(row['ratio']):>5s}"
 
 
+def markdown(rows: Sequence[Row]) -> Iterator[str]:
+    """The best others as a table of Markdown: that of docs/results.md."""
+    yield "| | batch | training step | fastest other | x | inference | fastest other | x |"
+    yield "|---" * 8 + "|"
+    cells = {(row["network"], row["batch"], row["work"]): row for row in rows}
+    for network, batch in dict.fromkeys((row["network"], row["batch"]) for row in rows):
+        line = [network, str(batch)]
+        for work in WORKS:
+            row: Row = cells.get((network, batch, work), {"milliseconds": {}, "best_other": None, "ratio": None})
+            best, times = row["best_other"], row["milliseconds"]
+            other = f"{short(times[best])} {ENGINES[best].title}" if best else "-"
+            line += [short(times.get("nnscratch")), other, short(row["ratio"])]
+        yield f"| {' | '.join(line)} |"
+
+
 def draw(rows: Sequence[Row], engines: Sequence[str], title: str, path: str | os.PathLike[str]) -> None:
     """Writes a PNG: milliseconds over the batch, a line an engine; a column a network.
 

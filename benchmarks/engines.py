@@ -34,7 +34,7 @@ import numpy as np
 from engine_builders import ENGINES, nnscratch, random_batch
 from engine_networks import NETWORKS, write_onnx
 from engine_runs import Found, run
-from engine_table import draw, tables
+from engine_table import draw, markdown, tables
 from machine import beside_the_roof, description, print_description
 
 import nnscratch as nn
@@ -89,6 +89,7 @@ def parse() -> Any:
     command_line.add_number(parser, "--rounds", help="processes of each engine and network", default=3)
     command_line.add_number(parser, "--limit", help="seconds after which a process is ended", default=300)
     add("--quick", action="store_true", help="one round, a fifth of the calls; batches of 1 and 100 if none are given")
+    add("--markdown", action="store_true", help="also print the last table as Markdown, for docs/results.md")
     add("--json", metavar="FILE", type=writable, help="also write the figures there")
     add("--plot", metavar="FILE", type=png, help="also draw them there, a PNG")
     arguments = parser.parse_args()
@@ -115,6 +116,8 @@ def print_found(found: Found, arguments: Any) -> None:
     processes = found.process_rows()
     for line in tables(found.rows(), processes, arguments.engines):
         print(line)
+    if arguments.markdown:
+        print("", *markdown(found.rows()), sep="\n")
     last = {each["engine"]: f"{each['version']}; BLAS: {each['BLAS']}" for each in processes}
     notes = [f"{ENGINES[engine].title} {said}" for engine, said in last.items()]
     notes += [f"{ENGINES[name].title}: not installed: {', '.join(each)}" for name, each in arguments.missing.items()]

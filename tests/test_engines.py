@@ -108,6 +108,7 @@ def test_a_whole_run(
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
     table, picture = tmp_path / "engines.json", tmp_path / "engines.png"
     options = ["--quick", "--networks", "report MLP", "--batches", "2", "1", "2", "--engines", *asked, "nnscratch"]
+    options.append("--markdown")
     monkeypatch.setattr(sys, "argv", ["engines.py", *options, "--json", str(table), "--plot", str(picture)])
     engines.main()
     printed = capsys.readouterr()
@@ -116,6 +117,9 @@ def test_a_whole_run(
     assert max(map(len, lines[1:])) <= 80
     assert lines[1] == "roof: 100 GFLOP/s, 10 GB/s on 2 threads"
     assert lines[2].startswith("NumPy's product of 2048 x 2048: 1 GFLOP/s, 1% of the roof, by ")
+    cells = [line.split("|")[1:4] for line in lines if line.startswith("| report MLP")]
+    assert [(cell[0].strip(), cell[1].strip()) for cell in cells] == [("report MLP", "1"), ("report MLP", "2")]
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
     facts = json.loads(table.read_text())
     assert [(row["work"], row["batch"]) for row in facts["rows"]] == [
         ("train", 1), ("train", 2), ("infer", 1), ("infer", 2)
@@ -301,3 +305,25 @@ def test_the_stages_of_a_step_beside_the_roof(
     assert profile["operations"] == 2 * 2 * (3 * dense - 9216 * 256)  # the first layer computes no dx
     assert profile["gflops"] == pytest.approx(profile["operations"] / profile["clock"] / 1e6)
     assert profile["share_of_multiply_adds"] == pytest.approx(profile["gflops"] / 100)
+
+
+def test_a_time_is_the_median_of_calls_behind_a_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = importlib.import_module("engine_process")
+    now = 0.0
+
+    def calls(*lengths: float) -> tuple[float, int]:
+        """Milliseconds, and how many calls there were; the last length goes on."""
+        seen = 0
+
+        def work() -> None:
+            nonlocal now, seen
+            now += lengths[min(seen, len(lengths) - 1)]
+            seen += 1
+
+        return process.milliseconds(work, seconds=0.3), seen
+
+    monkeypatch.setattr(process.time, "perf_counter", lambda: now)
+    assert calls(20.0, 9.0) == (pytest.approx(9000), 2)  # one to warm up, and one that counts
+    assert calls(20.0, 1.0) == (pytest.approx(1000), 3)
+    assert calls(0.15, 0.1, 0.1, 0.3) == (pytest.approx(100), 4)
+    assert calls(1e-9) == (pytest.approx(1e-6), 20 + process._MOST)
