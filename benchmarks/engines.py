@@ -13,7 +13,9 @@ SGD with momentum and weight decay on the mean squared error.
 Each engine runs each network in a process of its own (engine_process.py), in
 turn, in several rounds; a figure is the median of the rounds, and x the best
 other engine's time over nnscratch's. Every process starts without variables that
-choose kernels for BLAS. The answers after the first step must be nnscratch's.
+choose kernels for BLAS. The answers after the first step must be nnscratch's. A
+batch at which another engine took more than twice as long as the fastest other,
+step and inference alike, is not tried again in the rounds behind the first.
 
 "MB added" is what the engine, the network and all batches add to the largest
 resident size; "first step" begins before the engine is imported and ends with the
@@ -46,7 +48,7 @@ from nnscratch.profiling.roof import roof
 from nnscratch.profiling.table import counted, wrapped
 
 BATCHES = (1, 16, 100, 512)
-SECONDS = 0.4  # for the calls of one work, in one round
+SECONDS = 0.3  # for the calls of one work, in one round
 
 
 def expected(network: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,9 +76,11 @@ def measure(arguments: Any, folder: Path) -> Found:
                 if case in found.failures or network not in (chosen.networks or NETWORKS):
                     continue
                 command_line.show(f"round {k + 1} of {arguments.rounds}: {network}, {chosen.title}")
-                request = {"engine": engine, "network": network, "batches": arguments.batches}
-                request |= {"seconds": arguments.seconds, "onnx": str(files.get(network, ""))}
-                run(found, case, request, answers[network][not chosen.from_onnx], arguments.limit)
+                batches = [size for size in arguments.batches if k == 0 or found.competes(case, size)]
+                if batches:
+                    request = {"engine": engine, "network": network, "batches": batches}
+                    request |= {"seconds": arguments.seconds, "onnx": str(files.get(network, ""))}
+                    run(found, case, request, answers[network][not chosen.from_onnx], arguments.limit)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import json
 import sys
@@ -222,7 +223,7 @@ def test_wrong_answers_are_not_timed(runs: ModuleType, monkeypatch: pytest.Monke
     right, found = np.ones((1, 30)), runs.Found()
     for engine, answers in (("jax", right), ("pytorch", 1.001 * right), ("openvino", np.nan * right)):
         monkeypatch.setattr(runs, "in_new_process", lambda *_, answers=answers: (process_lines(answers), ""))
-        runs.run(found, ("report MLP", engine), {}, right, 1.0)
+        runs.run(found, ("report MLP", engine), {"batches": [1]}, right, 1.0)
     assert {engine for _, _, _, engine in found.times} == {"jax"}
     assert set(found.processes) == {("report MLP", "jax")}
     assert found.failures["report MLP", "pytorch"].startswith("its answers differ by 1.0e-03 of the largest")
@@ -232,10 +233,36 @@ def test_wrong_answers_are_not_timed(runs: ModuleType, monkeypatch: pytest.Monke
 def test_what_came_before_the_end_counts(runs: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     found, lines = runs.Found(), process_lines(np.ones((1, 30)))[:2]
     monkeypatch.setattr(runs, "in_new_process", lambda *_: (lines, "took longer than 1 s"))
-    runs.run(found, ("report MLP", "jax"), {}, np.ones((1, 30)), 1.0)
+    runs.run(found, ("report MLP", "jax"), {"batches": [1]}, np.ones((1, 30)), 1.0)
     assert len(found.times) == 2
     assert found.failures == {("report MLP", "jax"): "took longer than 1 s"}
     assert not found.process_rows()
+
+
+def test_an_engine_that_is_far_behind_is_not_tried_again(
+    engines: ModuleType, runs: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    times = {"nnscratch": (9.0, 90.0), "pytorch": (1.0, 10.0), "jax": (1.9, 21.0), "onnxruntime": (2.5, 5.0)}
+    asked: list[tuple[str, list[int]]] = []
+
+    def process(engine: str, request: dict[str, Any], limit: float) -> tuple[list[dict[str, Any]], str]:
+        asked.append((engine, request["batches"]))
+        lines = process_lines(engines.expected("report MLP", 1)[0 if engine == "onnxruntime" else 1])
+        train = None if engine == "onnxruntime" else 100.0 if engine == "jax" else 1.0
+        of = dict(zip((1, 100), times[engine], strict=True))
+        lines[1:2] = [{"batch": size, "train": train, "infer": of[size]} for size in request["batches"]]
+        return lines if request["batches"][0] == 1 else lines[1:], ""
+
+    monkeypatch.setattr(runs, "in_new_process", process)
+    monkeypatch.setattr(engines, "write_onnx", lambda model, path: None)
+    options = {"engines": list(times), "networks": ["report MLP"], "batches": [1, 100], "rounds": 2}
+    found = engines.measure(argparse.Namespace(**options, seconds=0.1, limit=1), tmp_path)
+    assert not found.failures
+    assert asked[:4] == [(engine, [1, 100]) for engine in times]
+    assert asked[4:] == [("nnscratch", [1, 100]), ("pytorch", [1, 100]), ("jax", [1]), ("onnxruntime", [100])]
+    assert [len(found.processes["report MLP", engine]) for engine in times] == [2, 2, 1, 1]
+    assert len(found.times["report MLP", 1, "infer", "jax"]) == 2
+    assert len(found.times["report MLP", 100, "infer", "jax"]) == 1
 
 
 def test_medians_of_rounds_and_the_best_other_engine(runs: ModuleType) -> None:
