@@ -48,6 +48,9 @@ def milliseconds(work: Callable[[], object], seconds: float) -> float:
 
 def measure(engine: str, network: str, batches: list[int], seconds: float, onnx: str) -> None:
     """Prints a line for the first step, one for each batch, one for the process as a whole."""
+    # JAX and XLA take gigabytes: if memory runs out, this process is to end, and no other.
+    with suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     chosen = ENGINES[engine]
     pictures = [random_batch(size) for size in batches]
     early = None if engine == "nnscratch" else (lambda: onnx) if chosen.from_onnx else _layers_of(network)

@@ -61,9 +61,9 @@ def expected(network: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
     return before, model.forward(x).copy()
 
 
-def measure(arguments: Any, folder: Path) -> Found:
-    """All rounds of all cases that are asked for, in turn."""
-    found, files, answers = Found(), {}, {}
+def measure(arguments: Any, folder: Path, found: Found) -> None:
+    """All rounds of all cases that are asked for, in turn; what is found goes to `found`."""
+    files, answers = {}, {}
     for network in arguments.networks:
         answers[network] = expected(network, arguments.batches[0])
         if any(ENGINES[engine].from_onnx for engine in arguments.engines):
@@ -81,7 +81,6 @@ def measure(arguments: Any, folder: Path) -> Found:
                     request = {"engine": engine, "network": network, "batches": batches}
                     request |= {"seconds": arguments.seconds, "onnx": str(files.get(network, ""))}
                     run(found, case, request, answers[network][not chosen.from_onnx], arguments.limit)
-    return found
 
 
 def parse() -> Any:
@@ -140,9 +139,12 @@ def main() -> None:
     for line in (f"roof: {highest}", facts["product"]):
         print("\n".join(wrapped(str(line))))
     print(flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure(arguments, Path(folder))
-    print_found(found, arguments)
+    found = Found()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            measure(arguments, Path(folder), found)
+    finally:  # Ctrl-C, too, leaves what has been measured so far
+        print_found(found, arguments)
     rows = found.rows()
     failures = [{"network": network, "engine": engine, "why": why} for (network, engine), why in found.failures.items()]
     figures = {"machine": facts, "roof": asdict(highest), "rows": rows}

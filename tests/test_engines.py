@@ -136,13 +136,28 @@ def test_a_whole_run(
 
 
 def test_what_is_not_installed_is_a_line(
-    engines: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], runs: ModuleType
+    engines: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(engines, "find_spec", lambda package: None if package == "jax" else object())
-    monkeypatch.setattr(engines, "measure", lambda arguments, folder: runs.Found())
+    monkeypatch.setattr(engines, "measure", lambda *_: None)
     monkeypatch.setattr(sys, "argv", ["engines.py", "--engines", "nnscratch", "jax"])
     engines.main()
     assert "JAX: not installed: jax" in capsys.readouterr().out
+
+
+def test_what_was_measured_before_an_interruption_is_shown(
+    engines: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def interrupted(arguments: Any, folder: Path, found: Any) -> None:
+        found.times["report MLP", 1, "train", "nnscratch"] = [0.25]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engines, "measure", interrupted)
+    monkeypatch.setattr(sys, "argv", ["engines.py", "--json", str(tmp_path / "a.json")])
+    with pytest.raises(KeyboardInterrupt):
+        engines.main()
+    assert "train, batch 1     0.250" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -256,7 +271,8 @@ def test_an_engine_that_is_far_behind_is_not_tried_again(
     monkeypatch.setattr(runs, "in_new_process", process)
     monkeypatch.setattr(engines, "write_onnx", lambda model, path: None)
     options = {"engines": list(times), "networks": ["report MLP"], "batches": [1, 100], "rounds": 2}
-    found = engines.measure(argparse.Namespace(**options, seconds=0.1, limit=1), tmp_path)
+    found = runs.Found()
+    engines.measure(argparse.Namespace(**options, seconds=0.1, limit=1), tmp_path, found)
     assert not found.failures
     assert asked[:4] == [(engine, [1, 100]) for engine in times]
     assert asked[4:] == [("nnscratch", [1, 100]), ("pytorch", [1, 100]), ("jax", [1]), ("onnxruntime", [100])]
