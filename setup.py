@@ -72,7 +72,7 @@ setup(
         ],
         "mpi": ["mpi4py>=4.1"],
         "docs": ["sphinx>=9.0", "furo>=2025.9", "myst-parser>=5.0", "scikit-learn>=1.6"],
-        "bench": ["torch", "scikit-learn", "onnx>=1.17", "onnxruntime>=1.20"],
+        "bench": ["torch", "tensorflow", "jax", "openvino", "scikit-learn", "onnx>=1.17", "onnxruntime>=1.20"],
         "sklearn": ["scikit-learn>=1.6"],
         "browser": ["selenium>=4.11"],
         "safetensors": ["safetensors>=0.4.3"],

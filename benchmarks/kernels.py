@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from ladder import IMAGES, LAYERS, is_first, print_ladder, rungs, times_of
-from machine import description, gemm_gflops, print_description
+from machine import beside_the_roof, description, print_description
 
 import nnscratch as nn
 from nnscratch.command_output import write_json
@@ -116,7 +116,7 @@ def main() -> None:
     facts = description() | {"repeats": REPEATS, "images": IMAGES}
     print_description(facts)
     print(f"roof: {one}; {all_threads}")
-    print(f"beside it, NumPy's product of 2048 x 2048: {gemm_gflops():.0f} GFLOP/s, one thread\n")
+    print(f"{beside_the_roof(one)}\n{beside_the_roof(all_threads)}\n")
     if arguments.ladder:
         print_ladder(REPEATS)
         return

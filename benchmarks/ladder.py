@@ -9,18 +9,20 @@ the library takes.
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterator
 
 import numpy as np
 
 from nnscratch.kernels import choice, loops
 from nnscratch.kernels.products.matmul import matmul
-from nnscratch.kernels.threads import single_threaded_blas
+from nnscratch.kernels.threads import available_cores, get_threads, set_threads, single_threaded_blas
 from nnscratch.profiling.clock import Work, in_turn, milliseconds, ratio
 from nnscratch.profiling.conv2d import METHODS, ConvPool, run_backward, run_forward, taken
 from nnscratch.stages import Stage
 
 IMAGES = 96
+_PAUSE = 0.2  # seconds, after which the threads of a BLAS sleep
 
 
 def _layer(side: int, c_in: int, c_out: int, kernel_size: int, padding: int = 0) -> ConvPool:
@@ -132,25 +134,51 @@ def conv_table(direction: str, repeats: int) -> Iterator[str]:
 
 
 def dense_table(repeats: int) -> Iterator[str]:
-    """Lines of Markdown: NumPy's product beside ours, for the three products of a dense layer."""
-    yield "| dense layer, rows | product | kernel | NumPy | ours | |"
-    yield "|---" * 6 + "|"
+    """Lines of Markdown: NumPy's product beside ours, for the three products of a dense layer.
+
+    On one thread, and on all of them, as many as NumPy's BLAS takes.
+    """
+    most = available_cores()
+    yield "| dense layer, rows | product | kernel | NumPy, 1 thread | ours | " + _all_threads(most) + "|"
+    yield "|---" * (6 if most == 1 else 9) + "|"
     rng = np.random.default_rng(0)
     for name, n_in, n_out in PRODUCTS:
         for rows in (100, 1):
             x, dy = (rng.random((rows, n), dtype=np.float32) for n in (n_in, n_out))
             weight = rng.random((n_in, n_out), dtype=np.float32)
             for product, a, b in (("y = x W", x, weight), ("dW = x.T dy", x.T, dy), ("dx = dy W.T", dy, weight.T)):
-                out = np.empty((len(a), b.shape[1]), np.float32)
-                works = [lambda a=a, b=b, out=out: np.matmul(a, b, out=out),
-                         lambda a=a, b=b, out=out: matmul(a, b, out=out)]  # type: ignore[misc]  # fmt: skip
-                with single_threaded_blas():
-                    numpy, ours = in_turn(works, repeats)
                 kernel = choice.dense_kernel(len(a), a.shape[1], b.shape[1])
-                yield (
-                    f"| {name}: {n_in} to {n_out}, {rows} | {product} | {kernel} | {statistics.median(numpy):.3f} ms "
-                    f"| {statistics.median(ours):.3f} ms | {ratio(numpy, ours):.2f} x |"
-                )
+                cells = [cell for count in sorted({1, most}) for cell in _product(a, b, count, repeats)]
+                yield f"| {name}: {n_in} to {n_out}, {rows} | {product} | {kernel} | " + " | ".join(cells) + " |"
+
+
+def _all_threads(most: int) -> str:
+    return "" if most == 1 else f"| NumPy, {most} threads | ours | "
+
+
+def _product(a: np.ndarray, b: np.ndarray, threads: int, repeats: int) -> list[str]:
+    """Three cells: NumPy's time of a @ b on so many threads, ours, how many times as fast.
+
+    On several threads one after the other, not in turn: those of OpenBLAS go on spinning for a
+    while behind a product, and would take the cores that ours begins on.
+    """
+    out, before = np.empty((len(a), b.shape[1]), np.float32), get_threads()
+    works = [lambda: np.matmul(a, b, out=out), lambda: matmul(a, b, out=out)]
+    set_threads(threads)
+    try:
+        if threads == 1:
+            with single_threaded_blas():
+                numpy, ours = in_turn(works, repeats)
+        else:
+            numpy, ours = (_behind_a_pause(work, repeats) for work in works)
+    finally:
+        set_threads(before)
+    return [f"{statistics.median(numpy):.3f} ms", f"{statistics.median(ours):.3f} ms", f"{ratio(numpy, ours):.2f} x"]
+
+
+def _behind_a_pause(work: Work, repeats: int) -> list[float]:
+    time.sleep(_PAUSE)
+    return in_turn([work], repeats)[0]
 
 
 def print_ladder(repeats: int) -> None:

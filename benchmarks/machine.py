@@ -13,6 +13,8 @@ import numpy as np
 from nnscratch.kernels.threads import single_threaded_blas
 from nnscratch.profiling import machine
 from nnscratch.profiling.clock import WARM_UP, milliseconds
+from nnscratch.profiling.roof import Roof
+from nnscratch.profiling.table import percent
 
 
 def description(*packages: str) -> dict[str, object]:
@@ -23,6 +25,15 @@ def description(*packages: str) -> dict[str, object]:
 
 def print_description(facts: dict[str, object]) -> None:
     print(", ".join(f"{name} {value}" for name, value in facts.items()))
+
+
+def beside_the_roof(roof: Roof) -> str:
+    """What NumPy's BLAS reaches of the roof, and whose kernels it runs."""
+    gflops = gemm_gflops(roof.threads)
+    return (
+        f"NumPy's product of 2048 x 2048: {gflops:.0f} GFLOP/s, {percent(gflops / roof.gflops)} of the roof, "
+        f"by {machine.blas()}"
+    )
 
 
 def gemm_gflops(threads: int = 1) -> float:

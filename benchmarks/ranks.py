@@ -31,9 +31,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from engine_builders import SGD, random_batch
+from engine_networks import PUBLISHED as NETWORKS
 from machine import description, print_description
 from rank_model import BATCH, COUNTS, NETS, Row, pays_up_to, predicted, speed_ups
-from train_step import NETWORKS, SGD
 
 import nnscratch as nn
 from nnscratch.command_output import write_json
@@ -52,9 +53,7 @@ SIZES = (32, 1 << 12, 1 << 16, 1 << 18, 1 << 20, 1 << 22, 1 << 24)  # bytes of a
 
 def network_step(name: str, rows: int, communicator: Any) -> tuple[Callable[[], object], nn.Sequential]:
     """One step of training on a batch of `rows`, shared with all ranks, and its network."""
-    rng = np.random.default_rng(0)
-    batch = rng.random((rows, 96, 96, 1), dtype=np.float32), rng.random((rows, 30), dtype=np.float32)
-    model = NETWORKS[name]()
+    batch, model = random_batch(rows), NETWORKS[name]()
     optimizer = nn.SGD(model, **SGD)
     step = Step(model, nn.MSELoss(), optimizer, together=FitTogether(Ranks(communicator), optimizer))
     return lambda: step.take(batch), model
@@ -108,9 +107,9 @@ def measure(seconds: float) -> Row:
 
 def overlapped_step(name: str, world: Any) -> Callable[[], object]:
     """The other way: each stage's gradients are sent while the stages before it go backward."""
-    rng, ranks = np.random.default_rng(0), Ranks(world)
+    ranks = Ranks(world)
     rows = ranks.share(BATCH)
-    x, y = rng.random((BATCH, 96, 96, 1), dtype=np.float32)[rows], rng.random((BATCH, 30), dtype=np.float32)[rows]
+    x, y = (array[rows] for array in random_batch(BATCH))
     model, loss, sent = NETWORKS[name](), nn.MSELoss(), []
     optimizer = nn.SGD(model, **SGD)
     totals: dict[tuple[int, str], np.ndarray] = {}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import subprocess
 import sys
@@ -19,8 +18,11 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
+from engine_builders import nnscratch, pytorch, random_batch
+from engine_networks import NETWORKS
+from engine_process import peak_megabytes
+from engine_runs import known
 from machine import description, print_description
-from train_step import NETWORKS, ours, pytorch
 
 import nnscratch as nn
 from nnscratch.command_output import write_json
@@ -38,22 +40,13 @@ def measure(network: str, batch: int, threads: int, library: str) -> dict[str, f
     nn.set_threads(threads)
     if library != "nnscratch":
         import_module("torch")
-    imported = _peak_megabytes()
-    rng = np.random.default_rng(0)
-    x, y = rng.random((batch, 96, 96, 1), dtype=np.float32), rng.random((batch, 30), dtype=np.float32)
+    imported = peak_megabytes()
+    x, y = random_batch(batch)
     model = NETWORKS[network]()
-    _, step, _ = ours(model, x, y) if library == "nnscratch" else pytorch(model, x, y, library)
+    step, _ = nnscratch(model, x, y) if library == "nnscratch" else pytorch(model, x, y, library)
+    assert step
     times = [milliseconds(step) for _ in range(max(8, 3000 // batch))]
-    return {"milliseconds": statistics.median(times[len(times) // 4 :]), "megabytes": _peak_megabytes() - imported}
-
-
-def _peak_megabytes() -> float:
-    """The most memory that this process has had; NaN on a system that does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return math.nan
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return {"milliseconds": statistics.median(times[len(times) // 4 :]), "megabytes": peak_megabytes() - imported}
 
 
 def in_new_processes(cases: list[tuple[str, int, int, str]], repeats: int) -> list[dict[str, float]]:
@@ -90,14 +83,14 @@ def threads(repeats: int) -> dict[str, float]:
     return ratios
 
 
-def memory(repeats: int) -> dict[str, float]:
+def memory(repeats: int) -> dict[str, float | None]:
     libraries = ["nnscratch"] + ["contiguous_format", "channels_last"] * bool(find_spec("torch"))
     cases = [("kfkd net2", MEMORY_BATCH, nn.get_threads(), library) for library in libraries]
     peaks = [row["megabytes"] for row in in_new_processes(cases, repeats)]
     print(f"\nkfkd net2, batch {MEMORY_BATCH}: what the network and its steps add to the resident size")
     for library, peak in zip(libraries, peaks, strict=True):
         print(f"  {library:18s}{peak:8.0f} MB, of which ours is {peaks[0] / peak:.2f}")
-    return dict(zip(libraries, peaks, strict=True))
+    return {library: known(peak) for library, peak in zip(libraries, peaks, strict=True)}
 
 
 def main() -> None:

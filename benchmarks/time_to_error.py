@@ -26,7 +26,6 @@ import argparse
 import json
 import math
 import os
-import runpy
 import statistics
 import subprocess
 import sys
@@ -38,6 +37,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from engine_builders import KEEP_MEMORY
+from engine_networks import best_recipe
 from machine import description, print_description
 
 import nnscratch as nn
@@ -56,13 +57,9 @@ from nnscratch.keypoints.start import start_from_mean_face
 from nnscratch.profiling.clock import in_turn, ratio
 from nnscratch.profiling.machine import start
 
-RECIPE: Recipe = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "train_cnn.py"))["RECIPES"]["best"]
+RECIPE = best_recipe()
 LIBRARIES = {"nnscratch": "nnscratch", "PyTorch": "torch"}  # name -> package
 TRIAL_STEPS, TRIALS = 8, 3
-# PyTorch asks for new memory for every result, and glibc gives large pieces back to the system at
-# once: 29,000 page faults per step of 64 faces. With these settings there are 300. Both libraries
-# get them; nnscratch keeps its buffers.
-KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
 
 
 @dataclass(frozen=True)

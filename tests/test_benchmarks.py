@@ -29,7 +29,10 @@ from nnscratch.training.averaging import WeightAverage
 from nnscratch.training.batches import Augment, AugmentedBatches, Batches
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-MODULES = ("machine.py", "ladder.py", "rank_model.py", "torch_twin.py")  # what the programs import
+MODULES = (
+    "machine.py", "ladder.py", "rank_model.py", "torch_twin.py",
+    *(f"engine_{part}.py" for part in ("builders", "graphs", "networks", "process", "runs", "table")),
+)  # what the programs import, or start  # fmt: skip
 PROGRAMS = sorted(path.name for path in FOLDER.glob("*.py") if path.name not in MODULES)
 
 
@@ -229,27 +232,6 @@ def test_without_dropout_both_learn_the_same(twin: ModuleType, faces: Faces) -> 
     ours.fit(faces.x, faces.y, epochs=3, validation=validation, keep_best=False)  # leaves the averaged weights
     after = ours.model.predict(faces.x)
     np.testing.assert_allclose(theirs.predict(x), after, atol=0.01 * np.abs(after - before).max())
-
-
-@pytest.mark.parametrize(
-    ("network", "others"),
-    [
-        ("report CNN", {"PyTorch contiguous_format": "torch", "PyTorch channels_last": "torch"}),
-        ("report MLP", {"PyTorch contiguous_format": "torch", "scikit-learn": "sklearn"}),
-    ],
-)
-def test_a_step_beside_other_libraries(monkeypatch: pytest.MonkeyPatch, network: str, others: dict[str, str]) -> None:
-    monkeypatch.syspath_prepend(FOLDER)
-    rows = load("train_step").compare(network, batch=2, repeats=1)
-    installed = {name for name, package in others.items() if importlib.util.find_spec(package)}
-    assert [(row["network"], row["batch"], row["what"]) for row in rows] == [
-        (network, 2, "training step"),
-        (network, 2, "inference"),
-    ]
-    for row in rows:
-        assert set(row["milliseconds"]) == {"nnscratch", *installed}
-        assert set(row["ratios"]) == installed
-        assert min(row["milliseconds"].values()) > 0
 
 
 def test_a_search_with_two_jobs_and_with_one(

@@ -136,8 +136,8 @@ def test_every_module_has_its_test_file() -> None:
 
 def test_every_test_file_has_its_module() -> None:
     others = {
-        "test_layout.py", "test_readme.py", "test_benchmarks.py", "test_stress.py", "test_packaging.py",
-        "test_portability.py", "keypoints/test_saved_runs.py",
+        "test_layout.py", "test_readme.py", "test_benchmarks.py", "test_engines.py", "test_stress.py",
+        "test_packaging.py", "test_portability.py", "keypoints/test_saved_runs.py",
         "kernels/test_entry_points.py", "tracing/test_network_js.py", "tracing/test_page_in_browser.py",
         "keypoints/report_page/test_pages_in_browser.py",
         "interchange/test_state_dict_torch.py",

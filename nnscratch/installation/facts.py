@@ -24,7 +24,7 @@ from nnscratch.profiling import machine
 NEEDED = ("numpy", "numba", "llvmlite", "pandas", "matplotlib", "tqdm", "threadpoolctl")
 EXTRAS = (
     "scipy", "scikit-learn", "dask", "distributed", "safetensors", "onnx", "onnxruntime", "mpi4py", "mpich", "torch",
-    "jupyterlab",
+    "tensorflow", "jax", "openvino", "jupyterlab",
 )  # fmt: skip
 # Environment variables that change what NumPy, BLAS, OpenMP, Numba, matplotlib and the kernels do.
 _BEGINNINGS = (

@@ -14,10 +14,10 @@ from threadpoolctl import threadpool_info
 
 from nnscratch.kernels.threads import available_cores, get_threads
 
-# Environment variables that make OpenBLAS run another processor's kernels, or block for another
-# one's caches. Some machines set them for all programs; NumPy's products then take up to twice as
-# long.
-BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# Environment variables that make a BLAS run another processor's kernels, or block for another one's
+# caches. Some machines set the first two for all programs; NumPy's products then take up to twice
+# as long.
+BLAS_OVERRIDES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "BLIS_ARCH_TYPE")
 _WINDOWS = os.name == "nt"
 
 
@@ -53,7 +53,10 @@ def start_command() -> None:
 
 def blas() -> str:
     """NumPy's BLAS: library, version, and the processor architecture whose kernels it runs."""
-    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    loaded = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    # SciPy's wheel has one of its own, which computes nothing here: each lies in a folder that is
+    # named after its package.
+    libraries = [library for library in loaded if "numpy" in Path(library["filepath"]).parent.name] or loaded
     names = [
         " ".join(str(b[key]) for key in ("internal_api", "version", "architecture") if b.get(key)) for b in libraries
     ]

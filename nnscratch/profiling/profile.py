@@ -67,6 +67,7 @@ class Profile:
     batch : rows of x
     steps : how many steps of each kind were measured
     roof  : the machine's, of the threads that kernels use
+    operations : of a step, as the plain formula has them (profiling/cost.py)
     """
 
     rows: tuple[ProfileRow, ...]
@@ -75,6 +76,17 @@ class Profile:
     batch: int
     steps: int
     roof: Roof
+    operations: int
+
+    @property
+    def gflops(self) -> float:
+        """1e9 operations per second of a step by the clock."""
+        return self.operations / self.clock / 1e6
+
+    @property
+    def share_of_multiply_adds(self) -> float:
+        """`gflops` of those that multiply-adds in registers reach; 1 is what the machine can do."""
+        return self.gflops / self.roof.gflops
 
     def __str__(self) -> str:
         return table.profile_table(self)
@@ -88,7 +100,8 @@ class Profile:
             asdict(row) | {"kernels": [kernel._asdict() for kernel in row.kernels], "layers": list(row.layers)}
             for row in self.rows
         ]
-        return asdict(self) | {"rows": rows}
+        shares = {"gflops": self.gflops, "share_of_multiply_adds": self.share_of_multiply_adds}
+        return asdict(self) | {"rows": rows, **shares}
 
 
 def profile(
@@ -143,9 +156,11 @@ def profile(
     clocked, plain = in_turn(step, steps)
     roof = roof or measured_roof(x.dtype)
     times = mean_of_middle_half(clocked)
-    rows = _rows(step, times, roof)
+    counts = count_stages(step.stages, step.x.shape, step.x.itemsize)
+    rows = _rows(step, counts, times, roof)
     clock = statistics.fmean(middle_half(plain))
-    return Profile(tuple(rows), sum(row.milliseconds for row in rows), clock, len(x), len(plain), roof)
+    operations = sum(count.forward.operations + count.backward.operations for count in counts)
+    return Profile(tuple(rows), sum(row.milliseconds for row in rows), clock, len(x), len(plain), roof, operations)
 
 
 def _usual_optimizer(model: Sequential) -> Optimizer:
@@ -162,8 +177,7 @@ def _check(model: Sequential, x: np.ndarray, y: np.ndarray, optimizer: Optimizer
         optimizer.check_trains(model, "profile")
 
 
-def _rows(step: Step, times: Times, roof: Roof) -> list[ProfileRow]:
-    counts = count_stages(step.stages, step.x.shape, step.x.itemsize)
+def _rows(step: Step, counts: list[StageCount], times: Times, roof: Roof) -> list[ProfileRow]:
     rows, first = [], 0
     for stage, count, kept in zip(step.stages, counts, step.kept, strict=True):
         rows += _rows_of_stage(stage, first, count, kept, times, roof, step.x.dtype)

@@ -67,6 +67,10 @@ def profile_table(profile: Profile) -> str:
     lines.append(f"{'':2s}{'sum of these rows':27s}{'':8s}{short(profile.total):>7s}{_mega(_kept(profile)):>36s}")
     lines.append(f"{'':2s}{'a step by the clock':27s}{'':8s}{short(profile.clock):>7s}  {_apart(profile)}")
     lines += ["", *wrapped(f"roof: {profile.roof}; batch of {profile.batch}, {profile.steps} steps of each kind")]
+    lines += wrapped(
+        f"the step by the clock: {short(profile.operations / 1e9)} GFLOP of the plain formula, {short(profile.gflops)} "
+        f"GFLOP/s: {percent(profile.share_of_multiply_adds)} of what multiply-adds in registers reach"
+    )
     lines += ["", "why"]
     number = 0
     for row in profile.rows:

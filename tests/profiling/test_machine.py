@@ -60,6 +60,20 @@ def test_the_description_names_what_a_time_depends_on() -> None:
     assert all(facts.values())
 
 
+def test_the_blas_is_numpys_and_not_scipys(monkeypatch: pytest.MonkeyPatch) -> None:
+    def library(folder: str, architecture: str) -> dict[str, str]:
+        path = f"/a/{folder}/libopenblas.so"
+        return {"user_api": "blas", "internal_api": "openblas", "architecture": architecture, "filepath": path}
+
+    found = [library("scipy.libs", "Haswell"), library("numpy.libs", "SkylakeX")]
+    monkeypatch.setattr(machine, "threadpool_info", lambda: found)
+    assert machine.blas() == "openblas SkylakeX"
+    found[1] = library("lib", "Zen")  # a system's own, which both use
+    assert machine.blas() == "openblas Haswell and openblas Zen"
+    found.clear()
+    assert machine.blas() == "none that threadpoolctl knows"
+
+
 def test_windows_waits_for_the_program_that_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     monkeypatch.setattr(machine, "_WINDOWS", True)

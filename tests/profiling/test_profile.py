@@ -52,6 +52,16 @@ def test_rows_are_the_passes_of_the_stages_then_the_rest() -> None:
         result.total = 0.0  # type: ignore[misc]
 
 
+def test_the_whole_step_is_beside_the_multiply_adds() -> None:
+    result = nn.profile(network(), *batch(), steps=4)
+    operations = sum(row.gflops * row.milliseconds * 1e6 for row in result.rows if row.gflops)
+    assert result.operations == pytest.approx(operations)
+    assert result.gflops == pytest.approx(result.operations / result.clock / 1e6)
+    assert result.share_of_multiply_adds == pytest.approx(result.gflops / 100)  # conftest.py's roof
+    assert result.as_dict()["share_of_multiply_adds"] == result.share_of_multiply_adds
+    assert "GFLOP of the plain formula" in str(result)
+
+
 def test_unfused_each_layer_is_a_row() -> None:
     result = nn.profile(network(fuse=False), *batch(), steps=4)
     stages = [row for row in result.rows if row.work == "forward"]

@@ -34,6 +34,16 @@ def test_rates_come_from_the_best_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert copying(1, size=module._PARTS * 3_000_000) == pytest.approx(3.0)  # a part: 3 MB read, 3 MB written
 
 
+def test_what_disturbs_one_measurement_does_not_lower_the_roof(monkeypatch: pytest.MonkeyPatch) -> None:
+    for found in ([50.0, 80.0], [80.0, 50.0]):
+        rates = iter(found)
+        monkeypatch.setattr(module, "arithmetic", lambda *_, rates=rates: next(rates))
+        monkeypatch.setattr(module, "copying", lambda *_: 10.0)
+        REAL.cache_clear()
+        assert REAL("float32", 2) == Roof(80.0, 10.0, 2)
+    REAL.cache_clear()
+
+
 def test_it_is_measured_once_for_each_number_of_threads_and_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_measured", REAL)
     monkeypatch.setattr(module, "_ROUNDS", 1000)
