@@ -276,6 +276,26 @@ def test_processes_that_compile_at_once(package: Path, forked: Callable[..., str
     assert forked(package) == CACHED
 
 
+def test_a_terminal_shows_once_that_kernels_are_compiled(compiled_package: Path, look: Callable[..., str]) -> None:
+    terminal = "import io, sys\nclass Terminal(io.StringIO):\n    isatty = lambda self: True\nsys.stderr = Terminal()\n"
+    two = f"{PROGRAM}row_by_matrix(*(np.ones((1, 1), np.float32),) * 3, 0, 1)\n"
+    program = f"{terminal}{two}print(repr(sys.stderr.getvalue()))"
+    for file in entries(compiled_package):
+        file.unlink()
+    first, shown = look(program).splitlines()
+    assert first == FRESH
+    assert shown.count("compiling kernels") == shown.count(r"\n") == shown.count(r"\r") == 1
+    cached, shown = look(program).splitlines()
+    assert (cached, shown) == (CACHED, "''")
+
+
+def test_a_stderr_of_somebodys_own_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "counts", cache.Counts())
+    for stderr in (None, object()):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        cache._say_that_it_compiles()
+
+
 def test_with_checked_bounds_there_are_entries_of_their_own(package: Path, forked: Callable[..., str]) -> None:
     assert forked(package, NNSCRATCH_CHECK="1") == FRESH
     assert forked(package, NNSCRATCH_CHECK="1") == CACHED
