@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -113,11 +113,11 @@ class Compiled:
 
 def compile_part(part: str) -> Compiled:
     """Compiles the kernels of a part in this process, by the steps of small batches of zeros."""
-    counts, began = cache.counts, time.perf_counter()
-    before = counts.found, counts.compiled, counts.kept
+    now, before, began = cache.counts, replace(cache.counts), time.perf_counter()
     PARTS[part]()
-    after = counts.found, counts.compiled, counts.kept
-    return Compiled(part, *(b - a for a, b in zip(before, after, strict=True)), time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    made, kept = now.compiled - before.compiled, now.kept - before.kept
+    return Compiled(part, now.found - before.found, made, kept, seconds)
 
 
 def main(arguments: list[str]) -> None:
