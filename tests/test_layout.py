@@ -69,8 +69,8 @@ FACES = {
     "cascade": "faces geometry loaded_networks metrics mirror_pass onnx_graphs recipe start",
     "predictors": "cascade faces kaggle loaded_networks mirror_pass onnx_graphs",
     "experiments": "drawn faces geometry kaggle lookalikes metrics networks plots splits start",
-    "scripts": "cascade drawn faces kaggle loaded_networks metrics networks plots predictors recipe report_page runs "
-    "splits",
+    "scripts": "cascade drawn faces geometry kaggle loaded_networks metrics networks plots predictors recipe "
+    "report_page runs splits",
     "commands": "scripts",
 }
 

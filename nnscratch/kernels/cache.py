@@ -14,6 +14,9 @@ disk, or folders that cannot be written to end Numba with an exception. Here
 Where it lies is left to Numba: in NUMBA_CACHE_DIR, else in __pycache__ beside the sources, else in
 the user's cache directory. The entries are pickles, as trustworthy as the .pyc files beside them:
 who can write there can have any code run.
+
+A network's first step compiles for some seconds: a terminal shows one line that says so, and
+`python -m nnscratch compile` fills the cache beforehand, in several processes.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ import functools
 import hashlib
 import logging
 import pickle
+import shutil
 import sys
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +40,24 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataC
 
 _KERNELS = Path(__file__).resolve().parent
 _SEAL = hashlib.sha256().digest_size  # bytes in front of an entry
+
+
+@dataclass
+class Counts:
+    """Signatures of kernels since this process began.
+
+    found    : their code came from the cache
+    compiled : it was made
+    kept     : so many of those were written to the cache
+    """
+
+    found: int = 0
+    compiled: int = 0
+    kept: int = 0
+
+
+counts = Counts()
+_COMPILING = "nnscratch: compiling kernels, once; the first step takes some seconds longer"
 
 
 def cache_of(function: Any, checked: bool) -> Any:
@@ -87,6 +111,15 @@ def _say_once(error: Exception) -> None:
             reason,
         )
     _said.append(reason)
+
+
+def _say_that_it_compiles() -> None:
+    """One line per process, on a terminal: in place of a line of progress, which is drawn again."""
+    with suppress(Exception):  # whatever somebody has put in the place of stderr
+        if not counts.compiled and sys.stderr.isatty():
+            width = max(shutil.get_terminal_size().columns - 1, len(_COMPILING))
+            sys.stderr.write(f"\r{_COMPILING:<{width}}\n")
+            sys.stderr.flush()
 
 
 class _Place(CompileResultCacheImpl):  # type: ignore[misc]
@@ -153,14 +186,21 @@ class _KernelCache(FunctionCache):  # type: ignore[misc]
         self._cache_file = _Entries(self._cache_path, self._impl.filename_base, stamp())
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
+        found = None
         try:
-            return super().load_overload(signature, target_context)
+            found = super().load_overload(signature, target_context)
         except Exception:  # a pickle of other classes, say: compiled again, and overwritten
             logging.getLogger("nnscratch").debug("kernels: an entry of the cache could not be used", exc_info=True)
-            return None
+        if found is None:
+            _say_that_it_compiles()
+        else:
+            counts.found += 1
+        return found
 
     def save_overload(self, signature: Any, data: Any) -> None:
+        counts.compiled += 1
         try:
             super().save_overload(signature, data)
+            counts.kept += 1
         except Exception as error:
             _say_once(error)

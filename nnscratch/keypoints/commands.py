@@ -42,6 +42,12 @@ def _export(arguments: list[str]) -> None:
     export.main(arguments)
 
 
+def _compile(arguments: list[str]) -> None:
+    from nnscratch.keypoints.scripts import compile_kernels
+
+    compile_kernels.main(arguments)
+
+
 COMMANDS = {
     "diagnose": Command("why the network in a run's folder does not learn, or that it does", _diagnose),
     "gradcheck": Command("every gradient against differences; what usual mistakes look like", _gradcheck),
@@ -49,4 +55,5 @@ COMMANDS = {
     "compare": Command("one operation by every method: loops, im2col, fused; how fast", _compare),
     "profile": Command("a training step stage by stage: what runs, why, and how fast", _profile),
     "export": Command("the network or the cascade of a run as one ONNX graph", _export),
+    "compile": Command("all kernels of the published networks, so that no first step waits", _compile),
 }

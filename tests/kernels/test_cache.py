@@ -181,8 +181,14 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+# The seal tells them apart no less than the others.
+AT_NIGHT = {"one byte", "all but one byte", "a byte more", "zeros", "text"}
+
+
 @pytest.mark.parametrize("which", [".nbi", ".nbc"])
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage", [pytest.param(damage, marks=[pytest.mark.nightly] * (damage in AT_NIGHT)) for damage in DAMAGES]
+)
 def test_a_damaged_file_is_as_none_and_is_written_again(
     damage: str, which: str, compiled_package: Path, look: Callable[..., str]
 ) -> None:
@@ -268,12 +274,32 @@ def test_processes_that_compile_at_once(package: Path, forked: Callable[..., str
         subprocess.Popen(
             command, env=environment, cwd=package.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        for _ in range(4)
+        for _ in range(2)
     ]
     for process in started:
         out, err = process.communicate(timeout=300)
         assert (out.strip()[:-1], err) == (FRESH[:-1], "")
     assert forked(package) == CACHED
+
+
+def test_a_terminal_shows_once_that_kernels_are_compiled(compiled_package: Path, look: Callable[..., str]) -> None:
+    terminal = "import io, sys\nclass Terminal(io.StringIO):\n    isatty = lambda self: True\nsys.stderr = Terminal()\n"
+    two = f"{PROGRAM}row_by_matrix(*(np.ones((1, 1), np.float32),) * 3, 0, 1)\n"
+    program = f"{terminal}{two}print(repr(sys.stderr.getvalue()))"
+    for file in entries(compiled_package):
+        file.unlink()
+    first, shown = look(program).splitlines()
+    assert first == FRESH
+    assert shown.count("compiling kernels") == shown.count(r"\n") == shown.count(r"\r") == 1
+    cached, shown = look(program).splitlines()
+    assert (cached, shown) == (CACHED, "''")
+
+
+def test_a_stderr_of_somebodys_own_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "counts", cache.Counts())
+    for stderr in (None, object()):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        cache._say_that_it_compiles()
 
 
 def test_with_checked_bounds_there_are_entries_of_their_own(package: Path, forked: Callable[..., str]) -> None:

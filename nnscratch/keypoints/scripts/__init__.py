@@ -11,4 +11,5 @@ training_run.py     what is around it: an earlier run, --resume, another place i
 run_folder.py       save_run: writes all files of the run's folder, networks first, and the scores
 diagnose.py         `python -m nnscratch diagnose`, which reads such a folder again
 export.py           `python -m nnscratch export`, which makes an ONNX file of it
+compile_kernels.py  `python -m nnscratch compile`, which makes the first step of a training fast
 """

@@ -52,7 +52,13 @@ def verdicts_in(text: str) -> dict[str, str]:
     return dict(re.findall(r"^(\w+): (right|not done yet|wrong)\b", text, re.MULTILINE))
 
 
-@each_lesson
+# The other tests of a lesson run all its cells but those behind its exercises, which take the time.
+AT_NIGHT = {"06_why_did_it_not_learn"}
+
+
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.stem, marks=[pytest.mark.nightly] * (path.stem in AT_NIGHT)) for path in PATHS]
+)
 def test_as_given(path: Path) -> None:
     lesson = notebook.read(path)
     everything = ""

@@ -36,7 +36,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     nn.save(network, folder / "model.npz")
     write_config(folder, {"data": None, "rows": "all", "seed": 3})
     (folder / "history.csv").write_text("epoch,loss,lr\n1,0.5,0.001\n2,0.4,0.001\n")
-    save_faces(draw_faces(24, seed=1), folder / "faces.csv")
+    save_faces(draw_faces(10, seed=1), folder / "faces.csv")
     return folder
 
 

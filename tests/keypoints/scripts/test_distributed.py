@@ -17,27 +17,42 @@ from nnscratch.keypoints.scripts import command_line, distributed, interruption
 from tests.mpi import mpiexec
 
 
-def test_the_scripts_on_two_processes(tmp_path: Path) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
     save_faces(draw_faces(24, seed=1, missing=False), tmp_path / "faces.csv")
+    return tmp_path
+
+
+def test_a_script_on_two_processes(folder: Path) -> None:
     # Without mpiexec it is one process. Its run is replaced then: only rank 0 looks there.
-    single = mpiexec(0, "tests/keypoints/scripts/on_mpi.py", tmp_path, "train_mlp.py")
+    single = mpiexec(0, "tests/keypoints/scripts/on_mpi.py", folder, "train_mlp.py")
     assert (single.returncode, single.stderr) == (0, "")
-    alone = json.loads((tmp_path / "train_mlp" / "metrics.json").read_text())
-    done = mpiexec(2, "tests/keypoints/scripts/on_mpi.py", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
-    assert done.stdout.count("faces: 20 to learn from, 4 to validate on") == 2  # each script once
-    assert done.stdout.count("written to ") == 3
-    shared = json.loads((tmp_path / "train_mlp" / "metrics.json").read_text())
+    alone = json.loads((folder / "train_mlp" / "metrics.json").read_text())
+    done = mpiexec(2, "tests/keypoints/scripts/on_mpi.py", folder, "train_mlp.py")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.count("faces: 20 to learn from, 4 to validate on") == 1
+    assert done.stdout.count("written to ") == 1
+    shared = json.loads((folder / "train_mlp" / "metrics.json").read_text())
     assert shared["rmse_px"] == pytest.approx(alone["rmse_px"], rel=1e-4)
     assert shared["outcome"] == {"all": "ALL_EPOCHS"}
-    assert not (tmp_path / "train_mlp" / "checkpoints").exists()
-    cascade = json.loads((tmp_path / "train_cascade" / "metrics.json").read_text())
+    assert not (folder / "train_mlp" / "checkpoints").exists()
+
+
+@pytest.mark.nightly
+def test_all_scripts_on_two_processes(folder: Path) -> None:
+    done = mpiexec(2, "tests/keypoints/scripts/on_mpi.py", folder)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.count("faces: 20 to learn from, 4 to validate on") == 2  # each script once
+    assert done.stdout.count("written to ") == 3
+    cascade = json.loads((folder / "train_cascade" / "metrics.json").read_text())
     assert len(cascade["outcome"]) == 1 + 9
-    assert not (tmp_path / "train_cascade" / "checkpoints").exists()
-    results = sorted(file.name for file in (tmp_path / "ablation" / "seed_0").iterdir())
+    assert not (folder / "train_cascade" / "checkpoints").exists()
+    results = sorted(file.name for file in (folder / "ablation" / "seed_0").iterdir())
     assert results == ["cure_the_cure.json", "race_the_cure.json"]
-    assert (tmp_path / "ablation" / "ablation.md").exists()
+    assert (folder / "ablation" / "ablation.md").exists()
+
+
+def test_a_mistake_is_one_line_of_two_processes(tmp_path: Path) -> None:
     one = mpiexec(2, "examples/train_mlp.py", "--distributed", "--data", tmp_path / "none.csv", "--out", tmp_path / "x")
     assert one.returncode == 2
     lines = [line for line in one.stderr.splitlines() if "error" in line]
