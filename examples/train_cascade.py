@@ -217,6 +217,7 @@ def train(options: CascadeOptions, task: TrainingTask) -> None:
             checkpoints=task.checkpoints,
             on_checkpoint_error=task.checkpoint_failed,
             stop=task.stop,
+            kept=task.kept,
             ranks=task.ranks,  # --distributed: several processes share the networks
             # On disk before the blends are fitted, which takes a while.
             trained=lambda cascade, histories: save_networks(task, cascade, level_2_histories=histories, **how),

@@ -69,7 +69,11 @@ class TrainingTask:
     def time_limit(self, share: float = 1.0) -> float | None:
         """Seconds for the first network: `share` of those left when its training first began."""
         seconds = self.seconds_left(share)
-        return seconds if seconds is None or self.run is None else self.run.checkpoints.limit("network", seconds)
+        return None if seconds is None else self.kept("network", seconds)
+
+    def kept(self, name: str, value: float) -> float:
+        """`value`, or the one that this run had under `name` before --resume."""
+        return value if self.run is None else self.run.checkpoints.limit(name, value)
 
     def warn(self, trainer: Trainer) -> None:
         """Says on stderr, a line for each finding, what will keep it from learning the faces.
