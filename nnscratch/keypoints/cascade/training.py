@@ -38,6 +38,7 @@ from nnscratch.keypoints.cascade.region_crops import (
 )
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.geometry.conventions import LabelConventions
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean
@@ -202,9 +203,10 @@ class _Lesson:
 
     reference : (15, 2) px, the cascade's
     train     : the training faces with the answers of the levels before
-    x, y      : the same faces for RegionCrops: (N, 96, 96, 1) and (N, 2, 30) float32
-    held_out  : other faces with these answers
-    offsets   : the label offsets of the training faces
+    x, y      : the same faces for RegionCrops: (N, 96, 96, 1) and (N, 2, 30) float32; all labels in
+        one convention (geometry/conventions.py)
+    held_out  : other faces with these answers; labels in the same convention
+    offsets   : the label offsets of these labels
     """
 
     reference: np.ndarray
@@ -218,10 +220,19 @@ class _Lesson:
 
     @classmethod
     def of(cls, cascade: Cascade, recipe: LevelRecipe, data: LevelData, seed: int) -> _Lesson:
-        train = CascadeAnswers.of(cascade, data.train)
-        y = with_filled(data.train.points, train.answers[-1])
-        offsets = LabelOffsets.of(data.train)
-        return cls(cascade.reference, recipe, train, data.train.x, y, data.held_out, offsets, seed)
+        train, x = CascadeAnswers.of(cascade, data.train), data.train.x
+        conventions = LabelConventions.of(
+            data.train.points,
+            train.answers[0],
+            lambda: Sequential(*cascade.level_1.layers[:-1]).predict(x),
+            cascade.reference,
+        )
+        held_out, alike = (
+            replace(each, faces=replace(each.faces, points=conventions.removed(each.faces.points, each.answers[-1])))
+            for each in (data.held_out, train)
+        )
+        y = with_filled(alike.faces.points, train.answers[-1])
+        return cls(cascade.reference, recipe, train, x, y, held_out, LabelOffsets.of(alike.faces), seed)
 
     def has_labels(self, region: Region) -> bool:
         """Whether there are faces to learn the region from, and held-out faces to judge it."""
@@ -238,7 +249,7 @@ class _Lesson:
         few = np.flatnonzero(labelled)[:_ROWS_TO_START_FROM]
         start_from_mean(network, augment(self.x[few], self.y[few], np.random.default_rng(self.seed))[1])
         trainer = replace(recipe.training, augment=augment).trainer(
-            network, seed=self.seed, metric=_rmse_px(region), progress=False
+            network, seed=self.seed + self.recipe.regions.index(region), metric=_rmse_px(region), progress=False
         )
         # All networks share one array of pictures. Selected rows are a copy, which only pays if
         # they are few.
