@@ -1,8 +1,8 @@
 """Measures what each part of a trained level 2 brings: the error without it.
 
 Only the blends are fitted anew, so this takes some 30 seconds per line. Give
-the --data, --rows and --seed that the cascade was trained with: the split must
-be the same. Prints the table of docs/results.md.
+the --data, --rows, --held-out and --seed that the cascade was trained with: the
+split must be the same. Prints the table of docs/results.md.
 
 python cascade_ingredients.py --model runs/best --data training.zip
 """

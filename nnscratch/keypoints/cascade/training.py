@@ -88,6 +88,11 @@ class CascadeRecipe:
     level_2: LevelRecipe
     share: float
 
+    @property
+    def held_out(self) -> float:
+        """The share of the faces that validates: that of level 1."""
+        return self.level_1.held_out
+
 
 @dataclass(frozen=True)
 class LevelData:

@@ -206,7 +206,7 @@ def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:
     faces = load_faces(options.data) if options.data else draw_faces(drawn, seed=options.seed)
     faces = usable_rows(faces, options.rows, name)
     split = split_apart if options.data else split_random  # no face is drawn twice, so none looks like another
-    train, validation = split(faces, 0.15, seed=options.seed)
+    train, validation = split(faces, options.held_out, seed=options.seed)
     source = f"{Path(name).name}, {options.rows} rows"
     tell(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({source})")
     deadline = None if options.time_limit is None else began + 60 * options.time_limit
