@@ -23,8 +23,7 @@ from nnscratch.keypoints.cascade.regions import Region, one_per_point
 from nnscratch.keypoints.cascade.training import CascadeRecipe, LevelData, LevelRecipe, train_level
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.geometry.augmentation import Augmentation
-from nnscratch.keypoints.geometry.mirror import symmetrical
-from nnscratch.keypoints.metrics import RMSE_PX, mean_face
+from nnscratch.keypoints.metrics import RMSE_PX
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.options import TrainingOptions, TrainingParser
@@ -222,8 +221,9 @@ def train(options: CascadeOptions, task: TrainingTask) -> None:
         callbacks=task.keep_epochs(network),  # --every
     )
 
-    # Crops are turned and resized to the symmetrical mean face: upright, of average size.
-    cascade = Cascade(network, symmetrical(mean_face(task.train.points)))
+    # Crops are turned and resized to the mean face: upright, of average size. And labels of several
+    # sources, each with its own idea of where a nose ends, are moved into one convention.
+    cascade = Cascade.begun(network, task.train)
     # The errors of level 1 on held-out faces are what level 2 learns to correct.
     held_out = CascadeAnswers.of(cascade, task.validation)
     histories: dict[str, nn.History] = {}
@@ -243,7 +243,8 @@ def train(options: CascadeOptions, task: TrainingTask) -> None:
             # On disk before the blends are fitted, which takes a while.
             trained=lambda cascade, histories: save_networks(task, cascade, level_2_histories=histories, **how),
         )
-        cascade, held_out, histories = level_2.cascade, level_2.held_out, level_2.histories
+        cascade, histories = level_2.cascade, level_2.histories
+        held_out = level_2.held_out.in_conventions(cascade)
         command_line.tell(held_out.error_table())
     if not task.ranks.is_first:  # all processes have the same networks now, and one keeps them
         return

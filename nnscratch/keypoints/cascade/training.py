@@ -38,7 +38,6 @@ from nnscratch.keypoints.cascade.region_crops import (
 )
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import Faces
-from nnscratch.keypoints.geometry.conventions import LabelConventions
 from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.start import start_from_mean
@@ -113,7 +112,7 @@ class TrainedLevel:
 
     cascade   : with the new level
     held_out  : the held-out faces with the new level's answers, by blends that were fitted without
-        these faces
+        these faces; `CascadeAnswers.in_conventions` moves them to where the labels of each are
     histories : region's name -> history
     """
 
@@ -193,7 +192,7 @@ def train_level(
     if trained is not None and ranks.is_first:
         trained(replace(cascade, levels=(*cascade.levels, _level(usable))), histories)
     level, answers = ranks.from_first(lambda: fit_blends(
-        _level(usable), cascade.reference, lesson.train, data.held_out, passes=recipe.passes, title=f"{title}, blends"
+        _level(usable), cascade.reference, lesson.train, lesson.held_out, passes=recipe.passes, title=f"{title}, blends"
     ))  # fmt: skip
     return TrainedLevel(
         replace(cascade, levels=(*cascade.levels, level)),
@@ -207,11 +206,11 @@ class _Lesson:
     """What the networks of a level share while they are trained.
 
     reference : (15, 2) px, the cascade's
-    train     : the training faces with the answers of the levels before
-    x, y      : the same faces for RegionCrops: (N, 96, 96, 1) and (N, 2, 30) float32; all labels in
-        one convention (geometry/conventions.py)
+    train     : the training faces with the answers of the levels before; all labels in one
+        convention (geometry/conventions.py)
+    x, y      : the same faces for RegionCrops: (N, 96, 96, 1) and (N, 2, 30) float32
     held_out  : other faces with these answers; labels in the same convention
-    offsets   : the label offsets of these labels
+    offsets   : the label offsets of the training faces
     """
 
     reference: np.ndarray
@@ -225,19 +224,10 @@ class _Lesson:
 
     @classmethod
     def of(cls, cascade: Cascade, recipe: LevelRecipe, data: LevelData, seed: int) -> _Lesson:
-        train, x = CascadeAnswers.of(cascade, data.train), data.train.x
-        conventions = LabelConventions.of(
-            data.train.points,
-            train.answers[0],
-            lambda: Sequential(*cascade.level_1.layers[:-1]).predict(x),
-            cascade.reference,
-        )
-        held_out, alike = (
-            replace(each, faces=replace(each.faces, points=conventions.removed(each.faces.points, each.answers[-1])))
-            for each in (data.held_out, train)
-        )
-        y = with_filled(alike.faces.points, train.answers[-1])
-        return cls(cascade.reference, recipe, train, x, y, held_out, LabelOffsets.of(alike.faces), seed)
+        train, held_out = (each.alike(cascade) for each in (CascadeAnswers.of(cascade, data.train), data.held_out))
+        y = with_filled(train.faces.points, train.answers[-1])
+        offsets = LabelOffsets.of(train.faces)
+        return cls(cascade.reference, recipe, train, data.train.x, y, held_out, offsets, seed)
 
     def has_labels(self, region: Region) -> bool:
         """Whether there are faces to learn the region from, and held-out faces to judge it."""

@@ -8,7 +8,6 @@ import pytest
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.conventions import LabelConventions
-from nnscratch.keypoints.geometry.label_offset import label_sets
 
 FEW = [0, 1, 10]  # the points of the second source: eye centres and nose tip
 OFFSET = np.array([[1.0, 0.0], [0.5, 0.2], [0.3, 1.1]])  # px of an upright face
@@ -61,13 +60,14 @@ def test_a_convention_is_found_though_the_network_half_knows_the_source(
 def test_labels_move_into_the_convention_of_the_largest_set(
     faces: dict[str, np.ndarray], reference: np.ndarray
 ) -> None:
-    moved = conventions_of(faces, reference).removed(faces["points"], faces["answers"])
-    np.testing.assert_array_equal(label_sets(moved), label_sets(faces["points"]))
+    moved = conventions_of(faces, reference).removed(faces["points"], faces["answers"], reference)
+    np.testing.assert_array_equal(np.isnan(moved), np.isnan(faces["points"]))
     np.testing.assert_array_equal(moved[COUNT // 2 :], faces["points"][COUNT // 2 :])
     error = (moved - faces["true"])[: COUNT // 2, FEW].mean(axis=0)
     np.testing.assert_allclose(error, 0, atol=0.2)
-    assert conventions_of(faces, reference).removed(faces["points"].astype(np.float32), faces["answers"]).dtype == (
-        np.float32
+    assert (
+        conventions_of(faces, reference).removed(faces["points"].astype(np.float32), faces["answers"], reference).dtype
+        == np.float32
     )
 
 
@@ -82,7 +82,7 @@ def test_one_large_source_is_the_only_convention(
 
     found = LabelConventions.of(faces["points"][rows], faces["answers"][rows], never, reference)
     assert found.offsets == {}
-    moved = found.removed(faces["points"][rows], faces["answers"][rows])
+    moved = found.removed(faces["points"][rows], faces["answers"][rows], reference)
     np.testing.assert_array_equal(moved, faces["points"][rows])
 
 
@@ -100,3 +100,32 @@ def test_answers_must_be_finite(faces: dict[str, np.ndarray], reference: np.ndar
     answers[3, 3, 1] = np.inf
     with pytest.raises(ValueError, match="LabelConventions: got answers with 1 of 36,000 values NaN"):
         LabelConventions.of(faces["points"], answers, lambda: faces["features"], reference)
+
+
+def test_answers_move_to_those_who_ask(faces: dict[str, np.ndarray], reference: np.ndarray) -> None:
+    """The inverse of what was done to labels. A set that is no source's changes nothing."""
+    conventions = conventions_of(faces, reference)
+    asked = np.isfinite(faces["points"]).all(axis=2)
+    moved = conventions.added(faces["true"], asked, reference)
+    np.testing.assert_array_equal(moved[COUNT // 2 :], faces["true"][COUNT // 2 :])
+    error = (moved - faces["points"])[: COUNT // 2, FEW].mean(axis=0)
+    np.testing.assert_allclose(error, 0, atol=0.2)
+    back = conventions.removed(np.where(asked[..., np.newaxis], moved, np.nan), faces["true"], reference)
+    np.testing.assert_allclose(back[asked], faces["true"][asked], atol=1e-9)
+    asked[:, 5] = True
+    np.testing.assert_array_equal(conventions.added(faces["true"], asked, reference), faces["true"])
+
+
+@pytest.mark.parametrize(
+    ("offsets", "message"),
+    [
+        ({0: np.zeros((15, 2))}, "got the set 0, expected bits of 15 points"),
+        ({1 << 15: np.zeros((15, 2))}, "got the set 32768"),
+        ({1: np.zeros((2, 15))}, r"got an offset of shape \(2, 15\) for the set 1"),
+        ({1: np.full((15, 2), np.nan)}, "expected .* finite px"),
+        ({1: np.full((15, 2), 97.0)}, "96 at most"),
+    ],
+)
+def test_wrong_offsets_are_refused(offsets: dict[int, np.ndarray], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LabelConventions(offsets)

@@ -31,7 +31,8 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_option_has_its_field(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = {
         "out": tmp_path / "run", "data": "a.zip", "rows": "complete", "recipe": "best", "network": "b", "epochs": 2,
-        "batch_size": 8, "held_out": 0.3, "time_limit": 0.5, "seed": 7, "threads": 3, "test": "test.csv", "lookup": "lookup.csv",
+        "batch_size": 8, "held_out": 0.3, "time_limit": 0.5, "seed": 7, "threads": 3, "test": "test.csv",
+        "lookup": "lookup.csv",
         "every": 4,
     }  # fmt: skip
     arguments = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
@@ -65,7 +66,7 @@ def test_a_script_may_have_more_options(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_recipe_says_how_many_faces_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless the command line does; a script without recipes of its own holds out the usual share."""
+    """Unless the command line does. A script without recipes holds out the usual share."""
     recipes = {"plain": Recipe(report_mlp, epochs=1), "best": Recipe(report_mlp, epochs=1, held_out=0.05)}
     for given, names, expected in (
         ([], recipes, HELD_OUT),
