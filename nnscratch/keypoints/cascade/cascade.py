@@ -117,8 +117,12 @@ class Cascade:
     def begun(cls, level_1: Sequential, faces: Faces) -> Cascade:
         """The cascade of a first network, by the faces that it was trained on."""
         first = cls(level_1, symmetrical(mean_face(faces.points)))
-        answers, hidden = first.predict_levels(faces.images)[0], Sequential(*level_1.layers[:-1])
-        conventions = LabelConventions.of(faces.points, answers, lambda: hidden.predict(faces.x), first.reference)
+
+        def features() -> np.ndarray:
+            return Sequential(*level_1.layers[:-1]).predict(faces.x)
+
+        answers = first.predict_levels(faces.images)[0]
+        conventions = LabelConventions.of(faces.points, answers, features, first.reference)
         return replace(first, conventions=conventions)
 
     def predict_points(self, images: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
