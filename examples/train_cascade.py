@@ -164,6 +164,7 @@ RECIPES = {
         level_2=LevelRecipe(
             Recipe(deep_level_2, epochs=40, warmup=0.1, weight_decay=WEIGHT_DECAY, average=0.998),
             regions=PARTS_AND_POINTS,
+            passes=3,
             least_share=0.7,  # of the 40 epochs: with less time than that, fewer networks
         ),
         share=0.1,
