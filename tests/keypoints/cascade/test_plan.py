@@ -34,6 +34,12 @@ def test_a_costly_network_ends_the_list() -> None:
     assert first_regions([], [], core_seconds=100, least=1) == 0
 
 
+def test_rows_without_a_label_are_not_measured() -> None:
+    some = job(40, 6)
+    some[2][:35] = np.nan
+    assert seconds_per_epoch({"a": some})["a"] > 0
+
+
 def job(rows: int, inputs: int, judges: int = 10, hidden: int = 4, outputs: int = 2) -> Job:
     model = nn.Sequential(nn.Dense(inputs, hidden, rng=0), nn.ReLU(), nn.Dense(hidden, outputs, rng=0))
     trainer = nn.Trainer(model, nn.MSELoss(), nn.SGD(model, lr=0.1), batch_size=4, progress=True)
