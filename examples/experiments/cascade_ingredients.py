@@ -1,8 +1,8 @@
 """Measures what each part of a trained level 2 brings: the error without it.
 
 Only the blends are fitted anew, so this takes some 30 seconds per line. Give
-the --data, --rows and --seed that the cascade was trained with: the split must
-be the same. Prints the table of docs/results.md.
+the --data, --rows, --held-out and --seed that the cascade was trained with: the
+split must be the same. Prints the table of docs/results.md.
 
 python cascade_ingredients.py --model runs/best --data training.zip
 """
@@ -32,17 +32,20 @@ class Variant:
     without : names of the regions whose networks are taken away
     """
 
-    passes: int = 2
+    passes: int = 3
     without: tuple[str, ...] = ()
 
 
+FACE = ("face", "face_wide", "face_near")
+HALF_FACE = ("half_face", "half_face_near", "half_face_wide", "eyes", "eyes_wide")
+PARTS = ("eye", "eye_wide", "eye_near", "mouth", "mouth_wide", "mouth_near", "lower_face")
 VARIANTS = {
     "everything": Variant(),
     "one pass": Variant(passes=1),
-    "three passes": Variant(passes=3),
-    "no network for the whole face": Variant(without=("face",)),
-    "nor for half of it": Variant(without=("face", "half_face")),
-    "nor for an eye, for the mouth": Variant(without=("face", "half_face", "eye", "mouth")),
+    "two passes": Variant(passes=2),
+    "no network for the whole face": Variant(without=FACE),
+    "nor for half of it, for both eyes": Variant(without=(*FACE, *HALF_FACE)),
+    "nor for an eye, for the mouth": Variant(without=(*FACE, *HALF_FACE, *PARTS)),
 }
 
 
@@ -82,12 +85,13 @@ def measure(options: Options) -> dict[str, float]:
         came, expected = "a network without a level 2", "what train_cascade.py wrote"
         raise DataError.at(options.model, came=came, expected=expected, fix="give the --out folder of that")
     level, first = cascade.levels[0], replace(cascade, levels=())
-    learnt, held_out = CascadeAnswers.of(first, task.train), CascadeAnswers.of(first, task.validation)
+    # The labels of both are in the one convention in which the cascade's level 2 answers.
+    learnt, held_out = (CascadeAnswers.of(first, faces).alike(first) for faces in (task.train, task.validation))
 
     scores: dict[str, float] = {}
 
     def show(name: str, answer: np.ndarray) -> None:
-        scores[name] = rmse_px(answer, task.validation.points)
+        scores[name] = rmse_px(answer, held_out.faces.points)
         print(f"| {name} | {scores[name]:.3f} px |", flush=True)
 
     print("| level 2, validation RMSE | |\n|---|---|")

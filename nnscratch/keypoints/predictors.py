@@ -127,6 +127,17 @@ class SingleNetwork:
         return cls(load_network(path, SIDE, len(POINTS), allow_not_finite=allow_not_finite), ways)
 
 
+def predict_asked(predictor: Predictor, images: np.ndarray, asked: np.ndarray | None) -> np.ndarray:
+    """(N, 15, 2) float32 px from (N, 96, 96) uint8, as `predict_points`.
+
+    asked : (N, 15) bool, the points that are asked for, which tell a cascade what labels it is
+        compared with (`Cascade.predict_points`); None: all
+    """
+    return (
+        predictor.predict_points(images, asked) if isinstance(predictor, Cascade) else predictor.predict_points(images)
+    )
+
+
 def load_predictor(folder: str | os.PathLike[str], *, allow_not_finite: bool = False) -> Predictor:
     """The network or cascade that a training script wrote to `folder`, its run folder.
 

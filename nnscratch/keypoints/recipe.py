@@ -15,6 +15,7 @@ from nnscratch.optimizers import Adam, schedules
 from nnscratch.training.batches import Augment
 from nnscratch.training.trainer import Trainer
 
+HELD_OUT = 0.15  # the share of the faces that validates, if a recipe has none of its own
 Network = Callable[..., Sequential]  # makes a new network
 
 
@@ -31,6 +32,7 @@ class Recipe:
     average      : decay of the averaged weights per step; None: no averaging
     augment      : changes every batch anew; None: no change
     both_ways    : average the answers for a picture and for its mirror image
+    held_out     : the share of the faces that validates; the others are learnt from
 
     >>> from nnscratch.keypoints.networks import report_mlp
     >>> Recipe(report_mlp, epochs=30).batch_size
@@ -46,6 +48,7 @@ class Recipe:
     average: float | None = None
     augment: Augment | None = None
     both_ways: bool = False
+    held_out: float = HELD_OUT
 
     def for_faces(self, faces: Faces) -> Recipe:
         """The recipe whose augmentation knows the label offset of these faces, to mirror them."""

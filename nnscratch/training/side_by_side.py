@@ -36,6 +36,7 @@ def train_together(
     *,
     epochs: int,
     seconds: float | None = None,
+    costs: Mapping[str, float] | None = None,
     title: str = "training",
     checkpoints: Path | None = None,
     on_checkpoint_error: OnError | None = None,
@@ -43,8 +44,8 @@ def train_together(
 ) -> dict[str, History]:
     """Trains each network on one core, as many at a time as kernels may use threads.
 
-    The most expensive networks (rows times input values) go first, so that no core is left alone
-    with a long training at the end. Each core has its own list, and divides its time among the
+    The most expensive networks go first, so that no core is left alone with a long training at the
+    end. Each core has its own list, and divides its time among the
     list's networks in proportion to their cost.
 
     Arguments
@@ -53,6 +54,8 @@ def train_together(
             nothing from one call to the next
         epochs : of each network
         seconds : for all of them together; None: no limit
+        costs : name -> what an epoch of it costs, > 0, such as its seconds. None: rows times input
+            values
         title : begins the line of progress, which is shown if stderr is a terminal
         checkpoints : folder where each training has its checkpoint, NAME.npz, from which it goes on
             (`Trainer.fit`); None: none
@@ -73,6 +76,7 @@ def train_together(
     threads = get_threads()
     deadline = None if seconds is None else time.perf_counter() + seconds
     begin, no_more = threading.Event(), threading.Event()
+    costs = {name: _cost(job) for name, job in jobs.items()} if costs is None else costs
     line = _Line(title, len(jobs), epochs)
 
     def train(name: str, share: float) -> History:
@@ -89,13 +93,13 @@ def train_together(
 
     def train_all(names: Sequence[str]) -> dict[str, History]:
         begin.wait()
-        left = [_cost(jobs[name]) for name in names]
+        left = [costs[name] for name in names]
         return {name: train(name, left[k] / sum(left[k:])) for k, name in enumerate(names)}
 
     set_threads(1)
     try:
         with single_threaded_blas(), ThreadPoolExecutor(threads, thread_name_prefix="nnscratch-network") as pool:
-            lists = share_out({name: _cost(job) for name, job in jobs.items()}, threads)
+            lists = share_out({name: costs[name] for name in jobs}, threads)
             futures: list[Future[dict[str, History]]] = []
             try:
                 futures += [pool.submit(train_all, names) for names in lists]
@@ -114,22 +118,25 @@ def train_together(
         line.close()
 
 
-def train_on_ranks(ranks: Ranks, jobs: Mapping[str, Job], **how: Any) -> dict[str, History]:
+def train_on_ranks(
+    ranks: Ranks, jobs: Mapping[str, Job], *, costs: Mapping[str, float] | None = None, **how: Any
+) -> dict[str, History]:
     """`train_together` with the networks shared out among ranks; all have all of them at the end.
 
     ranks : each makes the same jobs, and trains some of them on its share of the cores
-    jobs, how : the arguments of `train_together`
+    jobs, costs, how : the arguments of `train_together`; costs are the same on every rank
 
     Returns
         The histories of all jobs, on every rank. A network is the same whoever has trained it.
     """
     if not ranks.are_several:
-        return train_together(jobs, **how)
-    names, threads = share_out({name: _cost(job) for name, job in jobs.items()}, ranks.size)[ranks.rank], get_threads()
+        return train_together(jobs, costs=costs, **how)
+    costs = {name: _cost(job) for name, job in jobs.items()} if costs is None else costs
+    names, threads = share_out({name: costs[name] for name in jobs}, ranks.size)[ranks.rank], get_threads()
     with ranks.together():
         ranks.have_begun = True
         try:
-            own = train_together({name: jobs[name] for name in names}, **how) if names else {}
+            own = train_together({name: jobs[name] for name in names}, costs=costs, **how) if names else {}
         finally:
             set_threads(threads)  # not this rank's share of them, which counts inside alone
         ranks.wait()

@@ -52,11 +52,14 @@ def test_time_may_run_out(run_here: Any, check_run: Any, folder: Path, tmp_path:
 def test_the_trainer_that_is_written_out_is_the_recipes(
     run_here: Any, check_run: Any, script: Any, folder: Path, tmp_path: Path
 ) -> None:
-    options = TrainingOptions(tmp_path / "run", data=str(folder / "training.csv"), recipe="best", epochs=2)
+    example = script("train_cnn.py")
+    held_out = example["RECIPES"]["best"].held_out
+    data = str(folder / "training.csv")
+    options = TrainingOptions(tmp_path / "run", data=data, recipe="best", epochs=2, held_out=held_out)
     given = "--data", options.data, "--recipe", "best", "--epochs", 2, "--out", options.out
     check_run(run_here("train_cnn.py", *given), options.out)
 
-    example, task = script("train_cnn.py"), start_task(options)
+    task = start_task(options)
     recipe = options.adjusted(example["RECIPES"]["best"], example["NETWORKS"]).for_faces(task.train)
     network = recipe.network(rng=np.random.default_rng(options.seed))
     start_from_mean_face(network, task.train.points)

@@ -6,7 +6,7 @@ Use held-out faces only. On its own training faces, a network's errors are misle
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,20 @@ class CascadeAnswers:
         """The answers of `cascade` for `faces`."""
         answers, offset = cascade.answers(faces.images)
         return cls(faces, answers, offset)
+
+    def alike(self, cascade: Cascade) -> CascadeAnswers:
+        """The faces with all labels in the one convention of the cascade's answers."""
+        points = cascade.conventions.removed(self.faces.points, self.answers[-1], cascade.reference)
+        return replace(self, faces=replace(self.faces, points=points))
+
+    def in_conventions(self, cascade: Cascade) -> CascadeAnswers:
+        """The answers of all levels but the first, moved into the convention of each face's labels.
+
+        A face's set of labels tells its convention, as the values that a lookup table asks for do.
+        """
+        asked = np.isfinite(self.faces.points).all(axis=2)
+        moved = (cascade.conventions.added(each, asked, cascade.reference) for each in self.answers[1:])
+        return replace(self, answers=[self.answers[0], *moved])
 
     def errors(self, region: Region, reference: np.ndarray) -> np.ndarray:
         """(M, 15, 2): the last level's errors, in px of an upright face of average size.

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +34,20 @@ from nnscratch.files.stored_files import told
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.onnx_levels import add_cascade
 from nnscratch.keypoints.cascade.regions import Region
-from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
-from nnscratch.keypoints.geometry.mirror import mirrored
+from nnscratch.keypoints.faces import POINTS, SIDE, Faces, to_network_input, to_points
+from nnscratch.keypoints.geometry.conventions import LabelConventions
+from nnscratch.keypoints.geometry.mirror import mirrored, symmetrical
 from nnscratch.keypoints.loaded_networks import load_network
+from nnscratch.keypoints.metrics import mean_face
 from nnscratch.keypoints.mirror_pass import both_ways
 from nnscratch.keypoints.onnx_graphs.graph_file import write_graph
+from nnscratch.messages import shown
 from nnscratch.model import Sequential
 
 MODEL_FILE = "model.npz"
 _ARRAYS_FILE = "cascade.npz"
 _PASSES = "looks"  # the name, in cascade.json, of how often a level runs
-_MOST_LEVELS, _MOST_REGIONS, _MOST_PASSES = 20, 100, 100
+_MOST_LEVELS, _MOST_REGIONS, _MOST_PASSES, _MOST_SETS = 20, 100, 100, 100
 _FARTHEST = 1_000_000  # px
 PICTURES = 512  # at a time, so that memory stays bounded
 
@@ -100,17 +103,38 @@ class Cascade:
     level_1   : network from (N, 96, 96, 1) to (N, 30)
     reference : (15, 2) px, a symmetrical mean face: it defines upright and average size
     levels    : level 2, level 3, ...
+    conventions : of the sources of labels; all levels after the first answer in one of them
     """
 
     level_1: Sequential
     reference: np.ndarray
     levels: tuple[Level, ...] = ()
+    conventions: LabelConventions = field(default_factory=LabelConventions)
 
     FILE = "cascade.json"
 
-    def predict_points(self, images: np.ndarray) -> np.ndarray:
-        """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
-        return self.predict_levels(images)[-1].astype(np.float32)
+    @classmethod
+    def begun(cls, level_1: Sequential, faces: Faces) -> Cascade:
+        """The cascade of a first network, by the faces that it was trained on."""
+        first = cls(level_1, symmetrical(mean_face(faces.points)))
+
+        def features() -> np.ndarray:
+            return Sequential(*level_1.layers[:-1]).predict(faces.x)
+
+        answers = first.predict_levels(faces.images)[0]
+        conventions = LabelConventions.of(faces.points, answers, features, first.reference)
+        return replace(first, conventions=conventions)
+
+    def predict_points(self, images: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
+        """(N, 15, 2) float32 px from (N, 96, 96) uint8.
+
+        asked : (N, 15) bool, the points that are asked for: if some of the training faces had
+            labels for these alone, the answers are in the convention of these labels. None: all
+        """
+        answers = self.predict_levels(images)[-1]
+        if asked is not None and self.levels:
+            answers = self.conventions.added(answers, asked, self.reference)
+        return answers.astype(np.float32)
 
     def predict_levels(self, images: np.ndarray) -> list[np.ndarray]:
         """The answers of each level: (N, 15, 2) float64 px from (N, 96, 96) uint8."""
@@ -172,13 +196,17 @@ class Cascade:
                 checkpoints.save(network, folder / files[-1])
             for number_of_pass, blend in enumerate(level.blends):
                 arrays |= {f"{number}.{number_of_pass}.{name}": value for name, value in vars(blend).items()}
+        if offsets := self.conventions.offsets:
+            arrays["conventions"] = np.stack([*offsets.values()])
         array_files.write(folder / _ARRAYS_FILE, {name: np.asarray(value) for name, value in arrays.items()})
-        description = {
+        description: dict[str, Any] = {
             "levels": [
                 {_PASSES: len(level.blends), "regions": [asdict(region) for region in level.regions]}
                 for level in self.levels
             ]
         }
+        if offsets:
+            description["conventions"] = [*offsets]
         atomic.write_text(folder / self.FILE, json.dumps(description, indent=1) + "\n")
         return [*files, _ARRAYS_FILE, self.FILE]
 
@@ -194,19 +222,31 @@ class Cascade:
         with told(folder / cls.FILE, came="a damaged cascade", expected="what a training wrote", fix="train again"):
             content = Record(json_files.read(folder / cls.FILE))
             described = [_described(record) for record in content.records("levels", most=_MOST_LEVELS)]
-            arrays = array_files.read(folder / _ARRAYS_FILE, _forms([passes for _, passes in described]))
+            sets = _described_sets(content)
+            arrays = array_files.read(folder / _ARRAYS_FILE, _forms([passes for _, passes in described], len(sets)))
             levels = tuple(_load_level(folder, number, *each, arrays) for number, each in enumerate(described, 2))
             reference = arrays["reference"]
             if not (np.abs(reference - SIDE / 2) <= 1.5 * SIDE).all():
                 raise ValueError(f"its reference has points beyond {-SIDE}..{2 * SIDE} px")
+            conventions = LabelConventions(dict(zip(sets, arrays.get("conventions", ()), strict=True)))
         path = folder / MODEL_FILE
         level_1 = load_network(path, SIDE, len(POINTS), allow_not_finite=allow_not_finite)
-        return cls(level_1, reference, levels)
+        return cls(level_1, reference, levels, conventions)
 
 
-def _forms(passes: list[int]) -> dict[str, Form]:
-    """What cascade.npz must hold, for levels with so many passes."""
+def _described_sets(content: Record) -> list[int]:
+    """The sets of points in cascade.json that have a convention of their own."""
+    sets = content.items("conventions", most=_MOST_SETS) if "conventions" in content.fields else []
+    if not all(isinstance(each, int) for each in sets) or len(set(sets)) < len(sets):
+        raise ValueError(f"its conventions are {shown(str(sets))}, expected numbers of sets, each once")
+    return sets
+
+
+def _forms(passes: list[int], sets: int = 0) -> dict[str, Form]:
+    """What cascade.npz must hold, for levels with so many passes and so many conventions."""
     forms = {"reference": Form(np.dtype(np.float64), (len(POINTS), 2))}
+    if sets:
+        forms["conventions"] = Form(np.dtype(np.float64), (sets, len(POINTS), 2))
     for number, count in enumerate(passes, 2):
         for each in range(count):
             for name, (shape, dtype) in Blend.FORMS.items():

@@ -1,6 +1,7 @@
 """The training of one more level of a cascade.
 
-    1. networks   one per region, side by side on the cores, on displaced crops (region_crops.py)
+    1. networks   one per region, or as many as the time allows (plan.py), side by side on the
+                  cores, on displaced crops (region_crops.py)
                   (with several ranks each trains some of them: they need nothing of one another,
                   while the sum of their gradients would take longer than their small steps)
     2. blends     of what they find with what was known before (fit_blends.py)
@@ -26,6 +27,7 @@ from nnscratch.history import History, Outcome
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.fit_blends import fit_blends, seconds_per_face
+from nnscratch.keypoints.cascade.plan import cores_of, first_regions, seconds_per_epoch
 from nnscratch.keypoints.cascade.region_crops import (
     ROTATION,
     SCALE,
@@ -55,7 +57,10 @@ class LevelRecipe:
 
     training : how each of its networks is trained, and made: by network(rng, region), from
         (N, side, side, 1) to (N, 2 G)
-    regions  : what each of them sees
+    regions  : what each of them sees, the most useful first
+    least_share : the share of its epochs that each network has to get. If the time is too short for
+        that, the last ones of `regions` are left out, as long as each point still has a network
+        that finds it. 0: none is left out
     rotation : degrees; the largest turn of training crops, beyond that of the errors before
     scale    : the largest change of their size beyond that, as a share
     passes   : how often the level runs, each time around its last answers
@@ -63,6 +68,7 @@ class LevelRecipe:
 
     training: Recipe
     regions: tuple[Region, ...]
+    least_share: float = 0.0
     rotation: float = ROTATION
     scale: float = SCALE
     passes: int = 2
@@ -80,6 +86,11 @@ class CascadeRecipe:
     level_1: Recipe
     level_2: LevelRecipe
     share: float
+
+    @property
+    def held_out(self) -> float:
+        """The share of the faces that validates: that of level 1."""
+        return self.level_1.held_out
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ class TrainedLevel:
 
     cascade   : with the new level
     held_out  : the held-out faces with the new level's answers, by blends that were fitted without
-        these faces
+        these faces; `CascadeAnswers.in_conventions` moves them to where the labels of each are
     histories : region's name -> history
     """
 
@@ -121,6 +132,7 @@ def train_level(
     on_checkpoint_error: OnError | None = None,
     stop: Stop | None = None,
     trained: Callable[[Cascade, dict[str, History]], object] | None = None,
+    kept: Callable[[str, float], float] | None = None,
     ranks: Ranks | None = None,
 ) -> TrainedLevel:
     """Trains a network for each region, side by side, and adds them to the cascade as a level.
@@ -137,6 +149,8 @@ def train_level(
         before its first epoch is left out, too
     trained : is called before the blends are fitted, with the cascade, whose new level has none and
         thus changes no answer, and the histories: the networks can be saved then
+    kept : is given a number's name and value, and returns the value that it had when this level was
+        begun: a level that goes on has the networks that it began with. None: begun now
     ranks : processes that share the networks out among them; each calls this with the same faces,
         and gets the same level. Rank 0's `seconds` and `trained` count. None: this one alone
 
@@ -156,12 +170,18 @@ def train_level(
         if lesson.has_labels(region)
     }
     jobs = {region.name: lesson.job(region, network) for region, network in networks.items()}
-    time_limit = None if deadline is None else lesson.seconds_for_networks(deadline, networks)
+    time_limit, costs = None, None
+    if deadline is not None:
+        if recipe.least_share > 0:
+            costs = ranks.from_first(lambda: seconds_per_epoch(jobs))
+            networks = lesson.in_time(deadline, networks, costs, ranks, kept)
+            jobs = {region.name: jobs[region.name] for region in networks}
+        time_limit = lesson.seconds_for_networks(deadline, networks)
     if checkpoints is not None:
         checkpoints = checkpoints / f"level_{number}"
         checkpoints.mkdir(parents=True, exist_ok=True)
     histories = train_on_ranks(
-        ranks, jobs, epochs=recipe.training.epochs, seconds=time_limit, title=title,
+        ranks, jobs, epochs=recipe.training.epochs, seconds=time_limit, costs=costs, title=title,
         checkpoints=checkpoints, on_checkpoint_error=on_checkpoint_error, stop=stop,
     )  # fmt: skip
     usable = {  # the answers of a network that diverged may be NaN
@@ -172,7 +192,7 @@ def train_level(
     if trained is not None and ranks.is_first:
         trained(replace(cascade, levels=(*cascade.levels, _level(usable))), histories)
     level, answers = ranks.from_first(lambda: fit_blends(
-        _level(usable), cascade.reference, lesson.train, data.held_out, passes=recipe.passes, title=f"{title}, blends"
+        _level(usable), cascade.reference, lesson.train, lesson.held_out, passes=recipe.passes, title=f"{title}, blends"
     ))  # fmt: skip
     return TrainedLevel(
         replace(cascade, levels=(*cascade.levels, level)),
@@ -186,9 +206,10 @@ class _Lesson:
     """What the networks of a level share while they are trained.
 
     reference : (15, 2) px, the cascade's
-    train     : the training faces with the answers of the levels before
+    train     : the training faces with the answers of the levels before; all labels in one
+        convention (geometry/conventions.py)
     x, y      : the same faces for RegionCrops: (N, 96, 96, 1) and (N, 2, 30) float32
-    held_out  : other faces with these answers
+    held_out  : other faces with these answers; labels in the same convention
     offsets   : the label offsets of the training faces
     """
 
@@ -203,10 +224,10 @@ class _Lesson:
 
     @classmethod
     def of(cls, cascade: Cascade, recipe: LevelRecipe, data: LevelData, seed: int) -> _Lesson:
-        train = CascadeAnswers.of(cascade, data.train)
-        y = with_filled(data.train.points, train.answers[-1])
-        offsets = LabelOffsets.of(data.train)
-        return cls(cascade.reference, recipe, train, data.train.x, y, data.held_out, offsets, seed)
+        train, held_out = (each.alike(cascade) for each in (CascadeAnswers.of(cascade, data.train), data.held_out))
+        y = with_filled(train.faces.points, train.answers[-1])
+        offsets = LabelOffsets.of(train.faces)
+        return cls(cascade.reference, recipe, train, data.train.x, y, held_out, offsets, seed)
 
     def has_labels(self, region: Region) -> bool:
         """Whether there are faces to learn the region from, and held-out faces to judge it."""
@@ -223,12 +244,31 @@ class _Lesson:
         few = np.flatnonzero(labelled)[:_ROWS_TO_START_FROM]
         start_from_mean(network, augment(self.x[few], self.y[few], np.random.default_rng(self.seed))[1])
         trainer = replace(recipe.training, augment=augment).trainer(
-            network, seed=self.seed, metric=_rmse_px(region), progress=False
+            network, seed=self.seed + self.recipe.regions.index(region), metric=_rmse_px(region), progress=False
         )
         # All networks share one array of pictures. Selected rows are a copy, which only pays if
         # they are few.
         x, y = (self.x, self.y) if labelled.mean() > 0.9 else (self.x[labelled], self.y[labelled])
         return trainer, x, y, validation_crops(region, self.reference, self.held_out, self.offsets)
+
+    def in_time(
+        self,
+        deadline: float,
+        networks: dict[Region, Sequential],
+        costs: dict[str, float],
+        ranks: Ranks,
+        kept: Callable[[str, float], float] | None,
+    ) -> dict[Region, Sequential]:
+        """The first of the networks: those that get enough of their epochs (plan.py)."""
+        cores = cores_of(ranks)
+
+        def count() -> int:
+            seconds = [self.recipe.training.epochs * costs[region.name] for region in networks]
+            limit = self.seconds_for_networks(deadline, networks)
+            first = first_regions(list(networks), seconds, core_seconds=limit * cores, least=self.recipe.least_share)
+            return first if kept is None else int(kept("networks", first))
+
+        return dict(list(networks.items())[: ranks.from_first(count)])
 
     def seconds_for_networks(self, deadline: float, networks: dict[Region, Sequential]) -> float:
         """Seconds to train the networks: the time left less the blends'; at least half of it."""

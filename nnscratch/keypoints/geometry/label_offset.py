@@ -91,7 +91,7 @@ class LabelOffsets:
         All smaller sources together get one offset too; if they have fewer than 200 faces, the mean
         of the others.
         """
-        sources = _sources(faces.points)
+        sources = label_sets(np.isfinite(faces.points).all(axis=2))
         values, counts = np.unique(sources, return_counts=True)
         large = [int(source) for source in values[counts >= _LEAST_FACES]]
         offsets = {source: label_offset(faces.select(sources == source)) for source in large}
@@ -103,9 +103,12 @@ class LabelOffsets:
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
         """(N,) float64 px, for points (N, 15, 2), NaN where a label is missing."""
-        return np.array([self.offsets.get(int(source), self.other) for source in _sources(points)], np.float64)
+        return np.array(
+            [self.offsets.get(int(source), self.other) for source in label_sets(np.isfinite(points).all(axis=2))],
+            np.float64,
+        )
 
 
-def _sources(points: np.ndarray) -> np.ndarray:
-    """(N,) int64: the set of labelled points of each face, as bits."""
-    return np.isfinite(points).all(axis=2) @ (1 << np.arange(len(POINTS)))
+def label_sets(labelled: np.ndarray) -> np.ndarray:
+    """(N,) int64: each face's set of points as bits, point k being 2^k, from (N, 15) bool."""
+    return labelled @ (1 << np.arange(len(POINTS)))

@@ -86,6 +86,20 @@ def read_lookup(path: str | os.PathLike[str], *, limits: Limits = _LIMITS) -> Lo
     return Lookup(row_ids, image_ids, columns, lines, table.file)
 
 
+def asked_points(lookup: Lookup, image_ids: np.ndarray) -> np.ndarray:
+    """(N, 15) bool: the points of which the lookup table asks for both coordinates, per picture.
+
+    image_ids : (N,) int64, the pictures
+    """
+    asked = np.zeros((len(image_ids), len(COLUMNS)), bool)
+    row = {int(image_id): k for k, image_id in enumerate(image_ids)}
+    for image_id, column in zip(lookup.image_ids.tolist(), lookup.columns.tolist(), strict=True):
+        if image_id in row:
+            asked[row[image_id], column] = True
+    both: np.ndarray = asked.reshape(len(image_ids), -1, 2).all(axis=2)
+    return both
+
+
 def check_images(lookup: Lookup, image_ids: np.ndarray) -> None:
     """Checks that the lookup table asks only for pictures in `image_ids`.
 

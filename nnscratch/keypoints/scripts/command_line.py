@@ -61,6 +61,17 @@ def minutes(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """The number in an argument's text, between 0 and 1; ArgumentTypeError for anything else."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a share, a number between 0 and 1, such as 0.15")
+    return value
+
+
 def show(line: str) -> None:
     """Shows what is going on, each line over the one before; on a terminal only."""
     if sys.stderr is not None and sys.stderr.isatty():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nnscratch.keypoints.kaggle.archives import ALL
-from nnscratch.keypoints.recipe import Network, Recipe
+from nnscratch.keypoints.recipe import HELD_OUT, Network, Recipe
 from nnscratch.keypoints.scripts.command_line import (
     Parser,
     add_distributed,
@@ -17,6 +17,7 @@ from nnscratch.keypoints.scripts.command_line import (
     add_quiet,
     minutes,
     seed,
+    share,
     whole_number,
 )
 from nnscratch.keypoints.scripts.outputs import results_folder
@@ -33,6 +34,7 @@ class TrainingOptions:
     network    : name of a network, in place of the recipe's; None: the recipe's
     epochs     : in place of the recipe's; None: the recipe's
     batch_size : in place of the recipe's; None: the recipe's
+    held_out   : share of the faces to validate on
     time_limit : minutes, reading data included; None: no limit
     seed       : of everything random
     threads    : None: all cores
@@ -52,6 +54,7 @@ class TrainingOptions:
     network: str | None = None
     epochs: int | None = None
     batch_size: int | None = None
+    held_out: float = HELD_OUT
     time_limit: float | None = None
     seed: int = 0
     threads: int | None = None
@@ -94,7 +97,7 @@ class TrainingParser(Parser):
 
     description : for --help
     out         : the default of --out
-    recipes     : names; the first one is the default
+    recipes     : names, or name -> recipe; the first one is the default
     networks    : names
     keeps_run   : whether the script leaves a run in --out; False for one that only prints, which
         has `MeasuringOptions`
@@ -110,6 +113,7 @@ class TrainingParser(Parser):
         keeps_run: bool = True,
     ) -> None:
         super().__init__(description)
+        self.held_out = {name: each.held_out for name, each in recipes.items()} if isinstance(recipes, Mapping) else {}
         add, names = self.add_argument, list(recipes)
         add("--data", metavar="FILE", help=f"Kaggle's training.csv, .zip or .gz, or {ALL}; without it, faces are drawn")
         rows = "rows to use: all (default), or those with 15 points"
@@ -118,6 +122,7 @@ class TrainingParser(Parser):
         add("--network", choices=list(networks), help="(default: the recipe's)")
         add_number(self, "--epochs", help="times to go through the data")
         add_number(self, "--batch-size", help="faces per step")
+        add("--held-out", type=share, metavar="SHARE", help="share of the faces to validate on (default: the recipe's)")
         add("--time-limit", type=minutes, metavar="MINUTES", help="stop training after so long, reading data included")
         add("--seed", type=seed, default=0, help="the same seed gives the same result (default: %(default)s)")
         add(
@@ -151,7 +156,10 @@ class TrainingParser(Parser):
         Raises
             SystemExit : status 2, after one line, for a wrong argument
         """
-        options = kind(**vars(self.parse_args()))
+        given = vars(self.parse_args())
+        if given["held_out"] is None:
+            given["held_out"] = self.held_out.get(given["recipe"], HELD_OUT)
+        options = kind(**given)
         if options.lookup and not options.test:
             self.error("argument --lookup: got it without --test, expected both: it asks for points of those faces")
         return options

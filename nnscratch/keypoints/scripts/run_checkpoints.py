@@ -132,11 +132,11 @@ class RunCheckpoints:
         }
         self._write()
 
-    def limit(self, name: str, seconds: float) -> float:
-        """A training's time limit: `seconds`, or the limit that it had when it first began."""
+    def limit(self, name: str, value: float) -> float:
+        """A limit of a training, in seconds or networks: `value`, or what it was at first."""
         limits = self._content.setdefault("limits", {})
         if name not in limits:
-            limits[name] = seconds
+            limits[name] = value
             with suppress(OSError):  # then it is computed anew after an interruption: a little longer
                 self._write()
         return float(limits[name])

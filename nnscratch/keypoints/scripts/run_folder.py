@@ -27,9 +27,9 @@ from nnscratch.files.file_set import arrive
 from nnscratch.history import History, Outcome
 from nnscratch.keypoints import plots
 from nnscratch.keypoints.kaggle.files import DataError
-from nnscratch.keypoints.kaggle.submission import write_coordinates, write_submission
+from nnscratch.keypoints.kaggle.submission import asked_points, write_coordinates, write_submission
 from nnscratch.keypoints.metrics import Score, mean_face, score
-from nnscratch.keypoints.predictors import Predictor
+from nnscratch.keypoints.predictors import Predictor, predict_asked
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.command_line import tell
@@ -211,7 +211,8 @@ def _write_test(task: TrainingTask, predictor: Predictor, folder: Path) -> list[
     """Writes the points of the test faces, if there are any; returns the name of the file."""
     if task.test is None:
         return []
-    points = predictor.predict_points(task.test.images)
+    asked = None if task.lookup is None else asked_points(task.lookup, task.test.image_ids)
+    points = predict_asked(predictor, task.test.images, asked)
     if task.lookup is None:
         write_coordinates(folder / "test.csv", points, task.test.image_ids)
         return ["test.csv"]

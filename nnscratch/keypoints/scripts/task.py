@@ -69,7 +69,11 @@ class TrainingTask:
     def time_limit(self, share: float = 1.0) -> float | None:
         """Seconds for the first network: `share` of those left when its training first began."""
         seconds = self.seconds_left(share)
-        return seconds if seconds is None or self.run is None else self.run.checkpoints.limit("network", seconds)
+        return None if seconds is None else self.kept("network", seconds)
+
+    def kept(self, name: str, value: float) -> float:
+        """`value`, or the one that this run had under `name` before --resume."""
+        return value if self.run is None else self.run.checkpoints.limit(name, value)
 
     def warn(self, trainer: Trainer) -> None:
         """Says on stderr, a line for each finding, what will keep it from learning the faces.
@@ -202,7 +206,7 @@ def start_task(options: TrainingOptions, *, drawn: int = 4000) -> TrainingTask:
     faces = load_faces(options.data) if options.data else draw_faces(drawn, seed=options.seed)
     faces = usable_rows(faces, options.rows, name)
     split = split_apart if options.data else split_random  # no face is drawn twice, so none looks like another
-    train, validation = split(faces, 0.15, seed=options.seed)
+    train, validation = split(faces, options.held_out, seed=options.seed)
     source = f"{Path(name).name}, {options.rows} rows"
     tell(f"faces: {len(train):,} to learn from, {len(validation):,} to validate on ({source})")
     deadline = None if options.time_limit is None else began + 60 * options.time_limit

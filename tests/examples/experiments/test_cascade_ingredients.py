@@ -15,7 +15,7 @@ from nnscratch.keypoints.predictors import SingleNetwork
 @pytest.mark.nightly
 def test_a_table_of_what_level_2_is_made_of(run_here: Any, folder: Path, tmp_path: Path) -> None:
     """With everything it is what the training said."""
-    data, out = ("--data", folder / "training.csv"), tmp_path / "run"
+    data, out = ("--data", folder / "training.csv", "--held-out", 0.15), tmp_path / "run"
     run_here("train_cascade.py", "--recipe", "best", "--epochs", 1, "--level-2-epochs", 1, *data, "--out", out)
     done = run_here("experiments/cascade_ingredients.py", "--model", out, *data, "--json", tmp_path / "a.json")
     assert done.stderr == ""

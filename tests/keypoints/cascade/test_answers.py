@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import nnscratch as nn
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
+from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces
+from nnscratch.keypoints.geometry.conventions import LabelConventions
 from nnscratch.keypoints.geometry.mirror import MIRRORED, symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 
@@ -81,6 +84,23 @@ def with_errors(*sizes: float, missing: int = 4, unchanged: int = 7) -> CascadeA
     for answer in answers:
         answer[:, unchanged] = answers[0][:, unchanged]
     return CascadeAnswers(Faces(FACES.images, true.astype(np.float32), FACES.image_ids), answers, np.zeros(len(FACES)))
+
+
+def test_answers_and_labels_meet_in_either_convention() -> None:
+    """Labels are moved to the answers to learn from them, answers to the labels to be judged."""
+    true = np.repeat(REFERENCE[np.newaxis], 2, axis=0)
+    true[0, 1:] = np.nan  # this source labels an eye alone, a pixel to the right
+    offset = np.zeros((15, 2))
+    offset[EYE] = [1, 0]
+    cascade = Cascade(nn.Sequential(nn.Flatten()), REFERENCE, conventions=LabelConventions({1 << EYE: offset}))
+    answers = answers_with(true, np.zeros((2, 15, 2)))
+    answers.answers[1][0] = REFERENCE - offset
+    error = answers.alike(cascade).errors(Region("eye", ("left_eye_center",), 24, 24), REFERENCE)
+    np.testing.assert_allclose(error[[0, 1], EYE], 0, atol=0.05)
+    moved = answers.in_conventions(cascade)
+    np.testing.assert_array_equal(moved.answers[0], answers.answers[0])  # level 1 answers in between
+    np.testing.assert_allclose(moved.answers[1][0, EYE], REFERENCE[EYE], atol=0.05)
+    np.testing.assert_array_equal(moved.answers[1][1], answers.answers[1][1])
 
 
 def test_the_error_table_has_a_line_per_point_and_a_column_per_level() -> None:

@@ -17,6 +17,7 @@ from nnscratch.keypoints.cascade.cascade import Cascade, Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, to_network_input, to_points, to_targets
+from nnscratch.keypoints.geometry.conventions import LabelConventions
 from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import mean_face
 from nnscratch.keypoints.mirror_pass import both_ways
@@ -220,6 +221,50 @@ def test_a_few_pictures_at_a_time_give_the_same() -> None:
 
 def test_no_pictures_are_no_answers() -> None:
     assert some_cascade().predict_points(np.zeros((0, 96, 96), np.uint8)).shape == (0, 15, 2)
+
+
+def with_conventions(cascade: Cascade) -> Cascade:
+    """The same, and faces with a nose alone have it lower."""
+    lower = np.zeros((15, 2))
+    lower[NOSE] = [0, 1.5]
+    return replace(cascade, conventions=LabelConventions({1 << NOSE: lower}))
+
+
+def test_who_asks_for_a_set_of_points_gets_its_convention(tmp_path: Path) -> None:
+    cascade = with_conventions(some_cascade())
+    images = draw_faces(3, seed=1).images
+    plain = cascade.predict_points(images)
+    np.testing.assert_array_equal(plain, some_cascade().predict_points(images))
+    asked = np.zeros((3, 15), bool)
+    asked[:2, NOSE] = True
+    asked[1, LIP] = True  # no source labels these two
+    moved = cascade.predict_points(images, asked) - plain
+    assert not moved[1:].any()
+    assert not np.delete(moved[0], NOSE, axis=0).any()
+    assert np.abs(moved[0, NOSE]).max() > 0.1
+    cascade.save(tmp_path)
+    np.testing.assert_array_equal(Cascade.load(tmp_path).predict_points(images, asked), plain + moved)
+    first = replace(cascade, levels=())  # level 1 answers in between
+    np.testing.assert_array_equal(first.predict_points(images, asked), first.predict_points(images))
+
+
+@pytest.mark.parametrize("sets", [3, ["1"], [0], [1 << 15], [1, 1], [1, 2], [True, 1], [None]])
+def test_damaged_conventions(tmp_path: Path, sets: Any) -> None:
+    with_conventions(some_cascade()).save(tmp_path)
+    content = json.loads((tmp_path / Cascade.FILE).read_text())
+    assert content["conventions"] == [1 << NOSE]
+    (tmp_path / Cascade.FILE).write_text(json.dumps(content | {"conventions": sets}))
+    with pytest.raises(ValueError, match=r"cascade.json: got a damaged cascade .*; train again"):
+        Cascade.load(tmp_path)
+
+
+def test_a_cascade_begins_with_the_conventions_of_its_faces() -> None:
+    """Here of one source: none but its own."""
+    faces = draw_faces(4, seed=0, missing=False)
+    cascade = Cascade.begun(nn.Sequential(nn.MaxPool2D(16), nn.Flatten(), nn.Dense(36, 30, rng=0)), faces)
+    np.testing.assert_array_equal(cascade.reference, symmetrical(mean_face(faces.points)))
+    assert cascade.conventions.offsets == {}
+    assert cascade.levels == ()
 
 
 REGION = {"name": "nose", "points": ["nose_tip"], "side": 6, "width": 20.5}

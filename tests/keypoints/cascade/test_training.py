@@ -20,6 +20,7 @@ from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.cascade.training import LevelData, LevelRecipe, TrainedLevel, train_level
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces
+from nnscratch.keypoints.geometry.conventions import LabelConventions
 from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.metrics import mean_face, rmse_px
 from nnscratch.keypoints.recipe import Recipe
@@ -133,6 +134,36 @@ def test_time_for_the_blends_is_kept_back(monkeypatch: pytest.MonkeyPatch, secon
     monkeypatch.setattr(training, "time", SimpleNamespace(perf_counter=lambda: 1000.0))
     trained(TRAIN, HELD_OUT, seconds=100.0)
     assert given == [pytest.approx(expected)]
+
+
+def test_a_short_time_leaves_out_the_last_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as were affordable when the level was begun are trained, however long it has then."""
+    monkeypatch.setattr(training, "seconds_per_epoch", lambda jobs: dict.fromkeys(jobs, 100.0))
+    monkeypatch.setattr(training, "cores_of", lambda ranks: 1)
+    regions = (*REGIONS, Region("nose_near", ("nose_tip",), 12, 20.0), Region("nose_far", ("nose_tip",), 12, 40.0))
+    recipe = replace(RECIPE, regions=regions, least_share=0.5)
+    limits: dict[str, float] = {}
+    for seconds, expected in ((320.0, 3), (1e6, 3)):  # an epoch of each takes 100 s of them
+        level = trained(TRAIN, HELD_OUT, recipe, seconds=seconds, kept=limits.setdefault).cascade.levels[0]
+        assert level.regions == regions[:expected]
+    assert limits == {"networks": 3}
+    assert trained(TRAIN, HELD_OUT, recipe, seconds=1e6).cascade.levels[0].regions == regions
+    assert trained(TRAIN, HELD_OUT, recipe, seconds=1.0).cascade.levels[0].regions == REGIONS  # each point has one
+
+
+def test_labels_of_two_sources_teach_one_convention() -> None:
+    """A source that labels the nose alone has it 3 px lower. What the level learns from and is
+    judged by has it where the others have it.
+    """
+    lower = np.zeros((15, 2))
+    lower[POINTS.index("nose_tip")] = [0, 3]
+    moved = replace(TRAIN, points=TRAIN.points.copy())
+    moved.points[::2, np.arange(15) != POINTS.index("nose_tip")] = np.nan
+    cascade = replace(mean_cascade(moved), conventions=LabelConventions({1 << POINTS.index("nose_tip"): lower}))
+    lesson = training._Lesson.of(cascade, RECIPE, LevelData(moved, CascadeAnswers.of(cascade, HELD_OUT)), seed=0)
+    change = (lesson.train.faces.points - moved.points)[:, POINTS.index("nose_tip")]
+    assert np.nanmean(change[::2, 1]) == pytest.approx(-3, abs=0.5)
+    assert not np.nan_to_num(change[1::2]).any()
 
 
 def test_a_third_level_learns_from_the_second_ones_errors(level_2: TrainedLevel) -> None:

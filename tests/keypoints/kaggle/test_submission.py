@@ -9,7 +9,14 @@ import pytest
 
 from nnscratch.keypoints.faces import COLUMNS
 from nnscratch.keypoints.kaggle.files import DataError
-from nnscratch.keypoints.kaggle.submission import Lookup, check_images, read_lookup, write_coordinates, write_submission
+from nnscratch.keypoints.kaggle.submission import (
+    Lookup,
+    asked_points,
+    check_images,
+    read_lookup,
+    write_coordinates,
+    write_submission,
+)
 
 HEADER = "RowId,ImageId,FeatureName,Location\n"
 
@@ -33,6 +40,19 @@ def test_each_value_is_on_its_row(tmp_path: Path) -> None:
     assert write_submission(tmp_path / "out.csv", lookup, points_of(4), ids) == len(lookup) == 4
     lines = (tmp_path / "out.csv").read_text().split("\n")
     assert lines == ["RowId,Location", "9,31.0000", "4,30.0000", "5,11.0000", "6,29.0000", ""]
+
+
+def test_a_point_is_asked_for_by_both_coordinates(tmp_path: Path) -> None:
+    rows = (
+        "9,7,nose_tip_y,",
+        "4,2,left_eye_center_x,",
+        "5,2,left_eye_center_y,",
+        "6,30,nose_tip_y,",
+        "7,7,nose_tip_x,",
+    )
+    asked = asked_points(lookup_of(tmp_path, *rows), np.array([30, 7, 2, 11]))
+    assert asked.shape == (4, 15)
+    assert np.argwhere(asked).tolist() == [[1, 10], [2, 0]]
 
 
 def test_values_are_clipped_to_the_picture(tmp_path: Path) -> None:

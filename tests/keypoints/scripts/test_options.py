@@ -10,7 +10,7 @@ import pytest
 
 from nnscratch.command_output import STDOUT
 from nnscratch.keypoints.networks import kfkd, report_mlp
-from nnscratch.keypoints.recipe import Recipe
+from nnscratch.keypoints.recipe import HELD_OUT, Recipe
 from nnscratch.keypoints.scripts.command_line import add_number
 from nnscratch.keypoints.scripts.options import MeasuringOptions, TrainingOptions, TrainingParser
 
@@ -31,7 +31,8 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_option_has_its_field(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = {
         "out": tmp_path / "run", "data": "a.zip", "rows": "complete", "recipe": "best", "network": "b", "epochs": 2,
-        "batch_size": 8, "time_limit": 0.5, "seed": 7, "threads": 3, "test": "test.csv", "lookup": "lookup.csv",
+        "batch_size": 8, "held_out": 0.3, "time_limit": 0.5, "seed": 7, "threads": 3, "test": "test.csv",
+        "lookup": "lookup.csv",
         "every": 4,
     }  # fmt: skip
     arguments = [part for name, value in given.items() for part in (f"--{name.replace('_', '-')}", str(value))]
@@ -64,6 +65,20 @@ def test_a_script_may_have_more_options(monkeypatch: pytest.MonkeyPatch) -> None
         assert parser.read(More).level_2_epochs == expected
 
 
+def test_a_recipe_says_how_many_faces_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the command line does. A script without recipes holds out the usual share."""
+    recipes = {"plain": Recipe(report_mlp, epochs=1), "best": Recipe(report_mlp, epochs=1, held_out=0.05)}
+    for given, names, expected in (
+        ([], recipes, HELD_OUT),
+        (["--recipe", "best"], recipes, 0.05),
+        (["--recipe", "best", "--held-out", "0.2"], recipes, 0.2),
+        (["--recipe", "best"], list(recipes), HELD_OUT),
+    ):
+        monkeypatch.setattr(sys, "argv", ["train.py", *given])
+        parser = TrainingParser("Trains.", out="runs/x", recipes=names, networks=NETWORKS)
+        assert parser.read(TrainingOptions).held_out == expected
+
+
 def test_a_recipe_is_adjusted_by_what_is_given() -> None:
     recipe = Recipe(report_mlp, epochs=30, lr=0.5, batch_size=64, weight_decay=0.1)
     options = TrainingOptions(Path("run"), recipe="best", seed=3)
@@ -81,6 +96,10 @@ def test_a_recipe_is_adjusted_by_what_is_given() -> None:
         (["--batch-size", "-1"], "argument --batch-size"),
         (["--threads", "two"], "argument --threads"),
         (["--seed", "-1"], "argument --seed: got '-1', expected a whole number from 0 up"),
+        (["--held-out", "0"], "argument --held-out: got '0', expected a share, a number between 0 and 1"),
+        (["--held-out", "1"], "argument --held-out"),
+        (["--held-out", "nan"], "argument --held-out"),
+        (["--held-out", "some"], "argument --held-out"),
         (["--time-limit", "0"], "argument --time-limit: got '0', expected minutes"),
         (["--time-limit", "nan"], "argument --time-limit"),
         (["--time-limit", "inf"], "argument --time-limit"),
