@@ -30,7 +30,8 @@ import nnscratch as nn
 from nnscratch.command_output import write_json
 from nnscratch.keypoints import networks
 from nnscratch.keypoints.cascade.blending import Blend
-from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.cascade import Cascade
+from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.geometry.mirror import symmetrical
 from nnscratch.keypoints.kaggle.files import DataError

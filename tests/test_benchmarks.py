@@ -18,7 +18,8 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints.cascade.blending import Blend
-from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.cascade import Cascade
+from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces

@@ -13,8 +13,9 @@ import numpy as np
 
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.blending import Blend
-from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.fit_blends import fit_blends
+from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.metrics import rmse_px

@@ -17,7 +17,8 @@ from nnscratch.files.file_set import one_set
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
 from nnscratch.interchange.onnx_graph import Graph
-from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade, check_answers
+from nnscratch.keypoints.cascade.cascade import MODEL_FILE, Cascade
+from nnscratch.keypoints.cascade.level import check_answers
 from nnscratch.keypoints.faces import POINTS, SIDE, to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError, unreadable
 from nnscratch.keypoints.loaded_networks import load_network

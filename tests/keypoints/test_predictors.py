@@ -10,7 +10,8 @@ import pytest
 import nnscratch as nn
 from nnscratch.checks import NotFiniteError
 from nnscratch.keypoints.cascade.blending import Blend
-from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.cascade import Cascade
+from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError

@@ -17,7 +17,7 @@ import numpy as np
 
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
-from nnscratch.keypoints.cascade.cascade import PICTURES, Level, row_blocks
+from nnscratch.keypoints.cascade.level import PICTURES, Level, row_blocks
 from nnscratch.keypoints.faces import to_network_input
 from nnscratch.training.progress import progress_line
 

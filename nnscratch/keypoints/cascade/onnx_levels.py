@@ -18,7 +18,8 @@ from nnscratch.keypoints.onnx_graphs.mirror import add_both_sides, add_in_pictur
 from nnscratch.keypoints.onnx_graphs.networks import add_both_ways, add_network
 
 if TYPE_CHECKING:
-    from nnscratch.keypoints.cascade.cascade import Cascade, Level
+    from nnscratch.keypoints.cascade.cascade import Cascade
+    from nnscratch.keypoints.cascade.level import Level
 
 _VALUES = 2 * len(POINTS)
 

@@ -25,8 +25,9 @@ import numpy as np
 
 from nnscratch.history import History, Outcome
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
-from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.fit_blends import fit_blends, seconds_per_face
+from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.plan import cores_of, first_regions, seconds_per_epoch
 from nnscratch.keypoints.cascade.region_crops import (
     ROTATION,

@@ -12,8 +12,9 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
-from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.cascade import Cascade
 from nnscratch.keypoints.cascade.fit_blends import fit_blends, seconds_per_face
+from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces

@@ -12,7 +12,8 @@ import pytest
 import nnscratch as nn
 from nnscratch.checks import NotFiniteError
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
-from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.cascade import Cascade
+from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.onnx_levels import add_blend, add_crop_maps, add_sight
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces

@@ -12,7 +12,8 @@ import pytest
 import nnscratch as nn
 from nnscratch.files.json_files import Record
 from nnscratch.keypoints import networks
-from nnscratch.keypoints.cascade.cascade import Cascade, Level
+from nnscratch.keypoints.cascade.cascade import Cascade
+from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import POINTS, Faces
