@@ -81,7 +81,7 @@ CHANGES = Augmentation(flip=0.5, rotation=12, scale=0.1, shift=1.0)
 RECIPES = {
     "plain": Recipe(small, epochs=30),
     "best": Recipe(
-        wide, epochs=150, warmup=0.1, weight_decay=0.02, average=0.998, augment=CHANGES, both_ways=True, held_out=0.08
+        wide, epochs=150, warmup=0.1, weight_decay=0.05, average=0.998, augment=CHANGES, both_ways=True, held_out=0.08
     ),
 }
 
