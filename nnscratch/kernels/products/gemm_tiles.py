@@ -66,20 +66,27 @@ def multiply_tile(
                         old = v.masked(count if part.mask is None else count & part.mask)
                         part.store(old.load(place) + sums[r][p].value, place)
 
-        # What lies behind the last column may be read while it is in b: a mask would take one of
-        # AVX's 16 registers, all of which the sums and their factors need.
+        def add_terms(end: Index, last: Vectors) -> None:
+            with v.steps(0, end, TERMS_PER_LINE) as (begin, group):
+                v.prefetch(ahead + group * ahead_step)
+                with v.loop(begin, v.smaller(begin + TERMS_PER_LINE, end)) as k:
+                    add_term(k, last)
+
+        if AVX512:  # it has registers for masks alone
+            add_terms(terms, exist)
+            write(exist)
+            return
+        # A mask would take one of the 16 registers, all of which the sums and their factors need.
+        # So what lies behind the last column is read as well, where it is still in b.
         in_b = terms - (b_row + (v.lanes - 1)) // b_row
-        with v.steps(0, in_b, TERMS_PER_LINE) as (begin, group):
-            v.prefetch(ahead + group * ahead_step)
-            with v.loop(begin, v.smaller(begin + TERMS_PER_LINE, in_b)) as k:
-                add_term(k, v)
-        with v.loop(v.choose(in_b < 0, 0, in_b), terms) as k:
+        in_b = v.choose(in_b < 0, 0, in_b)
+        add_terms(in_b, v)
+        with v.loop(in_b, terms) as k:
             add_term(k, exist)
-        # A store with a mask takes tens of cycles with AVX.
         with v.either(columns >= vectors * v.lanes) as (whole, part):
             with whole:
                 write(v)
-            with part:
+            with part:  # such a store takes tens of cycles
                 write(exist)
 
     for strips in range(1, STRIPS_PER_TILE + 1):
