@@ -56,12 +56,12 @@ def multiply_tile(
                 for p in range(vectors):
                     sums[r][p].add_product(number, b_now[p])
 
-        def write(last: Vectors) -> None:
+        def write() -> None:
             # What is in c is read if it counts; otherwise the mask is empty, and zeros are added.
             count = v.mask_of_first(v.choose(add, v.lanes, 0))
             for r in range(strips * STRIP):
                 with v.when(v.index(r) < rows):
-                    for p, part in enumerate([v] * (vectors - 1) + [last]):
+                    for p, part in enumerate([v] * (vectors - 1) + [exist]):
                         place = c + (r * c_row + p * v.lanes)
                         old = v.masked(count if part.mask is None else count & part.mask)
                         part.store(old.load(place) + sums[r][p].value, place)
@@ -74,7 +74,7 @@ def multiply_tile(
 
         if AVX512:  # it has registers for masks alone
             add_terms(terms, exist)
-            write(exist)
+            write()
             return
         # A mask would take one of the 16 registers, all of which the sums and their factors need.
         # So what lies behind the last column is read as well, where it is still in b.
@@ -83,11 +83,7 @@ def multiply_tile(
         add_terms(in_b, v)
         with v.loop(in_b, terms) as k:
             add_term(k, exist)
-        with v.either(columns >= vectors * v.lanes) as (whole, part):
-            with whole:
-                write(v)
-            with part:  # such a store takes tens of cycles
-                write(exist)
+        write()
 
     for strips in range(1, STRIPS_PER_TILE + 1):
         with v.when(_ends_in_part(rows, strips, STRIP, STRIPS_PER_TILE)):
