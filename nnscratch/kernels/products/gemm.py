@@ -1,5 +1,9 @@
 """The product of two matrices on one thread: blocks that fit the caches, tiles that fit registers.
 
+Fastest for two rows and terms or more: with 100 rows 1.0 to 1.1 times as fast as NumPy's OpenBLAS
+for x W and x.T dy, 1.2 times for dy W.T (9216 x 256, 15488 x 500, 512 x 512; one thread).
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
+
     c[m, n] = sum over k of a[m, k] * b[k, n]
 
 A block of a is laid out anew ("packed") in the second-level cache; of b too, unless its rows lie
