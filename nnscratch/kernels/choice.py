@@ -26,7 +26,7 @@ from nnscratch.kernels.vectors import VECTOR_BYTES
 
 MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
 LEAST_WINDOWS_OF_WINOGRAD = 256
-LEAST_PRODUCTS_TO_SHARE = 3 << 24  # multiply-adds from which a second thread pays
+LEAST_PRODUCTS_TO_SHARE = (3 << 18) * VECTOR_BYTES  # multiply-adds from which a second thread pays
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
@@ -236,8 +236,8 @@ def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
 def shares_product(m: int, k: int, n: int) -> bool:
     """Whether a product by tiles is handed out to several threads.
 
-    Rule: from 50 million multiply-adds on, about 0.7 ms of one core; below, waking a thread costs
-    more than it saves (c1cd39c, cd0a528).
+    Rule: from 50 million multiply-adds on with AVX-512, 25 million with AVX2, about 0.4 ms of one
+    core; below, waking a thread costs more than it saves (c1cd39c, cd0a528).
     """
     return m * n * k >= LEAST_PRODUCTS_TO_SHARE
 

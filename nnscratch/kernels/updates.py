@@ -80,7 +80,8 @@ def sgd_momentum(
         w[i] -= lr * (nesterov * (g + ahead * velocity) + plain * velocity)
 
 
-@njit(nogil=True, cache=True, fastmath={"contract"})
+# "numpy": by Python's rules each division would be tested for 0, and the loop would not be vectorised.
+@njit(nogil=True, cache=True, fastmath={"contract"}, error_model="numpy")
 def adam(
     w: np.ndarray,
     dw: np.ndarray,

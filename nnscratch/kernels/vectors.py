@@ -95,7 +95,7 @@ def writes_vectors(write: Callable[..., None]) -> Any:
 
         def code(context: BaseContext, builder: ir.IRBuilder, signature: object, values: list[ir.Value]) -> ir.Value:
             number = context.get_value_type(kinds[0].dtype)
-            v = Vectors(context, builder, number, VECTOR_BYTES // context.get_abi_sizeof(number))
+            v = Vectors(context, builder, number, VECTOR_BYTES // context.get_abi_sizeof(number), not AVX512)
             given = zip(names, kinds, values, literal, strict=True)
             write(v, *(_argument(v, f"{write.__name__}: {name}", *each) for name, *each in given))
             return context.get_dummy_value()

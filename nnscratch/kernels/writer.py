@@ -35,18 +35,22 @@ class Sum:
 class Vectors:
     """Writes instructions on vectors: `v` in every intrinsic.
 
-    mask : which lanes exist; None for all of them
+    tests_masks : whether a branch tells a mask of all lanes from others: where masks are slow
+    mask        : which lanes exist; None for all of them
     """
 
-    def __init__(self, context: BaseContext, builder: ir.IRBuilder, number: ir.Type, lanes: int) -> None:
+    def __init__(
+        self, context: BaseContext, builder: ir.IRBuilder, number: ir.Type, lanes: int, tests_masks: bool
+    ) -> None:
         self.context, self.builder, self.number, self.lanes = context, builder, number, lanes
+        self.tests_masks = tests_masks
         self.mask: Condition | None = None
 
     # Other vectors: with fewer lanes, or more.
 
     def masked(self, mask: Condition) -> Vectors:
         """The same vectors, of which only the lanes with a 1 in the mask are read and written."""
-        vectors = Vectors(self.context, self.builder, self.number, self.lanes)
+        vectors = Vectors(self.context, self.builder, self.number, self.lanes, self.tests_masks)
         vectors.mask = mask
         return vectors
 
@@ -64,7 +68,7 @@ class Vectors:
 
     def of_bytes(self, lanes: int) -> Vectors:
         """Vectors of so many bytes."""
-        return Vectors(self.context, self.builder, BYTE, lanes)
+        return Vectors(self.context, self.builder, BYTE, lanes, self.tests_masks)
 
     # Numbers, and memory.
 
@@ -94,18 +98,39 @@ class Vectors:
         if self.mask is None:
             return Value(self.builder, self.builder.load(address, align=align))
         zeros = ir.Constant(vector, [0] * self.lanes)
-        return self._call_masked("load", vector, vector, [address, _INT32(align), self.mask.llvm, zeros])
+        masked = [address, _INT32(align), self.mask.llvm, zeros]
+        if not self.tests_masks or place.number != BYTE:
+            return self._call_masked("load", vector, vector, masked)
+        loaded = cgutils.alloca_once(self.builder, vector)
+        with self.either(self.mask.to_bits().equals(-1)) as (whole, part):
+            with whole:
+                self.builder.store(self.builder.load(address, align=align), loaded)
+            with part:
+                self.builder.store(self._call_masked("load", vector, vector, masked).llvm, loaded)
+        return Value(self.builder, self.builder.load(loaded))
 
     def store(self, vector: Vector | Sum, place: Array) -> None:
+        """Writes the lanes that exist.
+
+        AVX has no masks for bytes: LLVM would write a branch for each; and a store of floats with a
+        mask takes tens of cycles. So there one branch tells whole vectors from others.
+        """
         place.check(self.lanes, self.mask)
         value = (vector.value if isinstance(vector, Sum) else vector).llvm
         align = self.context.get_abi_sizeof(value.type.element)
         address = self.builder.bitcast(place.address, value.type.as_pointer())
         if self.mask is None:
             self.builder.store(value, address, align=align)
-        else:
-            arguments = [value, address, _INT32(align), self.mask.llvm]
-            self._call_masked("store", value.type, ir.VoidType(), arguments)
+            return
+        masked = [value, address, _INT32(align), self.mask.llvm]
+        if not self.tests_masks:
+            self._call_masked("store", value.type, ir.VoidType(), masked)
+            return
+        with self.either(self.mask.to_bits().equals(-1)) as (whole, part):
+            with whole:
+                self.builder.store(value, address, align=align)
+            with part:
+                self._call_masked("store", value.type, ir.VoidType(), masked)
 
     def prefetch(self, place: Array) -> None:
         """Calls the cache line of a place into the second-level cache; nothing waits for it.
@@ -221,8 +246,10 @@ class Vectors:
         numbers = [vectors * self.lanes for vectors in sizes]
         done = self.each_tile(numbers, length, lambda size, at: write(self, size // self.lanes, at))
         rest = length - done
+        part = self.first(rest)
+        part.tests_masks = False  # it never has all lanes
         with self.when(rest > 0):
-            write(self.first(rest), 1, done)
+            write(part, 1, done)
 
     def each_vector(self, length: Index, write: Callable[[Vectors, Index], None]) -> None:
         """Loops over 0..length by vectors: write(v, at), with v.first(rest) for the last one."""

@@ -134,7 +134,8 @@ def test_products_are_told_with_their_kernel_their_reason_and_their_threads() ->
     assert choice.product(1, 9, 7) == ("products/gemv.py, row", choice.DENSE_BECAUSE["row"])
     kernel, why = choice.product(100, 9, 7)
     assert kernel == "products/gemm.py, tiles"
-    assert why.endswith("below 50 million multiply-adds, one thread")
+    least = f"{choice.LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds"
+    assert why.endswith(f"below {least}, one thread")
     kernel, why = choice.product(100, 9216, 256)
     assert kernel == "products/gemm.py, tiles, blocks along K"
-    assert why.endswith("from 50 million multiply-adds on, a second thread pays")
+    assert why.endswith(f"from {least} on, a second thread pays")

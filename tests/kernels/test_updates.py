@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import platform
+
 import numpy as np
 import pytest
 
 from nnscratch.kernels import loops, updates
+from nnscratch.kernels.assembly import assembly
+from nnscratch.kernels.compiled import CHECKED
 
 SIZES = [1, 7, 33]
+HAS_SSE = platform.machine().lower() in {"x86_64", "amd64"}
 
 
 def arrays(size: int, dtype: type) -> list[np.ndarray]:
@@ -85,3 +90,9 @@ def test_running_means_never_become_subnormal() -> None:
     mean = np.float32([2e-30, -1e-30, np.nan, 1.0])
     updates.running_mean(mean, np.zeros(4, np.float32), np.float32(0.25), tiny)
     np.testing.assert_array_equal(mean, np.float32([1.5e-30, 0, np.nan, 0.75]))
+
+
+@pytest.mark.skipif(not HAS_SSE or CHECKED, reason="looks for an instruction of x86-64; checked loops have branches")
+def test_adam_computes_whole_vectors() -> None:
+    numbers = [np.float32(0.5)] * 9
+    assert "sqrtps" in assembly(updates.adam, *arrays(33, np.float32), *numbers)

@@ -1,5 +1,10 @@
 """Convolution + ReLU + 2x2 pooling in one pass, a vector = 16 channels of a pixel: the gradients.
 
+Fastest from 16 channels on and with padding: 4.8 times as fast as im2col and 2.2 times as image
+vectors at 47x47, 32 to 64, 2x2; 22 times as im2col at 96x96, 1 to 16, 3x3; 3.3 times at 12x12, 64
+to 128, 3x3.
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
+
 The gradient g of z (forward.py) is 0 but for one place in four at most, and for one in eight where
 half of the ReLUs are closed. A matrix product would multiply all of those zeros. Here only the
 gradients that exist are visited, each with the window of x under its winner, which is k_h runs of

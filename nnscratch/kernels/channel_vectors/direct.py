@@ -1,5 +1,9 @@
 """Pooled rows by the sums as they stand: a tile of windows x output channels in registers.
 
+Fastest where neither image vectors nor winograd.py apply: 3.3 times as fast as im2col at 47x47, 32
+to 64, 2x2; 3.6 times at 11x11, 32 to 64, 2x2; 10.8 times at 96x96, 1 to 16, 3x3 with padding.
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
+
     z[n,h,w,o] = bias[o] + sum over i,j,c of x[n, h+i, w+j, c] * weight[i,j,c,o]    x with padding
 
 Under each place, one row of the kernel covers a run of k_w*C numbers of x, which are adjacent in

@@ -1,5 +1,9 @@
 """Convolution + ReLU + 2x2 pooling in one pass, a vector = one pixel of 16 images: the gradients.
 
+Fastest for up to 16 channels in and out without padding: 5.6 times as fast as channel_vectors/ at
+96x96, 1 to 2, 5x5; 2.8 times at 96x96, 1 to 8, 3x3; 1.9 times at 47x47, 8 to 16, 2x2.
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
+
 The gradient g of conv, at full resolution and three quarters zeros, never reaches memory either: a
 few rows of it are made from dy and argmax, and are used while they are in the cache. With the
 letters of forward.py,

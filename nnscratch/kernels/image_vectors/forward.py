@@ -1,5 +1,10 @@
 """Convolution + ReLU + 2x2 pooling in one pass, a vector = one pixel of 16 images: forward.
 
+Fastest for up to 16 channels in and out without padding: 4.5 times as fast as direct.py at 96x96, 1
+to 2, 5x5; 1.8 times at 96x96, 1 to 8, 3x3; 0.9 times at 47x47, 8 to 16, 2x2, for which backward
+makes up.
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
+
 A block of B images lies image innermost, (C, H, W*B). Then the columns of im2col need not be made:
 
     columns[t, l] = x[offsets[t] + l]     t = (i,j,c) a tap, l = (w,b) a place in an output row

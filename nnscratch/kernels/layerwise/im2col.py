@@ -1,5 +1,9 @@
 """Convolution as a matrix product: windows -> columns -> product, and back. The version to read.
 
+Fastest for what no other kernel takes, such as a stride, or no ReLU and pooling behind it: 660 times
+as fast as loops.py at 96x96, 1 to 2, 5x5; 15,000 times at 47x47, 32 to 64, 2x2.
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
+
     columns[(h,w), (i,j,c)] = x[n, h*s+i, w*s+j, c]     "image to columns": a row per window of image n
     y[n]    = columns @ weight + bias                   weight (k_h, k_w, C, O) as (k_h*k_w*C, O)
     dweight = sum over n of columns.T @ dy[n]

