@@ -1,0 +1,242 @@
+"""Writes the table of steps that program.py runs: one method per kind of layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+
+from nnscratch.kernels.channel_vectors import direct, winograd
+from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
+from nnscratch.kernels.image_vectors.chain import chain_forward
+from nnscratch.kernels.memory import empty
+from nnscratch.kernels.normalization import forward_rows
+from nnscratch.kernels.one_call import program as p
+from nnscratch.kernels.one_call.calls import address_of
+from nnscratch.kernels.products.gemm import gemm, packed_size
+from nnscratch.kernels.products.gemv import row_by_matrix
+
+_F = np.dtype(np.float32)
+_PRODUCTS_PER_BLOCK = 400_000  # about 10 us of one core
+_WEIGHTS_PER_BLOCK = 1 << 16  # of a dense layer, 256 kB
+_MOST_PARTS = 8  # partial sums of a dense layer
+_COMPARED_PER_BLOCK = 1 << 14
+_SMALL = 1 << 18  # bytes of weights that stay in the second-level cache from block to block
+
+
+def _array(dtype: types.Type, ndim: int) -> types.Array:
+    return types.Array(dtype, ndim, "C")
+
+
+_F1, _F2, _F3, _F4 = (_array(types.float32, ndim) for ndim in range(1, 5))
+_INT, _U4 = types.int64, _array(types.uint8, 4)
+
+
+class Place(NamedTuple):
+    """Where an array is, and its shape; address 0 is the caller's own."""
+
+    address: int
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+
+class Steps:
+    """The table, and the memory that its addresses point to.
+
+    x_shape : of the caller's x, with N
+    threads : that may run the table at the same time
+    """
+
+    def __init__(self, x_shape: tuple[int, ...], threads: int) -> None:
+        self.threads = threads
+        self.memory: list[np.ndarray] = []
+        self._compare: list[dict[int, int]] = []
+        self._pack: list[dict[int, int]] = []
+        self._rest: list[dict[int, int]] = []
+        self.x = Place(0, x_shape)
+        self._compare.append({p.KIND: p.FINITE, p.BLOCKS: 1, p.BLOCK: self.x.size, p.A: self.x.size})
+
+    def table(self, y: Place) -> np.ndarray:
+        """The finished table; y is what the last step gave: the caller's."""
+        self._rest.append({p.KIND: p.FINITE, p.BLOCKS: 1, p.BLOCK: y.size, p.A: y.size, p.B: 1, p.WAITS: 1})
+        for rows in (self._pack, self._rest):
+            if rows:
+                rows[0][p.WAITS] = 1
+        rows = self._compare + self._pack + self._rest
+        table = np.zeros((len(rows), p.COLUMNS), np.int64)
+        for row, columns in zip(table, rows, strict=True):
+            row[list(columns)] = list(columns.values())
+        return table
+
+    def normalize(self, x: Place, spread: float, floor: float, last: bool) -> Place:
+        """Contrast normalization."""
+        y = self._result(x.shape, last)
+        numbers = np.array([spread, floor], np.float64)
+        self.memory.append(numbers)
+        kernel = address_of(forward_rows, (_F2, types.float64, types.float64, _F2, _array(types.float64, 2)))
+        self._add(p.NORMALIZE, x.shape[0], 1, x, y, kernel, scratch=16, other=numbers, sizes=(x.size // x.shape[0],))
+        return y
+
+    def channel_vectors(
+        self, x: Place, weight: np.ndarray, bias: np.ndarray | None, padding: tuple[int, int], last: bool
+    ) -> Place:
+        """Convolution, ReLU, 2x2 pooling, as kernels/channel_vectors/forward.py computes them."""
+        k_h, k_w, c_in, c_out = weight.shape
+        images, height, width, _ = x.shape
+        if padding != (0, 0):
+            x = self._framed(x, padding)
+            height, width = x.shape[1:3]
+        y = self._result((images, (height - k_h + 1) // 2, (width - k_w + 1) // 2, c_out), last)
+        rows, windows = images * y.shape[1], y.size // c_out
+        products = windows * 4 * weight.size
+        n, size = p.LANES, CHANNEL_VECTORS * p.LANES
+        groups = -(-c_out // size)
+        other = empty(y.shape, np.uint8)
+        shapes = *x.shape, *y.shape[1:]
+        if (k_h, k_w) == (3, 3) and c_in >= n and c_out > n:
+            chunks = -(-c_in // n)
+            packed = (groups, p.PATCH * chunks * n + 1, size)
+            bytes_packed = 4 * math.prod(packed)
+            blocks = max(1, products * 4 // 9 // _PRODUCTS_PER_BLOCK)
+            block = -(-rows // min(rows, blocks if bytes_packed <= _SMALL else max(2, blocks // 8)))
+            together = min(block, max(1, winograd.PATCH_BYTES // (p.PATCH * chunks * n * 4 * y.shape[2])))
+            scratch = 4 * (chunks * together * y.shape[2] * p.PATCH * n + p.TILE * p.PATCH * size)
+            kernel = address_of(winograd.transform_weight, (_F4, _F1, _F3))
+            at = self._packed(p.PACK_WINOGRAD, weight, bias, packed, kernel, (*weight.shape, *packed))
+            kernel = address_of(winograd.pooled_rows, (_F4, _F3, _INT, _INT, _F4, _U4, _F4, _F3))
+            sizes = *shapes, *packed, chunks, together * y.shape[2]
+            self._add(p.WINOGRAD, -(-rows // block), block, x, y, kernel, at, scratch, other, sizes)
+        else:
+            packed = (groups, k_h * k_w * c_in + 1, size)
+            block = -(-rows // min(rows, max(1, products // _PRODUCTS_PER_BLOCK)))
+            kernel = address_of(direct.pack_weight, (_F2, _F1, _F3))
+            at = self._packed(p.PACK_DIRECT, weight, bias, packed, kernel, (*weight.shape, *packed))
+            kernel = address_of(direct.pooled_rows, (_F4, types.UniTuple(_INT, 2), _F3, _INT, _INT, _F4, _U4))
+            self._add(p.DIRECT, -(-rows // block), block, x, y, kernel, at, 0, other, (*shapes, *packed, k_h, k_w))
+        return y
+
+    def image_vectors(self, x: Place, convs: list[tuple[np.ndarray, np.ndarray | None]], last: bool) -> Place:
+        """Convolutions, each with ReLU and 2x2 pooling, as kernels/image_vectors/ computes one image."""
+        images, height, width, channels = x.shape
+        shapes = [(height, width, channels)]
+        for weight, _ in convs:
+            height, width, _ = shapes[-1]
+            shapes.append(((height - weight.shape[0] + 1) // 2, (width - weight.shape[1] + 1) // 2, weight.shape[3]))
+        begins = [0]
+        for shape in shapes:  # each map on a cache line
+            begins.append(begins[-1] + -(-math.prod(shape) // 16) * 16)
+        total = begins[-1]
+        maps = self._place((images, total))
+        self._transpose(x, Place(maps.address, maps.shape), shapes[0], total, packs=True)
+        for k, (weight, bias) in enumerate(convs):
+            k_h, k_w, c_in, c_out = weight.shape
+            parts = 2 if c_out % 2 == 0 else 1  # half of the output channels each: work for two threads
+            size = (weight.size // c_out + 1) * (c_out // parts)
+            at = self._packed(
+                p.PACK_PARTS, weight, bias, (parts, weight.size // c_out + 1, c_out // parts), 0,
+                (weight.size // c_out, c_out, parts),
+            )  # fmt: skip
+            (height, width, _), (h_pooled, w_pooled, _) = shapes[k], shapes[k + 1]
+            y_step = h_pooled * w_pooled * c_out // parts
+            geometry = np.array([
+                (height, width, c_in, k_h, k_w, c_out // parts, h_pooled, w_pooled, begins[k],
+                 begins[k + 1] + part * y_step, part * size, (part + 1) * size - c_out // parts)
+                for part in range(parts)
+            ], np.int64)  # fmt: skip
+            self.memory.append(geometry)
+            kernel = address_of(chain_forward, (_INT, _array(_INT, 2), _F1, _F1, _array(types.uint8, 1)))
+            sizes = parts, geometry.shape[1], parts * size, total
+            self._add(p.IMAGE, images * parts, 1, maps, maps, kernel, at, total, geometry, sizes)
+        y = self._result((images, *shapes[-1]), last)
+        self._transpose(Place(maps.address + 4 * begins[len(convs)], maps.shape), y, shapes[-1], total, packs=False)
+        return y
+
+    def dense(self, x: Place, weight: np.ndarray, bias: np.ndarray | None, relu: bool, last: bool) -> Place:
+        """y = x W + b, and ReLU."""
+        (n_in, n_out), rows = weight.shape, x.shape[0]
+        blocks = max(1, min(_MOST_PARTS, rows * weight.size // _WEIGHTS_PER_BLOCK, n_in // 8))
+        block = -(-n_in // (8 * blocks)) * 8
+        parts = -(-n_in // block)
+        sums, y = self._place((parts, rows, n_out)), self._result((rows, n_out), last)
+        if rows == 1:
+            kernel, scratch = address_of(row_by_matrix, (_F2, _F2, _F2, _INT, _INT)), 0
+        else:
+            flag, scratch = types.boolean, packed_size(_F) * 4
+            kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, _INT, _INT, _INT, _INT, _INT, _INT, _F1))
+        kind = p.ROW if rows == 1 else p.ROWS
+        self._add(kind, parts, block, x, sums, kernel, weight.ctypes.data, scratch, None, (rows, n_in, n_out, scratch // 4))
+        self._add(p.ADD, 1, rows, sums, y, sizes=(parts, rows, n_out, bias is not None, relu))
+        if bias is not None:
+            self._rest[-1][p.BIAS] = bias.ctypes.data
+        return y
+
+    def _framed(self, x: Place, padding: tuple[int, int]) -> Place:
+        (images, height, width, channels), (p_h, p_w) = x.shape, padding
+        framed = self._place((images, height + 2 * p_h, width + 2 * p_w, channels))
+        rows = images * height
+        block = -(-rows // max(1, min(rows, x.size // (1 << 14))))
+        sizes = rows, height, width * channels, p_w * channels, p_h
+        self._add(p.FRAME, -(-rows // block), block, x, framed, sizes=sizes)
+        return framed
+
+    def _transpose(self, x: Place, y: Place, shape: tuple[int, ...], total: int, packs: bool) -> None:
+        """Images (H, W, C) into maps (C, H, W), or back."""
+        pixels, channels = shape[0] * shape[1], shape[2]
+        size = pixels * channels
+        sizes = (pixels, channels, size, total) if packs else (channels, pixels, total, size)
+        self._add(p.TRANSPOSE, x.shape[0], 1, x, y, sizes=sizes)
+
+    def _packed(
+        self, kind: int, weight: np.ndarray, bias: np.ndarray | None, shape: tuple[int, ...], kernel: int,
+        sizes: tuple[int, ...],
+    ) -> int:  # fmt: skip
+        """Where the packed weights lie."""
+        c_out = weight.shape[3]
+        kept = empty((weight.size + c_out,), np.float32)
+        kept[:] = 0
+        packed = empty(shape, np.float32)
+        self.memory += [kept, packed]
+        for array, at in ((weight, 0), (bias, weight.size)):
+            if array is None:
+                continue
+            bits = kept[at : at + array.size].view(np.uint32)
+            np.invert(np.ascontiguousarray(array).reshape(-1).view(np.uint32), out=bits)  # so the first call packs
+            self._compare.append({
+                p.KIND: p.COMPARE, p.BLOCKS: -(-array.size // _COMPARED_PER_BLOCK), p.BLOCK: _COMPARED_PER_BLOCK,
+                p.X: array.ctypes.data, p.Y: bits.ctypes.data, p.A: array.size, p.B: len(self._pack),
+            })  # fmt: skip
+        row = {p.KIND: kind, p.BLOCKS: 1, p.X: kept.ctypes.data, p.Y: packed.ctypes.data, p.KERNEL: kernel}
+        row |= {p.A: len(self._pack)} | {p.B + i: size for i, size in enumerate(sizes)}
+        self._pack.append(row)
+        return int(packed.ctypes.data)
+
+    def _result(self, shape: tuple[int, ...], last: bool) -> Place:
+        return Place(0, shape) if last else self._place(shape)
+
+    def _place(self, shape: tuple[int, ...]) -> Place:
+        memory = empty(shape, np.float32)
+        memory[...] = 0
+        self.memory.append(memory)
+        return Place(memory.ctypes.data, shape)
+
+    def _add(
+        self, kind: int, blocks: int, block: int, x: Place, y: Place, kernel: int = 0, weight: int = 0,
+        scratch: int = 0, other: np.ndarray | None = None, sizes: tuple[Any, ...] = (),
+    ) -> None:  # fmt: skip
+        """scratch : bytes that each thread needs"""
+        row = {p.KIND: kind, p.BLOCKS: blocks, p.BLOCK: block, p.WAITS: 1, p.X: x.address, p.Y: y.address}
+        row |= {p.KERNEL: kernel, p.WEIGHT: weight} | {p.A + i: int(size) for i, size in enumerate(sizes)}
+        if scratch:
+            step = -(-scratch // 64) * 64
+            memory = empty((self.threads, step), np.uint8)
+            self.memory.append(memory)
+            row |= {p.SCRATCH: memory.ctypes.data, p.SCRATCH_STEP: step}
+        if other is not None:
+            self.memory.append(other)
+            row[p.OTHER] = other.ctypes.data
+        self._rest.append(row)
