@@ -13,15 +13,15 @@ from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.image_vectors.chain import chain_forward
 from nnscratch.kernels.memory import empty
 from nnscratch.kernels.normalization import forward_rows
+from nnscratch.kernels.one_call import blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
 from nnscratch.kernels.products.gemm import gemm, packed_size
 from nnscratch.kernels.products.gemv import row_by_matrix
+from nnscratch.kernels.products.matmul import row_block, rows_block
 
 _F = np.dtype(np.float32)
 _PRODUCTS_PER_BLOCK = 400_000  # about 10 us of one core
-_WEIGHTS_PER_BLOCK = 1 << 16  # of a dense layer, 256 kB
-_MOST_PARTS = 8  # partial sums of a dense layer
 _COMPARED_PER_BLOCK = 1 << 14
 _SMALL = 1 << 18  # bytes of weights that stay in the second-level cache from block to block
 
@@ -59,15 +59,13 @@ class Steps:
         self._pack: list[dict[int, int]] = []
         self._rest: list[dict[int, int]] = []
         self.x = Place(0, x_shape)
-        self._compare.append({p.KIND: p.FINITE, p.BLOCKS: 1, p.BLOCK: self.x.size, p.A: self.x.size})
 
     def table(self, y: Place) -> np.ndarray:
         """The finished table; y is what the last step gave: the caller's."""
-        self._rest.append({p.KIND: p.FINITE, p.BLOCKS: 1, p.BLOCK: y.size, p.A: y.size, p.B: 1, p.WAITS: 1})
-        for rows in (self._pack, self._rest):
-            if rows:
-                rows[0][p.WAITS] = 1
-        rows = self._compare + self._pack + self._rest
+        finite = {p.COMPUTE: _block(blocks.check_finite), p.BLOCKS: 1}
+        before, after = finite | {p.A: self.x.size}, finite | {p.A: y.size, p.B: 1, p.WAITS: 1}
+        rows = [before, *self._compare, *self._pack, *self._rest, after]
+        rows[1 + len(self._compare)][p.WAITS] = 1
         table = np.zeros((len(rows), p.COLUMNS), np.int64)
         for row, columns in zip(table, rows, strict=True):
             row[list(columns)] = list(columns.values())
@@ -77,9 +75,9 @@ class Steps:
         """Contrast normalization."""
         y = self._result(x.shape, last)
         numbers = np.array([spread, floor], np.float64)
-        self.memory.append(numbers)
         kernel = address_of(forward_rows, (_F2, types.float64, types.float64, _F2, _array(types.float64, 2)))
-        self._add(p.NORMALIZE, x.shape[0], 1, x, y, kernel, scratch=16, other=numbers, sizes=(x.size // x.shape[0],))
+        sizes = (x.size // x.shape[0],)
+        self._add(blocks.normalize, x.shape[0], 1, x, y, sizes, kernel, scratch=16, other=numbers)
         return y
 
     def channel_vectors(
@@ -94,30 +92,31 @@ class Steps:
         y = self._result((images, (height - k_h + 1) // 2, (width - k_w + 1) // 2, c_out), last)
         rows, windows = images * y.shape[1], y.size // c_out
         products = windows * 4 * weight.size
-        n, size = p.LANES, CHANNEL_VECTORS * p.LANES
+        n, size = blocks.LANES, CHANNEL_VECTORS * blocks.LANES
         groups = -(-c_out // size)
         other = empty(y.shape, np.uint8)
         shapes = *x.shape, *y.shape[1:]
         if (k_h, k_w) == (3, 3) and c_in >= n and c_out > n:
             chunks = -(-c_in // n)
-            packed = (groups, p.PATCH * chunks * n + 1, size)
+            packed = (groups, blocks.PATCH * chunks * n + 1, size)
             bytes_packed = 4 * math.prod(packed)
-            blocks = max(1, products * 4 // 9 // _PRODUCTS_PER_BLOCK)
-            block = -(-rows // min(rows, blocks if bytes_packed <= _SMALL else max(2, blocks // 8)))
-            together = min(block, max(1, winograd.PATCH_BYTES // (p.PATCH * chunks * n * 4 * y.shape[2])))
-            scratch = 4 * (chunks * together * y.shape[2] * p.PATCH * n + p.TILE * p.PATCH * size)
+            count = max(1, products * 4 // 9 // _PRODUCTS_PER_BLOCK)
+            block = -(-rows // min(rows, count if bytes_packed <= _SMALL else max(2, count // 8)))
+            together = min(block, max(1, winograd.PATCH_BYTES // (blocks.PATCH * chunks * n * 4 * y.shape[2])))
+            scratch = 4 * (chunks * together * y.shape[2] * blocks.PATCH * n + blocks.TILE * blocks.PATCH * size)
             kernel = address_of(winograd.transform_weight, (_F4, _F1, _F3))
-            at = self._packed(p.PACK_WINOGRAD, weight, bias, packed, kernel, (*weight.shape, *packed))
+            at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (c_in, c_out))
             kernel = address_of(winograd.pooled_rows, (_F4, _F3, _INT, _INT, _F4, _U4, _F4, _F3))
             sizes = *shapes, *packed, chunks, together * y.shape[2]
-            self._add(p.WINOGRAD, -(-rows // block), block, x, y, kernel, at, scratch, other, sizes)
+            self._add(blocks.winograd_rows, -(-rows // block), block, x, y, sizes, kernel, at, scratch, other)
         else:
             packed = (groups, k_h * k_w * c_in + 1, size)
             block = -(-rows // min(rows, max(1, products // _PRODUCTS_PER_BLOCK)))
             kernel = address_of(direct.pack_weight, (_F2, _F1, _F3))
-            at = self._packed(p.PACK_DIRECT, weight, bias, packed, kernel, (*weight.shape, *packed))
+            at = self._packed(blocks.pack_flat, weight, bias, packed, kernel, (weight.size // c_out, c_out))
             kernel = address_of(direct.pooled_rows, (_F4, types.UniTuple(_INT, 2), _F3, _INT, _INT, _F4, _U4))
-            self._add(p.DIRECT, -(-rows // block), block, x, y, kernel, at, 0, other, (*shapes, *packed, k_h, k_w))
+            sizes = *shapes, *packed, k_h, k_w
+            self._add(blocks.direct_rows, -(-rows // block), block, x, y, sizes, kernel, at, 0, other)
         return y
 
     def image_vectors(self, x: Place, convs: list[tuple[np.ndarray, np.ndarray | None]], last: bool) -> Place:
@@ -137,10 +136,10 @@ class Steps:
             k_h, k_w, c_in, c_out = weight.shape
             parts = 2 if c_out % 2 == 0 else 1  # half of the output channels each: work for two threads
             size = (weight.size // c_out + 1) * (c_out // parts)
-            at = self._packed(
-                p.PACK_PARTS, weight, bias, (parts, weight.size // c_out + 1, c_out // parts), 0,
-                (weight.size // c_out, c_out, parts),
-            )  # fmt: skip
+            taps = weight.size // c_out
+            kernel = address_of(direct.pack_weight, (_F2, _F1, _F3))
+            packed = parts, taps + 1, c_out // parts
+            at = self._packed(blocks.pack_flat, weight, bias, packed, kernel, (taps, c_out))
             (height, width, _), (h_pooled, w_pooled, _) = shapes[k], shapes[k + 1]
             y_step = h_pooled * w_pooled * c_out // parts
             geometry = np.array([
@@ -148,10 +147,9 @@ class Steps:
                  begins[k + 1] + part * y_step, part * size, (part + 1) * size - c_out // parts)
                 for part in range(parts)
             ], np.int64)  # fmt: skip
-            self.memory.append(geometry)
             kernel = address_of(chain_forward, (_INT, _array(_INT, 2), _F1, _F1, _array(types.uint8, 1)))
             sizes = parts, geometry.shape[1], parts * size, total
-            self._add(p.IMAGE, images * parts, 1, maps, maps, kernel, at, total, geometry, sizes)
+            self._add(blocks.chain, images * parts, 1, maps, maps, sizes, kernel, at, total, geometry)
         y = self._result((images, *shapes[-1]), last)
         self._transpose(Place(maps.address + 4 * begins[len(convs)], maps.shape), y, shapes[-1], total, packs=False)
         return y
@@ -159,18 +157,23 @@ class Steps:
     def dense(self, x: Place, weight: np.ndarray, bias: np.ndarray | None, relu: bool, last: bool) -> Place:
         """y = x W + b, and ReLU."""
         (n_in, n_out), rows = weight.shape, x.shape[0]
-        blocks = max(1, min(_MOST_PARTS, rows * weight.size // _WEIGHTS_PER_BLOCK, n_in // 8))
-        block = -(-n_in // (8 * blocks)) * 8
-        parts = -(-n_in // block)
-        sums, y = self._place((parts, rows, n_out)), self._result((rows, n_out), last)
+        y = self._result((rows, n_out), last)
         if rows == 1:
-            kernel, scratch = address_of(row_by_matrix, (_F2, _F2, _F2, _INT, _INT)), 0
+            block = row_block(n_in, n_out)
+            parts = -(-n_in // block)
+            sums = self._place((parts, rows, n_out))
+            kernel = address_of(row_by_matrix, (_F2, _F2, _F2, _INT, _INT))
+            self._add(blocks.multiply_row, parts, block, x, sums, (n_in, n_out), kernel, weight.ctypes.data)
         else:
-            flag, scratch = types.boolean, packed_size(_F) * 4
+            by_terms, block = rows_block(rows, n_in, n_out)
+            count = -(-(n_in if by_terms else n_out) // block)
+            parts = count if by_terms else 1
+            sums = self._place((parts, rows, n_out))
+            flag, scratch = types.boolean, packed_size(_F)
             kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, _INT, _INT, _INT, _INT, _INT, _INT, _F1))
-        kind = p.ROW if rows == 1 else p.ROWS
-        self._add(kind, parts, block, x, sums, kernel, weight.ctypes.data, scratch, None, (rows, n_in, n_out, scratch // 4))
-        self._add(p.ADD, 1, rows, sums, y, sizes=(parts, rows, n_out, bias is not None, relu))
+            sizes = n_in, n_out, rows, scratch, by_terms
+            self._add(blocks.multiply_rows, count, block, x, sums, sizes, kernel, weight.ctypes.data, 4 * scratch)
+        self._add(blocks.add_bias_relu, 1, rows, sums, y, (parts, rows, n_out, bias is not None, relu))
         if bias is not None:
             self._rest[-1][p.BIAS] = bias.ctypes.data
         return y
@@ -181,7 +184,7 @@ class Steps:
         rows = images * height
         block = -(-rows // max(1, min(rows, x.size // (1 << 14))))
         sizes = rows, height, width * channels, p_w * channels, p_h
-        self._add(p.FRAME, -(-rows // block), block, x, framed, sizes=sizes)
+        self._add(blocks.frame, -(-rows // block), block, x, framed, sizes)
         return framed
 
     def _transpose(self, x: Place, y: Place, shape: tuple[int, ...], total: int, packs: bool) -> None:
@@ -189,29 +192,27 @@ class Steps:
         pixels, channels = shape[0] * shape[1], shape[2]
         size = pixels * channels
         sizes = (pixels, channels, size, total) if packs else (channels, pixels, total, size)
-        self._add(p.TRANSPOSE, x.shape[0], 1, x, y, sizes=sizes)
+        self._add(blocks.transpose, x.shape[0], 1, x, y, sizes)
 
     def _packed(
-        self, kind: int, weight: np.ndarray, bias: np.ndarray | None, shape: tuple[int, ...], kernel: int,
+        self, compute: Any, weight: np.ndarray, bias: np.ndarray | None, shape: tuple[int, ...], kernel: int,
         sizes: tuple[int, ...],
     ) -> int:  # fmt: skip
-        """Where the packed weights lie."""
-        c_out = weight.shape[3]
-        kept = empty((weight.size + c_out,), np.float32)
-        kept[:] = 0
-        packed = empty(shape, np.float32)
+        """Where the packed weights lie; `shape` is theirs."""
+        kept, packed = np.zeros(weight.size + weight.shape[3], np.float32), empty(shape, np.float32)
         self.memory += [kept, packed]
         for array, at in ((weight, 0), (bias, weight.size)):
             if array is None:
                 continue
             bits = kept[at : at + array.size].view(np.uint32)
-            np.invert(np.ascontiguousarray(array).reshape(-1).view(np.uint32), out=bits)  # so the first call packs
+            np.invert(array.reshape(-1).view(np.uint32), out=bits)  # so the first call packs
             self._compare.append({
-                p.KIND: p.COMPARE, p.BLOCKS: -(-array.size // _COMPARED_PER_BLOCK), p.BLOCK: _COMPARED_PER_BLOCK,
-                p.X: array.ctypes.data, p.Y: bits.ctypes.data, p.A: array.size, p.B: len(self._pack),
+                p.COMPUTE: _block(blocks.compare), p.BLOCKS: -(-array.size // _COMPARED_PER_BLOCK),
+                p.BLOCK: _COMPARED_PER_BLOCK, p.X: array.ctypes.data, p.Y: bits.ctypes.data,
+                p.A: array.size, p.B: len(self._pack),
             })  # fmt: skip
-        row = {p.KIND: kind, p.BLOCKS: 1, p.X: kept.ctypes.data, p.Y: packed.ctypes.data, p.KERNEL: kernel}
-        row |= {p.A: len(self._pack)} | {p.B + i: size for i, size in enumerate(sizes)}
+        row = {p.COMPUTE: _block(compute), p.BLOCKS: 1, p.X: kept.ctypes.data, p.Y: packed.ctypes.data}
+        row |= {p.KERNEL: kernel, p.L: len(self._pack)} | {p.A + i: size for i, size in enumerate((*sizes, *shape))}
         self._pack.append(row)
         return int(packed.ctypes.data)
 
@@ -225,18 +226,22 @@ class Steps:
         return Place(memory.ctypes.data, shape)
 
     def _add(
-        self, kind: int, blocks: int, block: int, x: Place, y: Place, kernel: int = 0, weight: int = 0,
-        scratch: int = 0, other: np.ndarray | None = None, sizes: tuple[Any, ...] = (),
+        self, compute: Any, count: int, block: int, x: Place, y: Place, sizes: tuple[int, ...], kernel: int = 0,
+        weight: int = 0, scratch: int = 0, other: np.ndarray | None = None,
     ) -> None:  # fmt: skip
-        """scratch : bytes that each thread needs"""
-        row = {p.KIND: kind, p.BLOCKS: blocks, p.BLOCK: block, p.WAITS: 1, p.X: x.address, p.Y: y.address}
+        """A step of `count` blocks; scratch : bytes that each thread needs"""
+        row = {p.COMPUTE: _block(compute), p.BLOCKS: count, p.BLOCK: block, p.WAITS: 1, p.X: x.address, p.Y: y.address}
         row |= {p.KERNEL: kernel, p.WEIGHT: weight} | {p.A + i: int(size) for i, size in enumerate(sizes)}
         if scratch:
-            step = -(-scratch // 64) * 64
-            memory = empty((self.threads, step), np.uint8)
+            memory = empty((self.threads, -(-scratch // 64) * 64), np.uint8)
             self.memory.append(memory)
-            row |= {p.SCRATCH: memory.ctypes.data, p.SCRATCH_STEP: step}
+            row |= {p.SCRATCH: memory.ctypes.data, p.SCRATCH_STEP: memory.shape[1]}
         if other is not None:
             self.memory.append(other)
             row[p.OTHER] = other.ctypes.data
         self._rest.append(row)
+
+
+def _block(compute: Any) -> int:
+    """The address of a function of blocks.py."""
+    return address_of(compute, (_array(_INT, 1), _INT, _INT, _INT, _INT, _array(_INT, 1)))
