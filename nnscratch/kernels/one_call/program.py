@@ -48,15 +48,11 @@ def _wait(steps: np.ndarray, first: int, stop: int, counters: np.ndarray) -> Non
             pause()
 
 
-@njit(nogil=True, cache=True)
-def run(steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarray) -> int:
-    """y from x, all blocks of it that no other thread computes; returns 0 if x and y are finite.
-
-    steps    : (S, COLUMNS) int64
-    x, y     : float32, contiguous, of the shapes that the steps were written for; y is overwritten
-    counters : zeros at first, for all threads of this call and no other
-    """
-    me = take(counters, THREADS)
+@njit(nogil=True)
+def _compute(
+    steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarray, me: int
+) -> None:
+    """All blocks that no other thread computes; returns when all are done. me : the thread's number"""
     waited = 0
     for s in range(len(steps)):
         step = steps[s]
@@ -72,4 +68,31 @@ def run(steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarray) -
             take(counters, DONE + s * PER_STEP)
             block = take(counters, TAKEN + s * PER_STEP)
     _wait(steps, waited, len(steps), counters)
-    return look(counters, NOT_FINITE)
+
+
+@njit(nogil=True, cache=True)
+def run(
+    steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarray, posted: np.ndarray, helps: int, rounds: int
+) -> int:
+    """y from x, together with all threads that run the same; when all is done, 0 if both are finite.
+
+    steps    : (S, COLUMNS) int64
+    x, y     : float32, contiguous, of the shapes that the steps were written for; y is overwritten
+    counters : zeros at first, for all threads of this call and no other
+    posted   : (1,) int64, the calls for which threads that linger were called; counts up
+    helps    : 0 for the thread whose call it is; for another, how many may help at most
+    rounds   : how long one that helps lingers for the next call, before it returns 0; 1 if that came
+    """
+    if helps == 0:
+        take(posted, 0)
+        _compute(steps, x, y, counters, 0)
+        return look(counters, NOT_FINITE)
+    seen = look(posted, 0)
+    me = 1 + take(counters, THREADS)
+    if me <= helps:
+        _compute(steps, x, y, counters, me)
+    for _ in range(rounds):
+        if look(posted, 0) != seen:
+            return 1
+        pause()
+    return 0

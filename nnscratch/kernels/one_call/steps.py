@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
+from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors import direct, winograd
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.image_vectors.chain import chain_forward
@@ -21,8 +22,10 @@ from nnscratch.kernels.products.gemv import row_by_matrix
 from nnscratch.kernels.products.matmul import row_block, rows_block
 
 _F = np.dtype(np.float32)
-_PRODUCTS_PER_BLOCK = 400_000  # about 10 us of one core
+_PRODUCTS_PER_BLOCK = 120_000  # 3 to 10 us of one core
+_WORK_FOR_THREADS = 500_000  # multiply-adds
 _COMPARED_PER_BLOCK = 1 << 14
+_CHANNELS_OF_VECTORS = 8  # of the output, from which vectors of channels are faster for one image
 _SMALL = 1 << 18  # bytes of weights that stay in the second-level cache from block to block
 
 
@@ -59,6 +62,12 @@ class Steps:
         self._pack: list[dict[int, int]] = []
         self._rest: list[dict[int, int]] = []
         self.x = Place(0, x_shape)
+        self._work = 0  # multiply-adds
+
+    @property
+    def is_worth_threads(self) -> bool:
+        """Whether a second thread saves more than it costs to call it."""
+        return self._work >= _WORK_FOR_THREADS
 
     def table(self, y: Place) -> np.ndarray:
         """The finished table; y is what the last step gave: the caller's."""
@@ -92,11 +101,12 @@ class Steps:
         y = self._result((images, (height - k_h + 1) // 2, (width - k_w + 1) // 2, c_out), last)
         rows, windows = images * y.shape[1], y.size // c_out
         products = windows * 4 * weight.size
+        self._work += products
         n, size = blocks.LANES, CHANNEL_VECTORS * blocks.LANES
         groups = -(-c_out // size)
         other = empty(y.shape, np.uint8)
         shapes = *x.shape, *y.shape[1:]
-        if (k_h, k_w) == (3, 3) and c_in >= n and c_out > n:
+        if choice.winograd(weight.shape, windows, _F, kept=True):
             chunks = -(-c_in // n)
             packed = (groups, blocks.PATCH * chunks * n + 1, size)
             bytes_packed = 4 * math.prod(packed)
@@ -121,6 +131,14 @@ class Steps:
 
     def image_vectors(self, x: Place, convs: list[tuple[np.ndarray, np.ndarray | None]], last: bool) -> Place:
         """Convolutions, each with ReLU and 2x2 pooling, as kernels/image_vectors/ computes one image."""
+        while convs and convs[0][0].shape[3] >= _CHANNELS_OF_VECTORS:
+            x = self.channel_vectors(x, *convs[0], (0, 0), last and len(convs) == 1)
+            convs = convs[1:]
+        if not convs:
+            return x
+        if convs[-1][0].shape[3] >= _CHANNELS_OF_VECTORS:
+            few = next(i for i, (weight, _) in enumerate(convs) if weight.shape[3] >= _CHANNELS_OF_VECTORS)
+            return self.image_vectors(self.image_vectors(x, convs[:few], False), convs[few:], last)
         images, height, width, channels = x.shape
         shapes = [(height, width, channels)]
         for weight, _ in convs:
@@ -142,6 +160,7 @@ class Steps:
             at = self._packed(blocks.pack_flat, weight, bias, packed, kernel, (taps, c_out))
             (height, width, _), (h_pooled, w_pooled, _) = shapes[k], shapes[k + 1]
             y_step = h_pooled * w_pooled * c_out // parts
+            self._work += images * h_pooled * w_pooled * 4 * weight.size
             geometry = np.array([
                 (height, width, c_in, k_h, k_w, c_out // parts, h_pooled, w_pooled, begins[k],
                  begins[k + 1] + part * y_step, part * size, (part + 1) * size - c_out // parts)
@@ -157,6 +176,7 @@ class Steps:
     def dense(self, x: Place, weight: np.ndarray, bias: np.ndarray | None, relu: bool, last: bool) -> Place:
         """y = x W + b, and ReLU."""
         (n_in, n_out), rows = weight.shape, x.shape[0]
+        self._work += rows * weight.size
         y = self._result((rows, n_out), last)
         if rows == 1:
             block = row_block(n_in, n_out)
