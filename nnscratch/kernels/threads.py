@@ -241,8 +241,8 @@ class Lendable(Protocol):
         """What the thread does; if it begins late, nothing."""
 
 
-def lend(work: Lendable, threads: int) -> None:
-    """Lets so many threads of the pool help; fewer if the system gives no more."""
+def lend(work: Lendable, threads: int) -> int:
+    """Lets so many threads of the pool help, or fewer if the system gives no more; how many."""
     global _pool_threads
     with _lock:  # `set_threads` in another thread does not take the pool away in between
         try:
@@ -251,9 +251,11 @@ def lend(work: Lendable, threads: int) -> None:
                 _pool_threads += 1
         except RuntimeError:  # no more threads in this system, or Python is about to end
             pass
-        for _ in range(min(threads, _pool_threads)):
+        lent = max(0, min(threads, _pool_threads))
+        for _ in range(lent):
             # In a copy of the caller's context, so that np.errstate holds there too.
             _pool.put((copy_context(), work))
+        return lent
 
 
 def _serve(pool: SimpleQueue[tuple[Context, Lendable] | None]) -> None:

@@ -91,16 +91,16 @@ def address(typing_context: object, array: types.Array) -> tuple[types.Type, Cal
 
 
 @intrinsic
-def take(
-    typing_context: object, counters: types.Array, index: types.Integer
+def add(
+    typing_context: object, counters: types.Array, index: types.Integer, number: types.Integer
 ) -> tuple[types.Type, Callable[..., Any]]:
-    """counters[index], which becomes one larger, at the same moment for all threads."""
+    """counters[index], to which it adds a number; nothing of another thread comes in between."""
 
     def code(context: BaseContext, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
         place = _place(context, builder, counters, values)
-        return builder.atomic_rmw("add", place, _WORD(1), "seq_cst")
+        return builder.atomic_rmw("add", place, values[2], "seq_cst")
 
-    return types.intp(counters, index), code
+    return types.intp(counters, index, types.intp), code
 
 
 @intrinsic

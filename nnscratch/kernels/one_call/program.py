@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.one_call.calls import address, call_kernel, look, pause, take
+from nnscratch.kernels.one_call.calls import add, address, call_kernel, look, pause
 
 # The columns. COMPUTE: the function of blocks.py. BLOCK: of what a block has several. WAITS: whether
 # the step needs what steps before it wrote.
@@ -33,6 +33,7 @@ LINE = 8
 THREADS, NOT_FINITE = 0, LINE  # how many threads have come; whether an x or a y is not finite
 TAKEN, DONE, CHANGED = 2 * LINE, 3 * LINE, 4 * LINE  # per step: its blocks; whether weights are others
 PER_STEP = 3 * LINE
+POSTED, HELPERS = 0, LINE  # on the board, of all calls
 
 
 def counters(steps: int) -> np.ndarray:
@@ -62,37 +63,40 @@ def _compute(
         x_at = step[X] if step[X] else address(x)
         y_at = step[Y] if step[Y] else address(y)
         scratch = step[SCRATCH] + me * step[SCRATCH_STEP]
-        block = take(counters, TAKEN + s * PER_STEP)
+        block = add(counters, TAKEN + s * PER_STEP, 1)
         while block < step[BLOCKS]:
             call_kernel(step[COMPUTE], (step, block, x_at, y_at, scratch, counters))
-            take(counters, DONE + s * PER_STEP)
-            block = take(counters, TAKEN + s * PER_STEP)
+            add(counters, DONE + s * PER_STEP, 1)
+            block = add(counters, TAKEN + s * PER_STEP, 1)
     _wait(steps, waited, len(steps), counters)
 
 
 @njit(nogil=True, cache=True)
 def run(
-    steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarray, posted: np.ndarray, helps: int, rounds: int
+    steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarray, board: np.ndarray, helps: int, rounds: int
 ) -> int:
     """y from x, together with all threads that run the same; when all is done, 0 if both are finite.
 
     steps    : (S, COLUMNS) int64
     x, y     : float32, contiguous, of the shapes that the steps were written for; y is overwritten
     counters : zeros at first, for all threads of this call and no other
-    posted   : (1,) int64, the calls for which threads that linger were called; counts up
+    board    : (2 * LINE,) int64, of all calls: how many there were, and the threads that help or linger
     helps    : 0 for the thread whose call it is; for another, how many may help at most
-    rounds   : how long one that helps lingers for the next call, before it returns 0; 1 if that came
+    rounds   : how long one that helps lingers for the next call; it returns 1 if that came, otherwise 0
     """
     if helps == 0:
-        take(posted, 0)
+        add(board, POSTED, 1)
         _compute(steps, x, y, counters, 0)
         return look(counters, NOT_FINITE)
-    seen = look(posted, 0)
-    me = 1 + take(counters, THREADS)
+    add(board, HELPERS, 1)
+    seen = look(board, POSTED)
+    me = 1 + add(counters, THREADS, 1)
     if me <= helps:
         _compute(steps, x, y, counters, me)
     for _ in range(rounds):
-        if look(posted, 0) != seen:
+        if look(board, POSTED) != seen:
+            add(board, HELPERS, -1)
             return 1
         pause()
+    add(board, HELPERS, -1)
     return 0

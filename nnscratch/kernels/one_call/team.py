@@ -8,17 +8,19 @@ it goes back to sleep. Nobody waits for a thread that does not come.
 from __future__ import annotations
 
 import os
+import threading
 
 import numpy as np
 
 from nnscratch.kernels.compiled import CHECKED
-from nnscratch.kernels.one_call.program import counters, run
+from nnscratch.kernels.one_call.program import HELPERS, LINE, counters, run
 from nnscratch.kernels.threads import lend
 
 _ROUNDS = 4000  # of looking out, each 15 to 50 ns
-_posted = np.zeros(1, np.int64)
+_board = np.zeros(2 * LINE, np.int64)
 _latest: _Call | None = None
-_helpers = 0  # that help or linger
+_lock = threading.Lock()
+_invited = 0  # threads that were called to help, and have not come yet
 
 
 class _Call:
@@ -30,15 +32,13 @@ class _Call:
 
     def lend(self) -> None:
         """Helps with this call, and with those that come while it lingers."""
-        global _helpers
-        _helpers += 1
-        try:
-            call: _Call | None = self
-            while call is not None:
-                came = run(call.steps, call.x, call.y, call.counters, _posted, call.helpers, _ROUNDS)
-                call = _latest if came else None
-        finally:
-            _helpers -= 1
+        global _invited
+        with _lock:
+            _invited -= 1
+        call: _Call | None = self
+        while call is not None:
+            came = run(call.steps, call.x, call.y, call.counters, _board, call.helpers, _ROUNDS)
+            call = _latest if came else None
 
 
 def run_together(steps: np.ndarray, x: np.ndarray, y: np.ndarray, threads: int) -> bool:
@@ -48,19 +48,26 @@ def run_together(steps: np.ndarray, x: np.ndarray, y: np.ndarray, threads: int) 
     """
     global _latest
     if threads == 1 or CHECKED:  # a thread that ended by an IndexError would leave its block undone
-        return not run(steps, x, y, counters(len(steps)), _posted, 0, 0)
+        return not run(steps, x, y, counters(len(steps)), _board, 0, 0)
     call = _latest = _Call(steps, x, y, threads - 1)
-    if not _helpers:
-        lend(call, threads - 1)
+    if _invited + int(_board[HELPERS]) < threads - 1:
+        _invite(call)
     try:
-        return not run(steps, x, y, call.counters, _posted, 0, 0)
+        return not run(steps, x, y, call.counters, _board, 0, 0)
     finally:
         _latest = None
 
 
+def _invite(call: _Call) -> None:
+    global _invited
+    with _lock:
+        _invited += lend(call, call.helpers - _invited - int(_board[HELPERS]))
+
+
 def _forget_after_fork() -> None:
-    global _helpers, _latest
-    _helpers, _latest = 0, None
+    global _lock, _latest, _invited
+    _lock, _latest, _invited = threading.Lock(), None, 0
+    _board[:] = 0
 
 
 if hasattr(os, "register_at_fork"):
