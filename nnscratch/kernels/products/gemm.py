@@ -2,8 +2,7 @@
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 
-A block of a is laid out anew ("packed") in the second-level cache; of b too if b is transposed.
-Then all tiles of c that need only these two blocks are computed: a number that came from memory is
+A block of a and one of b are laid out anew ("packed") in the second-level cache. Then all tiles of c that need only these two blocks are computed: a number that came from memory is
 used as often as a block is wide. Meanwhile the next block is prefetched. About 9/10 of the time are
 multiply-adds, the rest is packing.
 
@@ -20,6 +19,7 @@ from nnscratch.kernels.products.gemm_tiles import (
     STRIP,
     STRIPS_PER_TILE,
     TERMS_PER_LINE,
+    copy_panel,
     interleave_rows,
     multiply_tile,
 )
@@ -37,7 +37,8 @@ _PANELS, _PANELS_TRANSPOSED = 11, 3
 def packed_size(dtype: np.dtype) -> int:
     """How many numbers of scratch `gemm` needs."""
     n = VECTOR_BYTES // dtype.itemsize
-    return (_ROWS + n + PANEL * n * _PANELS_TRANSPOSED) * max(_TERMS, _TERMS_TRANSPOSED)
+    plain, transposed = PANEL * n * _PANELS * _TERMS, PANEL * n * _PANELS_TRANSPOSED * _TERMS_TRANSPOSED
+    return (_ROWS + n) * max(_TERMS, _TERMS_TRANSPOSED) + max(plain, transposed)
 
 
 @njit(nogil=True)
@@ -121,7 +122,6 @@ def gemm(
     columns = _part(n1 - n0, panel * (_PANELS_TRANSPOSED if b_transposed else _PANELS), panel)
     a_step, b_step = terms * STRIP, terms * panel
     packed_b = (rows + n) // STRIP * a_step
-    b_now = packed if b_transposed else b.reshape(-1)
 
     # Prefetching, which changes no result: while the tiles of a block are computed, the next block
     # of the largest matrix is called into the cache: of c if a is transposed (the gradient of the
@@ -145,6 +145,10 @@ def gemm(
             l1 = min(l0 + terms, k1)
             if b_transposed:
                 _pack_transposed_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
+            else:
+                for p in range(panels):
+                    j = j0 + p * panel
+                    copy_panel(b, l0 * b_width + j, b_width, l1 - l0, j1 - j, packed, packed_b + p * b_step)
             for i0 in range(m0, m1, rows):
                 i1 = min(i0 + rows, m1)
                 _pack_a(a, a_transposed, i0, i1, l0, l1, packed, a_step)
@@ -157,9 +161,8 @@ def gemm(
                     # of c lie pages apart, a few rows use all panels first.
                     tile, p = (t // panels, t % panels) if b_transposed else (t % tiles, t // tiles)
                     i, j = i0 + tile * TILE, j0 + p * panel
-                    b_at, b_row = (packed_b + p * b_step, panel) if b_transposed else (l0 * b_width + j, b_width)
                     multiply_tile(
-                        packed, (i - i0) // STRIP * a_step, a_step, b_now, b_at, b_row, l1 - l0,
+                        packed, (i - i0) // STRIP * a_step, a_step, packed_b + p * b_step, l1 - l0,
                         c, i * width + j, width, i1 - i, j1 - j, l0 > k0,
                         ahead, prefetch_at if exists else 0, line_step if exists else 0,
                     )  # fmt: skip
