@@ -80,7 +80,7 @@ class Runner:
         It gives the bits that the stages give, and leaves every error to them. What it needs is
         compiled, and laid out, when an x of the same few rows has come several times.
         """
-        if type(x) is not np.ndarray or len(x) > MOST_ROWS or self._listened:
+        if type(x) is not np.ndarray or x.ndim == 0 or len(x) > MOST_ROWS or self._listened:
             return None
         call = self._calls.get(x.shape)
         if type(call) is not OneCall:

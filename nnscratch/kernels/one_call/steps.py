@@ -237,6 +237,8 @@ class Steps:
         return int(packed.ctypes.data)
 
     def _result(self, shape: tuple[int, ...], last: bool) -> Place:
+        if min(shape) < 1:
+            raise ValueError(f"Steps: got images that become {shape}, expected at least one number; use larger ones")
         return Place(0, shape) if last else self._place(shape)
 
     def _place(self, shape: tuple[int, ...]) -> Place:

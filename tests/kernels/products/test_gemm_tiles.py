@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 from numba import njit
 
-from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, STRIPS_PER_TILE, interleave_rows, multiply_tile
+from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, STRIPS_PER_TILE, copy_panel, interleave_rows, multiply_tile
 from nnscratch.kernels.vectors import VECTOR_BYTES
 
 
 @njit
-def multiply(a, a_step, b, b_row, terms, c, c_at, c_row, rows, columns, add):
-    multiply_tile(a, 3, a_step, b, 2, b_row, terms, c, c_at, c_row, rows, columns, add, b, 0, 0)
+def multiply(packed, a_step, b_at, terms, c, c_at, c_row, rows, columns, add):
+    multiply_tile(packed, 3, a_step, b_at, terms, c, c_at, c_row, rows, columns, add, c, 0, 0)
+
+
+@njit
+def copy(b, at, row, terms, columns, packed, to):
+    copy_panel(b, at, row, terms, columns, packed, to)
 
 
 @pytest.mark.parametrize("add", [False, True])
@@ -24,18 +29,31 @@ def test_multiply_tile(dtype, terms, add) -> None:
     for rows in (1, STRIP, STRIP + 1, STRIP * STRIPS_PER_TILE + 5):
         for columns in (1, lanes, lanes + 3, PANEL * lanes - 1, PANEL * lanes + 9):
             a = rng.standard_normal((2, terms, STRIP)).astype(dtype)  # (strip, k, row)
-            b = rng.standard_normal((terms, PANEL * lanes + 10)).astype(dtype)
+            b = rng.standard_normal((terms, PANEL * lanes)).astype(dtype)
             c = rng.standard_normal((20, PANEL * lanes + 15)).astype(dtype)
             expected = c.copy()
             tile = (slice(1, 1 + min(rows, STRIP * STRIPS_PER_TILE)), slice(6, 6 + min(columns, PANEL * lanes)))
             product = a.transpose(0, 2, 1).reshape(2 * STRIP, terms) @ b
             height, width = expected[tile].shape
             expected[tile] = product[:height, :width] + (expected[tile] if add else 0)
-            packed, b_shifted = np.append(np.zeros(3, dtype), a), np.append(np.zeros(2, dtype), b)
-            multiply(
-                packed, terms * STRIP, b_shifted, b.shape[1], terms, c, c.shape[1] + 6, c.shape[1], rows, columns, add
-            )
+            packed = np.concatenate([np.zeros(3, dtype), a.ravel(), b.ravel()])
+            multiply(packed, terms * STRIP, 3 + a.size, terms, c, c.shape[1] + 6, c.shape[1], rows, columns, add)
             np.testing.assert_allclose(c, expected, rtol=1e-4 if dtype == np.float32 else 1e-12, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_copy_panel(dtype) -> None:
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    panel = PANEL * lanes
+    for columns in (1, lanes, lanes + 1, panel - 1, panel, panel + 5):
+        b = np.arange(1, 1 + 5 * 60, dtype=dtype).reshape(5, 60)
+        count = min(columns, panel)
+        whole = -(-count // lanes) * lanes  # zeros up to here
+        packed, expected = np.full((2, 4, panel), -1, dtype)
+        expected[1:, :whole] = 0
+        expected[1:, :count] = b[2:, 7 : 7 + count]
+        copy(b, 2 * 60 + 7, 60, 3, min(columns, 53), packed, panel)
+        np.testing.assert_array_equal(packed, expected)
 
 
 @njit
