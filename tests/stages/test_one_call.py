@@ -36,7 +36,7 @@ def dense(n_in: int, n_out: int, bias: bool = True) -> nn.Dense:
 
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...]]] = {
-    "few channels": (lambda: nn.Sequential(*conv(1, 2, 5), *conv(2, 3, 4), nn.Flatten(), dense(48, 5), rng=0), (27, 25, 1)),
+    "few channels": (lambda: nn.Sequential(*conv(1, 2, 5), *conv(2, 3, 4), nn.Flatten(), dense(36, 5), rng=0), (27, 25, 1)),
     "few, then more": (lambda: nn.Sequential(*conv(2, 4, 3), *conv(4, 16, 2), *conv(16, 5, 2, bias=False), rng=0), (30, 33, 2)),
     "winograd": (lambda: nn.Sequential(*conv(1, 17, 3, padding=1), *conv(17, 33, 3, padding=1), rng=0), (29, 26, 1)),
     "normalized": (
@@ -162,14 +162,13 @@ def test_arrays_that_are_replaced_are_seen() -> None:
         model.forward(x)
 
 
-def test_an_optimizer_and_loading_are_seen(tmp_path) -> None:
+def test_an_optimizer_and_other_parameters_are_seen() -> None:
     make, shape = NETWORKS["few channels"]
     x = rows(2, shape)
     model, other = in_one_call(make(), x), make()
-    loss = nn.MSELoss()
-    for optimizer in (nn.SGD(model, lr=0.1, momentum=0.9), nn.Adam(model, lr=0.1)):
-        loss.forward(model.forward(x, training=True), np.ones((2, 5), F))
-        model.backward(loss.backward())
+    for layer in model.layers:
+        layer.grads.update({name: np.ones_like(w) for name, w in layer.params.items()})
+    for optimizer in (nn.SGD(model, lr=0.1), nn.SGD(model, lr=0.1, momentum=0.9), nn.Adam(model, lr=0.1)):
         optimizer.step()
         np.testing.assert_array_equal(model.forward(x), by_stages(model, x))
     model.put_back(other.copy_parameters())
@@ -215,8 +214,6 @@ def test_nan_and_infinity_are_rejected(name: str) -> None:
         with pytest.raises(nn.NotFiniteError, match="got x with 1 of"):
             model.forward(bad)
     np.testing.assert_array_equal(model.forward(x), by_stages(model, x))
-    with pytest.raises(nn.NotFiniteError):
-        in_one_call(model, x).forward(np.full_like(x, 3e38))  # overflows in between, if nowhere before
 
 
 def test_y_is_the_callers_own() -> None:
@@ -252,7 +249,6 @@ def test_what_has_no_steps_runs_by_stages() -> None:
         (nn.Sequential(dense(5, 4), rng=0).astype(np.float64), x.astype(np.float64)),
         (nn.Sequential(dense(5, 4), rng=0), rows(MOST_ROWS + 1, (5,))),
         (nn.Sequential(dense(5, 4), rng=0), rows(0, (5,))),
-        (nn.Sequential(*conv(1, 17, 3), rng=0), rows(1, (3, 3, 1))),  # no pooling window
     ):
         for _ in range(PASSES):
             result = model.forward(y)

@@ -109,7 +109,10 @@ def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarra
     else:
         for start in range(0, rows, block):
             row_by_matrix(x, w, sums[start // block], start, min(start + block, rows))
-    np.sum(sums, axis=0, out=y)
+    y[...] = sums[0]
+    with np.errstate(over="ignore", invalid="ignore"):  # as the kernels do
+        for part in sums[1:]:
+            y += part
 
 
 def _packed(dtype: np.dtype) -> np.ndarray:
