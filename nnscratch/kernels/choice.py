@@ -134,9 +134,7 @@ def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype, kept:
     return _all_hold(winograd_conditions(weight_shape, windows, dtype, kept))
 
 
-def winograd_conditions(
-    weight_shape: tuple[int, ...], windows: int, dtype: np.dtype, kept: bool = False
-) -> Conditions:
+def winograd_conditions(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype, kept: bool = False) -> Conditions:
     """The rule of `winograd`, each condition with its reason."""
     k_h, k_w, c_in, c_out = weight_shape
     lanes = _lanes(dtype)
@@ -151,6 +149,7 @@ _WINDOWS_BECAUSE = {
     least: (f"at least {least} windows", f"fewer than {least} windows: transforming the weights would not pay")
     for least in (LEAST_WINDOWS_OF_WINOGRAD, LEAST_WINDOWS_OF_WINOGRAD_KEPT)
 }
+
 
 def weight_gradient_by_channel(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
     """Channel vectors, dweight: whether a vector holds output channels; otherwise part of a run of x.

@@ -104,9 +104,7 @@ def add(
 
 
 @intrinsic
-def look(
-    typing_context: object, counters: types.Array, index: types.Integer
-) -> tuple[types.Type, Callable[..., Any]]:
+def look(typing_context: object, counters: types.Array, index: types.Integer) -> tuple[types.Type, Callable[..., Any]]:
     """counters[index]; what its thread had written before, this thread sees from here on."""
 
     def code(context: BaseContext, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:

@@ -50,9 +50,7 @@ def _wait(steps: np.ndarray, first: int, stop: int, counters: np.ndarray) -> Non
 
 
 @njit(nogil=True)
-def _compute(
-    steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarray, me: int
-) -> None:
+def _compute(steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarray, me: int) -> None:
     """All blocks that no other thread computes; returns when all are done. me : the thread's number"""
     waited = 0
     for s in range(len(steps)):

@@ -11,6 +11,7 @@ from numba import types
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors import direct, winograd
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
+from nnscratch.kernels.channel_vectors.winograd_tiles import PATCH
 from nnscratch.kernels.image_vectors.chain import chain_forward
 from nnscratch.kernels.memory import empty
 from nnscratch.kernels.normalization import forward_rows
@@ -108,12 +109,12 @@ class Steps:
         shapes = *x.shape, *y.shape[1:]
         if choice.winograd(weight.shape, windows, _F, kept=True):
             chunks = -(-c_in // n)
-            packed = (groups, blocks.PATCH * chunks * n + 1, size)
+            packed = (groups, PATCH * chunks * n + 1, size)
             bytes_packed = 4 * math.prod(packed)
             count = max(1, products * 4 // 9 // _PRODUCTS_PER_BLOCK)
             block = -(-rows // min(rows, count if bytes_packed <= _SMALL else max(2, count // 8)))
-            together = min(block, max(1, winograd.PATCH_BYTES // (blocks.PATCH * chunks * n * 4 * y.shape[2])))
-            scratch = 4 * (chunks * together * y.shape[2] * blocks.PATCH * n + blocks.TILE * blocks.PATCH * size)
+            together = min(block, max(1, winograd.PATCH_BYTES // (PATCH * chunks * n * 4 * y.shape[2])))
+            scratch = 4 * (chunks * together * y.shape[2] * PATCH * n + blocks.TILE * PATCH * size)
             kernel = address_of(winograd.transform_weight, (_F4, _F1, _F3))
             at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (c_in, c_out))
             kernel = address_of(winograd.pooled_rows, (_F4, _F3, _INT, _INT, _F4, _U4, _F4, _F3))

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from numba import njit
 
-from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, STRIPS_PER_TILE, copy_panel, interleave_rows, multiply_tile
+from nnscratch.kernels.products.gemm_tiles import (
+    PANEL,
+    STRIP,
+    STRIPS_PER_TILE,
+    copy_panel,
+    interleave_rows,
+    multiply_tile,
+)
 from nnscratch.kernels.vectors import VECTOR_BYTES
 
 
