@@ -125,7 +125,7 @@ def direct_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, coun
             array_at(np.float32, x, (step[A], step[B], step[C], step[D])), (step[K], step[L]),
             array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
             first, min(first + step[BLOCK], step[A] * step[E]),
-            array_at(np.float32, y, shape), array_at(np.uint8, step[OTHER], shape),
+            array_at(np.float32, y, shape), None,
         ),
     )  # fmt: skip
 
@@ -144,7 +144,7 @@ def winograd_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
             array_at(np.float32, x, (step[A], step[B], step[C], step[D])),
             array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
             first, min(first + step[BLOCK], step[A] * step[E]),
-            array_at(np.float32, y, shape), array_at(np.uint8, step[OTHER], shape), patches,
+            array_at(np.float32, y, shape), None, patches,
             array_at(np.float32, scratch + patches.size * _F4, (TILE, PATCH, step[J])),
         ),
     )  # fmt: skip

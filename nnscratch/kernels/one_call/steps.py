@@ -27,6 +27,7 @@ _PRODUCTS_PER_BLOCK = 120_000  # 3 to 10 us of one core
 _WORK_FOR_THREADS = 500_000  # multiply-adds
 _COMPARED_PER_BLOCK = 1 << 14
 _CHANNELS_OF_VECTORS = 8  # of the output, from which vectors of channels are faster for one image
+_IMAGES_ONE_BY_ONE = 4
 _SMALL = 1 << 18  # bytes of weights that stay in the second-level cache from block to block
 
 
@@ -35,7 +36,7 @@ def _array(dtype: types.Type, ndim: int) -> types.Array:
 
 
 _F1, _F2, _F3, _F4 = (_array(types.float32, ndim) for ndim in range(1, 5))
-_INT, _U4 = types.int64, _array(types.uint8, 4)
+_INT = types.int64
 
 
 class Place(NamedTuple):
@@ -105,7 +106,6 @@ class Steps:
         self._work += products
         n, size = blocks.LANES, CHANNEL_VECTORS * blocks.LANES
         groups = -(-c_out // size)
-        other = empty(y.shape, np.uint8)
         shapes = *x.shape, *y.shape[1:]
         if choice.winograd(weight.shape, windows, _F, kept=True):
             chunks = -(-c_in // n)
@@ -117,17 +117,17 @@ class Steps:
             scratch = 4 * (chunks * together * y.shape[2] * PATCH * n + blocks.TILE * PATCH * size)
             kernel = address_of(winograd.transform_weight, (_F4, _F1, _F3))
             at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (c_in, c_out))
-            kernel = address_of(winograd.pooled_rows, (_F4, _F3, _INT, _INT, _F4, _U4, _F4, _F3))
+            kernel = address_of(winograd.pooled_rows, (_F4, _F3, _INT, _INT, _F4, types.none, _F4, _F3))
             sizes = *shapes, *packed, chunks, together * y.shape[2]
-            self._add(blocks.winograd_rows, -(-rows // block), block, x, y, sizes, kernel, at, scratch, other)
+            self._add(blocks.winograd_rows, -(-rows // block), block, x, y, sizes, kernel, at, scratch)
         else:
             packed = (groups, k_h * k_w * c_in + 1, size)
             block = -(-rows // min(rows, max(1, products // _PRODUCTS_PER_BLOCK)))
             kernel = address_of(direct.pack_weight, (_F2, _F1, _F3))
             at = self._packed(blocks.pack_flat, weight, bias, packed, kernel, (weight.size // c_out, c_out))
-            kernel = address_of(direct.pooled_rows, (_F4, types.UniTuple(_INT, 2), _F3, _INT, _INT, _F4, _U4))
+            kernel = address_of(direct.pooled_rows, (_F4, types.UniTuple(_INT, 2), _F3, _INT, _INT, _F4, types.none))
             sizes = *shapes, *packed, k_h, k_w
-            self._add(blocks.direct_rows, -(-rows // block), block, x, y, sizes, kernel, at, 0, other)
+            self._add(blocks.direct_rows, -(-rows // block), block, x, y, sizes, kernel, at)
         return y
 
     def image_vectors(self, x: Place, convs: list[tuple[np.ndarray, np.ndarray | None]], last: bool) -> Place:
@@ -141,6 +141,8 @@ class Steps:
             few = next(i for i, (weight, _) in enumerate(convs) if weight.shape[3] >= _CHANNELS_OF_VECTORS)
             return self.image_vectors(self.image_vectors(x, convs[:few], False), convs[few:], last)
         images, height, width, channels = x.shape
+        if images > _IMAGES_ONE_BY_ONE:
+            raise ValueError(f"Steps: got {images} images, expected fewer; a vector of images is faster for these")
         shapes = [(height, width, channels)]
         for weight, _ in convs:
             height, width, _ = shapes[-1]
