@@ -20,9 +20,10 @@ from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
 
 CHANNEL_VECTORS = 2  # of output channels in a tile
-# Windows in a tile: the most first, then for the rest of a row. Four sums per window and vector,
-# and what they multiply, must fit the registers: 24 sums of the 32 registers of AVX-512, 8 of 16.
-_WINDOWS_PER_TILE = (3, 2, 1) if AVX512 else (1,)
+# Windows in a tile, for 1 and for 2 vectors: the most first, then for the rest of a row. Four sums
+# per window and vector, and what they multiply, must fit the registers: 24 sums of the 32 registers
+# of AVX-512, 12 of 16.
+_WINDOWS_PER_TILE = {1: (3, 2, 1), 2: (3, 2, 1)} if AVX512 else {1: (3, 1), 2: (1,)}
 
 
 @writes_vectors
@@ -46,7 +47,7 @@ def conv_pool_row(
     x, weight, bias, y, argmax = x + x_at, weight + w_at, weight + b_at, y + to, None if argmax is None else argmax + to
     # Opaque, or LLVM would make each address from the one before: an addition per place, which
     # takes the time of a multiply-add.
-    columns = [v.index(0), *(v.opaque(pixel_step * c) for c in range(1, 2 * _WINDOWS_PER_TILE[0]))]
+    columns = [v.index(0), *(v.opaque(pixel_step * c) for c in range(1, 2 * _WINDOWS_PER_TILE[1][0]))]
     next_row = v.opaque(row_step)
 
     def tile(vectors: int, windows: int, w: Index) -> None:
@@ -73,4 +74,4 @@ def conv_pool_row(
 
     for n in range(1, CHANNEL_VECTORS + 1):
         with v.when(vectors.equals(n)):
-            v.each_tile(_WINDOWS_PER_TILE, windows, partial(tile, n))
+            v.each_tile(_WINDOWS_PER_TILE[n], windows, partial(tile, n))
