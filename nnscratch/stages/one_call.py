@@ -26,10 +26,13 @@ class OneCall:
     """`forward` of a chain of stages, for x of one shape; the bits are those of the stages.
 
     y_shape : with N
+
+    Raises
+        ValueError : a stage has no steps: it is of float64, of a layer of the user's own, alone, or of
+            an array that is not contiguous
     """
 
     def __init__(self, stages: Sequence[Stage], x_shape: tuple[int, ...]) -> None:
-        """Raises ValueError if a stage has no step, as one of float64, or of a layer of the user's own."""
         self.threads = get_threads()
         steps = Steps(x_shape, self.threads)
         self.seen: list[tuple[Layer, np.ndarray, np.ndarray | None, int]] = []
@@ -67,7 +70,7 @@ class OneCall:
         raise ValueError(f"OneCall: got {type(stage).__name__}, expected a stage with steps; run stage by stage")
 
     def _parameters(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray | None]:
-        """Weight and bias, which must be the layer's own memory: `forward` reads them where they are."""
+        """Weight and bias, which must be the layer's own memory: it is read in every call."""
         params = parameters.layer.params
         own = params.get("weight"), params.get("bias")
         weight, bias = parameters.get(_FLOAT32)

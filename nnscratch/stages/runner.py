@@ -20,8 +20,8 @@ from nnscratch.stages import Single, Stage, plan
 from nnscratch.stages.base import Listener
 from nnscratch.stages.one_call import MOST_ROWS, OneCall
 
-_PASSES_BEFORE_ONE_CALL = 8
-_SHAPES_IN_ONE_CALL = 4
+_PASSES_BEFORE_ONE_CALL = 8  # of one shape: what one call needs is compiled for those who infer a lot
+_SHAPES_IN_ONE_CALL = 4  # of x, which are counted or laid out
 _numbers = itertools.count(1)  # of training passes, of all networks
 
 
@@ -54,7 +54,7 @@ class Runner:
         self._stages: list[Stage] = []
         self._singles: list[Stage] = []  # each layer by itself
         self._step: Step | None = None
-        self._listened = False
+        self._listened = False  # somebody is told the stages' times
         self._calls: dict[tuple[int, ...], OneCall | int] = {}  # by x's shape; a number: passes until it is made
         _runners.add(self)
 

@@ -28,8 +28,26 @@ from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.finite import sum_of_zeros
 from nnscratch.kernels.one_call.calls import array_at, call_kernel, look
 from nnscratch.kernels.one_call.program import (
-    BIAS, BLOCK, CHANGED, KERNEL, NOT_FINITE, OTHER, PER_STEP, WEIGHT,
-    A, B, C, D, E, F, G, H, I, J, K, L,
+    BIAS,
+    BLOCK,
+    CHANGED,
+    KERNEL,
+    NOT_FINITE,
+    OTHER,
+    PER_STEP,
+    WEIGHT,
+    A,
+    B,
+    C,
+    D,
+    E,
+    F,
+    G,
+    H,
+    I,
+    J,
+    K,
+    L,
 )  # fmt: skip
 from nnscratch.kernels.vectors import VECTOR_BYTES
 

@@ -26,7 +26,7 @@ from nnscratch.kernels.one_call.calls import add, address, call_kernel, look, pa
 # the step needs what steps before it wrote.
 COMPUTE, BLOCKS, BLOCK, WAITS = range(4)
 X, Y, KERNEL, WEIGHT, BIAS, OTHER, SCRATCH, SCRATCH_STEP = range(4, 12)  # addresses; of x and y 0 is the caller's
-A, B, C, D, E, F, G, H, I, J, K, L = range(12, 24)  # sizes: blocks.py
+A, B, C, D, E, F, G, H, I, J, K, L = range(12, 24)  # noqa: E741  sizes: blocks.py
 COLUMNS = 24
 # The counters; each has a line of the cache to itself, so that threads do not take others' away.
 LINE = 8

@@ -27,7 +27,7 @@ _PRODUCTS_PER_BLOCK = 120_000  # 3 to 10 us of one core
 _WORK_FOR_THREADS = 500_000  # multiply-adds
 _COMPARED_PER_BLOCK = 1 << 14
 _CHANNELS_OF_VECTORS = 8  # of the output, from which vectors of channels are faster for one image
-_IMAGES_ONE_BY_ONE = 4
+_IMAGES_ONE_BY_ONE = 4  # of few channels; more fill vectors of images
 _SMALL = 1 << 18  # bytes of weights that stay in the second-level cache from block to block
 
 

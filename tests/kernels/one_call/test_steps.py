@@ -74,7 +74,9 @@ def test_normalize() -> None:
     x = draw(3, 5, 4, 1)
     steps = Steps(x.shape, 2)
     y = steps.normalize(steps.x, 0.5, 0.1, last=True)
-    np.testing.assert_allclose(run(steps, y, x), loops.normalize_forward(x.reshape(3, 20), 0.5, 0.1).reshape(x.shape), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        run(steps, y, x), loops.normalize_forward(x.reshape(3, 20), 0.5, 0.1).reshape(x.shape), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_no_number_is_left() -> None:
