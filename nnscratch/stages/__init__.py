@@ -13,8 +13,8 @@ layer is a stage of its own.
     image_vectors.py          several convolutions, each with ReLU and 2x2 max pooling: few channels
     one_call.py               all of these, forward, for few images: one call without the GIL
 
-The last two stages are named after the kernels that they call; `nnscratch/kernels/README.md` says which
-runs when.
+Vectors are named after the kernels that run them; `nnscratch/kernels/README.md` says which runs
+when.
 """
 
 from nnscratch.stages.base import Single, Stage

@@ -28,8 +28,8 @@ class OneCall:
     y_shape : with N
 
     Raises
-        ValueError : a stage has no steps: it is of float64, of a layer of the user's own, alone, or of
-            an array that is not contiguous
+        ValueError : a stage has no steps: of float64, of a layer of the user's own, or of an array
+            that is not contiguous
     """
 
     def __init__(self, stages: Sequence[Stage], x_shape: tuple[int, ...]) -> None:
