@@ -26,6 +26,7 @@ from nnscratch.kernels.vectors import VECTOR_BYTES
 
 MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
 LEAST_WINDOWS_OF_WINOGRAD = 256
+LEAST_WINDOWS_OF_WINOGRAD_KEPT = 32
 LEAST_PRODUCTS_TO_SHARE = (3 << 18) * VECTOR_BYTES  # multiply-adds from which a second thread pays
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
@@ -117,33 +118,37 @@ POOLS_BECAUSE = {
 }  # by what pools_in_registers says
 
 
-def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> bool:
+def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype, kept: bool = False) -> bool:
     """Channel vectors, forward: whether Winograd's algorithm is faster than the sums as they stand.
 
     Rule: a 3x3 kernel, input channels that fill a vector, more output channels than one vector, and
     at least 256 pooling windows in all images together. With fewer windows the transformation of
-    the weights costs more than it saves.
+    the weights costs more than it saves; for inference, which keeps them (one_call/), 32 are enough.
 
     weight_shape : (k_h, k_w, c_in, c_out)
+    kept         : whether the transformed weights are used again in the next pass
 
     Measured (f9f61f0): 64 images, 16->32 channels at 48 x 48 pixels 12.3 -> 8.6 ms, 32->64 at 24 x
     24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms.
     """
-    return _all_hold(winograd_conditions(weight_shape, windows, dtype))
+    return _all_hold(winograd_conditions(weight_shape, windows, dtype, kept))
 
 
-def winograd_conditions(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype) -> Conditions:
+def winograd_conditions(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype, kept: bool = False) -> Conditions:
     """The rule of `winograd`, each condition with its reason."""
     k_h, k_w, c_in, c_out = weight_shape
     lanes = _lanes(dtype)
     yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
     yield c_in >= lanes, "input channels fill a vector", "too few input channels to fill a vector"
     yield c_out > lanes, "more output channels than one vector", "no more output channels than one vector"
-    yield windows >= LEAST_WINDOWS_OF_WINOGRAD, _MANY_WINDOWS, _FEW_WINDOWS
+    least = LEAST_WINDOWS_OF_WINOGRAD_KEPT if kept else LEAST_WINDOWS_OF_WINOGRAD
+    yield windows >= least, *_WINDOWS_BECAUSE[least]
 
 
-_MANY_WINDOWS = f"at least {LEAST_WINDOWS_OF_WINOGRAD} windows"
-_FEW_WINDOWS = f"fewer than {LEAST_WINDOWS_OF_WINOGRAD} windows: transforming the weights would not pay"
+_WINDOWS_BECAUSE = {
+    least: (f"at least {least} windows", f"fewer than {least} windows: transforming the weights would not pay")
+    for least in (LEAST_WINDOWS_OF_WINOGRAD, LEAST_WINDOWS_OF_WINOGRAD_KEPT)
+}
 
 
 def weight_gradient_by_channel(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:

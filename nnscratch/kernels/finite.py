@@ -29,11 +29,11 @@ def all_finite(x: np.ndarray) -> bool:
         return bool(np.isfinite(x).all())
     flat = np.ascontiguousarray(x).reshape(-1)
     if flat.size <= _NUMBERS_PER_BLOCK:
-        return not _sum_of_zeros(flat) or bool(np.isfinite(flat).all())
+        return not sum_of_zeros(flat) or bool(np.isfinite(flat).all())
     sums = np.zeros(-(-flat.size // _NUMBERS_PER_BLOCK))
 
     def block(start: int, stop: int) -> None:
-        sums[start // _NUMBERS_PER_BLOCK] = _sum_of_zeros(flat[start:stop])
+        sums[start // _NUMBERS_PER_BLOCK] = sum_of_zeros(flat[start:stop])
 
     in_blocks(block, flat.size, _NUMBERS_PER_BLOCK)
     return not sums.any() or bool(np.isfinite(flat).all())
@@ -43,7 +43,7 @@ def all_finite(x: np.ndarray) -> bool:
 # any order of the sum, and so vectors. It also allows the compiler to factor out the 0; then a sum
 # that overflows raises a false alarm, which is why callers check again with isfinite.
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def _sum_of_zeros(x: np.ndarray) -> float:
+def sum_of_zeros(x: np.ndarray) -> float:
     """sum over i of 0 * x[i]:  x (n,)"""
     zero = x.dtype.type(0)
     total = zero

@@ -53,7 +53,7 @@ def _mean_product(dy: np.ndarray, x: np.ndarray, mean: float) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _forward(x: np.ndarray, spread: float, floor: float, y: np.ndarray, moments: np.ndarray) -> None:
+def forward_rows(x: np.ndarray, spread: float, floor: float, y: np.ndarray, moments: np.ndarray) -> None:
     """moments[n] = m, std;  y[n,i] = spread * (x[n,i] - m) / max(std, floor)
 
     x (N, M); y (N, M), moments (N, 2), overwritten
@@ -95,7 +95,7 @@ def normalize_forward(x: np.ndarray, spread: float, floor: float, y: np.ndarray,
     def work(start: int, stop: int) -> None:
         rows = stop - start, size
         pictures = np.ascontiguousarray(x[start:stop]).reshape(rows)
-        _forward(pictures, spread, floor, y[start:stop].reshape(rows), moments[start:stop])
+        forward_rows(pictures, spread, floor, y[start:stop].reshape(rows), moments[start:stop])
 
     in_blocks(work, len(x), _pictures_per_block(size))
 

@@ -31,6 +31,25 @@ def largest_of_four(v: Vectors, four: list[Vector]) -> tuple[Vector, Vector]:
     return v.choose(alive, value, 0), v.choose(alive, place, NO_WINNER)
 
 
+def largest_or_zero(v: Vectors, four: list[Vector]) -> Vector:
+    """max(0, the largest of four vectors); NaN wins. `largest_of_four` without its place."""
+    a, b, c, d = four
+    first, second = v.choose(a > b, a, b), v.choose(c > d, c, d)
+    largest = v.choose(first > second, first, second)
+    alive = v.choose(largest > 0, largest, 0)
+    return v.choose((a + b + c + d).is_nan(), a + b + c + d, alive)
+
+
+def store_largest(v: Vectors, result: Vectors, four: list[Vector], y: Array, argmax: Array | None) -> None:
+    """Writes what `largest_of_four` gives, by `result`; its place only if there is an argmax."""
+    if argmax is None:
+        result.store(largest_or_zero(v, four), y)
+        return
+    value, winner = largest_of_four(v, four)
+    result.store(value, y)
+    result.store(winner, argmax)
+
+
 def add_gradient(v: Vectors, dy: Array, argmax: Array, at: Index, total: Sum) -> None:
     """total += dy[at] where argmax[at] is a place, and not NO_WINNER"""
     won = v.load(argmax + at) < NO_WINNER

@@ -28,6 +28,7 @@ from contextlib import contextmanager
 from contextvars import Context, copy_context
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Protocol
 
 from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import LibController, ThreadpoolController
@@ -39,7 +40,7 @@ _lock = threading.Lock()
 _threads: int | None = None  # None until it is set or first needed
 # Who lends a thread: a queue and low-level threads that end with the process. The pool of
 # concurrent.futures has locks written in Python, which a Ctrl-C may leave held.
-_pool: SimpleQueue[tuple[Context, _Blocks] | None] = SimpleQueue()
+_pool: SimpleQueue[tuple[Context, Lendable] | None] = SimpleQueue()
 _pool_threads = 0
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
 # Loads a second one, whenever somebody imports SciPy: Numba does, and scikit-learn.
@@ -216,7 +217,7 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
         try:
             # This thread works too, so the pool lends one thread fewer, and a busy pool cannot
             # block the work.
-            _lend(blocks, min(get_threads(), -(-total // block)) - 1)
+            lend(blocks, min(get_threads(), -(-total // block)) - 1)
             blocks.take()
         except BaseException as error:
             interrupt = error
@@ -233,8 +234,15 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
         raise failure
 
 
-def _lend(blocks: _Blocks, threads: int) -> None:
-    """Lets so many threads of the pool take blocks; fewer if the system gives no more."""
+class Lendable(Protocol):
+    """What a thread of the pool can help with."""
+
+    def lend(self) -> None:
+        """What the thread does; if it begins late, nothing."""
+
+
+def lend(work: Lendable, threads: int) -> int:
+    """Lets so many threads of the pool help, or fewer if the system gives no more; how many."""
     global _pool_threads
     with _lock:  # `set_threads` in another thread does not take the pool away in between
         try:
@@ -243,17 +251,19 @@ def _lend(blocks: _Blocks, threads: int) -> None:
                 _pool_threads += 1
         except RuntimeError:  # no more threads in this system, or Python is about to end
             pass
-        for _ in range(min(threads, _pool_threads)):
+        lent = max(0, min(threads, _pool_threads))
+        for _ in range(lent):
             # In a copy of the caller's context, so that np.errstate holds there too.
-            _pool.put((copy_context(), blocks))
+            _pool.put((copy_context(), work))
+        return lent
 
 
-def _serve(pool: SimpleQueue[tuple[Context, _Blocks] | None]) -> None:
+def _serve(pool: SimpleQueue[tuple[Context, Lendable] | None]) -> None:
     """What a thread of the pool does all its life."""
     while (lent := pool.get()) is not None:
-        context, blocks = lent
-        context.run(blocks.lend)
-        del lent, context, blocks  # whose arrays would otherwise stay until the next call
+        context, work = lent
+        context.run(work.lend)
+        del lent, context, work  # whose arrays would otherwise stay until the next call
 
 
 def _wait_before_fork() -> None:

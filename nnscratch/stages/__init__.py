@@ -11,9 +11,10 @@ layer is a stage of its own.
     contrast_normalization.py contrast normalization in buffers that stay
     channel_vectors.py        convolution, ReLU, 2x2 max pooling: any number of channels
     image_vectors.py          several convolutions, each with ReLU and 2x2 max pooling: few channels
+    one_call.py               all of these, forward, for few images: one call without the GIL
 
-The last two are named after the kernels that they call; `nnscratch/kernels/README.md` says which
-runs when.
+Vectors are named after the kernels that run them; `nnscratch/kernels/README.md` says which runs
+when.
 """
 
 from nnscratch.stages.base import Single, Stage

@@ -48,7 +48,7 @@ class ChannelVectorsStage(Stage):
             check_finite(conv, "x", x)
         y = self.result("y", training, shape, x.dtype)
         argmax = self.result("argmax", training, shape, np.uint8)
-        winograd = self._takes_winograd(weight.shape, y.size // conv.c_out, x.dtype)
+        winograd = self._takes_winograd(weight.shape, y.size // conv.c_out, x.dtype, kept=not training)
         forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd)
         if training:
             self.kept = x[...], argmax
@@ -89,5 +89,7 @@ class ChannelVectorsStage(Stage):
             chosen.append(Chosen("dx", f"channel_vectors/backward.py, {way}", why))
         return chosen
 
-    def _takes_winograd(self, weight_shape: tuple[int, ...], windows: int, dtype: np.dtype[Any]) -> bool:
-        return choice.winograd(weight_shape, windows, dtype) if self.winograd is None else self.winograd
+    def _takes_winograd(
+        self, weight_shape: tuple[int, ...], windows: int, dtype: np.dtype[Any], kept: bool = False
+    ) -> bool:
+        return choice.winograd(weight_shape, windows, dtype, kept) if self.winograd is None else self.winograd

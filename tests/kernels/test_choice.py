@@ -46,6 +46,11 @@ def test_winograd(weight_shape: tuple[int, ...], windows: int, dtype: type, want
     assert choice.winograd(weight_shape, windows, np.dtype(dtype)) == wanted
 
 
+@pytest.mark.parametrize(("windows", "wanted"), [(31, False), (32, True), (256, True)])
+def test_winograd_with_weights_that_are_kept(windows: int, wanted: bool) -> None:
+    assert choice.winograd((3, 3, 16, 32), windows, np.dtype(np.float32), kept=True) == wanted
+
+
 @pytest.mark.parametrize(
     ("weight_shape", "wanted"),
     [

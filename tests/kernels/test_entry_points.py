@@ -63,6 +63,7 @@ ENTRIES = {
     "stages.image_vectors: image_vectors.chain.chain_forward": "image vectors forward",
     "stages.image_vectors: image_vectors.layout.pack": "image vectors forward",
     "stages.image_vectors: image_vectors.layout.unpack": "image vectors forward",
+    "stages.one_call: one_call.team.run_together": "one call",
     "stages.runner: finite.all_finite": "all_finite",
     "training.averaging: finite.all_finite": "all_finite",
     "training.averaging: updates.running_mean": "WeightAverage",
@@ -142,9 +143,30 @@ def wrong_dtype(layer: nn.Layer) -> None:
     layer.grads["weight"] = zeros(4, 3, dtype=float)
 
 
+def after_many(change: Callable[[nn.Sequential], Any], *shape: int, dtype: Any = F) -> Callable[[], object]:
+    """A pass of an x of this shape when the network, since changed, has long run in one call."""
+
+    def call() -> None:
+        model = nn.Sequential(*network(2).layers, nn.Flatten(), nn.Dense(50, 3, rng=0))
+        for _ in range(12):
+            model.forward(zeros(1, 12, 12, 1))
+        change(model)
+        model.forward(zeros(*shape, dtype=dtype))
+
+    return call
+
+
 CHANGES: list[Callable[[nn.Layer], Any]] = [wrong_grad, wrong_dtype, lambda layer: layer.grads.clear()]
 MAPS = AffineMaps(np.tile(np.eye(2, 3), (2, 1, 1)))
 GUARDS: dict[str, list[Callable[[], object]]] = {
+    "one call": [
+        after_many(lambda _: None, 1, 10, 12, 1),
+        after_many(lambda _: None, 1, 12, 12, 2),
+        after_many(lambda _: None, 1, 12, 12, 1, dtype=float),
+        after_many(lambda model: model.layers[4].params.update(weight=zeros(49, 3)), 1, 12, 12, 1),
+        after_many(lambda model: model.layers[0].params.update(bias=zeros(1)), 1, 12, 12, 1),
+        after_many(lambda model: setattr(model.layers[0], "kernel_size", (5, 5)), 1, 12, 12, 1),
+    ],
     "all_finite": [
         lambda: all_finite([1.0]),
         lambda: all_finite(np.array(["a"])),

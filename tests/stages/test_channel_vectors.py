@@ -59,10 +59,12 @@ def test_gradients(stages, make_and_shape) -> None:
 def test_winograd_can_be_asked_for() -> None:
     x = np.random.default_rng(0).random((2, 12, 12, 16), dtype=np.float32)
     layers = nn.Conv2D(16, 40, 3, rng=0), nn.ReLU(), nn.MaxPool2D(2)
-    results = [ChannelVectorsStage(*layers, winograd=winograd).forward(x, False) for winograd in (False, True, None)]
+    results = [ChannelVectorsStage(*layers, winograd=winograd).forward(x, True) for winograd in (False, True, None)]
     assert (results[0] != results[1]).any()  # rounded in other places
     np.testing.assert_allclose(results[0], results[1], rtol=2e-5, atol=2e-5)
     np.testing.assert_array_equal(results[0], results[2])  # 50 windows: Winograd's does not pay
+    inference = ChannelVectorsStage(*layers).forward(x, False)
+    np.testing.assert_array_equal(inference, results[1])  # but where the transformed weights are kept
 
 
 @pytest.mark.parametrize("c_out", [20, 32])  # dweight by run, and by channel

@@ -40,12 +40,12 @@ def direct_rows(weight: np.ndarray, bias: np.ndarray, scratch: Scratch) -> Poole
     c_out, dtype = weight.shape[3], weight.dtype
     group = CHANNEL_VECTORS * VECTOR_BYTES // dtype.itemsize
     packed = scratch.get("packed weight", (-(-c_out // group), weight.size // c_out + 1, group), dtype)
-    _pack(weight.reshape(-1, c_out), bias, packed)
-    return lambda x, first, stop, y, argmax: _pooled_rows(x, weight.shape[:2], packed, first, stop, y, argmax)
+    pack_weight(weight.reshape(-1, c_out), bias, packed)
+    return lambda x, first, stop, y, argmax: pooled_rows(x, weight.shape[:2], packed, first, stop, y, argmax)
 
 
 @njit(nogil=True, cache=True)
-def _pack(weight: np.ndarray, bias: np.ndarray, packed: np.ndarray) -> None:
+def pack_weight(weight: np.ndarray, bias: np.ndarray, packed: np.ndarray) -> None:
     """packed[g, t, k] = weight[t, g*K + k],  packed[g, T, k] = bias[g*K + k]
 
     0 beyond the last channel
@@ -63,12 +63,12 @@ def _pack(weight: np.ndarray, bias: np.ndarray, packed: np.ndarray) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _pooled_rows(
+def pooled_rows(
     x: np.ndarray, kernel_size: Pair, packed: np.ndarray, first: int, stop: int, y: np.ndarray, argmax: np.ndarray
 ) -> None:
     """Rows `first` to `stop` of y and argmax.
 
-    x : (N, H, W, C), with its padding;  packed : as _pack made it;  y, argmax : (N, H_p, W_p, O)
+    x : (N, H, W, C), with its padding;  packed : as pack_weight made it;  y, argmax : (N, H_p, W_p, O)
     """
     height, row_step, pixel_step = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
     h_pooled, w_pooled, c_out = y.shape[1:]

@@ -14,25 +14,27 @@ from __future__ import annotations
 from functools import partial
 from itertools import product
 
-from nnscratch.kernels.pool_tiles import largest_of_four
+from nnscratch.kernels.pool_tiles import store_largest
 from nnscratch.kernels.values import Array, Index
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
 
 CHANNEL_VECTORS = 2  # of output channels in a tile
-# Windows in a tile: the most first, then for the rest of a row. Four sums per window and vector,
-# and what they multiply, must fit the registers: 24 sums of the 32 registers of AVX-512, 8 of 16.
-_WINDOWS_PER_TILE = (3, 2, 1) if AVX512 else (1,)
+# Windows in a tile, for 1 and for 2 vectors: the most first, then for the rest of a row. Four sums
+# per window and vector, and what they multiply, must fit the registers: 24 sums of the 32 registers
+# of AVX-512, 12 of 16.
+_WINDOWS_PER_TILE = {1: (3, 2, 1), 2: (3, 2, 1)} if AVX512 else {1: (3, 1), 2: (1,)}
 
 
 @writes_vectors
 def conv_pool_row(
     v: Vectors, x: Array, x_at: Index, row_step: Index, pixel_step: Index, k_h: Index, run: Index, weight: Array,
-    w_at: Index, w_step: Index, b_at: Index, vectors: Index, windows: Index, y: Array, argmax: Array, to: Index,
+    w_at: Index, w_step: Index, b_at: Index, vectors: Index, windows: Index, y: Array, argmax: Array | None, to: Index,
     channels: Index, count: Index,
 ) -> None:  # fmt: skip
     """y[to + w*channels + o] = max(0, the four sums of window w)
-    argmax[to + w*channels + o] = which of them, the first on a tie; NO_WINNER if none is above 0
+    argmax[to + w*channels + o] = which of them, the first on a tie; NO_WINNER if none is above 0.
+    With argmax = None nobody asks.
 
     sum of place (a,b) = weight[b_at + o] + sum over i, r of
         x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r]
@@ -42,10 +44,10 @@ def conv_pool_row(
     Only the first `count` numbers of the last vector are written; weight has all of it.
     """
     last = v.first(count)
-    x, weight, bias, y, argmax = x + x_at, weight + w_at, weight + b_at, y + to, argmax + to
+    x, weight, bias, y, argmax = x + x_at, weight + w_at, weight + b_at, y + to, None if argmax is None else argmax + to
     # Opaque, or LLVM would make each address from the one before: an addition per place, which
     # takes the time of a multiply-add.
-    columns = [v.index(0), *(v.opaque(pixel_step * c) for c in range(1, 2 * _WINDOWS_PER_TILE[0]))]
+    columns = [v.index(0), *(v.opaque(pixel_step * c) for c in range(1, 2 * _WINDOWS_PER_TILE[1][0]))]
     next_row = v.opaque(row_step)
 
     def tile(vectors: int, windows: int, w: Index) -> None:
@@ -66,12 +68,10 @@ def conv_pool_row(
         for k in range(windows):
             at = (w + k) * channels
             for q in range(vectors):
-                value, winner = largest_of_four(v, [sums[a, 2 * k + b][q].value for a in range(2) for b in range(2)])
-                result = last if q == vectors - 1 else v
-                index = at + q * v.lanes
-                result.store(value, y + index)
-                result.store(winner, argmax + index)
+                four = [sums[a, 2 * k + b][q].value for a in range(2) for b in range(2)]
+                result, index = last if q == vectors - 1 else v, at + q * v.lanes
+                store_largest(v, result, four, y + index, None if argmax is None else argmax + index)
 
     for n in range(1, CHANNEL_VECTORS + 1):
         with v.when(vectors.equals(n)):
-            v.each_tile(_WINDOWS_PER_TILE, windows, partial(tile, n))
+            v.each_tile(_WINDOWS_PER_TILE[n], windows, partial(tile, n))

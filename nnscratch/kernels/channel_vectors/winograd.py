@@ -75,19 +75,19 @@ def winograd_rows(
     n = VECTOR_BYTES // dtype.itemsize
     chunks, size = -(-channels // n), CHANNEL_VECTORS * n
     transformed = scratch.get("transformed weight", (-(-c_out // size), PATCH * chunks * n + 1, size), dtype)
-    _transform_weight(weight, bias, transformed)
+    transform_weight(weight, bias, transformed)
     rows_per_block = max(1, patch_bytes // (PATCH * chunks * VECTOR_BYTES * w_pooled))
 
     def rows(x: np.ndarray, first: int, stop: int, y: np.ndarray, argmax: np.ndarray) -> None:
         patches = scratch.get("patches", (chunks, rows_per_block * w_pooled, PATCH, n), dtype)
         sums = scratch.get("products", (_TILE, PATCH, size), dtype)
-        _pooled_rows(x, transformed, first, stop, y, argmax, patches, sums)
+        pooled_rows(x, transformed, first, stop, y, argmax, patches, sums)
 
     return rows
 
 
 @njit(nogil=True, cache=True)
-def _transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndarray) -> None:
+def transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndarray) -> None:
     """transformed[g, (p,c), k] = position p of G w G^T,  w = weight[:,:,c,g*K+k]
 
     transformed[g, -1, k] = bias[g*K+k]
@@ -126,7 +126,7 @@ def _transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndar
 
 
 @njit(nogil=True, cache=True)
-def _pooled_rows(
+def pooled_rows(
     x: np.ndarray,
     transformed: np.ndarray,
     first: int,
@@ -138,7 +138,7 @@ def _pooled_rows(
 ) -> None:
     """Rows `first` to `stop` of y and argmax.
 
-    x : (N, H, W, C), with its padding;  transformed : by _transform_weight
+    x : (N, H, W, C), with its padding;  transformed : by transform_weight
     y, argmax : (N, H_p, W_p, O)
     patches : scratch, (chunks, windows, 16, lanes), a chunk is a vector of input channels
     products : scratch, (windows per tile, 16, K)

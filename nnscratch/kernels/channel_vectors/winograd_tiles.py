@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import product
 
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
-from nnscratch.kernels.pool_tiles import largest_of_four
+from nnscratch.kernels.pool_tiles import store_largest
 from nnscratch.kernels.values import Array, Index, Vector
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
@@ -89,18 +89,19 @@ def multiply_patches(
 
 @writes_vectors
 def pool_patches(
-    v: Vectors, products: Array, bias: Array, b_at: Index, y: Array, argmax: Array, to: Index, channels: Index,
+    v: Vectors, products: Array, bias: Array, b_at: Index, y: Array, argmax: Array | None, to: Index, channels: Index,
     vectors: Index, windows: Index, count: Index,
 ) -> None:  # fmt: skip
     """y[to + w*channels + o] = max(0, the four numbers of bias[b_at + o] + A^T m A)
-    argmax[to + w*channels + o] = which of them, the first on a tie; NO_WINNER if none is above 0
+    argmax[to + w*channels + o] = which of them, the first on a tie; NO_WINNER if none is above 0.
+    With argmax = None nobody asks.
 
     m = products[(w*16 + p)*K + o], p in 0..16, as multiply_patches made them
     for w in 0..windows; o in 0..vectors*lanes, `vectors` being 1 or 2
     Only the first `count` numbers of the last vector are written.
     """
     n, last = v.lanes, v.first(count)
-    bias, y, argmax = bias + b_at, y + to, argmax + to
+    bias, y, argmax = bias + b_at, y + to, None if argmax is None else argmax + to
 
     def times_a(four: list[Vector]) -> list[Vector]:
         """A^T times a column of four."""
@@ -112,10 +113,8 @@ def pool_patches(
         rows = [times_a(m[4 * i : 4 * i + 4]) for i in range(4)]  # m A, row by row
         columns = [times_a([rows[i][b] for i in range(4)]) for b in range(2)]
         begin = v.load(bias + q * n)
-        value, winner = largest_of_four(v, [columns[b][a] + begin for a in range(2) for b in range(2)])
-        at = w * channels + q * n
-        result.store(value, y + at)
-        result.store(winner, argmax + at)
+        four, at = [columns[b][a] + begin for a in range(2) for b in range(2)], w * channels + q * n
+        store_largest(v, result, four, y + at, None if argmax is None else argmax + at)
 
     for many in range(1, CHANNEL_VECTORS + 1):
         with v.loop(v.choose(vectors.equals(many), windows, 0)) as w:

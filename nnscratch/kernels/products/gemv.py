@@ -13,7 +13,7 @@ from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.gemv_tiles import add_rows, multiply_by_rows
 from nnscratch.kernels.vectors import lanes
 
-_ROWS_TOGETHER = 8  # rows of w read side by side: each sum is loaded and stored once for 8 products
+ROWS_TOGETHER = 8  # rows of w read side by side: each sum is loaded and stored once for 8 products
 
 
 @njit(nogil=True, cache=True)
@@ -24,9 +24,9 @@ def row_by_matrix(x: np.ndarray, w: np.ndarray, y: np.ndarray, k0: int, k1: int)
     """
     width = w.shape[1]
     y[:] = 0
-    whole = k1 - (k1 - k0) % _ROWS_TOGETHER
-    for k in range(k0, whole, _ROWS_TOGETHER):
-        add_rows(x, k, w, k * width, width, y, 0, width, _ROWS_TOGETHER)
+    whole = k1 - (k1 - k0) % ROWS_TOGETHER
+    for k in range(k0, whole, ROWS_TOGETHER):
+        add_rows(x, k, w, k * width, width, y, 0, width, ROWS_TOGETHER)
     for k in range(whole, k1):
         add_rows(x, k, w, k * width, width, y, 0, width, 1)
 

@@ -7,6 +7,7 @@ import numpy as np
 from nnscratch.kernels import choice
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.products.gemm import TILE, gemm, packed_size
+from nnscratch.kernels.products.gemv import ROWS_TOGETHER as _ROWS_TOGETHER
 from nnscratch.kernels.products.gemv import column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.threads import in_blocks
 
@@ -14,6 +15,7 @@ from nnscratch.kernels.threads import in_blocks
 # its full rate.
 _BLOCKS = 8
 _COLUMNS = 144  # a block's columns are a multiple of this, so that they fill whole vectors and panels
+_WEIGHTS_PER_BLOCK = 1 << 16  # 256 kB in float32: a thread reads them in about 10 us
 _scratch = Scratch()
 
 
@@ -75,17 +77,42 @@ def _multiply(
         in_blocks(lambda start, stop: multiply_block(product, 0, m, start, stop, 0, k), n, block)
 
 
+def row_block(k: int, n: int) -> int:
+    """How many of the K terms of a row times (K, N) are summed together; these sums are then added."""
+    parts = max(1, min(_BLOCKS, k * n // _WEIGHTS_PER_BLOCK))
+    return -(-k // (_ROWS_TOGETHER * parts)) * _ROWS_TOGETHER
+
+
+def rows_block(m: int, k: int, n: int) -> tuple[bool, int]:
+    """How (M, K) times (K, N) by tiles is cut where a call costs nothing: whether along K, and the block.
+
+    The bits are those of `matmul`, which cuts along K only if it hands the blocks out.
+    """
+    if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
+        return True, -(-k // _BLOCKS)
+    return False, -(-n // (_BLOCKS * _COLUMNS)) * _COLUMNS
+
+
 def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarray) -> None:
-    rows = len(w)
-    block = -(-rows // _BLOCKS) if choice.shares_numbers(w.size) else rows
+    rows, shares = len(w), choice.shares_numbers(w.size)
     if w_transposed:
+        block = -(-rows // _BLOCKS) if shares else rows
         in_blocks(lambda start, stop: row_by_transposed(x, w, y, start, stop), rows, block)
-    elif block == rows:
+        return
+    block = row_block(rows, w.shape[1])
+    if block >= rows:
         row_by_matrix(x, w, y, 0, rows)
-    else:
-        sums = _scratch.get("partial sums of a row", (-(-rows // block), 1, y.size), y.dtype)
+        return
+    sums = _scratch.get("partial sums of a row", (-(-rows // block), 1, y.size), y.dtype)
+    if shares:
         in_blocks(lambda start, stop: row_by_matrix(x, w, sums[start // block], start, stop), rows, block)
-        np.sum(sums, axis=0, out=y)
+    else:
+        for start in range(0, rows, block):
+            row_by_matrix(x, w, sums[start // block], start, min(start + block, rows))
+    y[...] = sums[0]
+    with np.errstate(over="ignore", invalid="ignore"):  # as the kernels do
+        for part in sums[1:]:
+            y += part
 
 
 def _packed(dtype: np.dtype) -> np.ndarray:

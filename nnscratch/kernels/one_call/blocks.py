@@ -1,0 +1,253 @@
+"""What a step of program.py computes: one function per kind of step, for one block of it.
+
+    f(step, block, x, y, scratch, counters)
+
+step    : its row of the table
+block   : which block
+x, y    : addresses of what it reads, and of what it writes
+scratch : address of memory that this thread has to itself
+
+Each says what the sizes in its row mean, `A` to `L`. Most of them lay views over addresses, and call
+the kernel that computes the same layer by layer.
+
+Weights that kernels want in another order are packed once, and are kept together with the copy that
+was packed. Each call compares all of them, bit by bit, with that copy (`compare`), and packs anew
+from the copy where one is different (`pack_...`). So no way of changing a weight goes unseen: not in
+place, through a view, by another thread, from 0.0 to -0.0, or from one NaN to another. It costs one
+pass over the weights of convolutions, which are small. Those of dense layers, which are large, are
+read where they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import uint64
+
+from nnscratch.kernels.channel_vectors.winograd_tiles import PATCH, WINDOWS_PER_TILE
+from nnscratch.kernels.compiled import njit
+from nnscratch.kernels.finite import sum_of_zeros
+from nnscratch.kernels.one_call.calls import array_at, call_kernel, look
+from nnscratch.kernels.one_call.program import (
+    BIAS,
+    BLOCK,
+    CHANGED,
+    KERNEL,
+    NOT_FINITE,
+    OTHER,
+    PER_STEP,
+    WEIGHT,
+    A,
+    B,
+    C,
+    D,
+    E,
+    F,
+    G,
+    H,
+    I,
+    J,
+    K,
+    L,
+)  # fmt: skip
+from nnscratch.kernels.vectors import VECTOR_BYTES
+
+LANES, TILE = VECTOR_BYTES // 4, WINDOWS_PER_TILE[0]
+_F4 = 4  # bytes of a float32
+
+
+@njit(nogil=True, cache=True)
+def check_finite(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """Notes whether a number of x, or of y if B, is NaN or infinite. It may raise a false alarm.
+
+    A : numbers
+    """
+    if sum_of_zeros(array_at(np.float32, y if step[B] else x, (step[A],))):
+        counters[NOT_FINITE] = 1
+
+
+@njit(nogil=True, cache=True)
+def compare(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """y[i] = x[i], and notes whether a bit was different.  BLOCK numbers of A; B : for which step"""
+    first = block * step[BLOCK]
+    stop = min(first + step[BLOCK], step[A])
+    now, kept = array_at(np.uint32, x, (step[A],)), array_at(np.uint32, y, (step[A],))
+    difference = np.uint32(0)
+    for i in range(uint64(first), uint64(stop)):
+        difference |= now[i] ^ kept[i]
+    if difference:
+        for i in range(uint64(first), uint64(stop)):
+            kept[i] = now[i]
+        counters[CHANGED + step[B] * PER_STEP] = 1
+
+
+@njit(nogil=True, cache=True)
+def pack_flat(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """Packs weight (A, B), behind which bias (B,) lies, as (C, D, E): direct.pack_weight"""
+    if look(counters, CHANGED + step[L] * PER_STEP):
+        weight = array_at(np.float32, x, (step[A], step[B]))
+        bias = array_at(np.float32, x + step[A] * step[B] * _F4, (step[B],))
+        call_kernel(step[KERNEL], (weight, bias, array_at(np.float32, y, (step[C], step[D], step[E]))))
+
+
+@njit(nogil=True, cache=True)
+def pack_winograd(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """Packs weight (3, 3, A, B), behind which bias (B,) lies, as (C, D, E): winograd.transform_weight"""
+    if look(counters, CHANGED + step[L] * PER_STEP):
+        weight = array_at(np.float32, x, (3, 3, step[A], step[B]))
+        bias = array_at(np.float32, x + 9 * step[A] * step[B] * _F4, (step[B],))
+        call_kernel(step[KERNEL], (weight, bias, array_at(np.float32, y, (step[C], step[D], step[E]))))
+
+
+@njit(nogil=True, cache=True)
+def normalize(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """Contrast normalization of one image of A numbers."""
+    numbers = array_at(np.float64, step[OTHER], (2,))
+    image, result = (1, step[A]), block * step[A] * _F4
+    call_kernel(
+        step[KERNEL],
+        (
+            array_at(np.float32, x + result, image), numbers[0], numbers[1], array_at(np.float32, y + result, image),
+            array_at(np.float64, scratch, (1, 2)),
+        ),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def frame(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """y[n, E + h, D + k] = x[n,h,k]; around it are zeros already.  BLOCK rows of x.
+
+    A : rows of x, N*H;  B : H;  C : numbers per row
+    """
+    first = block * step[BLOCK]
+    height, size, beside, above = step[B], step[C], step[D], step[E]
+    width = size + 2 * beside
+    for r in range(first, min(first + step[BLOCK], step[A])):
+        row = r // height * (height + 2 * above) + above + r % height
+        source = array_at(np.float32, x + r * size * _F4, (size,))
+        target = array_at(np.float32, y + (row * width + beside) * _F4, (size,))
+        for k in range(uint64(size)):
+            target[k] = source[k]
+
+
+@njit(nogil=True, cache=True)
+def direct_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """BLOCK pooled rows of a convolution: direct.pooled_rows
+
+    A, B, C, D : x, (N, H, W, C) with its padding;  E, F, G : H_p, W_p, O of y
+    H, I, J    : packed weights;  K, L : k_h, k_w
+    """
+    first, shape = block * step[BLOCK], (step[A], step[E], step[F], step[G])
+    call_kernel(
+        step[KERNEL],
+        (
+            array_at(np.float32, x, (step[A], step[B], step[C], step[D])), (step[K], step[L]),
+            array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
+            first, min(first + step[BLOCK], step[A] * step[E]),
+            array_at(np.float32, y, shape), None,
+        ),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def winograd_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """BLOCK pooled rows of a convolution: winograd.pooled_rows
+
+    A to J : as direct_rows;  K, L : chunks of channels, and windows that are transformed at once
+    """
+    first, shape = block * step[BLOCK], (step[A], step[E], step[F], step[G])
+    patches = array_at(np.float32, scratch, (step[K], step[L], PATCH, LANES))
+    call_kernel(
+        step[KERNEL],
+        (
+            array_at(np.float32, x, (step[A], step[B], step[C], step[D])),
+            array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
+            first, min(first + step[BLOCK], step[A] * step[E]),
+            array_at(np.float32, y, shape), None, patches,
+            array_at(np.float32, scratch + patches.size * _F4, (TILE, PATCH, step[J])),
+        ),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def chain(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """Some output channels of a convolution of one image: chain.chain_forward
+
+    A : parts of the output channels, with a row of geometry each;  B : numbers in a row;
+    C : parameters of all parts;  D : numbers of an image's maps
+    """
+    image, part = block // step[A], block % step[A]
+    call_kernel(
+        step[KERNEL],
+        (
+            1, array_at(np.int64, step[OTHER] + part * step[B] * 8, (1, step[B])),
+            array_at(np.float32, step[WEIGHT], (step[C],)),
+            array_at(np.float32, x + image * step[D] * _F4, (step[D],)), array_at(np.uint8, scratch, (step[D],)),
+        ),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def transpose(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """y[j,i] = x[i,j] of one image:  x (A, B);  C, D : from image to image in x, in y"""
+    rows, columns = step[A], step[B]
+    source = array_at(np.float32, x + block * step[C] * _F4, (rows * columns,))
+    target = array_at(np.float32, y + block * step[D] * _F4, (rows * columns,))
+    if rows == 1 or columns == 1:  # both orders are the same
+        for i in range(uint64(rows * columns)):
+            target[i] = source[i]
+        return
+    for j in range(uint64(columns)):
+        for i in range(uint64(rows)):
+            target[j * uint64(rows) + i] = source[i * uint64(columns) + j]
+
+
+@njit(nogil=True, cache=True)
+def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """A part of y = x W for one row: gemv.row_by_matrix.  BLOCK of the A terms;  B : columns"""
+    first = block * step[BLOCK]
+    call_kernel(
+        step[KERNEL],
+        (
+            array_at(np.float32, x, (1, step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B])),
+            array_at(np.float32, y + block * step[B] * _F4, (1, step[B])), first, min(first + step[BLOCK], step[A]),
+        ),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """A part of y = x W: gemm.gemm.  A, B : terms, columns;  C : rows;  D : numbers of scratch
+
+    BLOCK of the columns; if E, of the terms, and then y has a product for each part
+    """
+    first = block * step[BLOCK]
+    n0, n1, k0, k1, product = first, min(first + step[BLOCK], step[B]), 0, step[A], 0
+    if step[E]:
+        n0, n1, k0, k1, product = 0, step[B], first, min(first + step[BLOCK], step[A]), block
+    call_kernel(
+        step[KERNEL],
+        (
+            array_at(np.float32, x, (step[C], step[A])), False,
+            array_at(np.float32, step[WEIGHT], (step[A], step[B])), False,
+            array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B])),
+            0, step[C], n0, n1, k0, k1, array_at(np.float32, scratch, (step[D],)),
+        ),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def add_bias_relu(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """y[m,n] = sum over p of x[p,m,n] + bias[n] if D, and of that max(0, ...) if E:  NaN stays NaN.
+
+    A, B, C : parts, M, N
+    """
+    parts, size, columns = step[A], step[B] * step[C], step[C]
+    sums = array_at(np.float32, x, (parts, size))
+    bias, target = array_at(np.float32, step[BIAS], (columns,)), array_at(np.float32, y, (size,))
+    for i in range(size):
+        total = sums[0, i]
+        for p in range(1, parts):
+            total += sums[p, i]
+        if step[D]:
+            total += bias[i % columns]
+        target[i] = np.float32(0) if step[E] and total <= 0 else total

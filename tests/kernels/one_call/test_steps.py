@@ -1,0 +1,93 @@
+"""Networks that steps.py lays out, against the textbook loops."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from nnscratch.kernels import loops
+from nnscratch.kernels.one_call.steps import Place, Steps
+from nnscratch.kernels.one_call.team import run_together
+
+F = np.float32
+ONE, TWO = (1, 1), (2, 2)
+
+
+def draw(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(F)
+
+
+def run(steps: Steps, y: Place, x: np.ndarray) -> np.ndarray:
+    result = np.full(y.shape, np.nan, F)
+    assert run_together(steps.table(y), x, result, steps.threads)
+    return result
+
+
+def conv_relu_pool(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, padding: tuple[int, int]) -> np.ndarray:
+    y = loops.relu_forward(loops.conv2d_forward(x, weight, bias, ONE, padding))
+    return loops.max_pool2d_forward(y, TWO, TWO)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("c_in", "c_out", "kernel_size", "padding"),
+    [(1, 3, (3, 3), (0, 0)), (3, 20, (2, 3), (1, 0)), (16, 18, (3, 3), (1, 1))],
+    ids=["direct, no padding", "direct", "winograd"],
+)
+def test_channel_vectors(
+    c_in: int, c_out: int, kernel_size: tuple[int, int], padding: tuple[int, int], threads: int
+) -> None:
+    x, weight, bias = draw(2, 11, 10, c_in), draw(*kernel_size, c_in, c_out), draw(c_out)
+    for b in (bias, None):
+        steps = Steps(x.shape, threads)
+        y = steps.channel_vectors(steps.x, weight, b, padding, last=True)
+        np.testing.assert_allclose(run(steps, y, x), conv_relu_pool(x, weight, b, padding), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [[1, 2], [2, 3, 4], [1, 4, 9], [2, 12]])
+def test_image_vectors(channels: list[int]) -> None:
+    x = draw(2, 13, 14, channels[0])
+    convs = [(draw(2, 3, c_in, c_out), draw(c_out)) for c_in, c_out in pairwise(channels)]
+    steps, expected = Steps(x.shape, 2), x
+    for weight, bias in convs:
+        expected = conv_relu_pool(expected, weight, bias, (0, 0))
+    np.testing.assert_allclose(
+        run(steps, steps.image_vectors(steps.x, convs, last=True), x), expected, rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_dense(rows: int, relu: bool) -> None:
+    x, weight, bias = draw(rows, 70), draw(70, 11), draw(11)
+    for b in (bias, None):
+        steps, expected = Steps(x.shape, 1), loops.dense_forward(x, weight, b)
+        y = steps.dense(steps.x, weight, b, relu, last=True)
+        np.testing.assert_allclose(
+            run(steps, y, x), loops.relu_forward(expected) if relu else expected, rtol=1e-4, atol=1e-4
+        )
+
+
+def test_normalize() -> None:
+    x = draw(3, 5, 4, 1)
+    steps = Steps(x.shape, 2)
+    y = steps.normalize(steps.x, 0.5, 0.1, last=True)
+    np.testing.assert_allclose(
+        run(steps, y, x), loops.normalize_forward(x.reshape(3, 20), 0.5, 0.1).reshape(x.shape), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_no_number_is_left() -> None:
+    steps = Steps((1, 2, 2, 1), 1)
+    with pytest.raises(ValueError, match="expected at least one number"):
+        steps.channel_vectors(steps.x, draw(2, 2, 1, 3), None, (0, 0), last=True)
+
+
+def test_small_networks_are_not_shared() -> None:
+    steps = Steps((1, 70), 2)
+    steps.dense(steps.x, draw(70, 11), None, False, last=False)
+    assert not steps.is_worth_threads
+    steps.dense(Place(0, (1, 9000)), draw(9000, 100), None, False, last=True)
+    assert steps.is_worth_threads

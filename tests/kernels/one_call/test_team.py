@@ -1,0 +1,72 @@
+"""Threads that help: how many come, and that nobody needs them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import nnscratch as nn
+from nnscratch.kernels.one_call import program as p
+from nnscratch.kernels.one_call import team
+from nnscratch.kernels.one_call.steps import Steps
+
+F = np.float32
+
+
+@pytest.fixture(autouse=True)
+def default_threads() -> Iterator[None]:
+    yield
+    nn.set_threads(None)
+
+
+def layer(threads: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Steps]:
+    x, weight = np.ones((1, 3000), F), np.ones((3000, 200), F)
+    steps = Steps(x.shape, threads)
+    y = steps.dense(steps.x, weight, None, False, last=True)
+    return steps.table(y), x, weight, np.zeros((1, 200), F), steps
+
+
+def wait_until(condition) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def test_helpers_are_invited_once_and_go_back_to_sleep() -> None:
+    nn.set_threads(3)
+    table, x, _, y, _ = layer(3)
+    for _ in range(30):
+        assert team.run_together(table, x, y, 3)
+        assert (y == 3000).all()
+        assert team._invited + int(team._board[p.HELPERS]) <= 4  # two, and two that have just left
+        assert team._latest is None
+    wait_until(lambda: team._invited == 0 and team._board[p.HELPERS] == 0)
+
+
+def test_one_thread_asks_nobody(monkeypatch) -> None:
+    monkeypatch.setattr(team, "lend", lambda *_: pytest.fail("asked"))
+    table, x, _, y, _ = layer(1)
+    assert team.run_together(table, x, y, 1)
+    assert (y == 3000).all()
+
+
+def test_a_system_without_threads(monkeypatch) -> None:
+    monkeypatch.setattr(team, "lend", lambda *_: 0)
+    table, x, _, y, _ = layer(2)
+    wait_until(lambda: team._board[p.HELPERS] == 0)
+    for _ in range(3):
+        assert team.run_together(table, x, y, 2)
+        assert (y == 3000).all()
+    assert team._invited == 0
+
+
+def test_says_what_is_not_finite() -> None:
+    table, x, weight, y, _ = layer(2)
+    weight[5, 5] = np.nan
+    assert not team.run_together(table, x, y, 2)
+    weight[5, 5], x[0, 0] = 1, np.inf
+    assert not team.run_together(table, x, y, 1)
