@@ -24,7 +24,7 @@ class Options(TrainingOptions):
 OPTIONS = Options(Path("run"), data="a.csv")
 DIFFERENT = {
     "rows": "complete", "recipe": "best", "network": "deep", "epochs": 2, "batch_size": 8, "time_limit": 0.5, "seed": 7,
-    "level_2_epochs": 3, "data": None,
+    "level_2_epochs": 3, "data": None, "held_out": 0.3,
 }  # fmt: skip
 FREE = {
     "out": Path("b"),
