@@ -2,8 +2,7 @@
 
 regions.py       Region: the part of a face that one network sees, and its crops
 blending.py      Blend, Sighting: what a level's networks found, corrected by what was known
-level.py         Level: one level after the first: crops -> networks -> blend, in passes
-cascade.py       Cascade: level 1 -> level 2 -> ... -> answers; saving, loading
+cascade.py       Cascade, Level: level 1 -> crops -> level 2 -> blend -> ...; saving, loading
 onnx_levels.py   levels and blends as parts of an ONNX graph
 answers.py       CascadeAnswers: the answers of each level for labelled faces, and their errors
 region_crops.py  RegionCrops: training crops, displaced as the level before would displace them

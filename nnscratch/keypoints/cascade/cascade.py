@@ -30,7 +30,7 @@ from nnscratch.files import array_files, atomic, json_files
 from nnscratch.files.array_files import Form
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
-from nnscratch.keypoints.cascade.blending import Blend, Sighting
+from nnscratch.keypoints.cascade.blending import Blend
 from nnscratch.keypoints.cascade.level import PICTURES, Level, check_answers, row_blocks
 from nnscratch.keypoints.cascade.onnx_levels import add_cascade
 from nnscratch.keypoints.cascade.regions import Region
@@ -46,7 +46,6 @@ from nnscratch.model import Sequential
 
 MODEL_FILE = "model.npz"
 _ARRAYS_FILE = "cascade.npz"
-_USUAL = "usual"
 _PASSES = "looks"  # the name, in cascade.json, of how often a level runs
 _MOST_LEVELS, _MOST_REGIONS, _MOST_PASSES, _MOST_SETS = 20, 100, 100, 100
 
@@ -59,15 +58,12 @@ class Cascade:
     reference : (15, 2) px, a symmetrical mean face: it defines upright and average size
     levels    : level 2, level 3, ...
     conventions : of the sources of labels; all levels after the first answer in one of them
-    usual     : for whoever does not say whose labels: from there to where the labels of such a
-        picture usually are, as level 1 has learnt it from all sources. None: they stay there
     """
 
     level_1: Sequential
     reference: np.ndarray
     levels: tuple[Level, ...] = ()
     conventions: LabelConventions = field(default_factory=LabelConventions)
-    usual: Blend | None = None
 
     FILE = "cascade.json"
 
@@ -87,15 +83,11 @@ class Cascade:
         """(N, 15, 2) float32 px from (N, 96, 96) uint8.
 
         asked : (N, 15) bool, the points that are asked for: if some of the training faces had
-            labels for these alone, the answers are in the convention of these labels. None: it is
-            not known, and they are where the labels of such pictures usually are
+            labels for these alone, the answers are in the convention of these labels. None: all
         """
-        levels, offset = self.answers(images)
-        answers = levels[-1]
+        answers = self.predict_levels(images)[-1]
         if asked is not None and self.levels:
             answers = self.conventions.added(answers, asked, self.reference)
-        elif self.usual is not None:
-            answers = self.usual(Sighting(levels[0], answers, offset))
         return answers.astype(np.float32)
 
     def predict_levels(self, images: np.ndarray) -> list[np.ndarray]:
@@ -157,9 +149,7 @@ class Cascade:
                 files.append(_network_file(number, region))
                 checkpoints.save(network, folder / files[-1])
             for number_of_pass, blend in enumerate(level.blends):
-                arrays |= _named(f"{number}.{number_of_pass}", blend)
-        if self.usual is not None:
-            arrays |= _named(_USUAL, self.usual)
+                arrays |= {f"{number}.{number_of_pass}.{name}": value for name, value in vars(blend).items()}
         if offsets := self.conventions.offsets:
             arrays["conventions"] = np.stack([*offsets.values()])
         array_files.write(folder / _ARRAYS_FILE, {name: np.asarray(value) for name, value in arrays.items()})
@@ -171,8 +161,6 @@ class Cascade:
         }
         if offsets:
             description["conventions"] = [*offsets]
-        if self.usual is not None:
-            description[_USUAL] = True
         atomic.write_text(folder / self.FILE, json.dumps(description, indent=1) + "\n")
         return [*files, _ARRAYS_FILE, self.FILE]
 
@@ -189,18 +177,15 @@ class Cascade:
             content = Record(json_files.read(folder / cls.FILE))
             described = [_described(record) for record in content.records("levels", most=_MOST_LEVELS)]
             sets = _described_sets(content)
-            has_usual = content.flag(_USUAL, default=False)
-            forms = _forms([passes for _, passes in described], len(sets), has_usual)
-            arrays = array_files.read(folder / _ARRAYS_FILE, forms)
+            arrays = array_files.read(folder / _ARRAYS_FILE, _forms([passes for _, passes in described], len(sets)))
             levels = tuple(_load_level(folder, number, *each, arrays) for number, each in enumerate(described, 2))
             reference = arrays["reference"]
             if not (np.abs(reference - SIDE / 2) <= 1.5 * SIDE).all():
                 raise ValueError(f"its reference has points beyond {-SIDE}..{2 * SIDE} px")
             conventions = LabelConventions(dict(zip(sets, arrays.get("conventions", ()), strict=True)))
-            usual = _blend(_USUAL, arrays) if has_usual else None
         path = folder / MODEL_FILE
         level_1 = load_network(path, SIDE, len(POINTS), allow_not_finite=allow_not_finite)
-        return cls(level_1, reference, levels, conventions, usual)
+        return cls(level_1, reference, levels, conventions)
 
 
 def _described_sets(content: Record) -> list[int]:
@@ -211,32 +196,25 @@ def _described_sets(content: Record) -> list[int]:
     return sets
 
 
-def _forms(passes: list[int], sets: int = 0, has_usual: bool = False) -> dict[str, Form]:
+def _forms(passes: list[int], sets: int = 0) -> dict[str, Form]:
     """What cascade.npz must hold, for levels with so many passes and so many conventions."""
-    blends = [f"{number}.{each}" for number, count in enumerate(passes, 2) for each in range(count)]
     forms = {"reference": Form(np.dtype(np.float64), (len(POINTS), 2))}
     if sets:
         forms["conventions"] = Form(np.dtype(np.float64), (sets, len(POINTS), 2))
-    for blend in [*blends, *[_USUAL] * has_usual]:
-        forms |= {f"{blend}.{name}": Form(np.dtype(dtype), shape) for name, (shape, dtype) in Blend.FORMS.items()}
+    for number, count in enumerate(passes, 2):
+        for each in range(count):
+            for name, (shape, dtype) in Blend.FORMS.items():
+                forms[f"{number}.{each}.{name}"] = Form(np.dtype(dtype), shape)
     return forms
-
-
-def _named(name: str, blend: Blend) -> dict[str, Any]:
-    """A blend as arrays of cascade.npz."""
-    return {f"{name}.{field}": value for field, value in vars(blend).items()}
-
-
-def _blend(name: str, arrays: dict[str, np.ndarray]) -> Blend:
-    """The blend that `_named` gave to cascade.npz."""
-    weight, bias, is_off, strength = (arrays[f"{name}.{field}"] for field in Blend.FORMS)
-    return Blend(weight, bias, is_off, float(strength))
 
 
 def _load_level(
     folder: Path, number: int, regions: tuple[Region, ...], passes: int, arrays: dict[str, np.ndarray]
 ) -> Level:
-    blends = [_blend(f"{number}.{each}", arrays) for each in range(passes)]
+    blends = []
+    for each in range(passes):
+        weight, bias, is_off, strength = (arrays[f"{number}.{each}.{name}"] for name in Blend.FORMS)
+        blends.append(Blend(weight, bias, is_off, float(strength)))
     files = [folder / _network_file(number, region) for region in regions]
     networks = [
         load_network(path, region.side, len(region.points)) for path, region in zip(files, regions, strict=True)

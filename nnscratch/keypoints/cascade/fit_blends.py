@@ -31,10 +31,10 @@ def fit_blends(
     passes: int,
     title: str,
     at_once: int = PICTURES,
-) -> tuple[Level, np.ndarray, np.ndarray]:
-    """The level with a blend for each pass; and its answers, px, for training and held-out faces.
+) -> tuple[Level, np.ndarray]:
+    """The level with a blend for each pass; and (N, 15, 2) px, its answers for held-out faces.
 
-    Both come from blends that were fitted without the held-out faces (Blend.fit).
+    The answers come from blends that were fitted without these faces (Blend.fit).
 
     level     : trained networks; its blends, if any, are replaced
     reference : (15, 2) px, a symmetrical mean face
@@ -62,20 +62,7 @@ def fit_blends(
             judged, final = Blend.fit(seen, train.faces.points, held_out_seen, held_out.faces.points)
             answers, held_out_answers = judged(seen), judged(held_out_seen)
             blends.append(final)
-    return replace(level, blends=tuple(blends)), answers, held_out_answers
-
-
-def fit_usual(train: CascadeAnswers, held_out: CascadeAnswers) -> Blend:
-    """`Cascade.usual`: from the last level's answers to where labels of such a picture usually are.
-
-    Level 1 learns from the labels as they are, and answers somewhere between their conventions: the
-    nearer to one of them, the more a picture looks like those of its source. The last level answers
-    in one convention. How far a label is from there, a blend tells from both answers.
-
-    train, held_out : the answers of all levels, and the labels as they are
-    """
-    sightings = [Sighting(each.answers[0], each.answers[-1], each.offset) for each in (train, held_out)]
-    return Blend.fit(sightings[0], train.faces.points, sightings[1], held_out.faces.points)[1]
+    return replace(level, blends=tuple(blends)), held_out_answers
 
 
 def seconds_per_face(level: Level, reference: np.ndarray, faces: CascadeAnswers) -> float:

@@ -25,7 +25,7 @@ _VALUES = 2 * len(POINTS)
 
 
 def add_cascade(graph: Graph, cascade: Cascade, x: str) -> str:
-    """As `Cascade.predict_points`: the answers of the last level, where labels usually are.
+    """As `Cascade.predict_levels`: the answers of the last level.
 
     x      : (N, 96, 96) float32
     result : (N, 15, 2) float64 px
@@ -33,14 +33,13 @@ def add_cascade(graph: Graph, cascade: Cascade, x: str) -> str:
     Raises
         ValueError : as `add_network`
     """
-    first, offset = add_both_ways(graph, cascade.level_1, x)
-    points = first
+    points, offset = add_both_ways(graph, cascade.level_1, x)
     pixels = Pixels.of(graph, x) if cascade.levels else None
     for level in cascade.levels:
         for blend in level.blends:
             found = points if pixels is None else add_sight(graph, level, pixels, points, offset, cascade.reference)
             points = add_blend(graph, blend, points, found, offset)
-    return points if cascade.usual is None else add_blend(graph, cascade.usual, first, points, offset)
+    return points
 
 
 def add_sight(graph: Graph, level: Level, pixels: Pixels, points: str, offset: str, reference: np.ndarray) -> str:

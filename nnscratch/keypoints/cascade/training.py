@@ -26,7 +26,7 @@ import numpy as np
 from nnscratch.history import History, Outcome
 from nnscratch.keypoints.cascade.answers import CascadeAnswers
 from nnscratch.keypoints.cascade.cascade import Cascade
-from nnscratch.keypoints.cascade.fit_blends import fit_blends, fit_usual, seconds_per_face
+from nnscratch.keypoints.cascade.fit_blends import fit_blends, seconds_per_face
 from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.plan import cores_of, first_regions, seconds_per_epoch
 from nnscratch.keypoints.cascade.region_crops import (
@@ -192,14 +192,12 @@ def train_level(
     }
     if trained is not None and ranks.is_first:
         trained(replace(cascade, levels=(*cascade.levels, _level(usable))), histories)
-    level, known, answers = ranks.from_first(lambda: fit_blends(
+    level, answers = ranks.from_first(lambda: fit_blends(
         _level(usable), cascade.reference, lesson.train, lesson.held_out, passes=recipe.passes, title=f"{title}, blends"
     ))  # fmt: skip
-    held_out = replace(data.held_out, answers=[*data.held_out.answers, answers])
-    usual = fit_usual(replace(lesson.train, faces=data.train, answers=[*lesson.train.answers, known]), held_out)
     return TrainedLevel(
-        replace(cascade, levels=(*cascade.levels, level), usual=usual if cascade.conventions.offsets else None),
-        held_out,
+        replace(cascade, levels=(*cascade.levels, level)),
+        replace(data.held_out, answers=[*data.held_out.answers, answers]),
         histories,
     )
 

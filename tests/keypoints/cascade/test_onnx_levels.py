@@ -78,7 +78,7 @@ def two_levels(level_1: nn.Sequential) -> Cascade:
         Level((nose,), (small(nose, 9),), (blend(*range(15)),)),  # all points off
         Level((nose,), (small(nose, 8),), (Blend.none(),)),
     )
-    return Cascade(level_1, REFERENCE, levels, usual=blend(3))
+    return Cascade(level_1, REFERENCE, levels)
 
 
 def test_a_trained_cascade(tmp_path: Path) -> None:
