@@ -96,8 +96,7 @@ def asked_points(lookup: Lookup, image_ids: np.ndarray) -> np.ndarray:
     for image_id, column in zip(lookup.image_ids.tolist(), lookup.columns.tolist(), strict=True):
         if image_id in row:
             asked[row[image_id], column] = True
-    both: np.ndarray = asked.reshape(len(image_ids), -1, 2).all(axis=2)
-    return both
+    return asked[:, 0::2] & asked[:, 1::2]
 
 
 def check_images(lookup: Lookup, image_ids: np.ndarray) -> None:
