@@ -103,9 +103,10 @@ def wide(rng: np.random.Generator) -> nn.Sequential:
 def deep_level_2(rng: np.random.Generator, region: Region) -> nn.Sequential:
     """The region's crop, 48, 64 or 96 pixels wide -> where in it the region's points are.
 
-    A network for several points has half as many channels again: held-out error 1 % smaller.
+    Half as many channels again bring 0.2 % with 48 pixels, for 1.9 times the time, so only the
+    largest crops, where most is to be told apart, have them.
     """
-    return deep(rng, region.side, 2 * len(region.points), first=16 if len(region.points) == 1 else 24)
+    return deep(rng, region.side, 2 * len(region.points), first=24 if region.side == 96 else 16)
 
 
 # The networks of level 1, for --network; a report of 2015 has or cites the last three.

@@ -7,8 +7,8 @@ cascade.py       Cascade: level 1 -> level 2 -> ... -> answers; saving, loading
 onnx_levels.py   levels and blends as parts of an ONNX graph
 answers.py       CascadeAnswers: the answers of each level for labelled faces, and their errors
 region_crops.py  RegionCrops: training crops, displaced as the level before would displace them
-fit_blends.py    fit_blends: the blends of a level, once its networks are trained
 plan.py          how many networks a level gets, by what an epoch costs
+fit_blends.py    fit_blends: the blends of a level, once its networks are trained
 training.py      train_level: all of it for one more level
 
 What is trained when: level 1 on whole pictures; then the networks of level 2, side by side, on

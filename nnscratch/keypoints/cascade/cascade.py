@@ -71,12 +71,8 @@ class Cascade:
     def begun(cls, level_1: Sequential, faces: Faces) -> Cascade:
         """The cascade of a first network, by the faces that it was trained on."""
         first = cls(level_1, symmetrical(mean_face(faces.points)))
-
-        def features() -> np.ndarray:
-            return Sequential(*level_1.layers[:-1]).predict(faces.x)
-
-        answers = first.predict_levels(faces.images)[0]
-        conventions = LabelConventions.of(faces.points, answers, features, first.reference)
+        answers, reference = first.predict_levels(faces.images)[0], first.reference
+        conventions = LabelConventions.of(faces.points, answers, lambda: level_1[:-1].predict(faces.x), reference)
         return replace(first, conventions=conventions)
 
     def predict_points(self, images: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
