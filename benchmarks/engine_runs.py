@@ -144,7 +144,7 @@ def in_new_process(engine: str, request: Row, limit: float) -> tuple[list[Row], 
 
 def end(process: subprocess.Popen[str]) -> None:
     """Ends a process and what it has started."""
-    if hasattr(os, "killpg"):
+    if hasattr(os, "killpg") and hasattr(signal, "SIGKILL"):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()

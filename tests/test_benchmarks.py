@@ -333,8 +333,10 @@ def test_the_cascade_that_stands_for_a_trained_one(monkeypatch: pytest.MonkeyPat
     monkeypatch.syspath_prepend(FOLDER)
     cascade = load("interchange").best_cascade()
     (level,) = cascade.levels
-    assert len(level.networks) == len(level.regions) == 13
-    assert len(level.blends) == 2
+    recipe = runpy.run_path(str(FOLDER.parent / "examples" / "train_cascade.py"))["RECIPES"]["best"].level_2
+    assert [vars(region) for region in level.regions] == [vars(region) for region in recipe.regions]
+    assert len(level.networks) == len(level.regions)
+    assert len(level.blends) == recipe.passes
     assert all(
         network.layers[-1].n_out == 2 * len(region.points)
         for network, region in zip(level.networks, level.regions, strict=True)

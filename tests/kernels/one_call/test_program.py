@@ -79,7 +79,7 @@ def test_one_that_comes_late_or_is_too_many_does_nothing() -> None:
 
 def test_one_that_lingers_is_told_of_the_next_call() -> None:
     x, board = np.zeros(1, np.float32), np.zeros(2 * p.LINE, np.int64)
-    steps, _, _ = table(2)
+    steps, _written, _scratch = table(2)  # held: the table knows their addresses alone
     counters, told = p.counters(len(steps)), []
     p.run(steps, x, x, counters, board, 0, 0)
     helper = threading.Thread(target=lambda: told.append(p.run(steps, x, x, counters, board, 1, 1 << 40)))

@@ -23,6 +23,9 @@ def default_threads() -> Iterator[None]:
 
 
 def layer(threads: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Steps]:
+    """The table, x, the weights, y, and the steps. The table knows the addresses of the weights and
+    of the steps' memory alone: hold both while it runs.
+    """
     x, weight = np.ones((1, 3000), F), np.ones((3000, 200), F)
     steps = Steps(x.shape, threads)
     y = steps.dense(steps.x, weight, None, False, last=True)
@@ -38,7 +41,7 @@ def wait_until(condition) -> None:
 
 def test_helpers_are_invited_once_and_go_back_to_sleep() -> None:
     nn.set_threads(3)
-    table, x, _, y, _ = layer(3)
+    table, x, _weight, y, _steps = layer(3)
     for _ in range(30):
         assert team.run_together(table, x, y, 3)
         assert (y == 3000).all()
@@ -49,14 +52,14 @@ def test_helpers_are_invited_once_and_go_back_to_sleep() -> None:
 
 def test_one_thread_asks_nobody(monkeypatch) -> None:
     monkeypatch.setattr(team, "lend", lambda *_: pytest.fail("asked"))
-    table, x, _, y, _ = layer(1)
+    table, x, _weight, y, _steps = layer(1)
     assert team.run_together(table, x, y, 1)
     assert (y == 3000).all()
 
 
 def test_a_system_without_threads(monkeypatch) -> None:
     monkeypatch.setattr(team, "lend", lambda *_: 0)
-    table, x, _, y, _ = layer(2)
+    table, x, _weight, y, _steps = layer(2)
     wait_until(lambda: team._board[p.HELPERS] == 0)
     for _ in range(3):
         assert team.run_together(table, x, y, 2)
@@ -65,7 +68,7 @@ def test_a_system_without_threads(monkeypatch) -> None:
 
 
 def test_says_what_is_not_finite() -> None:
-    table, x, weight, y, _ = layer(2)
+    table, x, weight, y, _steps = layer(2)
     weight[5, 5] = np.nan
     assert not team.run_together(table, x, y, 2)
     weight[5, 5], x[0, 0] = 1, np.inf
