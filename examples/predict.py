@@ -20,7 +20,7 @@ from nnscratch.keypoints.kaggle.submission import (
     write_submission,
 )
 from nnscratch.keypoints.kaggle.training_file import load_faces
-from nnscratch.keypoints.predictors import load_predictor, predict_asked
+from nnscratch.keypoints.predictors import load_predictor
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.outputs import check_outputs
 from nnscratch.keypoints.scripts.predictions_report import write_predictions_page
@@ -53,7 +53,7 @@ def main() -> None:
     # The long work comes last, when nothing else can be wrong.
     # Which points of a face are asked for tells whose labels its answers are compared with.
     asked = asked_points(lookup, faces.image_ids) if lookup is not None else None
-    points = predict_asked(predictor, faces.images, asked)  # (N, 15, 2) px from (N, 96, 96) uint8
+    points = predictor.predict_points(faces.images, asked)  # (N, 15, 2) px from (N, 96, 96) uint8
     with command_line.muted(arguments):
         if lookup is not None:
             values = write_submission(arguments.out, lookup, points, faces.image_ids)

@@ -31,8 +31,11 @@ from nnscratch.model import Sequential
 class Predictor(Protocol):
     """Pictures in, points out."""
 
-    def predict_points(self, images: np.ndarray) -> np.ndarray:
+    def predict_points(self, images: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
         """(N, 15, 2) float32 px from (N, 96, 96) uint8.
+
+        asked : (N, 15) bool, the points that are asked for: they tell a cascade what labels it is
+            compared with (`Cascade.predict_points`), and a single network nothing. None: all
 
         Raises
             NotFiniteError : the weights are so large that the answers are NaN or infinite
@@ -75,8 +78,8 @@ class SingleNetwork:
 
     FILE = "network.json"
 
-    def predict_points(self, images: np.ndarray) -> np.ndarray:
-        """(N, 15, 2) float32 px from (N, 96, 96) uint8."""
+    def predict_points(self, images: np.ndarray, asked: np.ndarray | None = None) -> np.ndarray:
+        """(N, 15, 2) float32 px from (N, 96, 96) uint8, whatever is asked for."""
         x = to_network_input(images)
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             y = both_ways(self.network, x)[0] if self.both_ways else self.network.predict(x)
@@ -126,17 +129,6 @@ class SingleNetwork:
             ways = Record(json_files.read(description, at_most=1 << 16)).flag("both_ways", False)
         path = folder / MODEL_FILE
         return cls(load_network(path, SIDE, len(POINTS), allow_not_finite=allow_not_finite), ways)
-
-
-def predict_asked(predictor: Predictor, images: np.ndarray, asked: np.ndarray | None) -> np.ndarray:
-    """(N, 15, 2) float32 px from (N, 96, 96) uint8, as `predict_points`.
-
-    asked : (N, 15) bool, the points that are asked for, which tell a cascade what labels it is
-        compared with (`Cascade.predict_points`); None: all
-    """
-    return (
-        predictor.predict_points(images, asked) if isinstance(predictor, Cascade) else predictor.predict_points(images)
-    )
 
 
 def load_predictor(folder: str | os.PathLike[str], *, allow_not_finite: bool = False) -> Predictor:

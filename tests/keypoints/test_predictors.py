@@ -16,7 +16,7 @@ from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import to_network_input, to_points
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.mirror_pass import both_ways
-from nnscratch.keypoints.predictors import SingleNetwork, export_onnx, load_predictor, predict_asked
+from nnscratch.keypoints.predictors import SingleNetwork, export_onnx, load_predictor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 96, 96)).astype(np.uint8)
 
@@ -104,7 +104,7 @@ def test_a_cascade_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.predict_points(IMAGES), saved.predict_points(IMAGES))
     for predictor in (loaded, SingleNetwork(network(1))):  # which of them has conventions need not be known
         asked = np.ones((len(IMAGES), 15), bool)
-        np.testing.assert_array_equal(predict_asked(predictor, IMAGES, asked), predictor.predict_points(IMAGES))
+        np.testing.assert_array_equal(predictor.predict_points(IMAGES, asked), predictor.predict_points(IMAGES))
     (tmp_path / "level_2_nose.npz").unlink()
     with pytest.raises(DataError, match=r"a folder without level_2_nose.npz, expected the folder of a finished run"):
         load_predictor(tmp_path)

@@ -7,8 +7,7 @@ import numpy as np
 from nnscratch.kernels import choice
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.products.gemm import TILE, gemm, packed_size
-from nnscratch.kernels.products.gemv import ROWS_TOGETHER as _ROWS_TOGETHER
-from nnscratch.kernels.products.gemv import column_by_row, row_by_matrix, row_by_transposed
+from nnscratch.kernels.products.gemv import ROWS_TOGETHER, column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.threads import in_blocks
 
 # Blocks per product: enough to share evenly over two to eight threads, few enough that each runs at
@@ -40,7 +39,7 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     a, b = a.T if a_transposed else a, b.T if b_transposed else b
     kernel = choice.dense_kernel(m, k, n)
     if kernel == "outer":
-        block = -(-m // _BLOCKS) if choice.shares_numbers(m * n) else m
+        block = _block(m) if choice.shares_numbers(m * n) else m
         in_blocks(lambda start, stop: column_by_row(a, b, product, start, stop), m, block)
     elif kernel == "row":
         _multiply_row(a, b, b_transposed, product)
@@ -65,22 +64,27 @@ def _multiply(
 
     axis = choice.shared_axis(m, k, n)
     if axis == "k":
-        block = -(-k // _BLOCKS)
+        block = _block(k)
         sums = _scratch.get("partial sums", (-(-k // block), m, n), dtype)
         in_blocks(lambda start, stop: multiply_block(sums[start // block], 0, m, 0, n, start, stop), k, block)
         np.sum(sums, axis=0, out=product)
     elif axis == "m":
-        block = -(-m // (_BLOCKS * TILE)) * TILE
+        block = _block(m, TILE)
         in_blocks(lambda start, stop: multiply_block(product, start, stop, 0, n, 0, k), m, block)
     else:
-        block = -(-n // (_BLOCKS * _COLUMNS)) * _COLUMNS
+        block = _block(n, _COLUMNS)
         in_blocks(lambda start, stop: multiply_block(product, 0, m, start, stop, 0, k), n, block)
+
+
+def _block(total: int, unit: int = 1) -> int:
+    """The length of a block: so many whole units that `_BLOCKS` of them, or fewer, are the total."""
+    return -(-total // (_BLOCKS * unit)) * unit
 
 
 def row_block(k: int, n: int) -> int:
     """How many of the K terms of a row times (K, N) are summed together; these sums are then added."""
     parts = max(1, min(_BLOCKS, k * n // _WEIGHTS_PER_BLOCK))
-    return -(-k // (_ROWS_TOGETHER * parts)) * _ROWS_TOGETHER
+    return -(-k // (ROWS_TOGETHER * parts)) * ROWS_TOGETHER
 
 
 def rows_block(m: int, k: int, n: int) -> tuple[bool, int]:
@@ -89,14 +93,14 @@ def rows_block(m: int, k: int, n: int) -> tuple[bool, int]:
     The bits are those of `matmul`, which cuts along K only if it hands the blocks out.
     """
     if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
-        return True, -(-k // _BLOCKS)
-    return False, -(-n // (_BLOCKS * _COLUMNS)) * _COLUMNS
+        return True, _block(k)
+    return False, _block(n, _COLUMNS)
 
 
 def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarray) -> None:
     rows, shares = len(w), choice.shares_numbers(w.size)
     if w_transposed:
-        block = -(-rows // _BLOCKS) if shares else rows
+        block = _block(rows) if shares else rows
         in_blocks(lambda start, stop: row_by_transposed(x, w, y, start, stop), rows, block)
         return
     block = row_block(rows, w.shape[1])

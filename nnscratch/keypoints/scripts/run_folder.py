@@ -29,7 +29,7 @@ from nnscratch.keypoints import plots
 from nnscratch.keypoints.kaggle.files import DataError
 from nnscratch.keypoints.kaggle.submission import asked_points, write_coordinates, write_submission
 from nnscratch.keypoints.metrics import Score, mean_face, score
-from nnscratch.keypoints.predictors import Predictor, predict_asked
+from nnscratch.keypoints.predictors import Predictor
 from nnscratch.keypoints.recipe import Recipe
 from nnscratch.keypoints.scripts import command_line
 from nnscratch.keypoints.scripts.command_line import tell
@@ -212,7 +212,7 @@ def _write_test(task: TrainingTask, predictor: Predictor, folder: Path) -> list[
     if task.test is None:
         return []
     asked = None if task.lookup is None else asked_points(task.lookup, task.test.image_ids)
-    points = predict_asked(predictor, task.test.images, asked)
+    points = predictor.predict_points(task.test.images, asked)
     if task.lookup is None:
         write_coordinates(folder / "test.csv", points, task.test.image_ids)
         return ["test.csv"]
