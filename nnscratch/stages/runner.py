@@ -20,7 +20,7 @@ from nnscratch.stages import Single, Stage, plan
 from nnscratch.stages.base import Listener
 from nnscratch.stages.one_call import MOST_ROWS, OneCall
 
-_PASSES_BEFORE_ONE_CALL = 8  # of one shape: what one call needs is compiled for those who infer a lot
+PASSES_BEFORE_ONE_CALL = 8  # of one shape: what one call needs is compiled for those who infer a lot
 _SHAPES_IN_ONE_CALL = 4  # of x, which are counted or laid out
 _numbers = itertools.count(1)  # of training passes, of all networks
 
@@ -97,7 +97,7 @@ class Runner:
         return y
 
     def _count(self, layers: Sequence[Layer], x: np.ndarray) -> None:
-        left = self._calls.get(x.shape, _PASSES_BEFORE_ONE_CALL)
+        left = self._calls.get(x.shape, PASSES_BEFORE_ONE_CALL)
         if not isinstance(left, int) or left < 0 or x.dtype != np.float32 or x.size == 0:
             return
         if len(self._calls) > _SHAPES_IN_ONE_CALL:
