@@ -28,6 +28,18 @@ def shown(value: str, longest: int = 40) -> str:
     return f"'{value[:longest]}...' ({len(value):,} characters)"
 
 
+def described(value: object, longest: int = 60) -> str:
+    """The repr of a value on one line, for a message: a long one is cut.
+
+    >>> described({"lr": 0.1})
+    "{'lr': 0.1}"
+    >>> described(list(range(100)), longest=12)
+    '[0, 1, 2, 3,...'
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def one_line(place: str, came: str, expected: str, fix: str) -> str:
     """ "PLACE: got CAME, expected EXPECTED; FIX", printable, of at most `LONGEST` characters.
 

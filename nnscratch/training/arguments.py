@@ -11,13 +11,13 @@ import numpy as np
 from nnscratch.checks import Limit
 from nnscratch.losses import MSELoss, SoftmaxCrossEntropy, SumOfLosses, takes_sample_weight
 from nnscratch.losses.base import checked_weights
+from nnscratch.messages import described
 from nnscratch.metric import Metric
 from nnscratch.model import Sequential
 from nnscratch.optimizers.base import Optimizer
 from nnscratch.training.batches import check_rows
 from nnscratch.training.scoring import COLUMNS
 
-_LONGEST = 60  # characters of a value in a message
 Checked = TypeVar("Checked")
 
 
@@ -102,8 +102,8 @@ def check_validation(validation: object, y: np.ndarray | None, model: Sequential
     """
     if not isinstance(validation, tuple | list) or len(validation) != 2:
         raise ValueError(
-            f"fit: got validation={_shown(validation)}, expected a pair (x, y) of rows that are not trained on; split "
-            "them off before"
+            f"fit: got validation={described(validation)}, expected a pair (x, y) of rows that are not trained on; "
+            "split them off before"
         )
     scored_x, scored = validation
     check_rows("validation ", scored_x, scored, model.parameters()[0].dtype, classes=takes_classes(loss))
@@ -140,7 +140,7 @@ def checked_sample_weight(sample_weight: object, loss: object, rows: int) -> np.
         return None
     if not takes_sample_weight(loss):
         raise ValueError(
-            f"fit: got sample_weight for {_shown(loss)}, expected a loss that takes weights; give its forward the "
+            f"fit: got sample_weight for {described(loss)}, expected a loss that takes weights; give its forward the "
             "argument sample_weight=None"
         )
     weights = checked_weights("fit", sample_weight, rows)
@@ -197,13 +197,8 @@ def _check_is_no_class(name: str, value: object, call: str) -> None:
 
 
 def _error(name: str, value: object, expected: str, fix: str, where: str = "Trainer") -> ValueError:
-    return ValueError(f"{where}: got {name}={_shown(value)}, expected {expected}; {fix}")
+    return ValueError(f"{where}: got {name}={described(value)}, expected {expected}; {fix}")
 
 
 def _name(value: object) -> str:
     return getattr(value, "__name__", type(value).__name__)
-
-
-def _shown(value: object) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnscratch.checks import NotFiniteError
+from nnscratch.messages import described
 
 if TYPE_CHECKING:
     from nnscratch.history import History
     from nnscratch.training.trainer import Trainer
 
-_LONGEST = 60  # characters of a value in a message
 Answer = str | bool | None  # of a callback: a reason to stop, whether to stop, or go on
 EpochFunction = Callable[["Trainer", "History"], Answer]
 
@@ -173,8 +173,8 @@ class Calls:
         if isinstance(answer, bool | np.bool_):
             return f"stopped by {_name(callback)}" if answer else None
         raise ValueError(
-            f"fit: got {_shown(answer)} from the callback {_name(callback)}, expected a reason to stop as text, True "
-            "to stop, False or None to go on; return one of them"
+            f"fit: got {described(answer)} from the callback {_name(callback)}, expected a reason to stop as text, "
+            "True to stop, False or None to go on; return one of them"
         )
 
     def _call(self, method: Callable[..., Any], *arguments: Any) -> Any:
@@ -203,15 +203,10 @@ def _name(callback: Any) -> str:
     return str(getattr(named, "__name__", type(named).__name__))
 
 
-def _shown(value: object) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-
-
 def _wrong_list(callbacks: Any, wrong: Any) -> ValueError:
     if isinstance(wrong, type):
         came, fix = f"the class {wrong.__name__} in callbacks", f"write callbacks=[{wrong.__name__}(...)]"
         return ValueError(f"fit: got {came}, expected an object of it; {fix}")
     alone = isinstance(callbacks, Callback) or callable(callbacks)
     fix = f"write callbacks=[{_name(callbacks)}]" if alone else "leave it out for none; others derive from nn.Callback"
-    return ValueError(f"fit: got callbacks={_shown(callbacks)}, expected a list of callbacks and functions; {fix}")
+    return ValueError(f"fit: got callbacks={described(callbacks)}, expected a list of callbacks and functions; {fix}")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nnscratch.messages import described
 from nnscratch.optimizers.schedules import Schedule, by_epoch, by_step
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from nnscratch.training.progress import Clock
     from nnscratch.training.trainer import Trainer
 
-_LONGEST = 60  # characters of a value in a message
 _HARDLY_LESS = 0.9  # a rate that falls to this share of itself in a whole training need not fall
 # Words in the name of an argument that counts something, and what to put the function into.
 _COUNTED = {
@@ -75,8 +75,7 @@ def check_schedule(name: str, schedule: Any, optimizer: Optimizer) -> None:
             f"write {schedule.__name__}(...), with the values that it begins and ends with",
         )  # fmt: skip
     if not callable(schedule):
-        shown = " ".join(repr(schedule).split())
-        shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+        shown = described(schedule)
         several = not isinstance(schedule, int | float) and hasattr(schedule, "__getitem__")
         fix = "write schedules.by_epoch(lambda epoch: ...[epoch])" if several else f"try constant({shown})"
         raise _error(f"{name}={shown}", "a schedule or None", fix)

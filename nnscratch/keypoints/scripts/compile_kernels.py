@@ -47,7 +47,7 @@ _BATCHES = (16, 1)  # a single row has kernels of its own
 
 
 def _steps(model: Sequential, *shape: int, learns: bool = True) -> None:
-    """A training step, without `learns` none, and as many inferences as one call needs; per batch size."""
+    """Per batch size a training step, if it learns, and as many inferences as one call needs."""
     for images in _BATCHES:
         x = np.zeros((images, *shape), np.float32)
         if learns:
