@@ -23,7 +23,7 @@ import numpy as np
 from engine_builders import ENGINES, random_batch
 
 _MOST = 1000  # calls of one work that are timed
-_FEW_ROWS, _CALLS_BEFORE = 32, 12  # nnscratch's tenth inference of few rows is the first in one call
+_FEW_ROWS, _CALLS_BEFORE = 128, 12  # nnscratch's tenth inference of few rows is the first in one call
 
 
 def milliseconds(work: Callable[[], object], seconds: float) -> float:
