@@ -132,9 +132,8 @@ def test_it_goes_on_where_it_was_stopped(
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-W", "error", str(ROOT / "examples" / script), *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    environment = {"OPENBLAS_NUM_THREADS": "1", "NNSCRATCH_NUM_THREADS": "2", **os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
