@@ -95,7 +95,7 @@ def test_it_goes_on_where_it_was_stopped(
     run: Any, run_here: Any, folder: Path, whole: Path, tmp_path: Path, level: int
 ) -> None:
     """By SIGTERM, and then by SIGKILL: all weights are those of a run that nobody disturbed."""
-    # Level 2 takes more than a second, so that the signal comes before its end on a busy machine, too.
+    # Level 2 takes a second and more: the signal comes before its end on a busy machine, too.
     given = "--epochs", 2, "--level-2-epochs", 10, "--batch-size", 16, "--data", folder / "training.csv"
     if not whole.exists():
         run_here("train_cascade.py", *given, "--out", whole)
