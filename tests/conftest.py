@@ -19,18 +19,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
-from nnscratch.kernels.threads import set_threads
+from nnscratch.kernels.threads import get_threads, set_threads
 
 collect_ignore = ["stress"]  # programs of the nightly script
 
 ROOT = Path(__file__).parent.parent
+ONE_BLAS_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
 
 # A suite in the background inherits ignored signals (`nohup`, `&` in a script), and so would
 # all that it starts.
 for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _usual)
+
+
+def pytest_configure() -> None:
+    """BLAS computes on one thread, the library's own kernels on as many as there are cores.
+
+    Two workers with two threads each on two cores wait for one another, and OpenBLAS waits by
+    computing: the equations of a blend took 16 times as long.
+    """
+    threadpool_limits(1, user_api="blas")
 
 
 def pytest_collection_finish() -> None:
@@ -55,7 +66,8 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
     def run_example(script: str, *arguments: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-W", "error", str(ROOT / "examples" / script), *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        threads = {"NNSCRATCH_NUM_THREADS": str(get_threads())}  # as many as without ONE_BLAS_THREAD
+        environment = {**ONE_BLAS_THREAD, **threads, **os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
         assert done.returncode == expect, done.stderr
         return done

@@ -40,5 +40,6 @@ def mpiexec(ranks: int, program: str | Path, *arguments: object) -> subprocess.C
         pytest.skip("needs mpiexec: pip install mpich, or the system's MPI")
     start = [*_launcher(), "-n", str(ranks)] if ranks else []
     command = [*start, sys.executable, "-W", "error", str(ROOT / program), *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # Processes that share the cores: OpenBLAS's threads wait for one another by computing.
+    environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)

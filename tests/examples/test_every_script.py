@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import runpy
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from nnscratch.__main__ import find_commands
 from nnscratch.keypoints.scripts import command_line
+from tests.kernels.interpreter import Interpreter
 
 ROOT = Path(__file__).parents[2]
 COPIED = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
@@ -33,12 +33,20 @@ PRINTS = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Interpreter]:
+    """Starts programs that find the library, and nothing else of this project."""
+    imports = f"sys.path.insert(0, {str(ROOT)!r})\nimport nnscratch.keypoints\ndel sys.path[0]"
+    with Interpreter(tmp_path_factory.mktemp("interpreter"), imports) as python:
+        yield python
+
+
 @pytest.mark.parametrize("script", [name for name in COPIED if name not in WITHOUT_OPTIONS])
-def test_a_script_that_is_copied_alone_says_what_it_takes(script: str, tmp_path: Path) -> None:
+def test_a_script_that_is_copied_alone_says_what_it_takes(
+    interpreter: Interpreter, script: str, tmp_path: Path
+) -> None:
     shutil.copy(ROOT / "examples" / script, tmp_path)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "error", script, "--help"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    done = interpreter.run_file([script, "--help"], tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "--out" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80

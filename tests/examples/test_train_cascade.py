@@ -95,8 +95,8 @@ def test_it_goes_on_where_it_was_stopped(
     run: Any, run_here: Any, folder: Path, whole: Path, tmp_path: Path, level: int
 ) -> None:
     """By SIGTERM, and then by SIGKILL: all weights are those of a run that nobody disturbed."""
-    # Level 2 takes two seconds, so that the signal comes before its end on a busy machine, too.
-    given = "--epochs", 2, "--level-2-epochs", 16, "--batch-size", 16, "--data", folder / "training.csv"
+    # Level 2 takes a second and more: the signal comes before its end on a busy machine, too.
+    given = "--epochs", 2, "--level-2-epochs", 10, "--batch-size", 16, "--data", folder / "training.csv"
     if not whole.exists():
         run_here("train_cascade.py", *given, "--out", whole)
     out = tmp_path / "run"
@@ -132,9 +132,8 @@ def test_it_goes_on_where_it_was_stopped(
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-W", "error", str(ROOT / "examples" / script), *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    environment = {"OPENBLAS_NUM_THREADS": "1", "NNSCRATCH_NUM_THREADS": "2", **os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:

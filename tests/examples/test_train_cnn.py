@@ -43,7 +43,7 @@ def test_networks(run_here: Any, check_run: Any, network: str, folder: Path, tmp
 
 
 def test_time_may_run_out(run_here: Any, check_run: Any, folder: Path, tmp_path: Path) -> None:
-    options = "--epochs", 500, "--network", "kfkd", "--time-limit", 0.02
+    options = "--epochs", 500, "--network", "kfkd", "--time-limit", 0.01
     done = run_here("train_cnn.py", *options, "--data", folder / "training.csv", "--out", tmp_path / "run")
     assert "time limit" in done.stdout
     assert check_run(done, tmp_path / "run")["epochs"] < 500

@@ -32,6 +32,8 @@ for line in sys.stdin:
             config.reload_config()
             exec(asked["program"], {"__name__": "__main__"})
             status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
         except BaseException:
             traceback.print_exc()
         finally:
@@ -67,10 +69,24 @@ class Interpreter:
         status = int(self._process.stdout.readline())
         return subprocess.CompletedProcess(program, status, out.read_text(), err.read_text())
 
+    def run_file(self, words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+        """How `python WORDS` ended in a working folder: a file, and its arguments."""
+        program = f"""
+import os, runpy, sys
+sys.argv = {words!r}
+sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+        return self.run(program, folder)
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.communicate()
+
     def __enter__(self) -> Interpreter:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.communicate()
+        self.close()

@@ -59,7 +59,21 @@ def test_the_least_of_several_counts_and_ours_is_above_them(monkeypatch: pytest.
     assert default_threads(6) == 12
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "abc", "2,1", ""])
+UNREADABLE = ["0", "-1", "abc", "2,1", ""]  # by Numba
+
+
+@pytest.mark.parametrize("value", UNREADABLE)
+def test_it_is_hidden_and_put_back(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_NUM_THREADS", value)
+    with hidden_from_numba():
+        assert "NUMBA_NUM_THREADS" not in os.environ
+    assert os.environ["NUMBA_NUM_THREADS"] == value
+
+
+# A second per process; the test above looks at all of them.
+@pytest.mark.parametrize(
+    "value", ["0", "abc", *(pytest.param(value, marks=pytest.mark.nightly) for value in ("-1", "2,1", ""))]
+)
 def test_a_value_that_numba_cannot_be_imported_with_does_no_harm(value: str) -> None:
     environment = os.environ | {"NUMBA_NUM_THREADS": value, "NNSCRATCH_NUM_THREADS": "3"}
     program = "import os, nnscratch as nn; print(nn.get_threads(), repr(os.environ['NUMBA_NUM_THREADS']))"

@@ -62,7 +62,7 @@ AT_NIGHT = {"06_why_did_it_not_learn"}
 def test_as_given(path: Path) -> None:
     lesson = notebook.read(path)
     everything = ""
-    for cell, outputs, figures in notebook.run(lesson):
+    for cell, outputs, figures in notebook.run(lesson, draw=False):
         text = notebook.printed(outputs)
         everything += text
         if "varies" in cell.tags:
@@ -75,6 +75,14 @@ def test_as_given(path: Path) -> None:
         for figure in figures:
             check_figure(figure)
     assert verdicts_in(everything) == dict.fromkeys(lesson.exercises, "not done yet")
+
+
+@pytest.mark.nightly
+@each_lesson
+def test_its_figures_can_be_drawn(path: Path) -> None:
+    """A quarter of a second each; the test above looks at what they hold."""
+    for cell, outputs, _ in notebook.run(notebook.read(path)):
+        assert sum(bool(output.png) for output in outputs) == len(cell.kept_pictures), cell.source
 
 
 def same_but_for_rounding(text: str, kept: str) -> bool:

@@ -22,8 +22,8 @@ CASES = [
     ((2, 9, 7, 3), 4),  # odd rows and columns: the last ones have no window
     ((1, 6, 30, 16), 16),  # one vector of channels, a tile and a rest of windows
     ((3, 8, 10, 17), 33),  # a channel more than vectors and groups hold
-    ((2, 5, 28, 40), 20),
-    ((1, 12, 12, 32), 64),
+    ((2, 5, 12, 40), 20),
+    ((1, 6, 8, 32), 64),  # several vectors of input and of output channels
 ]
 IDS = [f"{shape} to {c_out}" for shape, c_out in CASES]
 
