@@ -166,9 +166,9 @@ def _ridge(sighting: Sighting, true: np.ndarray, weights: np.ndarray, strength: 
         x, y, share = inputs[rows], change[rows, c], weights[rows]
         mean, mean_y = np.average(x, axis=0, weights=share), np.average(y, weights=share)
         deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=share)) + 1e-6
-        x = (x - mean) / deviation
-        weighted = (share[:, np.newaxis] * x).T
-        w = np.linalg.solve(weighted @ x + strength * np.eye(_INPUTS), weighted @ (y - mean_y)) / deviation
+        root = np.sqrt(share)  # in both factors of each product of two faces' values
+        x, y = root[:, np.newaxis] * (x - mean) / deviation, root * (y - mean_y)
+        w = np.linalg.solve(x.T @ x + strength * np.eye(_INPUTS), x.T @ y) / deviation
         weight[:, c], bias[c] = w, mean_y - mean @ w
     return Blend(weight, bias, np.zeros(len(POINTS), bool), strength)
 
