@@ -167,7 +167,7 @@ RECIPES = {
             Recipe(deep_level_2, epochs=60, warmup=0.1, weight_decay=WEIGHT_DECAY, average=0.998),
             regions=PARTS_AND_POINTS,
             passes=3,
-            least_share=0.45,  # 27 of the 60 epochs: with less time than that, fewer networks
+            least_share=0.5,  # 30 of the 60 epochs: with less time than that, fewer networks
         ),
         share=0.1,
     ),
