@@ -143,22 +143,25 @@ class Blend:
         20 of them have a label for.
         """
         own, judging = (np.ones(len(train_true)), np.ones(len(held_out_true))) if weights is None else weights
-        tried = [_ridge(train, train_true, own, strength) for strength in _STRENGTHS]
+        tried = _ridges(train, train_true, own, _STRENGTHS)
         best = min(tried, key=lambda blend: _squared_error(blend(held_out), held_out_true, judging))
         answer, before = best(held_out), held_out.before
         is_off = np.array(
             [not _is_better(answer[:, k], before[:, k], held_out_true[:, k], judging) for k in range(len(POINTS))]
         )
         both, both_true = Sighting.joined([train, held_out]), np.concatenate([train_true, held_out_true])
-        final = _ridge(both, both_true, np.concatenate([own, judging]), best.strength)
+        (final,) = _ridges(both, both_true, np.concatenate([own, judging]), [best.strength])
         judged, final = (cls(each.weight, each.bias, is_off, each.strength) for each in (best, final))
         return judged, final
 
 
-def _ridge(sighting: Sighting, true: np.ndarray, weights: np.ndarray, strength: float) -> Blend:
-    """A ridge regression per coordinate, from the faces with its label; none for fewer than two."""
+def _ridges(sighting: Sighting, true: np.ndarray, weights: np.ndarray, strengths: Sequence[float]) -> list[Blend]:
+    """For each strength, a ridge regression per coordinate, from the faces with its label.
+
+    A coordinate that fewer than two faces have stays as it was found.
+    """
     inputs, change = sighting.inputs(), (true - sighting.found).reshape(len(true), _VALUES)
-    weight, bias = np.zeros((_INPUTS, _VALUES)), np.zeros(_VALUES)
+    weight, bias = np.zeros((len(strengths), _INPUTS, _VALUES)), np.zeros((len(strengths), _VALUES))
     for c in range(_VALUES):
         rows = np.isfinite(change[:, c])
         if rows.sum() < 2:
@@ -166,11 +169,14 @@ def _ridge(sighting: Sighting, true: np.ndarray, weights: np.ndarray, strength: 
         x, y, share = inputs[rows], change[rows, c], weights[rows]
         mean, mean_y = np.average(x, axis=0, weights=share), np.average(y, weights=share)
         deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=share)) + 1e-6
-        root = np.sqrt(share)  # in both factors of each product of two faces' values
+        root = np.sqrt(share)  # in both factors of each product of two of a face's values
         x, y = root[:, np.newaxis] * (x - mean) / deviation, root * (y - mean_y)
-        w = np.linalg.solve(x.T @ x + strength * np.eye(_INPUTS), x.T @ y) / deviation
-        weight[:, c], bias[c] = w, mean_y - mean @ w
-    return Blend(weight, bias, np.zeros(len(POINTS), bool), strength)
+        squares, products = x.T @ x, x.T @ y  # the same for every strength
+        for k, strength in enumerate(strengths):
+            w = np.linalg.solve(squares + strength * np.eye(_INPUTS), products) / deviation
+            weight[k, :, c], bias[k, c] = w, mean_y - mean @ w
+    on = np.zeros(len(POINTS), bool)
+    return [Blend(weight[k], bias[k], on, strength) for k, strength in enumerate(strengths)]
 
 
 def _squared_error(answer: np.ndarray, true: np.ndarray, weights: np.ndarray) -> float:
