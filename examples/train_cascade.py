@@ -130,17 +130,17 @@ PARTS_AND_POINTS = (
     Region("eye", EYE, side=48, width=40),
     Region("mouth", MOUTH, side=48, width=40),
     *one_per_point(side=48, width=40),
-    Region("eyes", EYES, side=96, width=76),
     Region("face_wide", POINTS, side=96, width=100),
     Region("lower_face", MOUTH, side=64, width=60),
     Region("eye_wide", EYE, side=64, width=56),
-    Region("half_face_near", HALF_FACE, side=96, width=76),
-    Region("face_near", POINTS, side=96, width=90),
     Region("mouth_wide", MOUTH, side=64, width=50),
-    Region("eyes_wide", EYES, side=96, width=88),
     Region("eye_near", EYE, side=48, width=44),
     Region("mouth_near", MOUTH, side=48, width=44),
+    Region("face_near", POINTS, side=96, width=90),
+    Region("half_face_near", HALF_FACE, side=96, width=76),
+    Region("eyes", EYES, side=96, width=76),
     Region("half_face_wide", HALF_FACE, side=96, width=92),
+    Region("eyes_wide", EYES, side=96, width=88),
 )
 # Each epoch shows each face changed anew, so that the network cannot learn pictures by heart:
 # mirrored or not, turned by up to 12 degrees, resized by up to a tenth, shifted by up to a pixel.
@@ -164,10 +164,10 @@ RECIPES = {
             deep, epochs=10, warmup=0.1, weight_decay=0.001, average=0.998, augment=CHANGES, held_out=HELD_OUT
         ),
         level_2=LevelRecipe(
-            Recipe(deep_level_2, epochs=40, warmup=0.1, weight_decay=WEIGHT_DECAY, average=0.998),
+            Recipe(deep_level_2, epochs=60, warmup=0.1, weight_decay=WEIGHT_DECAY, average=0.998),
             regions=PARTS_AND_POINTS,
             passes=3,
-            least_share=0.7,  # of the 40 epochs: with less time than that, fewer networks
+            least_share=0.5,  # 30 of the 60 epochs: with less time than that, fewer networks
         ),
         share=0.1,
     ),

@@ -104,7 +104,8 @@ def measure(options: Options) -> dict[str, float]:
         if not some.regions or (some.regions, variant.passes) in shown:
             continue  # this cascade never had the networks to take away: the line would repeat another
         shown.add((some.regions, variant.passes))
-        show(name, fit_blends(some, cascade.reference, learnt, held_out, passes=variant.passes, title=name)[1])
+        how = {"passes": variant.passes, "sets": cascade.conventions.sets_apart, "title": name}
+        show(name, fit_blends(some, cascade.reference, learnt, held_out, **how)[1])
     return scores
 
 

@@ -18,7 +18,8 @@ faces) than on new ones (1.50 px), so held-out faces would be fairer teachers. B
 regression fitted on 993 held-out faces took new faces to 1.42 px, one fitted on the 4,647 training
 faces to 1.40 px. So held-out faces only judge: they choose the strength, and they switch a blend
 off for each point that it does not improve, which then keeps its answer of before. After that, a
-last regression is fitted on training and held-out faces together.
+last regression is fitted on training and held-out faces together. A face may count less than
+others: each term of both sums, of what is minimised and of what judges, has its face's weight.
 
 Source: Hoerl & Kennard, "Ridge regression: biased estimation for nonorthogonal problems" (1970).
 """
@@ -32,7 +33,6 @@ from typing import ClassVar
 import numpy as np
 
 from nnscratch.keypoints.faces import POINTS
-from nnscratch.keypoints.metrics import rmse_px
 
 _STRENGTHS = (10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0)
 _LEAST_JUDGES = 20  # held-out labels of a point; fewer do not decide whether a blend improves it
@@ -121,47 +121,72 @@ class Blend:
 
     @classmethod
     def fit(
-        cls, train: Sighting, train_true: np.ndarray, held_out: Sighting, held_out_true: np.ndarray
+        cls,
+        train: Sighting,
+        train_true: np.ndarray,
+        held_out: Sighting,
+        held_out_true: np.ndarray,
+        *,
+        weights: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> tuple[Blend, Blend]:
         """Two blends: one fitted on the training faces, one on these and the held-out faces.
 
         train, held_out           : sightings of the faces that the networks were trained on, and of
             others
         train_true, held_out_true : (N, 15, 2) px, their labels, NaN where one is missing
+        weights                   : (N,) of the training and of the held-out faces, > 0: how much
+            each counts; None: all alike
 
         The first blend's answers for held-out faces show what to expect of the second for new
         faces. Both have the strength with which the first has the smallest held-out error. Both are
         off for each point that the first does not improve on the held-out faces, or that fewer than
         20 of them have a label for.
         """
-        tried = [_ridge(train, train_true, strength) for strength in _STRENGTHS]
-        best = min(tried, key=lambda blend: rmse_px(blend(held_out), held_out_true))
+        own, judging = (np.ones(len(train_true)), np.ones(len(held_out_true))) if weights is None else weights
+        tried = _ridges(train, train_true, own, _STRENGTHS)
+        best = min(tried, key=lambda blend: _squared_error(blend(held_out), held_out_true, judging))
         answer, before = best(held_out), held_out.before
-        is_off = np.array([not _is_better(answer[:, k], before[:, k], held_out_true[:, k]) for k in range(len(POINTS))])
+        is_off = np.array(
+            [not _is_better(answer[:, k], before[:, k], held_out_true[:, k], judging) for k in range(len(POINTS))]
+        )
         both, both_true = Sighting.joined([train, held_out]), np.concatenate([train_true, held_out_true])
-        final = _ridge(both, both_true, best.strength)
+        (final,) = _ridges(both, both_true, np.concatenate([own, judging]), [best.strength])
         judged, final = (cls(each.weight, each.bias, is_off, each.strength) for each in (best, final))
         return judged, final
 
 
-def _ridge(sighting: Sighting, true: np.ndarray, strength: float) -> Blend:
-    """A ridge regression per coordinate, from the faces with its label; none for fewer than two."""
+def _ridges(sighting: Sighting, true: np.ndarray, weights: np.ndarray, strengths: Sequence[float]) -> list[Blend]:
+    """For each strength, a ridge regression per coordinate, from the faces with its label.
+
+    A coordinate that fewer than two faces have stays as it was found.
+    """
     inputs, change = sighting.inputs(), (true - sighting.found).reshape(len(true), _VALUES)
-    weight, bias = np.zeros((_INPUTS, _VALUES)), np.zeros(_VALUES)
+    weight, bias = np.zeros((len(strengths), _INPUTS, _VALUES)), np.zeros((len(strengths), _VALUES))
     for c in range(_VALUES):
         rows = np.isfinite(change[:, c])
         if rows.sum() < 2:
             continue
-        x, y = inputs[rows], change[rows, c]
-        mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-6
-        x = (x - mean) / deviation
-        w = np.linalg.solve(x.T @ x + strength * np.eye(_INPUTS), x.T @ (y - y.mean())) / deviation
-        weight[:, c], bias[c] = w, y.mean() - mean @ w
-    return Blend(weight, bias, np.zeros(len(POINTS), bool), strength)
+        x, y, share = inputs[rows], change[rows, c], weights[rows]
+        mean, mean_y = np.average(x, axis=0, weights=share), np.average(y, weights=share)
+        deviation = np.sqrt(np.average(np.square(x - mean), axis=0, weights=share)) + 1e-6
+        root = np.sqrt(share)  # in both factors of each product of two of a face's values
+        x, y = root[:, np.newaxis] * (x - mean) / deviation, root * (y - mean_y)
+        squares, products = x.T @ x, x.T @ y  # the same for every strength
+        for k, strength in enumerate(strengths):
+            w = np.linalg.solve(squares + strength * np.eye(_INPUTS), products) / deviation
+            weight[k, :, c], bias[k, c] = w, mean_y - mean @ w
+    on = np.zeros(len(POINTS), bool)
+    return [Blend(weight[k], bias[k], on, strength) for k, strength in enumerate(strengths)]
 
 
-def _is_better(answer: np.ndarray, before: np.ndarray, true: np.ndarray) -> bool:
+def _squared_error(answer: np.ndarray, true: np.ndarray, weights: np.ndarray) -> float:
+    """The weighted sum over faces of squared errors of answers (N, ..., 2) that have a label."""
+    error = np.nan_to_num(answer - true).reshape(len(true), -1)
+    return float(weights @ np.square(error).sum(axis=1))
+
+
+def _is_better(answer: np.ndarray, before: np.ndarray, true: np.ndarray, weights: np.ndarray) -> bool:
     """Whether answers (N, 2) for a point are better than those before; False with few labels."""
     labelled = np.isfinite(true).all(axis=1)
-    errors = [np.square(points[labelled] - true[labelled]).sum() for points in (answer, before)]
+    errors = [_squared_error(points, true, weights) for points in (answer, before)]
     return bool(labelled.sum() >= _LEAST_JUDGES and errors[0] < errors[1])

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ from nnscratch.model import Sequential
 MODEL_FILE = "model.npz"
 _ARRAYS_FILE = "cascade.npz"
 _PASSES = "looks"  # the name, in cascade.json, of how often a level runs
+_SETS = "sets"  # the name, in cascade.json, of those with a blend of their own
 _MOST_LEVELS, _MOST_REGIONS, _MOST_PASSES, _MOST_SETS = 20, 100, 100, 100
 
 
@@ -81,7 +84,7 @@ class Cascade:
         asked : (N, 15) bool, the points that are asked for: if some of the training faces had
             labels for these alone, the answers are in the convention of these labels. None: all
         """
-        answers = self.predict_levels(images)[-1]
+        answers = self.answers(images, asked)[0][-1]
         if asked is not None and self.levels:
             answers = self.conventions.added(answers, asked, self.reference)
         return answers.astype(np.float32)
@@ -90,24 +93,30 @@ class Cascade:
         """The answers of each level: (N, 15, 2) float64 px from (N, 96, 96) uint8."""
         return self.answers(images)[0]
 
-    def answers(self, images: np.ndarray, *, at_once: int = PICTURES) -> tuple[list[np.ndarray], np.ndarray]:
+    def answers(
+        self, images: np.ndarray, asked: np.ndarray | None = None, *, at_once: int = PICTURES
+    ) -> tuple[list[np.ndarray], np.ndarray]:
         """Each level's answers, (N, 15, 2) float64 px, and each face's label offset, (N,) px.
 
         images  : (N, 96, 96) uint8
+        asked   : (N, 15) bool, the points that are asked for, as for `Level`; None: all
         at_once : so many pictures at a time
         """
         with np.errstate(over="ignore", invalid="ignore"):  # told by check_answers
-            parts = [self._answers(to_network_input(images[rows])) for rows in row_blocks(len(images), at_once)]
+            parts = [
+                self._answers(to_network_input(images[rows]), None if asked is None else asked[rows])
+                for rows in row_blocks(len(images), at_once)
+            ]
         levels, offsets = zip(*parts, strict=True)
         return [np.concatenate(answers) for answers in zip(*levels, strict=True)], np.concatenate(offsets)
 
-    def _answers(self, x: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    def _answers(self, x: np.ndarray, asked: np.ndarray | None) -> tuple[list[np.ndarray], np.ndarray]:
         """As `answers`, from x (N, 96, 96, 1) float32, all at once."""
         y, offset = both_ways(self.level_1, x)
         levels = [to_points(y).astype(np.float64)]
         check_answers("Cascade", levels[0])
         for level in self.levels:
-            levels.append(level(x, levels[-1], offset, self.reference))
+            levels.append(level(x, levels[-1], offset, self.reference, asked))
         return levels, offset
 
     def export_onnx(self, path: str | os.PathLike[str]) -> Path:
@@ -144,17 +153,12 @@ class Cascade:
             for region, network in zip(level.regions, level.networks, strict=True):
                 files.append(_network_file(number, region))
                 checkpoints.save(network, folder / files[-1])
-            for number_of_pass, blend in enumerate(level.blends):
-                arrays |= {f"{number}.{number_of_pass}.{name}": value for name, value in vars(blend).items()}
+            for key, blend in zip(_blend_keys(number, len(level.blends), level.by_set), _blends(level), strict=True):
+                arrays |= {f"{key}.{name}": value for name, value in vars(blend).items()}
         if offsets := self.conventions.offsets:
             arrays["conventions"] = np.stack([*offsets.values()])
         array_files.write(folder / _ARRAYS_FILE, {name: np.asarray(value) for name, value in arrays.items()})
-        description: dict[str, Any] = {
-            "levels": [
-                {_PASSES: len(level.blends), "regions": [asdict(region) for region in level.regions]}
-                for level in self.levels
-            ]
-        }
+        description: dict[str, Any] = {"levels": [_description(level) for level in self.levels]}
         if offsets:
             description["conventions"] = [*offsets]
         atomic.write_text(folder / self.FILE, json.dumps(description, indent=1) + "\n")
@@ -171,10 +175,11 @@ class Cascade:
         """
         with told(folder / cls.FILE, came="a damaged cascade", expected="what a training wrote", fix="train again"):
             content = Record(json_files.read(folder / cls.FILE))
-            described = [_described(record) for record in content.records("levels", most=_MOST_LEVELS)]
-            sets = _described_sets(content)
-            arrays = array_files.read(folder / _ARRAYS_FILE, _forms([passes for _, passes in described], len(sets)))
-            levels = tuple(_load_level(folder, number, *each, arrays) for number, each in enumerate(described, 2))
+            described = [_Described.of(record) for record in content.records("levels", most=_MOST_LEVELS)]
+            sets = _described_sets(content, "conventions")
+            keys = [_blend_keys(number, each.passes, each.sets) for number, each in enumerate(described, 2)]
+            arrays = array_files.read(folder / _ARRAYS_FILE, _forms(keys, len(sets)))
+            levels = tuple(_load_level(folder, number, each, arrays) for number, each in enumerate(described, 2))
             reference = arrays["reference"]
             if not (np.abs(reference - SIDE / 2) <= 1.5 * SIDE).all():
                 raise ValueError(f"its reference has points beyond {-SIDE}..{2 * SIDE} px")
@@ -184,51 +189,75 @@ class Cascade:
         return cls(level_1, reference, levels, conventions)
 
 
-def _described_sets(content: Record) -> list[int]:
-    """The sets of points in cascade.json that have a convention of their own."""
-    sets = content.items("conventions", most=_MOST_SETS) if "conventions" in content.fields else []
-    if not all(isinstance(each, int) for each in sets) or len(set(sets)) < len(sets):
-        raise ValueError(f"its conventions are {shown(str(sets))}, expected numbers of sets, each once")
+@dataclass(frozen=True)
+class _Described:
+    """A level as cascade.json describes it; `sets` have a blend of their own."""
+
+    regions: tuple[Region, ...]
+    passes: int
+    sets: list[int]
+
+    @classmethod
+    def of(cls, record: Record) -> _Described:
+        regions = []
+        for each in record.records("regions", most=_MOST_REGIONS):
+            each.only(("name", "points", "side", "width"))
+            points = tuple(str(point) for point in each.items("points", most=len(POINTS)))
+            side = each.whole_number("side", least=2, most=10_000)
+            regions.append(Region(each.text("name"), points, side, each.number("width", least=0, most=1e6)))
+        if len({region.name for region in regions}) < len(regions):
+            raise ValueError("two regions of a level have one name")
+        passes = record.whole_number(_PASSES, least=0, most=_MOST_PASSES)
+        return cls(tuple(regions), passes, _described_sets(record, _SETS))
+
+
+def _description(level: Level) -> dict[str, Any]:
+    """What `_Described.of` reads."""
+    described = {_PASSES: len(level.blends), "regions": [asdict(region) for region in level.regions]}
+    return described | ({_SETS: [*level.by_set]} if level.by_set else {})
+
+
+def _described_sets(record: Record, name: str) -> list[int]:
+    """The sets of points, as bits, in the field `name`; none if there is no such field."""
+    sets = record.items(name, most=_MOST_SETS) if name in record.fields else []
+    are_sets = all(type(each) is int and 0 < each < 1 << len(POINTS) for each in sets)
+    if not are_sets or len(set(sets)) < len(sets):
+        raise ValueError(f"its {name} are {shown(str(sets))}, expected numbers of sets, each once")
     return sets
 
 
-def _forms(passes: list[int], sets: int = 0) -> dict[str, Form]:
-    """What cascade.npz must hold, for levels with so many passes and so many conventions."""
+def _blend_keys(number: int, passes: int, sets: Iterable[int]) -> list[str]:
+    """What the names of a level's blends in cascade.npz begin with: one per pass, one per set."""
+    return [f"{number}.{each}" for each in [*range(passes), *(f"set_{value}" for value in sets)]]
+
+
+def _blends(level: Level) -> list[Blend]:
+    """A level's blends in the order of their keys."""
+    return [*level.blends, *level.by_set.values()]
+
+
+def _forms(keys: list[list[str]], sets: int = 0) -> dict[str, Form]:
+    """What cascade.npz must hold, for the keys of each level's blends and so many conventions."""
     forms = {"reference": Form(np.dtype(np.float64), (len(POINTS), 2))}
     if sets:
         forms["conventions"] = Form(np.dtype(np.float64), (sets, len(POINTS), 2))
-    for number, count in enumerate(passes, 2):
-        for each in range(count):
-            for name, (shape, dtype) in Blend.FORMS.items():
-                forms[f"{number}.{each}.{name}"] = Form(np.dtype(dtype), shape)
+    for key in chain.from_iterable(keys):
+        forms |= {f"{key}.{name}": Form(np.dtype(dtype), shape) for name, (shape, dtype) in Blend.FORMS.items()}
     return forms
 
 
-def _load_level(
-    folder: Path, number: int, regions: tuple[Region, ...], passes: int, arrays: dict[str, np.ndarray]
-) -> Level:
+def _load_level(folder: Path, number: int, described: _Described, arrays: dict[str, np.ndarray]) -> Level:
     blends = []
-    for each in range(passes):
-        weight, bias, is_off, strength = (arrays[f"{number}.{each}.{name}"] for name in Blend.FORMS)
+    for key in _blend_keys(number, described.passes, described.sets):
+        weight, bias, is_off, strength = (arrays[f"{key}.{name}"] for name in Blend.FORMS)
         blends.append(Blend(weight, bias, is_off, float(strength)))
+    regions = described.regions
     files = [folder / _network_file(number, region) for region in regions]
     networks = [
         load_network(path, region.side, len(region.points)) for path, region in zip(files, regions, strict=True)
     ]
-    return Level(regions, tuple(networks), tuple(blends))
-
-
-def _described(record: Record) -> tuple[tuple[Region, ...], int]:
-    """The regions of a level in cascade.json, and how many passes it has."""
-    regions = []
-    for each in record.records("regions", most=_MOST_REGIONS):
-        each.only(("name", "points", "side", "width"))
-        points = tuple(str(point) for point in each.items("points", most=len(POINTS)))
-        side = each.whole_number("side", least=2, most=10_000)
-        regions.append(Region(each.text("name"), points, side, each.number("width", least=0, most=1e6)))
-    if len({region.name for region in regions}) < len(regions):
-        raise ValueError("two regions of a level have one name")
-    return tuple(regions), record.whole_number(_PASSES, least=0, most=_MOST_PASSES)
+    by_set = dict(zip(described.sets, blends[described.passes :], strict=True))
+    return Level(regions, tuple(networks), tuple(blends[: described.passes]), by_set)
 
 
 def _network_file(number: int, region: Region) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from nnscratch.checks import NotFiniteError
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.faces import POINTS
+from nnscratch.keypoints.geometry.label_offset import label_sets
 from nnscratch.keypoints.geometry.mirror import mirrored
 from nnscratch.model import Sequential
 
@@ -24,16 +25,32 @@ class Level:
     regions  : what each network sees
     networks : from (N, side, side, 1) to (N, 2 G), G being the region's number of points
     blends   : one per pass; the crops of a pass are centred on the answers of the pass before
+    by_set   : set of labelled points, as bits (point k is 2^k) -> what takes the last blend's place
+        for those who ask for this set: their labels' source has its own idea of a face
     """
 
     regions: tuple[Region, ...]
     networks: tuple[Sequential, ...]
     blends: tuple[Blend, ...]
+    by_set: dict[int, Blend] = field(default_factory=dict)
 
-    def __call__(self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """(N, 15, 2) float64 px: the answers after all passes. Arguments as of `sight`."""
-        for blend in self.blends:
-            points = blend(self.sight(x, points, offset, reference))
+    def __call__(
+        self,
+        x: np.ndarray,
+        points: np.ndarray,
+        offset: np.ndarray,
+        reference: np.ndarray,
+        asked: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """(N, 15, 2) float64 px: the answers after all passes.
+
+        asked : (N, 15) bool, the points that are asked for; None: all
+        The other arguments are those of `sight`.
+        """
+        for number, blend in enumerate(self.blends, 1):
+            seen = self.sight(x, points, offset, reference)
+            is_last = number == len(self.blends)
+            points = blend_by_set(seen, blend, self.by_set, asked) if is_last else blend(seen)
             check_answers("Cascade", points)
         return points
 
@@ -59,6 +76,21 @@ class Level:
                 count += np.isfinite(answer[:1]).all(axis=(0, 2))  # the same points in every picture
         mean = np.where(count[:, np.newaxis] > 0, total / np.maximum(count, 1)[:, np.newaxis], points)
         return Sighting(points, mean, offset)
+
+
+def blend_by_set(seen: Sighting, blend: Blend, by_set: dict[int, Blend], asked: np.ndarray | None) -> np.ndarray:
+    """(N, 15, 2) float64 px: the answers of the blend of the set that is asked for of each face.
+
+    seen   : of N faces
+    blend  : for every set that has none of its own in `by_set`
+    asked  : (N, 15) bool, the points that are asked for; None: all
+    """
+    answers = blend(seen)
+    if asked is not None and by_set:
+        sets = label_sets(asked)
+        for value, own in by_set.items():
+            answers[sets == value] = own(seen)[sets == value]
+    return answers
 
 
 def check_answers(where: str, points: np.ndarray) -> None:

@@ -193,7 +193,8 @@ def train_level(
     if trained is not None and ranks.is_first:
         trained(replace(cascade, levels=(*cascade.levels, _level(usable))), histories)
     level, answers = ranks.from_first(lambda: fit_blends(
-        _level(usable), cascade.reference, lesson.train, lesson.held_out, passes=recipe.passes, title=f"{title}, blends"
+        _level(usable), cascade.reference, lesson.train, lesson.held_out,
+        passes=recipe.passes, sets=cascade.conventions.sets_apart, title=f"{title}, blends",
     ))  # fmt: skip
     return TrainedLevel(
         replace(cascade, levels=(*cascade.levels, level)),

@@ -32,6 +32,7 @@ from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.label_offset import label_sets
 
 _LEAST_FACES = 200  # of a source; fewer do not tell its convention from their own chance errors
+_APART = 0.3  # px
 _STRENGTH = 10.0  # how strongly b is kept small; 0.001 to 100 give conventions within 0.05 px
 
 
@@ -114,6 +115,15 @@ class LabelConventions:
             for j, row in zip(told, weights[seen.shape[1] + 1 :], strict=True):
                 offsets[others[j]][k] = row
         return cls(offsets)
+
+    @property
+    def sets_apart(self) -> tuple[int, ...]:
+        """The sets that have some point 0.3 px or more from where the one convention has it.
+
+        Closer ones may well name the same places: 4-point rows of real faces, 0.1 px from complete
+        ones, do.
+        """
+        return tuple(value for value, offset in self.offsets.items() if np.hypot(*offset.T).max() >= _APART)
 
     def removed(self, points: np.ndarray, answers: np.ndarray, reference: np.ndarray) -> np.ndarray:
         """Labels (N, 15, 2) px moved into the one convention, in the dtype of `points`.

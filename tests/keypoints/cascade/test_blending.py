@@ -163,3 +163,34 @@ def test_the_strength_is_chosen_by_what_there_is_to_learn() -> None:
     noise, _ = Blend.fit(*some_faces(62, seed=9, found=0.3), *some_faces(100, seed=10, found=0.3))
     assert planted.strength == 10.0
     assert noise.strength > 100
+
+
+def test_faces_that_count_more_are_met_better() -> None:
+    """Two sources that disagree by 2 px: a blend lies where the weights have it."""
+    one, other = some_faces(150, seed=0), some_faces(150, seed=1)
+    seen, true = Sighting.joined([one[0], other[0]]), np.concatenate([one[1], other[1] + 2])
+    judges = some_faces(60, seed=2)
+    means = []
+    for share in (1e-3, 1.0, 1e3):
+        weights = np.repeat([1.0, share], 150), np.ones(60)
+        judged, _ = Blend.fit(seen, true, *judges, weights=weights)
+        means.append((replace(judged, is_off=np.zeros(15, bool))(judges[0]) - judges[1]).mean())
+    np.testing.assert_allclose(means, [0, 1, 2], atol=0.3)
+
+
+def test_equal_weights_are_no_weights() -> None:
+    faces = *linearly_wrong(100, seed=0), *linearly_wrong(50, seed=1)
+    for one, other in zip(Blend.fit(*faces), Blend.fit(*faces, weights=(np.ones(100), np.ones(50))), strict=True):
+        np.testing.assert_array_equal(one.weight, other.weight)
+
+
+def test_judges_that_count_more_decide() -> None:
+    """For half of the held-out faces the blend is right, for the others what was known before."""
+    own, (sighting, true) = (
+        some_faces(200, seed=8, before=6.0, found=0.1),
+        some_faces(80, seed=9, before=6.0, found=0.1),
+    )
+    true[40:] = sighting.before[40:]
+    for weight, is_off in ((1e-3, False), (1e3, True)):
+        judged, _ = Blend.fit(*own, sighting, true, weights=(np.ones(200), np.repeat([1.0, weight], 40)))
+        assert judged.is_off.all() == is_off == judged.is_off.any()

@@ -121,6 +121,29 @@ def test_who_asks_for_a_set_of_points_gets_its_convention(tmp_path: Path) -> Non
     np.testing.assert_array_equal(first.predict_points(images, asked), first.predict_points(images))
 
 
+def test_who_asks_for_a_set_of_points_gets_its_own_last_blend(tmp_path: Path) -> None:
+    cascade = some_cascade()
+    lower = replace(Blend.none(), bias=np.tile([0.0, 3.0], 15))
+    level = replace(cascade.levels[1], by_set={1 << NOSE: lower})
+    cascade = replace(cascade, levels=(cascade.levels[0], level))
+    images = draw_faces(3, seed=1).images
+    plain = cascade.predict_points(images)
+    np.testing.assert_array_equal(plain, some_cascade().predict_points(images))
+    asked = np.zeros((3, 15), bool)
+    asked[1, NOSE] = True
+    moved = cascade.predict_points(images, asked)
+    np.testing.assert_array_equal(moved[[0, 2]], plain[[0, 2]])
+    np.testing.assert_allclose(moved[1] - plain[1], np.tile([0.0, 3.0], (15, 1)), atol=1e-4)
+    np.testing.assert_allclose(cascade.answers(images, asked, at_once=2)[0][-1], moved, atol=1e-4)
+    cascade.save(tmp_path)
+    np.testing.assert_array_equal(Cascade.load(tmp_path).predict_points(images, asked), moved)
+    content = json.loads((tmp_path / Cascade.FILE).read_text())
+    content["levels"][1]["sets"] = [2]  # its arrays have another name
+    (tmp_path / Cascade.FILE).write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"cascade.json: got a damaged cascade .*; train again"):
+        Cascade.load(tmp_path)
+
+
 @pytest.mark.parametrize("sets", [3, ["1"], [0], [1 << 15], [1, 1], [1, 2], [True, 1], [None]])
 def test_damaged_conventions(tmp_path: Path, sets: Any) -> None:
     with_conventions(some_cascade()).save(tmp_path)

@@ -129,3 +129,11 @@ def test_answers_move_to_those_who_ask(faces: dict[str, np.ndarray], reference: 
 def test_wrong_offsets_are_refused(offsets: dict[int, np.ndarray], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LabelConventions(offsets)
+
+
+def test_sets_are_apart_from_0_3_px_on() -> None:
+    """For any one point, in whatever direction."""
+    near, far = np.zeros((15, 2)), np.zeros((15, 2))
+    near[3], far[7] = [0.2, -0.2], [-0.25, 0.2]
+    assert LabelConventions({1: near, 2: far}).sets_apart == (2,)
+    assert LabelConventions().sets_apart == ()
