@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from nnscratch.kernels.vectors import VECTOR_BYTES
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 
 MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
 LEAST_WINDOWS_OF_WINOGRAD = 256
@@ -52,8 +52,8 @@ def because(conditions: Conditions) -> str:
 
     >>> because(winograd_conditions((3, 3, 16, 32), 2000, np.dtype(np.float32)))
     '3x3, input channels fill a vector, more output channels than one vector, at least 256 windows'
-    >>> because(winograd_conditions((2, 2, 32, 64), 2000, np.dtype(np.float32)))
-    'the kernel is not 3x3'
+    >>> because(winograd_conditions((3, 3, 1, 32), 2000, np.dtype(np.float32)))
+    'too few input channels to fill a vector'
     """
     reasons = []
     for holds, reason, otherwise in conditions:
@@ -121,15 +121,18 @@ POOLS_BECAUSE = {
 def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype, kept: bool = False) -> bool:
     """Channel vectors, forward: whether Winograd's algorithm is faster than the sums as they stand.
 
-    Rule: a 3x3 kernel, input channels that fill a vector, more output channels than one vector, and
-    at least 256 pooling windows in all images together. With fewer windows the transformation of
-    the weights costs more than it saves; for inference, which keeps them (one_call/), 32 are enough.
+    Rule: a 3x3 kernel, or a 2x2 one without AVX-512 (with it, that was not measured); input
+    channels that fill a vector, more output channels than one vector, and at least 256 pooling
+    windows in all images together. With fewer windows the transformation of the weights costs more
+    than it saves; for inference, which keeps them (one_call/), 32 are enough.
 
     weight_shape : (k_h, k_w, c_in, c_out)
     kept         : whether the transformed weights are used again in the next pass
 
     Measured (f9f61f0): 64 images, 16->32 channels at 48 x 48 pixels 12.3 -> 8.6 ms, 32->64 at 24 x
-    24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms.
+    24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms. With AVX2, two threads, 100 images, 2x2:
+    32->64 at 47 x 47 19.6 -> 15.1 ms, 64->128 at 23 x 23 17.7 -> 12.2 ms, 64->128 at 5 x 5 0.80 ->
+    0.60 ms; 16->32 at 23 x 23 1.35 -> 1.30 ms.
     """
     return _all_hold(winograd_conditions(weight_shape, windows, dtype, kept))
 
@@ -138,13 +141,15 @@ def winograd_conditions(weight_shape: tuple[int, ...], windows: int, dtype: np.d
     """The rule of `winograd`, each condition with its reason."""
     k_h, k_w, c_in, c_out = weight_shape
     lanes = _lanes(dtype)
-    yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
+    yield (k_h, k_w) in _KERNELS_OF_WINOGRAD, f"{k_h}x{k_w}", _NO_KERNEL_OF_WINOGRAD
     yield c_in >= lanes, "input channels fill a vector", "too few input channels to fill a vector"
     yield c_out > lanes, "more output channels than one vector", "no more output channels than one vector"
     least = LEAST_WINDOWS_OF_WINOGRAD_KEPT if kept else LEAST_WINDOWS_OF_WINOGRAD
     yield windows >= least, *_WINDOWS_BECAUSE[least]
 
 
+_KERNELS_OF_WINOGRAD = ((3, 3),) if AVX512 else ((3, 3), (2, 2))
+_NO_KERNEL_OF_WINOGRAD = "the kernel is not 3x3" if AVX512 else "the kernel is neither 3x3 nor 2x2"
 _WINDOWS_BECAUSE = {
     least: (f"at least {least} windows", f"fewer than {least} windows: transforming the weights would not pay")
     for least in (LEAST_WINDOWS_OF_WINOGRAD, LEAST_WINDOWS_OF_WINOGRAD_KEPT)

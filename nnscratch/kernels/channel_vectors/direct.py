@@ -29,7 +29,7 @@ from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Computes pooled rows: (x with its padding, first row, last row + 1, y, argmax). Rows are counted
 # over all images: row r is row r % H_p of image r // H_p.
-PooledRows = Callable[[np.ndarray, int, int, np.ndarray, np.ndarray], None]
+PooledRows = Callable[[np.ndarray, int, int, np.ndarray, np.ndarray | None], None]
 
 
 def direct_rows(weight: np.ndarray, bias: np.ndarray, scratch: Scratch) -> PooledRows:
@@ -64,9 +64,10 @@ def pack_weight(weight: np.ndarray, bias: np.ndarray, packed: np.ndarray) -> Non
 
 @njit(nogil=True, cache=True)
 def pooled_rows(
-    x: np.ndarray, kernel_size: Pair, packed: np.ndarray, first: int, stop: int, y: np.ndarray, argmax: np.ndarray
-) -> None:
-    """Rows `first` to `stop` of y and argmax.
+    x: np.ndarray, kernel_size: Pair, packed: np.ndarray, first: int, stop: int, y: np.ndarray,
+    argmax: np.ndarray | None,
+) -> None:  # fmt: skip
+    """Rows `first` to `stop` of y, and of argmax unless that is None.
 
     x : (N, H, W, C), with its padding;  packed : as pack_weight made it;  y, argmax : (N, H_p, W_p, O)
     """

@@ -11,7 +11,7 @@ from numba import types
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors import direct, winograd
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
-from nnscratch.kernels.channel_vectors.winograd_tiles import PATCH
+from nnscratch.kernels.channel_vectors.winograd_tiles import WINDOWS_TOGETHER
 from nnscratch.kernels.image_vectors.chain import chain_forward
 from nnscratch.kernels.memory import empty
 from nnscratch.kernels.normalization import forward_rows
@@ -108,17 +108,16 @@ class Steps:
         groups = -(-c_out // size)
         shapes = *x.shape, *y.shape[1:]
         if choice.winograd(weight.shape, windows, _F, kept=True):
-            chunks = -(-c_in // n)
-            packed = (groups, PATCH * chunks * n + 1, size)
+            chunks, positions = -(-c_in // n), winograd.positions(k_h)
+            packed = (groups, positions * chunks * n + 1, size)
             bytes_packed = 4 * math.prod(packed)
-            count = max(1, products * 4 // 9 // _PRODUCTS_PER_BLOCK)
+            count = max(1, windows * positions * c_in * c_out // _PRODUCTS_PER_BLOCK)
             block = -(-rows // min(rows, count if bytes_packed <= _SMALL else max(2, count // 8)))
-            together = min(block, max(1, winograd.PATCH_BYTES // (PATCH * chunks * n * 4 * y.shape[2])))
-            scratch = 4 * (chunks * together * y.shape[2] * PATCH * n + blocks.TILE * PATCH * size)
+            scratch = 4 * positions * WINDOWS_TOGETHER * (chunks * n + size)
             kernel = address_of(winograd.transform_weight, (_F4, _F1, _F3))
-            at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (c_in, c_out))
+            at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (k_h, c_in, c_out))
             kernel = address_of(winograd.pooled_rows, (_F4, _F3, _INT, _INT, _F4, types.none, _F4, _F3))
-            sizes = *shapes, *packed, chunks, together * y.shape[2]
+            sizes = *shapes, *packed, positions
             self._add(blocks.winograd_rows, -(-rows // block), block, x, y, sizes, kernel, at, scratch)
         else:
             packed = (groups, k_h * k_w * c_in + 1, size)
