@@ -89,7 +89,8 @@ def winograd_rows(weight: np.ndarray, bias: np.ndarray, scratch: Scratch) -> Poo
     def rows(x: np.ndarray, first: int, stop: int, y: np.ndarray, argmax: np.ndarray | None) -> None:
         patches = scratch.get("patches", (chunks, taken, WINDOWS_TOGETHER, n), dtype)
         products = scratch.get("products", (taken, WINDOWS_TOGETHER, size), dtype)
-        pooled_rows(x, transformed, first, stop, y, argmax, patches, products)
+        w_pooled = y.shape[2]
+        pooled_windows(x, transformed, first * w_pooled, stop * w_pooled, y, argmax, patches, products)
 
     return rows
 
@@ -135,7 +136,7 @@ def transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndarr
 
 
 @njit(nogil=True, cache=True)
-def pooled_rows(
+def pooled_windows(
     x: np.ndarray,
     transformed: np.ndarray,
     first: int,
@@ -145,7 +146,7 @@ def pooled_rows(
     patches: np.ndarray,
     products: np.ndarray,
 ) -> None:
-    """Rows `first` to `stop` of y, and of argmax unless that is None.
+    """Windows `first` to `stop` of y, and of argmax unless that is None, counted over all images.
 
     x : (N, H, W, C), with its padding;  transformed : by transform_weight
     y, argmax : (N, H_p, W_p, O)
@@ -156,8 +157,8 @@ def pooled_rows(
     h_pooled, w_pooled, c_out = y.shape[1:]
     (groups, terms, size), n = transformed.shape, lanes(x)
     chunks, taken = patches.shape[:2]
-    for begin in range(first * w_pooled, stop * w_pooled, WINDOWS_TOGETHER):
-        total = min(WINDOWS_TOGETHER, stop * w_pooled - begin)
+    for begin in range(first, stop, WINDOWS_TOGETHER):
+        total = min(WINDOWS_TOGETHER, stop - begin)
         done = 0
         while done < total:  # a block has parts of several rows
             r, w = (begin + done) // w_pooled, (begin + done) % w_pooled

@@ -21,7 +21,8 @@ from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
 
 # Windows in a tile, the most first. Each has a sum per vector of output channels in the registers.
-WINDOWS_PER_TILE = (12, 6, 3, 1) if AVX512 else (6, 3, 1)
+# Fewer than 3 would take as long as 3: a sum waits four cycles for its last multiply-add.
+WINDOWS_PER_TILE = (12, 6, 3) if AVX512 else (6, 3)
 WINDOWS_TOGETHER = 12  # a multiple of the largest tile
 
 
@@ -76,9 +77,10 @@ def multiply_patches(
         patches[((chunk*positions + p)*T + w)*lanes + c]
         * weight[w_at + ((p*chunks + chunk)*lanes + c)*K + o]
 
-    for p in 0..positions; w in 0..windows, at most T; o in 0..K
+    for p in 0..positions; o in 0..K; w in 0..windows, at most T, and on to a whole tile: what is there
+    is multiplied, too, and nobody asks for it
     """
-    n, K = v.lanes, CHANNEL_VECTORS * v.lanes
+    n, K, smallest = v.lanes, CHANNEL_VECTORS * v.lanes, WINDOWS_PER_TILE[-1]
     weight = weight + w_at
 
     def tile(size: int, first: Index, p: Index) -> None:
@@ -98,7 +100,8 @@ def multiply_patches(
             v.store(sums[w][q], to + (w * K + q * n))
 
     with v.loop(positions) as p:
-        v.each_tile(WINDOWS_PER_TILE, windows, lambda size, first: tile(size, first, p))
+        whole = (windows + (smallest - 1)) // smallest * smallest
+        v.each_tile(WINDOWS_PER_TILE, whole, lambda size, first: tile(size, first, p))
 
 
 @writes_vectors

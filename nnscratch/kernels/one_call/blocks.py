@@ -149,8 +149,8 @@ def direct_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, coun
 
 
 @njit(nogil=True, cache=True)
-def winograd_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """BLOCK pooled rows of a convolution: winograd.pooled_rows
+def winograd_windows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """BLOCK pooling windows of a convolution: winograd.pooled_windows
 
     A to J : as direct_rows;  K : positions of a patch
     """
@@ -162,7 +162,7 @@ def winograd_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
         (
             array_at(np.float32, x, (step[A], step[B], step[C], step[D])),
             array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
-            first, min(first + step[BLOCK], step[A] * step[E]),
+            first, min(first + step[BLOCK], step[A] * step[E] * step[F]),
             array_at(np.float32, y, shape), None, patches,
             array_at(np.float32, scratch + patches.size * _F4, (step[K], WINDOWS_TOGETHER, step[J])),
         ),

@@ -112,13 +112,14 @@ class Steps:
             packed = (groups, positions * chunks * n + 1, size)
             bytes_packed = 4 * math.prod(packed)
             count = max(1, windows * positions * c_in * c_out // _PRODUCTS_PER_BLOCK)
-            block = -(-rows // min(rows, count if bytes_packed <= _SMALL else max(2, count // 8)))
+            block = -(-windows // (count if bytes_packed <= _SMALL else max(2, count // 8)))
+            block = -(-block // WINDOWS_TOGETHER) * WINDOWS_TOGETHER
             scratch = 4 * positions * WINDOWS_TOGETHER * (chunks * n + size)
             kernel = address_of(winograd.transform_weight, (_F4, _F1, _F3))
             at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (k_h, c_in, c_out))
-            kernel = address_of(winograd.pooled_rows, (_F4, _F3, _INT, _INT, _F4, types.none, _F4, _F3))
+            kernel = address_of(winograd.pooled_windows, (_F4, _F3, _INT, _INT, _F4, types.none, _F4, _F3))
             sizes = *shapes, *packed, positions
-            self._add(blocks.winograd_rows, -(-rows // block), block, x, y, sizes, kernel, at, scratch)
+            self._add(blocks.winograd_windows, -(-windows // block), block, x, y, sizes, kernel, at, scratch)
         else:
             packed = (groups, k_h * k_w * c_in + 1, size)
             block = -(-rows // min(rows, max(1, products // _PRODUCTS_PER_BLOCK)))

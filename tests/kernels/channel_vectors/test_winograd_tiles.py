@@ -81,7 +81,9 @@ def test_multiply_patches(positions, dtype, windows) -> None:
         weight[5:].reshape(positions, chunks, lanes, size),
     )
     multiply(patches, positions, chunks, weight, 5, products, windows)
-    np.testing.assert_allclose(products, expected, **TOLERANCE[dtype])
+    whole = -(-windows // WINDOWS_PER_TILE[-1]) * WINDOWS_PER_TILE[-1]
+    np.testing.assert_allclose(products[:, :windows], expected[:, :windows], **TOLERANCE[dtype])
+    np.testing.assert_array_equal(products[:, whole:], 9)  # in between may be anything
 
 
 @njit
