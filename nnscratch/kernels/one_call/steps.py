@@ -92,9 +92,13 @@ class Steps:
         return y
 
     def channel_vectors(
-        self, x: Place, weight: np.ndarray, bias: np.ndarray | None, padding: tuple[int, int], last: bool
-    ) -> Place:
-        """Convolution, ReLU, 2x2 pooling, as kernels/channel_vectors/forward.py computes them."""
+        self, x: Place, weight: np.ndarray, bias: np.ndarray | None, padding: tuple[int, int], last: bool,
+        winograd_fits: bool = True,
+    ) -> Place:  # fmt: skip
+        """Convolution, ReLU, 2x2 pooling, as kernels/channel_vectors/forward.py computes them.
+
+        winograd_fits : False for the sums as they stand, whose bits are those of image vectors
+        """
         k_h, k_w, c_in, c_out = weight.shape
         images, height, width, _ = x.shape
         if padding != (0, 0):
@@ -107,7 +111,7 @@ class Steps:
         n, size = blocks.LANES, CHANNEL_VECTORS * blocks.LANES
         groups = -(-c_out // size)
         shapes = *x.shape, *y.shape[1:]
-        if choice.winograd(weight.shape, windows, _F, kept=True):
+        if winograd_fits and choice.winograd(weight.shape, windows, _F, kept=True):
             chunks, positions = -(-c_in // n), winograd.positions(k_h)
             packed = (groups, positions * chunks * n + 1, size)
             bytes_packed = 4 * math.prod(packed)
@@ -133,7 +137,7 @@ class Steps:
     def image_vectors(self, x: Place, convs: list[tuple[np.ndarray, np.ndarray | None]], last: bool) -> Place:
         """Convolutions, each with ReLU and 2x2 pooling, as kernels/image_vectors/ computes one image."""
         while convs and convs[0][0].shape[3] >= _CHANNELS_OF_VECTORS:
-            x = self.channel_vectors(x, *convs[0], (0, 0), last and len(convs) == 1)
+            x = self.channel_vectors(x, *convs[0], (0, 0), last and len(convs) == 1, winograd_fits=False)
             convs = convs[1:]
         if not convs:
             return x
