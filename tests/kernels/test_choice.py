@@ -118,6 +118,14 @@ def test_the_reason_is_that_of_the_rule(c_in: int, c_out: int, padding: tuple[in
         assert text == next(otherwise for holds, _, otherwise in conditions if not holds)
 
 
+@pytest.mark.parametrize(
+    ("images", "c_out", "wanted"),
+    [(1, [LANES], True), (LANES - 1, [LANES, 16], True), (LANES, [LANES], False), (1, [LANES, LANES - 1], False)],
+)
+def test_few_images_by_channels(images: int, c_out: list[int], wanted: bool) -> None:
+    assert choice.few_images_by_channels(images, c_out, np.dtype(np.float32)) == (wanted and not AVX512)
+
+
 @pytest.mark.parametrize("k", [2, 3])
 @pytest.mark.parametrize("c_in", [1, LANES, LANES + 1, 2 * LANES])
 @pytest.mark.parametrize("c_out", [LANES, LANES + 1, 2 * LANES])

@@ -1,6 +1,4 @@
-"""A 3x3 or 2x2 convolution, ReLU and pooling by Winograd's algorithm, against the textbook loops one after
-the other.
-"""
+"""A convolution, ReLU and pooling by Winograd's algorithm, against the loops one after another."""
 
 from __future__ import annotations
 
