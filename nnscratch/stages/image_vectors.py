@@ -18,7 +18,7 @@ from nnscratch.kernels.choice import (
     FEW_IMAGES_BECAUSE,
     POOLS_BECAUSE,
     Chosen,
-    few_images_by_channels,
+    few_channels_by_channels,
     pools_in_registers,
 )
 from nnscratch.kernels.finite import all_finite
@@ -58,7 +58,7 @@ class ImageVectorsStage(Stage):
         self.pools = [pool for _, _, pool in triples]
         self.parameters = [Parameters(conv, (*conv.kernel_size, conv.c_in, conv.c_out)) for conv in self.convs]
         self.scratch = Scratch()
-        # For few images (kernels/choice.py): the same bits forward, so no Winograd.
+        # Sometimes faster (kernels/choice.py): the same bits forward, so no Winograd.
         self.by_channels = [ChannelVectorsStage(*triple, winograd=False) for triple in triples]
         for stage in self.by_channels[1:]:
             stage.is_first, stage.may_overwrite_x = False, True
@@ -74,7 +74,7 @@ class ImageVectorsStage(Stage):
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         check_shape(self.convs[0], x, ndim=4, channels=self.convs[0].c_in)
-        if self._goes_by_channels(len(x), x.dtype):
+        if self._goes_by_channels(len(x), training, x.dtype):
             self.by_channels[0].is_first, y = self.is_first, x
             for stage in self.by_channels:
                 y = stage.forward(y, training)
@@ -112,7 +112,7 @@ class ImageVectorsStage(Stage):
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         x_shape, y_shape, dtype = take(self, "kept", self.convs[0])
         check_gradient_shape(self.pools[-1], dy, y_shape, dtype)
-        if self._goes_by_channels(len(dy), dtype):
+        if self._goes_by_channels(len(dy), True, dtype):
             first, *later = self.by_channels
             gradient: Any = dy
             for stage in reversed(later):
@@ -148,7 +148,7 @@ class ImageVectorsStage(Stage):
 
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
         works = ["dweight", *(["dx"] if input_gradient or len(self.convs) > 1 else [])]
-        if self._goes_by_channels(x_shape[0], dtype):
+        if self._goes_by_channels(x_shape[0], True, dtype):
             forward = Chosen("forward", "channel_vectors/direct.py", FEW_IMAGES_BECAUSE)
             return [forward, *(Chosen(work, "channel_vectors/backward.py", FEW_IMAGES_BECAUSE) for work in works)]
         block, lanes = images_per_block(x_shape[0], dtype), VECTOR_BYTES // dtype.itemsize
@@ -161,8 +161,8 @@ class ImageVectorsStage(Stage):
     def kept_arrays(self) -> list[np.ndarray]:
         return super().kept_arrays() + [array for stage in self.by_channels for array in stage.kept_arrays()]
 
-    def _goes_by_channels(self, images: int, dtype: np.dtype[Any]) -> bool:
-        return few_images_by_channels(images, [conv.c_out for conv in self.convs], dtype)
+    def _goes_by_channels(self, images: int, training: bool, dtype: np.dtype[Any]) -> bool:
+        return few_channels_by_channels(images, training, [conv.c_out for conv in self.convs], dtype)
 
     def _lay_out(self, block_shape: tuple[int, ...]) -> None:
         """Sets geometry, map_size, y_shape and y_at for blocks of (B, H, W, C)."""

@@ -119,11 +119,19 @@ def test_the_reason_is_that_of_the_rule(c_in: int, c_out: int, padding: tuple[in
 
 
 @pytest.mark.parametrize(
-    ("images", "c_out", "wanted"),
-    [(1, [LANES], True), (LANES - 1, [LANES, 16], True), (LANES, [LANES], False), (1, [LANES, LANES - 1], False)],
+    ("images", "training", "c_out", "wanted"),
+    [
+        (1, True, [LANES], True),
+        (LANES - 1, True, [LANES, 16], True),
+        (LANES, True, [LANES], False),
+        (LANES, False, [LANES], True),
+        (1, True, [LANES, LANES - 1], False),
+        (1, False, [LANES - 1], False),
+    ],
 )
-def test_few_images_by_channels(images: int, c_out: list[int], wanted: bool) -> None:
-    assert choice.few_images_by_channels(images, c_out, np.dtype(np.float32)) == (wanted and not AVX512)
+def test_few_channels_by_channels(images: int, training: bool, c_out: list[int], wanted: bool) -> None:
+    by_channels = choice.few_channels_by_channels(images, training, c_out, np.dtype(np.float32))
+    assert by_channels == (wanted and not AVX512)
 
 
 @pytest.mark.parametrize("k", [2, 3])

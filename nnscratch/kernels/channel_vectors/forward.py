@@ -69,8 +69,11 @@ def forward(
         rows, products_per_place = direct_rows(weight, bias, scratch), weight[..., 0].size
     products_per_row = w_pooled * 4 * products_per_place * c_out * x.itemsize // 4  # in terms of float32
     rows_per_block = -(-_PRODUCTS_PER_BLOCK // max(1, products_per_row))
+    blocks = -(-n_images * h_pooled // rows_per_block)
+    blocks += blocks % 2 if blocks > 1 else 0  # of equal size, and as many for each of two threads
+    rows_per_block = -(-n_images * h_pooled // blocks)
     if rows_per_block > h_pooled:  # whole images: an image in two blocks would be padded twice
-        rows_per_block -= rows_per_block % h_pooled
+        rows_per_block = -(-rows_per_block // h_pooled) * h_pooled
 
     def block(first: int, stop: int) -> None:
         image, last = first // h_pooled, (stop - 1) // h_pooled + 1

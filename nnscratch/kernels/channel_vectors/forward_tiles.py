@@ -73,8 +73,8 @@ def conv_pool_row(
             else:  # a first layer often has runs of three, for which a loop takes a sixth longer
                 with v.either(run.equals(3)) as (three, other):
                     with three:
-                        for r in range(3):
-                            add_tap(r)
+                        for k in range(3):
+                            add_tap(k)
                     with other, v.loop(run) as r:
                         add_tap(r)
         for k in range(windows):
