@@ -111,28 +111,29 @@ def transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndarr
     groups, terms, size = transformed.shape
     padded_channels = (terms - 1) // (side * side)
     transformed[:] = 0
-    columns = np.empty((kernel_size, side, size), weight.dtype)  # G w, column by column
-    for g in range(groups):
-        count = min(size, c_out - g * size)
-        for k in range(count):
-            transformed[g, terms - 1, k] = bias[g * size + k]
-        for c in range(channels):
-            columns[:] = 0
-            for j in range(kernel_size):
-                for i in range(side):
-                    for m in range(kernel_size):
-                        factor, column = weight.dtype.type(matrix[i, m]), columns[j, i]
-                        if factor != 0:
-                            row = weight[m, j, c, g * size :]
-                            for k in range(uint64(count)):
-                                column[k] += factor * row[k]
-            for p in range(side * side):
-                target = transformed[g, p * padded_channels + c]
-                for j in range(kernel_size):
-                    factor, column = weight.dtype.type(matrix[p % side, j]), columns[j, p // side]
+    for o in range(c_out):
+        transformed[o // size, terms - 1, o % size] = bias[o]
+    columns, row = np.empty((kernel_size, side, c_out), weight.dtype), np.empty(groups * size, weight.dtype)
+    for c in range(channels):
+        columns[:] = 0
+        for j in range(kernel_size):  # G w, column by column
+            for i in range(side):
+                for m in range(kernel_size):
+                    factor, column, numbers = weight.dtype.type(matrix[i, m]), columns[j, i], weight[m, j, c]
                     if factor != 0:
-                        for k in range(uint64(count)):
-                            target[k] += factor * column[k]
+                        for o in range(uint64(c_out)):
+                            column[o] += factor * numbers[o]
+        for p in range(side * side):
+            row[:] = 0
+            for j in range(kernel_size):
+                factor, column = weight.dtype.type(matrix[p % side, j]), columns[j, p // side]
+                if factor != 0:
+                    for o in range(uint64(c_out)):
+                        row[o] += factor * column[o]
+            for g in range(groups):
+                target, part = transformed[g, p * padded_channels + c], row[g * size :]
+                for k in range(uint64(size)):
+                    target[k] = part[k]
 
 
 @njit(nogil=True, cache=True)
