@@ -10,8 +10,7 @@ rule asks whether all hold, and `because` says which do or which does not. So wh
 "Lanes" are the numbers in a vector: 16 float32 or 8 float64 with AVX-512, half of that with AVX2.
 Times are those of one thread of an AMD EPYC or Intel Xeon with AVX-512 at the commit named,
 float32; `python benchmarks/kernels.py --ladder` measures them on your machine. Convolutions here
-have stride 1 and are followed by ReLU and 2x2 pooling; all others run layer by layer
-(kernels/layerwise/).
+have stride 1, ReLU and 2x2 pooling behind them; others run layer by layer (kernels/layerwise/).
 """
 
 from __future__ import annotations
@@ -22,13 +21,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numba.extending import register_jitable
 
-from nnscratch.kernels.vectors import VECTOR_BYTES
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 
 MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
 LEAST_WINDOWS_OF_WINOGRAD = 256
 LEAST_WINDOWS_OF_WINOGRAD_KEPT = 32
 LEAST_PRODUCTS_TO_SHARE = (3 << 18) * VECTOR_BYTES  # multiply-adds from which a second thread pays
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
+FEW_IMAGES_BECAUSE = "too few images to fill a vector, but output channels do"
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
 Conditions = Iterator[tuple[bool, str, str]]  # whether it holds, the reason if it does, the reason if not
@@ -52,8 +52,6 @@ def because(conditions: Conditions) -> str:
 
     >>> because(winograd_conditions((3, 3, 16, 32), 2000, np.dtype(np.float32)))
     '3x3, input channels fill a vector, more output channels than one vector, at least 256 windows'
-    >>> because(winograd_conditions((2, 2, 32, 64), 2000, np.dtype(np.float32)))
-    'the kernel is not 3x3'
     """
     reasons = []
     for holds, reason, otherwise in conditions:
@@ -118,18 +116,29 @@ POOLS_BECAUSE = {
 }  # by what pools_in_registers says
 
 
+def few_channels_by_channels(images: int, training: bool, c_out: list[int], dtype: np.dtype) -> bool:
+    """Whether convolutions of few channels run with vectors of channels.
+
+    Rule: inference, or fewer images than lanes, and output channels that fill a vector; not with
+    AVX-512, for want of a measurement. 1->8, 3x3, 96 x 96 and 8->16, 2x2, AVX2: forward + backward
+    of 4 images 1.7 -> 0.9 ms; inference of the report's large CNN, 100 images, 8.3 -> 7.9 ms.
+    """
+    return not AVX512 and (not training or images < _lanes(dtype)) and min(c_out) >= _lanes(dtype)
+
+
 def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype, kept: bool = False) -> bool:
     """Channel vectors, forward: whether Winograd's algorithm is faster than the sums as they stand.
 
-    Rule: a 3x3 kernel, input channels that fill a vector, more output channels than one vector, and
-    at least 256 pooling windows in all images together. With fewer windows the transformation of
+    Rule: a 3x3 kernel, or 2x2 without AVX-512, input channels that fill a vector, more output
+    channels than one vector, and at least 256 pooling windows. With fewer, the transformation of
     the weights costs more than it saves; for inference, which keeps them (one_call/), 32 are enough.
 
     weight_shape : (k_h, k_w, c_in, c_out)
     kept         : whether the transformed weights are used again in the next pass
 
     Measured (f9f61f0): 64 images, 16->32 channels at 48 x 48 pixels 12.3 -> 8.6 ms, 32->64 at 24 x
-    24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms.
+    24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms. 2x2 (AVX2, two threads, 100 images): 32->64
+    at 47 x 47 19.6 -> 15.1 ms, 64->128 at 23 x 23 17.7 -> 12.2 ms, at 5 x 5 0.80 -> 0.60 ms.
     """
     return _all_hold(winograd_conditions(weight_shape, windows, dtype, kept))
 
@@ -138,13 +147,15 @@ def winograd_conditions(weight_shape: tuple[int, ...], windows: int, dtype: np.d
     """The rule of `winograd`, each condition with its reason."""
     k_h, k_w, c_in, c_out = weight_shape
     lanes = _lanes(dtype)
-    yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
+    yield (k_h, k_w) in _KERNELS_OF_WINOGRAD, f"{k_h}x{k_w}", _NO_KERNEL_OF_WINOGRAD
     yield c_in >= lanes, "input channels fill a vector", "too few input channels to fill a vector"
     yield c_out > lanes, "more output channels than one vector", "no more output channels than one vector"
     least = LEAST_WINDOWS_OF_WINOGRAD_KEPT if kept else LEAST_WINDOWS_OF_WINOGRAD
     yield windows >= least, *_WINDOWS_BECAUSE[least]
 
 
+_KERNELS_OF_WINOGRAD = ((3, 3),) if AVX512 else ((3, 3), (2, 2))  # 2x2 was not measured with AVX-512
+_NO_KERNEL_OF_WINOGRAD = "the kernel is not " + " or ".join(f"{k}x{k}" for k, _ in _KERNELS_OF_WINOGRAD)
 _WINDOWS_BECAUSE = {
     least: (f"at least {least} windows", f"fewer than {least} windows: transforming the weights would not pay")
     for least in (LEAST_WINDOWS_OF_WINOGRAD, LEAST_WINDOWS_OF_WINOGRAD_KEPT)
@@ -160,8 +171,7 @@ def weight_gradient_by_channel(weight_shape: tuple[int, ...], dtype: np.dtype) -
 
     weight_shape : (k_h, k_w, c_in, c_out)
 
-    Measured (cc3c349): the whole backward pass of 1->16 channels, 3x3, 64 images of 96 x 96 pixels,
-    12.7 -> 4.1 ms.
+    Measured (cc3c349): backward of 1->16, 3x3, 64 images of 96 x 96 pixels, 12.7 -> 4.1 ms.
     """
     return _all_hold(weight_gradient_by_channel_conditions(weight_shape, dtype))
 
@@ -184,8 +194,7 @@ def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> b
 
     weight_shape : (k_h, k_w, c_in, c_out)
 
-    Measured (cc3c349, together with wider tiles): backward of 16->32 channels, 64 images, 24 -> 15
-    ms.
+    Measured (cc3c349, together with wider tiles): backward of 16->32, 64 images, 24 -> 15 ms.
     """
     return _all_hold(input_gradient_by_patch_conditions(weight_shape, dtype))
 
@@ -256,7 +265,7 @@ SHARES_BECAUSE = {
 def shares_numbers(size: int) -> bool:
     """Whether reading or writing a matrix of `size` numbers once is handed out to several threads.
 
-    Rule: from 4 million numbers on, which again is about 0.7 ms of one core.
+    Rule: from 4 million numbers on, 0.7 ms of one core.
     """
     return size >= LEAST_NUMBERS_TO_SHARE
 

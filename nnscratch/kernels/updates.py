@@ -13,6 +13,7 @@ than `flush_threshold` (float32: 1e-30) is set to 0.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,15 @@ from nnscratch.kernels.compiled import njit
 BLOCK = 1 << 19
 
 
-def in_dtype(dtype: np.dtype[Any], *values: float) -> list[Any]:
+# Mostly they are those of the step before, and each takes as long as a small array's update.
+@functools.lru_cache(maxsize=64)
+def in_dtype(dtype: np.dtype[Any], *values: float) -> tuple[Any, ...]:
     """The values as scalars of `dtype`; one that is too large for it becomes infinite."""
     with np.errstate(over="ignore"):
-        return [dtype.type(value) for value in values]
+        return tuple([dtype.type(value) for value in values])
 
 
+@functools.lru_cache(maxsize=8)
 def flush_threshold(dtype: np.dtype[Any]) -> Any:
     """Smaller means and velocities are set to 0: 1e8 times the smallest normal number; float32 1e-30."""
     return dtype.type(1e8 * float(np.finfo(dtype).tiny))

@@ -47,7 +47,7 @@ class ChannelVectorsStage(Stage):
         if self.is_first:
             check_finite(conv, "x", x)
         y = self.result("y", training, shape, x.dtype)
-        argmax = self.result("argmax", training, shape, np.uint8)
+        argmax = self.buffers.get("argmax", shape, np.uint8) if training else None
         winograd = self._takes_winograd(weight.shape, y.size // conv.c_out, x.dtype, kept=not training)
         forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd)
         if training:

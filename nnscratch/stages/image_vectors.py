@@ -14,7 +14,13 @@ from typing import Any
 import numpy as np
 
 from nnscratch.checks import check_finite
-from nnscratch.kernels.choice import POOLS_BECAUSE, Chosen, pools_in_registers
+from nnscratch.kernels.choice import (
+    FEW_IMAGES_BECAUSE,
+    POOLS_BECAUSE,
+    Chosen,
+    few_channels_by_channels,
+    pools_in_registers,
+)
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.image_vectors.chain import COLUMNS, chain_backward, chain_forward, map_at, weight_and_bias
 from nnscratch.kernels.image_vectors.layout import pack, unpack
@@ -25,6 +31,7 @@ from nnscratch.layers import Conv2D, MaxPool2D, ReLU
 from nnscratch.layers.base import check_gradient_shape, check_shape, take
 from nnscratch.layers.parameters import Parameters
 from nnscratch.stages.base import Stage, triple_sizes
+from nnscratch.stages.channel_vectors import ChannelVectorsStage
 
 _ALIGNED = 64  # each map begins at a multiple of this many numbers: on a cache line, even in bytes
 
@@ -51,6 +58,10 @@ class ImageVectorsStage(Stage):
         self.pools = [pool for _, _, pool in triples]
         self.parameters = [Parameters(conv, (*conv.kernel_size, conv.c_in, conv.c_out)) for conv in self.convs]
         self.scratch = Scratch()
+        # Sometimes faster (kernels/choice.py): the same bits forward, so no Winograd.
+        self.by_channels = [ChannelVectorsStage(*triple, winograd=False) for triple in triples]
+        for stage in self.by_channels[1:]:
+            stage.is_first, stage.may_overwrite_x = False, True
         self.block_shape: tuple[int, ...] = ()  # to which these four belong:
         self.geometry, self.map_size = np.empty((0, COLUMNS), np.int64), 0  # see kernels/image_vectors/chain.py
         self.y_shape: tuple[int, int, int] = (0, 0, 0)  # of the last map: H_p, W_p, O
@@ -63,6 +74,13 @@ class ImageVectorsStage(Stage):
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         check_shape(self.convs[0], x, ndim=4, channels=self.convs[0].c_in)
+        if self._goes_by_channels(len(x), training, x.dtype):
+            self.by_channels[0].is_first, y = self.is_first, x
+            for stage in self.by_channels:
+                y = stage.forward(y, training)
+            if training:
+                self.kept = x.shape, y.shape, x.dtype
+            return y
         block = images_per_block(len(x), x.dtype)
         self._lay_out((block, *x.shape[1:]))
         geometry, size, y_shape, y_at = self.geometry, self.map_size, self.y_shape, self.y_at
@@ -94,6 +112,12 @@ class ImageVectorsStage(Stage):
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         x_shape, y_shape, dtype = take(self, "kept", self.convs[0])
         check_gradient_shape(self.pools[-1], dy, y_shape, dtype)
+        if self._goes_by_channels(len(dy), True, dtype):
+            first, *later = self.by_channels
+            gradient: Any = dy
+            for stage in reversed(later):
+                gradient = stage.backward(gradient, input_gradient=True)
+            return first.backward(gradient, input_gradient)
         block = images_per_block(len(dy), dtype)
         n_blocks = -(-len(dy) // block)
         self._lay_out((block, *x_shape[1:]))
@@ -113,9 +137,9 @@ class ImageVectorsStage(Stage):
 
         in_blocks(work, len(dy), block)
         # The sum is taken in block order, whichever thread computed which block.
-        gradient = np.sum(partial_sums, axis=0, out=self.buffers.get("dparameters", parameters.shape, dtype))
-        if gradient is not self.gradient:
-            self.gradient, self.gradients = gradient, [weight_and_bias(gradient, conv) for conv in geometry]
+        total = np.sum(partial_sums, axis=0, out=self.buffers.get("dparameters", parameters.shape, dtype))
+        if total is not self.gradient:
+            self.gradient, self.gradients = total, [weight_and_bias(total, conv) for conv in geometry]
         for conv, (weight, bias) in zip(self.convs, self.gradients, strict=True):
             conv.grads["weight"] = weight
             if conv.bias:
@@ -123,13 +147,22 @@ class ImageVectorsStage(Stage):
         return dx
 
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
+        works = ["dweight", *(["dx"] if input_gradient or len(self.convs) > 1 else [])]
+        if self._goes_by_channels(x_shape[0], True, dtype):
+            forward = Chosen("forward", "channel_vectors/direct.py", FEW_IMAGES_BECAUSE)
+            return [forward, *(Chosen(work, "channel_vectors/backward.py", FEW_IMAGES_BECAUSE) for work in works)]
         block, lanes = images_per_block(x_shape[0], dtype), VECTOR_BYTES // dtype.itemsize
         why = POOLS_BECAUSE[pools_in_registers(block, lanes)]
         several = f"all {len(self.convs)} maps of a block stay in its thread's cache"
         why_backward = several if len(self.convs) > 1 else "only the gradients that pooling leaves are met"
-        works = ["dweight", *(["dx"] if input_gradient or len(self.convs) > 1 else [])]
         chosen = [Chosen("forward", "image_vectors/forward.py", f"{why} ({block} images)")]
         return chosen + [Chosen(work, "image_vectors/backward.py", why_backward) for work in works]
+
+    def kept_arrays(self) -> list[np.ndarray]:
+        return super().kept_arrays() + [array for stage in self.by_channels for array in stage.kept_arrays()]
+
+    def _goes_by_channels(self, images: int, training: bool, dtype: np.dtype[Any]) -> bool:
+        return few_channels_by_channels(images, training, [conv.c_out for conv in self.convs], dtype)
 
     def _lay_out(self, block_shape: tuple[int, ...]) -> None:
         """Sets geometry, map_size, y_shape and y_at for blocks of (B, H, W, C)."""

@@ -92,7 +92,7 @@ class WeightAverage:
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for mean, w in zip(self.parameters, present, strict=True):
-            scalars = in_dtype(mean.dtype, share, flush_threshold(mean.dtype))
+            scalars = list(in_dtype(mean.dtype, share, flush_threshold(mean.dtype)))
             in_blocks(partial(_move, mean.reshape(-1), w.reshape(-1), scalars), mean.size, BLOCK)
 
     def state(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import choice
-from nnscratch.kernels.vectors import VECTOR_BYTES
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 
 LANES = VECTOR_BYTES // 4  # of float32
 
@@ -38,7 +38,8 @@ def test_pools_in_registers() -> None:
         ((3, 3, 1, 32), 1000, np.float32, False),  # a vector of input channels is mostly empty
         ((3, 3, 64, LANES), 1000, np.float32, False),
         ((3, 3, 64, LANES + 1), 1000, np.float32, True),
-        ((2, 2, 64, 64), 1000, np.float32, False),
+        ((2, 2, 64, 64), 1000, np.float32, not AVX512),  # which was not measured
+        ((2, 3, 64, 64), 1000, np.float32, False),
         ((3, 3, LANES // 2, 32), 1000, np.float64, True),
     ],
 )
@@ -115,6 +116,22 @@ def test_the_reason_is_that_of_the_rule(c_in: int, c_out: int, padding: tuple[in
         assert text == "at most 16 input channels, at most 16 output channels, no padding"
     else:
         assert text == next(otherwise for holds, _, otherwise in conditions if not holds)
+
+
+@pytest.mark.parametrize(
+    ("images", "training", "c_out", "wanted"),
+    [
+        (1, True, [LANES], True),
+        (LANES - 1, True, [LANES, 16], True),
+        (LANES, True, [LANES], False),
+        (LANES, False, [LANES], True),
+        (1, True, [LANES, LANES - 1], False),
+        (1, False, [LANES - 1], False),
+    ],
+)
+def test_few_channels_by_channels(images: int, training: bool, c_out: list[int], wanted: bool) -> None:
+    by_channels = choice.few_channels_by_channels(images, training, c_out, np.dtype(np.float32))
+    assert by_channels == (wanted and not AVX512)
 
 
 @pytest.mark.parametrize("k", [2, 3])

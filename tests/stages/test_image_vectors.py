@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.kernels.vectors import VECTOR_BYTES
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 from nnscratch.stages import plan
 from nnscratch.stages.image_vectors import ImageVectorsStage, images_per_block
 
+LANES = VECTOR_BYTES // 4  # of float32
 # name -> (for each convolution: channels in and out, kernel size, options; image shape)
 CASES = {
     "one convolution": ([(1, 3, 5, {})], (13, 12, 1)),
     "two": ([(1, 2, 3, {}), (2, 5, 2, {})], (15, 14, 1)),
+    "output channels that fill vectors": ([(1, LANES, 3, {}), (LANES, 16, 2, {})], (15, 14, 1)),
     "no bias": ([(2, 3, 3, {"bias": False})], (9, 8, 2)),
 }
 
@@ -84,3 +86,14 @@ def test_the_kernels_that_are_told(stages) -> None:
     both = ImageVectorsStage(one, two).kernels((4, 9, 9, 1), np.dtype(np.float32), input_gradient=False)
     assert [each.work for each in both] == ["forward", "dweight", "dx"]  # of the second, for the first
     assert "all 2 maps" in both[1].because
+
+
+@pytest.mark.skipif(AVX512, reason="not measured there")
+def test_few_images_go_by_channels_if_these_fill_vectors(stages) -> None:
+    stage = ImageVectorsStage(stages.conv(1, LANES, 3, np.random.default_rng(0)))
+    for images, file in ((LANES - 1, "channel_vectors/direct.py"), (LANES, "image_vectors/forward.py")):
+        told = stage.kernels((images, 9, 9, 1), np.dtype(np.float32), input_gradient=False)
+        assert (told[0].work, told[0].kernel) == ("forward", file)
+        assert [each.work for each in told] == ["forward", "dweight"]
+    half = stage.kernels((1, 9, 9, 1), np.dtype(np.float64), input_gradient=False)  # which has half the lanes
+    assert half[0].kernel == "channel_vectors/direct.py"

@@ -43,6 +43,7 @@ def chain(*layers: Layer) -> Callable[[], nn.Sequential]:
 NETWORKS: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...]]] = {
     "few channels": (chain(*conv(1, 2, 5), *conv(2, 3, 4), nn.Flatten(), dense(36, 5)), (27, 25, 1)),
     "few, then more": (chain(*conv(2, 4, 3), *conv(4, 16, 2), *conv(16, 5, 2, bias=False)), (30, 33, 2)),
+    "few that fill vectors": (chain(*conv(1, 8, 3), *conv(8, 16, 2), *conv(16, 16, 3)), (44, 40, 1)),
     "winograd": (chain(*conv(1, 17, 3, padding=1), *conv(17, 33, 3, padding=1)), (29, 26, 1)),
     "normalized": (
         chain(nn.ContrastNormalization(), *conv(1, 20, 3, padding=2), nn.Flatten(), dense(840, 7)),

@@ -3,7 +3,7 @@
 forward.py           pads images, and hands out blocks of pooled rows
 direct.py            pooled rows by the sums as they stand
 forward_tiles.py     what it computes in registers
-winograd.py          pooled rows of a 3x3 convolution with 16 products for 36
+winograd.py          pooled rows of a 3x3 or 2x2 convolution with 16 products for 36, or 9 for 16
 winograd_tiles.py    what it computes in registers
 backward.py          the gradients, which visit only what pooling left
 backward_tiles.py    what they compute in registers

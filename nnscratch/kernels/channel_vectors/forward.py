@@ -18,8 +18,7 @@ import numpy as np
 from numba import uint64
 
 from nnscratch.kernels.channel_vectors.direct import direct_rows
-from nnscratch.kernels.channel_vectors.winograd import PRODUCTS as WINOGRAD_PRODUCTS
-from nnscratch.kernels.channel_vectors.winograd import winograd_rows
+from nnscratch.kernels.channel_vectors.winograd import positions, winograd_rows
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.layerwise.im2col import Pair, output_size
 from nnscratch.kernels.memory import Scratch
@@ -40,7 +39,7 @@ def forward(
     bias: np.ndarray | None,
     padding: Pair,
     y: np.ndarray,
-    argmax: np.ndarray,
+    argmax: np.ndarray | None,
     scratch: Scratch,
     winograd: bool,
 ) -> None:
@@ -50,32 +49,38 @@ def forward(
     weight   : (k_h, k_w, C, O);  bias : (O,) or None
     padding  : zeros above and below, left and right
     y        : (N, H_p, W_p, O), contiguous, overwritten; H_p, W_p = pooled_size of each axis
-    argmax   : as y, but uint8: 0 to 3, the winner's row*2 + column; NO_WINNER where y is 0
-    winograd : by Winograd's algorithm, for a 3x3 kernel; kernels/choice.py says when that is faster
+    argmax   : as y, but uint8: 0 to 3, the winner's row*2 + column; NO_WINNER where y is 0; None for
+        inference, in which nobody asks
+    winograd : by Winograd's algorithm, for a 3x3 or 2x2 kernel; kernels/choice.py says when that is faster
 
     A NaN among the four wins, so that it shows in y.
     """
     _check_contiguous(y, "y")
-    _check_contiguous(argmax, "argmax")
+    if argmax is not None:
+        _check_contiguous(argmax, "argmax")
     if y.size == 0:
         return
     n_images, h_pooled, w_pooled, c_out = y.shape
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
     bias = np.zeros(c_out, x.dtype) if bias is None else bias
     if winograd:
-        rows, products_per_place = winograd_rows(weight, bias, w_pooled, scratch), WINOGRAD_PRODUCTS * x.shape[3]
+        rows, products_per_place = winograd_rows(weight, bias, scratch), positions(len(weight)) * x.shape[3] // 4
     else:
         rows, products_per_place = direct_rows(weight, bias, scratch), weight[..., 0].size
     products_per_row = w_pooled * 4 * products_per_place * c_out * x.itemsize // 4  # in terms of float32
     rows_per_block = -(-_PRODUCTS_PER_BLOCK // max(1, products_per_row))
+    blocks = -(-n_images * h_pooled // rows_per_block)
+    blocks += blocks % 2 if blocks > 1 else 0  # of equal size, and as many for each of two threads
+    rows_per_block = -(-n_images * h_pooled // blocks)
     if rows_per_block > h_pooled:  # whole images: an image in two blocks would be padded twice
-        rows_per_block -= rows_per_block % h_pooled
+        rows_per_block = -(-rows_per_block // h_pooled) * h_pooled
 
     def block(first: int, stop: int) -> None:
         image, last = first // h_pooled, (stop - 1) // h_pooled + 1
         block_x = x[image:last] if padding == (0, 0) else padded(x[image:last], padding, scratch)
         row = image * h_pooled
-        rows(block_x, first - row, stop - row, y[image:last], argmax[image:last])
+        winners = None if argmax is None else argmax[image:last]
+        rows(block_x, first - row, stop - row, y[image:last], winners)
 
     in_blocks(block, n_images * h_pooled, rows_per_block)
 

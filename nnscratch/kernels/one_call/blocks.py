@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 from numba import uint64
 
-from nnscratch.kernels.channel_vectors.winograd_tiles import PATCH, WINDOWS_PER_TILE
+from nnscratch.kernels.channel_vectors.winograd_tiles import WINDOWS_TOGETHER
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.finite import sum_of_zeros
 from nnscratch.kernels.one_call.calls import array_at, call_kernel, look
@@ -51,7 +51,7 @@ from nnscratch.kernels.one_call.program import (
 )  # fmt: skip
 from nnscratch.kernels.vectors import VECTOR_BYTES
 
-LANES, TILE = VECTOR_BYTES // 4, WINDOWS_PER_TILE[0]
+LANES = VECTOR_BYTES // 4
 _F4 = 4  # bytes of a float32
 
 
@@ -91,11 +91,11 @@ def pack_flat(step: np.ndarray, block: int, x: int, y: int, scratch: int, counte
 
 @njit(nogil=True, cache=True)
 def pack_winograd(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """Packs weight (3, 3, A, B), behind which bias (B,) lies, as (C, D, E): winograd.transform_weight"""
+    """Packs weight (A, A, B, C), behind which bias (C,) lies, as (D, E, F): winograd.transform_weight"""
     if look(counters, CHANGED + step[L] * PER_STEP):
-        weight = array_at(np.float32, x, (3, 3, step[A], step[B]))
-        bias = array_at(np.float32, x + 9 * step[A] * step[B] * _F4, (step[B],))
-        call_kernel(step[KERNEL], (weight, bias, array_at(np.float32, y, (step[C], step[D], step[E]))))
+        weight = array_at(np.float32, x, (step[A], step[A], step[B], step[C]))
+        bias = array_at(np.float32, x + weight.size * _F4, (step[C],))
+        call_kernel(step[KERNEL], (weight, bias, array_at(np.float32, y, (step[D], step[E], step[F]))))
 
 
 @njit(nogil=True, cache=True)
@@ -149,21 +149,22 @@ def direct_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, coun
 
 
 @njit(nogil=True, cache=True)
-def winograd_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """BLOCK pooled rows of a convolution: winograd.pooled_rows
+def winograd_windows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """BLOCK pooling windows of a convolution: winograd.pooled_windows
 
-    A to J : as direct_rows;  K, L : chunks of channels, and windows that are transformed at once
+    A to J : as direct_rows;  K : positions of a patch
     """
     first, shape = block * step[BLOCK], (step[A], step[E], step[F], step[G])
-    patches = array_at(np.float32, scratch, (step[K], step[L], PATCH, LANES))
+    chunks = (step[D] + LANES - 1) // LANES
+    patches = array_at(np.float32, scratch, (chunks, step[K], WINDOWS_TOGETHER, LANES))
     call_kernel(
         step[KERNEL],
         (
             array_at(np.float32, x, (step[A], step[B], step[C], step[D])),
             array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
-            first, min(first + step[BLOCK], step[A] * step[E]),
+            first, min(first + step[BLOCK], step[A] * step[E] * step[F]),
             array_at(np.float32, y, shape), None, patches,
-            array_at(np.float32, scratch + patches.size * _F4, (TILE, PATCH, step[J])),
+            array_at(np.float32, scratch + patches.size * _F4, (step[K], WINDOWS_TOGETHER, step[J])),
         ),
     )  # fmt: skip
 

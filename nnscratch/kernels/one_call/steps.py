@@ -11,7 +11,7 @@ from numba import types
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors import direct, winograd
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
-from nnscratch.kernels.channel_vectors.winograd_tiles import PATCH
+from nnscratch.kernels.channel_vectors.winograd_tiles import WINDOWS_TOGETHER
 from nnscratch.kernels.image_vectors.chain import chain_forward
 from nnscratch.kernels.memory import empty
 from nnscratch.kernels.normalization import forward_rows
@@ -92,9 +92,13 @@ class Steps:
         return y
 
     def channel_vectors(
-        self, x: Place, weight: np.ndarray, bias: np.ndarray | None, padding: tuple[int, int], last: bool
-    ) -> Place:
-        """Convolution, ReLU, 2x2 pooling, as kernels/channel_vectors/forward.py computes them."""
+        self, x: Place, weight: np.ndarray, bias: np.ndarray | None, padding: tuple[int, int], last: bool,
+        winograd_fits: bool = True,
+    ) -> Place:  # fmt: skip
+        """Convolution, ReLU, 2x2 pooling, as kernels/channel_vectors/forward.py computes them.
+
+        winograd_fits : False for the sums as they stand, whose bits are those of image vectors
+        """
         k_h, k_w, c_in, c_out = weight.shape
         images, height, width, _ = x.shape
         if padding != (0, 0):
@@ -107,19 +111,19 @@ class Steps:
         n, size = blocks.LANES, CHANNEL_VECTORS * blocks.LANES
         groups = -(-c_out // size)
         shapes = *x.shape, *y.shape[1:]
-        if choice.winograd(weight.shape, windows, _F, kept=True):
-            chunks = -(-c_in // n)
-            packed = (groups, PATCH * chunks * n + 1, size)
+        if winograd_fits and choice.winograd(weight.shape, windows, _F, kept=True):
+            chunks, positions = -(-c_in // n), winograd.positions(k_h)
+            packed = (groups, positions * chunks * n + 1, size)
             bytes_packed = 4 * math.prod(packed)
-            count = max(1, products * 4 // 9 // _PRODUCTS_PER_BLOCK)
-            block = -(-rows // min(rows, count if bytes_packed <= _SMALL else max(2, count // 8)))
-            together = min(block, max(1, winograd.PATCH_BYTES // (PATCH * chunks * n * 4 * y.shape[2])))
-            scratch = 4 * (chunks * together * y.shape[2] * PATCH * n + blocks.TILE * PATCH * size)
+            count = max(1, windows * positions * c_in * c_out // _PRODUCTS_PER_BLOCK)
+            block = -(-windows // (count if bytes_packed <= _SMALL else max(2, count // 8)))
+            block = -(-block // WINDOWS_TOGETHER) * WINDOWS_TOGETHER
+            scratch = 4 * positions * WINDOWS_TOGETHER * (chunks * n + size)
             kernel = address_of(winograd.transform_weight, (_F4, _F1, _F3))
-            at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (c_in, c_out))
-            kernel = address_of(winograd.pooled_rows, (_F4, _F3, _INT, _INT, _F4, types.none, _F4, _F3))
-            sizes = *shapes, *packed, chunks, together * y.shape[2]
-            self._add(blocks.winograd_rows, -(-rows // block), block, x, y, sizes, kernel, at, scratch)
+            at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (k_h, c_in, c_out))
+            kernel = address_of(winograd.pooled_windows, (_F4, _F3, _INT, _INT, _F4, types.none, _F4, _F3))
+            sizes = *shapes, *packed, positions
+            self._add(blocks.winograd_windows, -(-windows // block), block, x, y, sizes, kernel, at, scratch)
         else:
             packed = (groups, k_h * k_w * c_in + 1, size)
             block = -(-rows // min(rows, max(1, products // _PRODUCTS_PER_BLOCK)))
@@ -133,7 +137,7 @@ class Steps:
     def image_vectors(self, x: Place, convs: list[tuple[np.ndarray, np.ndarray | None]], last: bool) -> Place:
         """Convolutions, each with ReLU and 2x2 pooling, as kernels/image_vectors/ computes one image."""
         while convs and convs[0][0].shape[3] >= _CHANNELS_OF_VECTORS:
-            x = self.channel_vectors(x, *convs[0], (0, 0), last and len(convs) == 1)
+            x = self.channel_vectors(x, *convs[0], (0, 0), last and len(convs) == 1, winograd_fits=False)
             convs = convs[1:]
         if not convs:
             return x

@@ -1,6 +1,4 @@
-"""A 3x3 convolution, ReLU and pooling by Winograd's algorithm, against the textbook loops one after
-the other.
-"""
+"""A convolution, ReLU and pooling by Winograd's algorithm, against the loops one after another."""
 
 from __future__ import annotations
 
@@ -8,13 +6,23 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.channel_vectors.winograd import PATCH_BYTES, winograd_rows
+from nnscratch.kernels.channel_vectors.winograd import winograd_rows
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.pool_tiles import NO_WINNER
 
-B_T = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
-G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-A_T = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
+# B^T, G, A^T by the size of the kernel
+MATRICES = {
+    3: (
+        np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]),
+        np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]]),
+        np.array([[1, 1, 1, 0], [0, 1, -1, -1]]),
+    ),
+    2: (
+        np.array([[1, -1, 0], [0, 1, 0], [0, -1, 1]]),
+        np.array([[1, 0], [1, 1], [0, 1]]),
+        np.array([[1, 1, 0], [0, 1, 1]]),
+    ),
+}
 
 # (image shape with its padding, c_out)
 CASES = [
@@ -28,48 +36,49 @@ CASES = [
 IDS = [f"{shape} to {c_out}" for shape, c_out in CASES]
 
 
-def computed(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, patch_bytes: int = PATCH_BYTES
-) -> tuple[np.ndarray, np.ndarray]:
+def computed(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """y and argmax, in two calls, the second from the middle of an image."""
     images, height, width, _ = x.shape
-    y = np.full((images, (height - 2) // 2, (width - 2) // 2, len(bias)), -1, x.dtype)
+    k = len(weight)
+    y = np.full((images, (height - k + 1) // 2, (width - k + 1) // 2, len(bias)), -1, x.dtype)
     argmax = np.full(y.shape, 99, np.uint8)
-    rows = winograd_rows(weight, bias, y.shape[2], Scratch(), patch_bytes)
+    rows = winograd_rows(weight, bias, Scratch())
     middle = images * y.shape[1] // 2
     rows(x, 0, middle, y, argmax)
     rows(x, middle, images * y.shape[1], y, argmax)
     return y, argmax
 
 
-def test_the_formula() -> None:
-    rng = np.random.default_rng(0)
-    d, g = rng.standard_normal((4, 4)), rng.standard_normal((3, 3))
-    z = A_T @ ((G @ g @ G.T) * (B_T @ d @ B_T.T)) @ A_T.T
+@pytest.mark.parametrize("k", MATRICES)
+def test_the_formula(k: int) -> None:
+    rng, (b_t, matrix, a_t) = np.random.default_rng(0), MATRICES[k]
+    d, g = rng.standard_normal((k + 1, k + 1)), rng.standard_normal((k, k))
+    z = a_t @ ((matrix @ g @ matrix.T) * (b_t @ d @ b_t.T)) @ a_t.T
     expected = loops.conv2d_forward(d[None, :, :, None], g[:, :, None, None], None, (1, 1), (0, 0))
     np.testing.assert_allclose(z, expected[0, :, :, 0], rtol=1e-12)
 
 
 @pytest.mark.parametrize(("shape", "c_out"), CASES, ids=IDS)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 1e-12), (np.float32, 2e-5)])
-def test_equal_to_the_loops(conv_relu_pool, shape, c_out, dtype, tolerance) -> None:
-    x, weight, bias = conv_relu_pool.arrays(shape, c_out, (3, 3), dtype)
+@pytest.mark.parametrize("k", MATRICES)
+def test_equal_to_the_loops(conv_relu_pool, shape, c_out, dtype, tolerance, k) -> None:
+    x, weight, bias = conv_relu_pool.arrays(shape, c_out, (k, k), dtype)
     z, expected, _ = conv_relu_pool.forward(x, weight, bias)
-    for patch_bytes in (1, PATCH_BYTES):  # one row of windows at a time, and several
-        y, argmax = computed(x, weight, bias, patch_bytes)
-        assert y.dtype == dtype
-        np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
-        np.testing.assert_array_equal(argmax == NO_WINNER, y == 0)
-        # Rounding may let another of two nearly equal places win: it must be as large.
-        places = np.where(argmax == NO_WINNER, 0, argmax)[..., np.newaxis].astype(np.int64)
-        won = np.take_along_axis(conv_relu_pool.places(z), places, axis=-1)[..., 0]
-        np.testing.assert_allclose(np.maximum(won, 0), expected, rtol=tolerance, atol=tolerance)
+    y, argmax = computed(x, weight, bias)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance)
+    np.testing.assert_array_equal(argmax == NO_WINNER, y == 0)
+    # Rounding may let another of two nearly equal places win: it must be as large.
+    places = np.where(argmax == NO_WINNER, 0, argmax)[..., np.newaxis].astype(np.int64)
+    won = np.take_along_axis(conv_relu_pool.places(z), places, axis=-1)[..., 0]
+    np.testing.assert_allclose(np.maximum(won, 0), expected, rtol=tolerance, atol=tolerance)
 
 
-def test_the_first_in_reading_order_wins_a_tie(conv_relu_pool) -> None:
+@pytest.mark.parametrize("k", MATRICES)
+def test_the_first_in_reading_order_wins_a_tie(conv_relu_pool, k) -> None:
     """Small integers and quarters of them are summed exactly, so every bit must agree."""
     draw = conv_relu_pool.small_integers(3)
-    x, weight, bias = conv_relu_pool.arrays((3, 10, 12, 16), 20, (3, 3), np.float32, draw)
+    x, weight, bias = conv_relu_pool.arrays((3, 10, 12, 16), 20, (k, k), np.float32, draw)
     z, expected, winners = conv_relu_pool.forward(x, weight, bias)
     assert (conv_relu_pool.ties(z) & (winners != NO_WINNER)).any()
     y, argmax = computed(x, weight, bias)
@@ -77,8 +86,9 @@ def test_the_first_in_reading_order_wins_a_tie(conv_relu_pool) -> None:
     np.testing.assert_array_equal(argmax, winners)
 
 
-def test_nan_stays_nan(conv_relu_pool) -> None:
-    x, weight, bias = conv_relu_pool.arrays((1, 10, 10, 16), 24, (3, 3), np.float32)
+@pytest.mark.parametrize("k", MATRICES)
+def test_nan_stays_nan(conv_relu_pool, k) -> None:
+    x, weight, bias = conv_relu_pool.arrays((1, 10, 10, 16), 24, (k, k), np.float32)
     x[0, 0, 0, 3] = np.nan
     y, _ = computed(x, weight, bias)
     assert np.isnan(y[0, 0, 0]).all()
