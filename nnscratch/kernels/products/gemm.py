@@ -17,7 +17,6 @@ Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 from __future__ import annotations
 
 import numpy as np
-from numba import uint64
 
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.gemm_tiles import (
@@ -25,6 +24,7 @@ from nnscratch.kernels.products.gemm_tiles import (
     STRIP,
     STRIPS_PER_TILE,
     TERMS_PER_LINE,
+    copy_rows,
     interleave_rows,
     multiply_tile,
 )
@@ -91,13 +91,9 @@ def _pack_transposed_b(
 @njit(nogil=True)
 def _pack_b(b: np.ndarray, k0: int, k1: int, n0: int, n1: int, packed: np.ndarray, at: int, step: int) -> None:
     """packed[at:][(panel,k,column)] = b[k, j], likewise."""
-    panel = PANEL * lanes(b)
+    width, panel = b.shape[1], PANEL * lanes(b)
     for j in range(n0, n1, panel):
-        start = at + (j - n0) // panel * step
-        for k in range(k0, k1):
-            to, row = packed[start + (k - k0) * panel :], b[k, j : min(j + panel, n1)]
-            for i in range(uint64(len(row))):
-                to[i] = row[i]
+        copy_rows(b, k0 * width + j, width, k1 - k0, n1 - j, packed, at + (j - n0) // panel * step)
 
 
 @njit(nogil=True)

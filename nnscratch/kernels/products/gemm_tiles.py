@@ -132,3 +132,24 @@ def interleave_rows(
             write(v)
         with part:
             write(v.first(count))
+
+
+@writes_vectors
+def copy_rows(
+    v: Vectors, source: Array, at: Index, row: Index, rows: Index, columns: Index, target: Array, to: Index
+) -> None:
+    """target[to + (r,p,l)] = source[at + r*row + p*lanes + l]: one panel of b, packed.
+
+    r in 0..rows, p in 0..PANEL vectors. Only `columns` columns are read; what lies behind them in
+    the panel is anything.
+    """
+    source, target = source + at, target + to
+
+    def copy(vectors: list[Vectors]) -> None:
+        with v.loop(rows) as r:
+            for p, part in enumerate(vectors):
+                v.store(part.load(source + (r * row + p * v.lanes)), target + (r * PANEL + p) * v.lanes)
+
+    for count in range(1, PANEL + 1):
+        with v.when(_ends_in_part(columns, count, v.lanes, PANEL)):
+            copy([v] * (count - 1) + [v.masked(v.mask_of_first(columns - (count - 1) * v.lanes))])
