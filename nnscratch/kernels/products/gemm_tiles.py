@@ -48,8 +48,7 @@ def multiply_tile(
         # Only the last vector may have columns that do not exist, only the last strip such rows.
         exist = v.masked(v.mask_of_first(columns - (vectors - 1) * v.lanes))
 
-        def add_term(k: Index, last: Vectors) -> None:
-            row = b + k * b_row
+        def add_term(row: Array, k: Index, last: Vectors) -> None:
             b_now = [part.load(row + p * v.lanes) for p, part in enumerate([v] * (vectors - 1) + [last])]
             for r in range(strips * STRIP):
                 number = v.splat(starts[r // STRIP][k * STRIP + r % STRIP])
@@ -67,10 +66,15 @@ def multiply_tile(
                         part.store(old.load(place) + sums[r][p].value, place)
 
         def add_terms(end: Index, last: Vectors) -> None:
-            with v.steps(0, end, TERMS_PER_LINE) as (begin, group):
+            whole = end - end % TERMS_PER_LINE
+            with v.steps(0, whole, TERMS_PER_LINE) as (begin, group):
                 v.prefetch(ahead + group * ahead_step)
-                with v.loop(begin, v.smaller(begin + TERMS_PER_LINE, end)) as k:
-                    add_term(k, last)
+                row = b + begin * b_row
+                for k in range(TERMS_PER_LINE):
+                    add_term(row, begin + k, last)
+                    row = row + b_row
+            with v.loop(whole, end) as k:
+                add_term(b + k * b_row, k, last)
 
         if AVX512:  # it has registers for masks alone
             add_terms(terms, exist)
@@ -82,7 +86,7 @@ def multiply_tile(
         in_b = v.choose(in_b < 0, 0, in_b)
         add_terms(in_b, v)
         with v.loop(in_b, terms) as k:
-            add_term(k, exist)
+            add_term(b + k * b_row, k, exist)
         write()
 
     for strips in range(1, STRIPS_PER_TILE + 1):
