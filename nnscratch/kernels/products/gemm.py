@@ -37,6 +37,7 @@ TILE = STRIP * STRIPS_PER_TILE  # rows
 _ROWS = 144
 _TERMS, _TERMS_TRANSPOSED = 160, 256
 _PANELS, _PANELS_TRANSPOSED = 11, 3
+_LEAST_ROWS_TO_PACK = 8
 
 
 def packed_size(dtype: np.dtype) -> int:
@@ -136,7 +137,9 @@ def gemm(
     a_step, b_step = terms * STRIP, terms * panel
     packed_b = (rows + n) // STRIP * a_step
     # Rows that lie 1 kB apart fall into few sets of the first-level cache, and drive each other out.
-    packs_b = b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0
+    packs_b = b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0 or m1 - m0 >= _LEAST_ROWS_TO_PACK
+    # If one block has all rows, a panel of b is packed right before its tiles, always in the same place.
+    by_panel = packs_b and not b_transposed and m1 - m0 <= rows
     b_now = packed if packs_b else b.reshape(-1)
 
     # Prefetching, which changes no result: while the tiles of a block are computed, the next block
@@ -161,7 +164,7 @@ def gemm(
             l1 = min(l0 + terms, k1)
             if b_transposed:
                 _pack_transposed_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
-            elif packs_b:
+            elif packs_b and not by_panel:
                 _pack_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
             for i0 in range(m0, m1, rows):
                 i1 = min(i0 + rows, m1)
@@ -175,7 +178,10 @@ def gemm(
                     # of c lie pages apart, a few rows use all panels first.
                     tile, p = (t // panels, t % panels) if b_transposed else (t % tiles, t // tiles)
                     i, j = i0 + tile * TILE, j0 + p * panel
-                    b_at, b_row = (packed_b + p * b_step, panel) if packs_b else (l0 * b_width + j, b_width)
+                    if by_panel and tile == 0:
+                        _pack_b(b, l0, l1, j, min(j + panel, j1), packed, packed_b, b_step)
+                    place = packed_b if by_panel else packed_b + p * b_step
+                    b_at, b_row = (place, panel) if packs_b else (l0 * b_width + j, b_width)
                     multiply_tile(
                         packed, (i - i0) // STRIP * a_step, a_step, b_now, b_at, b_row, l1 - l0,
                         c, i * width + j, width, i1 - i, j1 - j, l0 > k0,
