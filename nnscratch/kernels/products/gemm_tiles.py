@@ -15,9 +15,11 @@ Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nnscratch.kernels.values import Array, Condition, Index
 from nnscratch.kernels.vectors import AVX512, writes_vectors
-from nnscratch.kernels.writer import Vectors
+from nnscratch.kernels.writer import Sum, Vectors
 
 # The sums of a tile, a row of b and a number of a must fit the registers: 32 of AVX-512, 16 of AVX.
 STRIP = 4  # rows
@@ -55,15 +57,16 @@ def multiply_tile(
                 for p in range(vectors):
                     sums[r][p].add_product(number, b_now[p])
 
-        def write() -> None:
-            # What is in c is read if it counts; otherwise the mask is empty, and zeros are added.
-            count = v.mask_of_first(v.choose(add, v.lanes, 0))
+        def each_vector_of_c(do: Callable[[Vectors, Sum, Array], None]) -> None:
             for r in range(strips * STRIP):
                 with v.when(v.index(r) < rows):
                     for p, part in enumerate([v] * (vectors - 1) + [exist]):
-                        place = c + (r * c_row + p * v.lanes)
-                        old = v.masked(count if part.mask is None else count & part.mask)
-                        part.store(old.load(place) + sums[r][p].value, place)
+                        do(part, sums[r][p], c + (r * c_row + p * v.lanes))
+
+        def write() -> None:
+            with v.when(add):
+                each_vector_of_c(lambda part, total, place: total.add(part.load(place)))
+            each_vector_of_c(lambda part, total, place: part.store(total, place))
 
         def add_terms(end: Index, last: Vectors) -> None:
             whole = end - end % TERMS_PER_LINE
