@@ -19,25 +19,17 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.products.gemm_tiles import (
-    PANEL,
-    STRIP,
-    STRIPS_PER_TILE,
-    TERMS_PER_LINE,
-    copy_rows,
-    interleave_rows,
-    multiply_tile,
-)
-from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
+from nnscratch.kernels.products.gemm_panels import MOST_ROWS, multiply_by_panels, reads_panels_once
+from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, TERMS_PER_LINE, TILE, multiply_tile
+from nnscratch.kernels.products.packing import pack_a, pack_b, pack_transposed_b, part, parts
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES, lanes
 
-TILE = STRIP * STRIPS_PER_TILE  # rows
 # The largest block: rows of c, terms of their sums, columns of c in panels. For a transposed b (dx
 # of a wide layer) c is so wide that its rows lie pages apart: its blocks are narrow, and deep
 # instead.
 _ROWS = 144
 _TERMS, _TERMS_TRANSPOSED = 160, 256
 _PANELS, _PANELS_TRANSPOSED = 11, 3
-_LEAST_ROWS_TO_PACK = 8
 
 
 def packed_size(dtype: np.dtype) -> int:
@@ -45,56 +37,6 @@ def packed_size(dtype: np.dtype) -> int:
     n = VECTOR_BYTES // dtype.itemsize
     panels = max(_PANELS * _TERMS, _PANELS_TRANSPOSED * _TERMS_TRANSPOSED)
     return (_ROWS + n) * max(_TERMS, _TERMS_TRANSPOSED) + PANEL * n * panels
-
-
-@njit(nogil=True)
-def _parts(length: int, size: int) -> int:
-    """How many parts of `size` a length needs: length / size, rounded up."""
-    return (length + size - 1) // size
-
-
-@njit(nogil=True)
-def _part(length: int, most: int, n: int) -> int:
-    """The size, a multiple of n, of the fewest parts of equal size that are at most `most` long."""
-    return _parts(_parts(length, _parts(length, most)), n) * n
-
-
-@njit(nogil=True)
-def _pack_a(a: np.ndarray, transposed: bool, m0: int, m1: int, k0: int, k1: int, packed: np.ndarray, step: int) -> None:
-    """packed[(strip,k,row)] = a[m, k] for m in m0..m1, k in k0..k1; strips are `step` apart."""
-    n, width = lanes(a), a.shape[1]
-    if transposed:
-        for k in range(k0, k1, STRIP):
-            for m in range(m0, m1, n):
-                to = (m - m0) // STRIP * step + (k - k0) * STRIP
-                interleave_rows(a, k * width + m, width, k1 - k, m1 - m, packed, to, step, STRIP, STRIP)
-    else:
-        for m in range(m0, m1, STRIP):
-            for k in range(k0, k1, n):
-                to = (m - m0) // STRIP * step + (k - k0) * STRIP
-                interleave_rows(a, m * width + k, width, m1 - m, k1 - k, packed, to, n, STRIP, 1)
-
-
-@njit(nogil=True)
-def _pack_transposed_b(
-    b: np.ndarray, k0: int, k1: int, n0: int, n1: int, packed: np.ndarray, at: int, step: int
-) -> None:
-    """packed[at:][(panel,k,column)] = b[j, k] for k in k0..k1, j in n0..n1; panels are `step` apart."""
-    n, width = lanes(b), b.shape[1]
-    for j in range(n0, n1, n):
-        vector = (j - n0) // n
-        start = at + vector // PANEL * step + vector % PANEL * n
-        for k in range(k0, k1, n):
-            to = start + (k - k0) * PANEL * n
-            interleave_rows(b, j * width + k, width, n1 - j, k1 - k, packed, to, PANEL * n, 0, 1)
-
-
-@njit(nogil=True)
-def _pack_b(b: np.ndarray, k0: int, k1: int, n0: int, n1: int, packed: np.ndarray, at: int, step: int) -> None:
-    """packed[at:][(panel,k,column)] = b[k, j], likewise."""
-    width, panel = b.shape[1], PANEL * lanes(b)
-    for j in range(n0, n1, panel):
-        copy_rows(b, k0 * width + j, width, k1 - k0, n1 - j, packed, at + (j - n0) // panel * step)
 
 
 @njit(nogil=True)
@@ -129,17 +71,19 @@ def gemm(
 
     All are contiguous.
     """
+    if reads_panels_once(m1 - m0, a_transposed, b_transposed):
+        multiply_by_panels(a, b, c, m0, m1, n0, n1, k0, k1, packed)
+        return
     n, width, b_width = lanes(c), c.shape[1], b.shape[1]
     panel = PANEL * n
-    rows = _part(m1 - m0, _ROWS, STRIP)
-    terms = _part(k1 - k0, _TERMS_TRANSPOSED if b_transposed else _TERMS, n)
-    columns = _part(n1 - n0, panel * (_PANELS_TRANSPOSED if b_transposed else _PANELS), panel)
+    rows = part(m1 - m0, _ROWS, STRIP)
+    terms = part(k1 - k0, _TERMS_TRANSPOSED if b_transposed else _TERMS, n)
+    columns = part(n1 - n0, panel * (_PANELS_TRANSPOSED if b_transposed else _PANELS), panel)
     a_step, b_step = terms * STRIP, terms * panel
     packed_b = (rows + n) // STRIP * a_step
     # Rows that lie 1 kB apart fall into few sets of the first-level cache, and drive each other out.
-    packs_b = b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0 or m1 - m0 >= _LEAST_ROWS_TO_PACK
-    # If one block has all rows, a panel of b is packed right before its tiles, always in the same place.
-    by_panel = packs_b and not b_transposed and m1 - m0 <= rows
+    packs_b = b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0
+    packs_b = packs_b or (not AVX512 and m1 - m0 > MOST_ROWS)
     b_now = packed if packs_b else b.reshape(-1)
 
     # Prefetching, which changes no result: while the tiles of a block are computed, the next block
@@ -150,38 +94,35 @@ def gemm(
     ahead = c if a_transposed else b
     by_columns = b_transposed and not a_transposed  # the next block comes only after all terms of this one
     block_size = ahead.shape[1] * (rows if a_transposed else columns if b_transposed else terms)
-    tiles_per_block = _parts(min(rows, m1 - m0), TILE) * _parts(min(columns, n1 - n0), panel)
+    tiles_per_block = parts(min(rows, m1 - m0), TILE) * parts(min(columns, n1 - n0), panel)
     if by_columns:
-        tiles_per_block *= _parts(k1 - k0, terms)
-    share = _parts(block_size, tiles_per_block)
-    line_step = _parts(share, _parts(terms, TERMS_PER_LINE))
+        tiles_per_block *= parts(k1 - k0, terms)
+    share = parts(block_size, tiles_per_block)
+    line_step = parts(share, parts(terms, TERMS_PER_LINE))
 
     prefetch_at = 0
     for j0 in range(n0, n1, columns):
         j1 = min(j0 + columns, n1)
-        panels = _parts(j1 - j0, panel)
+        panels = parts(j1 - j0, panel)
         for l0 in range(k0, k1, terms):
             l1 = min(l0 + terms, k1)
             if b_transposed:
-                _pack_transposed_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
-            elif packs_b and not by_panel:
-                _pack_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
+                pack_transposed_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
+            elif packs_b:
+                pack_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
             for i0 in range(m0, m1, rows):
                 i1 = min(i0 + rows, m1)
-                _pack_a(a, a_transposed, i0, i1, l0, l1, packed, a_step)
+                pack_a(a, a_transposed, i0, i1, l0, l1, packed, a_step)
                 next_at, exists = _next_block(a_transposed, b_transposed, (i1, m1), (j1, n1), (l1, k1), b_width, width)
                 if l0 == k0 or not by_columns:
                     prefetch_at = next_at
-                tiles = _parts(i1 - i0, TILE)
+                tiles = parts(i1 - i0, TILE)
                 for t in range(tiles * panels):
                     # All rows use a panel of b while it is in the first-level cache; but where rows
                     # of c lie pages apart, a few rows use all panels first.
                     tile, p = (t // panels, t % panels) if b_transposed else (t % tiles, t // tiles)
                     i, j = i0 + tile * TILE, j0 + p * panel
-                    if by_panel and tile == 0:
-                        _pack_b(b, l0, l1, j, min(j + panel, j1), packed, packed_b, b_step)
-                    place = packed_b if by_panel else packed_b + p * b_step
-                    b_at, b_row = (place, panel) if packs_b else (l0 * b_width + j, b_width)
+                    b_at, b_row = (packed_b + p * b_step, panel) if packs_b else (l0 * b_width + j, b_width)
                     multiply_tile(
                         packed, (i - i0) // STRIP * a_step, a_step, b_now, b_at, b_row, l1 - l0,
                         c, i * width + j, width, i1 - i, j1 - j, l0 > k0,

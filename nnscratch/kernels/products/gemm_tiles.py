@@ -18,13 +18,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nnscratch.kernels.values import Array, Condition, Index
-from nnscratch.kernels.vectors import AVX512, writes_vectors
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES, writes_vectors
 from nnscratch.kernels.writer import Sum, Vectors
 
 # The sums of a tile, a row of b and a number of a must fit the registers: 32 of AVX-512, 16 of AVX.
 STRIP = 4  # rows
 STRIPS_PER_TILE = 2 if AVX512 else 1
+TILE = STRIP * STRIPS_PER_TILE  # rows
 PANEL = 3  # vectors
+_VECTORS_PER_LINE = 64 // VECTOR_BYTES
 TERMS_PER_LINE = 4  # per line of memory that is called into the cache
 
 
@@ -42,7 +44,49 @@ def multiply_tile(
     Meanwhile the lines at ahead[ahead_at + g*ahead_step] are called into the second-level cache,
     one per group g of TERMS_PER_LINE terms.
     """
-    a, b, c, ahead = a + a_at, b + b_at, c + c_at, ahead + ahead_at
+    ahead = ahead + ahead_at
+    _multiply(
+        v, a + a_at, a_step, b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add,
+        lambda group: v.prefetch(ahead + group * ahead_step), None,
+    )  # fmt: skip
+
+
+@writes_vectors
+def multiply_tile_and_copy(
+    v: Vectors, packed: Array, a_at: Index, a_step: Index, b_at: Index, terms: Index, c: Array, c_at: Index,
+    c_row: Index, rows: Index, columns: Index, add: Condition, to: Index, source: Array, at: Index, after: Index,
+    row: Index, copies: Index,
+) -> None:  # fmt: skip
+    """`multiply_tile` with a and a panel of b from `packed`, which meanwhile packs rows of another panel.
+
+    packed[to + (r,p,l)] = source[at + r*row + p*lanes + l]  for r in 0..copies, p in 0..PANEL vectors;
+    and as many numbers at source[after + r*row] are called into the second-level cache. The
+    multiply-adds leave time for both: one r per group of TERMS_PER_LINE terms.
+    """
+    target, after_source, source = packed + to, source + after, source + at
+
+    def copy_row(r: Index) -> None:
+        for p in range(PANEL):
+            v.store(v.load(source + (r * row + p * v.lanes)), target + (r * PANEL + p) * v.lanes)
+        for place in (*range(0, PANEL * v.lanes, v.lanes * _VECTORS_PER_LINE), PANEL * v.lanes - 1):
+            v.prefetch(after_source + (r * row + place))
+
+    _multiply(
+        v, packed + a_at, a_step, packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
+        copy_row, copies,
+    )  # fmt: skip
+
+
+def _multiply(
+    v: Vectors, a: Array, a_step: Index, b: Array, b_row: Index | int, terms: Index, c: Array, c_row: Index,
+    rows: Index, columns: Index, add: Condition, meanwhile: Callable[[Index], None], times: Index | None,
+) -> None:  # fmt: skip
+    """What both kinds of tiles write.
+
+    b_row     : a constant if b is packed
+    meanwhile : written into the groups of terms, with the group's number: for all groups, or for
+        0..times, of which those that are more than the groups come at the end
+    """
 
     def tile(strips: int, vectors: int) -> None:
         sums = [v.sums([v.zero()] * vectors) for _ in range(strips * STRIP)]
@@ -68,28 +112,41 @@ def multiply_tile(
                 each_vector_of_c(lambda part, total, place: total.add(part.load(place)))
             each_vector_of_c(lambda part, total, place: part.store(total, place))
 
+        def add_groups(first: Index, end: Index, last: Vectors, does_more: bool) -> None:
+            with v.loop(first, end) as group:
+                if does_more:
+                    meanwhile(group)
+                k = group * TERMS_PER_LINE
+                row = b + k * b_row
+                for _ in range(TERMS_PER_LINE):
+                    add_term(row, k, last)
+                    row, k = row + b_row, k + 1
+
         def add_terms(end: Index, last: Vectors) -> None:
-            whole = end - end % TERMS_PER_LINE
-            with v.steps(0, whole, TERMS_PER_LINE) as (begin, group):
-                v.prefetch(ahead + group * ahead_step)
-                row = b + begin * b_row
-                for k in range(TERMS_PER_LINE):
-                    add_term(row, begin + k, last)
-                    row = row + b_row
-            with v.loop(whole, end) as k:
+            groups = end // TERMS_PER_LINE
+            if times is None:
+                add_groups(v.index(0), groups, last, True)
+            else:
+                done = v.smaller(groups, times)
+                add_groups(v.index(0), done, last, True)
+                add_groups(done, groups, last, False)
+                with v.loop(done, times) as group:
+                    meanwhile(group)
+            with v.loop(groups * TERMS_PER_LINE, end) as k:
                 add_term(b + k * b_row, k, last)
 
-        if AVX512:  # it has registers for masks alone
+        if isinstance(b_row, int):
+            add_terms(terms, v)
+        elif AVX512:  # it has registers for masks alone
             add_terms(terms, exist)
-            write()
-            return
-        # A mask would take one of the 16 registers, all of which the sums and their factors need.
-        # So what lies behind the last column is read as well, where it is still in b.
-        in_b = terms - (b_row + (v.lanes - 1)) // b_row
-        in_b = v.choose(in_b < 0, 0, in_b)
-        add_terms(in_b, v)
-        with v.loop(in_b, terms) as k:
-            add_term(b + k * b_row, k, exist)
+        else:
+            # A mask would take one of the 16 registers, all of which the sums and their factors
+            # need. So what lies behind the last column is read as well, where it is still in b.
+            in_b = terms - (b_row + (v.lanes - 1)) // b_row
+            in_b = v.choose(in_b < 0, 0, in_b)
+            add_terms(in_b, v)
+            with v.loop(in_b, terms) as k:
+                add_term(b + k * b_row, k, exist)
         write()
 
     for strips in range(1, STRIPS_PER_TILE + 1):
