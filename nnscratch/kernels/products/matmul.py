@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from nnscratch.kernels import choice
@@ -13,6 +15,7 @@ from nnscratch.kernels.threads import in_blocks
 # Blocks per product: enough to share evenly over two to eight threads, few enough that each runs at
 # its full rate.
 _BLOCKS = 8
+_BLOCKS_OF_FEW_COLUMNS = 4  # for each of which all columns are packed
 _COLUMNS = 144  # a block's columns are a multiple of this, so that they fill whole vectors and panels
 _WEIGHTS_PER_BLOCK = 1 << 16  # 256 kB in float32: a thread reads them in about 10 us
 _scratch = Scratch()
@@ -87,14 +90,16 @@ def row_block(k: int, n: int) -> int:
     return -(-k // (ROWS_TOGETHER * parts)) * ROWS_TOGETHER
 
 
-def rows_block(m: int, k: int, n: int) -> tuple[bool, int]:
-    """How (M, K) times (K, N) by tiles is cut where a call costs nothing: whether along K, and the block.
+def rows_block(m: int, k: int, n: int) -> tuple[Literal["m", "k", "n"], int]:
+    """How (M, K) times (K, N) by tiles is cut where a call costs nothing: along which axis, and the block.
 
     The bits are those of `matmul`, which cuts along K only if it hands the blocks out.
     """
     if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
-        return True, _block(k)
-    return False, _block(n, _COLUMNS)
+        return "k", _block(k)
+    if n <= _COLUMNS:
+        return "m", -(-m // (_BLOCKS_OF_FEW_COLUMNS * TILE)) * TILE
+    return "n", _block(n, _COLUMNS)
 
 
 def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarray) -> None:
