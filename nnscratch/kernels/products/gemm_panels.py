@@ -23,7 +23,7 @@ from nnscratch.kernels.products.packing import pack_a, pack_b, part, parts
 from nnscratch.kernels.vectors import AVX512, lanes
 
 LEAST_ROWS, MOST_ROWS = 8, 144
-_TERMS = 160
+_TERMS = 240  # 46 kB for two panels: the one that is written may leave the first-level cache
 _PANELS = 22  # a block of c, 144 rows of which take 300 kB of the second-level cache
 
 
