@@ -216,7 +216,9 @@ def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, cou
 
 @njit(nogil=True, cache=True)
 def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """A part of y = x W: gemm.gemm.  A, B : terms, columns;  C : rows;  D : numbers of scratch
+    """A part of y = x W: gemm.gemm, or if G gemm_panels.multiply_by_panels.
+
+    A, B, C : terms, columns, rows;  D : numbers of scratch
 
     BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
     """
@@ -228,15 +230,13 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
         m0, m1 = first, min(after, m1)
     else:
         n0, n1 = first, min(after, n1)
-    call_kernel(
-        step[KERNEL],
-        (
-            array_at(np.float32, x, (step[C], step[A])), False,
-            array_at(np.float32, step[WEIGHT], (step[A], step[B])), False,
-            array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B])),
-            m0, m1, n0, n1, k0, k1, array_at(np.float32, scratch, (step[D],)),
-        ),
-    )  # fmt: skip
+    source, weight = array_at(np.float32, x, (step[C], step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B]))
+    target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
+    packed = array_at(np.float32, scratch, (step[D],))
+    if step[G]:
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
+    else:
+        call_kernel(step[KERNEL], (source, False, weight, False, target, m0, m1, n0, n1, k0, k1, packed))
 
 
 @njit(nogil=True, cache=True)

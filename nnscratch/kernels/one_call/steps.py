@@ -19,6 +19,7 @@ from nnscratch.kernels.one_call import blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
 from nnscratch.kernels.products.gemm import gemm, packed_size
+from nnscratch.kernels.products.gemm_panels import multiply_by_panels
 from nnscratch.kernels.products.gemv import row_by_matrix
 from nnscratch.kernels.products.matmul import row_block, rows_block
 
@@ -195,9 +196,13 @@ class Steps:
             count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
             parts = count if axis == "k" else 1
             sums = self._place((parts, rows, n_out))
-            flag, scratch = types.boolean, packed_size(_F)
-            kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, _INT, _INT, _INT, _INT, _INT, _INT, _F1))
-            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m"
+            flag, part, scratch = types.boolean, (_INT,) * 6, packed_size(_F)
+            by_panels = choice.panels_once(rows, False, False)
+            if by_panels:
+                kernel = address_of(multiply_by_panels, (_F2, _F2, _F2, *part, _F1))
+            else:
+                kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, *part, _F1))
+            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", by_panels
             self._add(blocks.multiply_rows, count, block, x, sums, sizes, kernel, weight.ctypes.data, 4 * scratch)
         block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
         is_first = x.address == self.x.address

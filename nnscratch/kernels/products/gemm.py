@@ -19,16 +19,17 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.products.gemm_panels import MOST_ROWS, multiply_by_panels, reads_panels_once
+from nnscratch.kernels.products.gemm_panels import TERMS
 from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, TERMS_PER_LINE, TILE, multiply_tile
 from nnscratch.kernels.products.packing import pack_a, pack_b, pack_transposed_b, part, parts
 from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES, lanes
 
 # The largest block: rows of c, terms of their sums, columns of c in panels. For a transposed b (dx
 # of a wide layer) c is so wide that its rows lie pages apart: its blocks are narrow, and deep
-# instead.
+# instead. With AVX2 terms are cut as gemm_panels.py cuts them: then the bits do not depend on how
+# many rows a call has.
 _ROWS = 144
-_TERMS, _TERMS_TRANSPOSED = 160, 256
+_TERMS, _TERMS_TRANSPOSED = 160 if AVX512 else TERMS, 256
 _PANELS, _PANELS_TRANSPOSED = 11, 3
 
 
@@ -71,9 +72,6 @@ def gemm(
 
     All are contiguous.
     """
-    if reads_panels_once(m1 - m0, a_transposed, b_transposed):
-        multiply_by_panels(a, b, c, m0, m1, n0, n1, k0, k1, packed)
-        return
     n, width, b_width = lanes(c), c.shape[1], b.shape[1]
     panel = PANEL * n
     rows = part(m1 - m0, _ROWS, STRIP)
@@ -82,8 +80,7 @@ def gemm(
     a_step, b_step = terms * STRIP, terms * panel
     packed_b = (rows + n) // STRIP * a_step
     # Rows that lie 1 kB apart fall into few sets of the first-level cache, and drive each other out.
-    packs_b = b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0
-    packs_b = packs_b or (not AVX512 and m1 - m0 > MOST_ROWS)
+    packs_b = not AVX512 or b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0
     b_now = packed if packs_b else b.reshape(-1)
 
     # Prefetching, which changes no result: while the tiles of a block are computed, the next block

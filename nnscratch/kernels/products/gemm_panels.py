@@ -20,17 +20,10 @@ import numpy as np
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, TILE, multiply_tile_and_copy
 from nnscratch.kernels.products.packing import pack_a, pack_b, part, parts
-from nnscratch.kernels.vectors import AVX512, lanes
+from nnscratch.kernels.vectors import lanes
 
-LEAST_ROWS, MOST_ROWS = 8, 144
-_TERMS = 240  # 46 kB for two panels: the one that is written may leave the first-level cache
+TERMS = 240  # 46 kB for two panels: the one that is written may leave the first-level cache
 _PANELS = 22  # a block of c, 144 rows of which take 300 kB of the second-level cache
-
-
-@njit(nogil=True)
-def reads_panels_once(rows: int, a_transposed: bool, b_transposed: bool) -> bool:
-    """Whether `multiply_by_panels` is for this product."""
-    return not AVX512 and not a_transposed and not b_transposed and LEAST_ROWS <= rows <= MOST_ROWS
 
 
 @njit(nogil=True)
@@ -48,15 +41,21 @@ def _panel_after(
     return (first, k + terms) if k + terms < k_all[1] else (end, k_all[0])
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def multiply_by_panels(
     a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int,
     packed: np.ndarray,
 ) -> None:  # fmt: skip
-    """`gemm` for a and b as they lie in memory, and at most MOST_ROWS rows m0..m1."""
+    """c[m, n] = sum over k of a[m, k] * b[k, n]
+
+    for m in m0..m1, which are at most choice.MOST_ROWS_OF_PANELS, n in n0..n1, k in k0..k1, none of them empty
+
+    a, b, c : (M, K), (K, N), (M, N), contiguous; this part of c is overwritten
+    packed  : scratch, `gemm.packed_size` numbers, on a cache line
+    """
     n, width, b_width = lanes(c), c.shape[1], b.shape[1]
     panel = PANEL * n
-    terms, columns = part(k1 - k0, _TERMS, n), part(n1 - n0, panel * _PANELS, panel)
+    terms, columns = part(k1 - k0, TERMS, n), part(n1 - n0, panel * _PANELS, panel)
     tiles, a_step = parts(m1 - m0, TILE), terms * STRIP
     here = parts(m1 - m0, STRIP) * a_step
     there = here + terms * panel

@@ -40,7 +40,7 @@ def multiply_tile(
 
     r in 0..rows, l in 0..columns, but at most a tile: STRIPS_PER_TILE*STRIP rows, PANEL vectors
     a : packed, strip s begins at a_at + s*a_step; rows that do not exist are read, but not used
-    b : row k begins at b_at + k*b_row
+    b : row k begins at b_at + k*b_row; with AVX2, PANEL vectors of each row must be there to be read
     Meanwhile the lines at ahead[ahead_at + g*ahead_step] are called into the second-level cache,
     one per group g of TERMS_PER_LINE terms.
     """
@@ -122,31 +122,24 @@ def _multiply(
                     add_term(row, k, last)
                     row, k = row + b_row, k + 1
 
-        def add_terms(end: Index, last: Vectors) -> None:
-            groups = end // TERMS_PER_LINE
+        def add_terms(last: Vectors) -> None:
+            groups = terms // TERMS_PER_LINE
             if times is None:
                 add_groups(v.index(0), groups, last, True)
             else:
-                done = v.smaller(groups, times)
-                add_groups(v.index(0), done, last, True)
+                # Narrower tiles are few, and would take long to compile: all is done at their end.
+                done = v.smaller(groups, times) if vectors == PANEL else v.index(0)
+                if vectors == PANEL:
+                    add_groups(v.index(0), done, last, True)
                 add_groups(done, groups, last, False)
                 with v.loop(done, times) as group:
                     meanwhile(group)
-            with v.loop(groups * TERMS_PER_LINE, end) as k:
+            with v.loop(groups * TERMS_PER_LINE, terms) as k:
                 add_term(b + k * b_row, k, last)
 
-        if isinstance(b_row, int):
-            add_terms(terms, v)
-        elif AVX512:  # it has registers for masks alone
-            add_terms(terms, exist)
-        else:
-            # A mask would take one of the 16 registers, all of which the sums and their factors
-            # need. So what lies behind the last column is read as well, where it is still in b.
-            in_b = terms - (b_row + (v.lanes - 1)) // b_row
-            in_b = v.choose(in_b < 0, 0, in_b)
-            add_terms(in_b, v)
-            with v.loop(in_b, terms) as k:
-                add_term(b + k * b_row, k, exist)
+        # With AVX2 a mask would take one of the 16 registers, all of which the sums and their factors
+        # need. So what lies behind the last column is read as well.
+        add_terms(exist if AVX512 else v)
         write()
 
     for strips in range(1, STRIPS_PER_TILE + 1):

@@ -8,7 +8,9 @@ import numpy as np
 
 from nnscratch.kernels import choice
 from nnscratch.kernels.memory import Scratch
-from nnscratch.kernels.products.gemm import TILE, gemm, packed_size
+from nnscratch.kernels.products.gemm import gemm, packed_size
+from nnscratch.kernels.products.gemm_panels import multiply_by_panels
+from nnscratch.kernels.products.gemm_tiles import TILE
 from nnscratch.kernels.products.gemv import ROWS_TOGETHER, column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.threads import in_blocks
 
@@ -49,8 +51,20 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     elif choice.shares_product(m, k, n):
         _multiply(a, a_transposed, b, b_transposed, product, k)
     else:
-        gemm(a, a_transposed, b, b_transposed, product, 0, m, 0, n, 0, k, _packed(product.dtype))
+        _multiply_part(a, a_transposed, b, b_transposed, product, 0, m, 0, n, 0, k)
     return product
+
+
+def _multiply_part(
+    a: np.ndarray, a_transposed: bool, b: np.ndarray, b_transposed: bool, c: np.ndarray,
+    m0: int, m1: int, n0: int, n1: int, k0: int, k1: int,
+) -> None:  # fmt: skip
+    """By tiles, on this thread."""
+    packed = _scratch.get("packed", (packed_size(c.dtype),), c.dtype)
+    if choice.panels_once(m1 - m0, a_transposed, b_transposed):
+        multiply_by_panels(a, b, c, m0, m1, n0, n1, k0, k1, packed)
+    else:
+        gemm(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1, packed)
 
 
 def _multiply(
@@ -63,7 +77,7 @@ def _multiply(
     (m, n), dtype = product.shape, product.dtype
 
     def multiply_block(c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int) -> None:
-        gemm(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1, _packed(dtype))
+        _multiply_part(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1)
 
     axis = choice.shared_axis(m, k, n)
     if axis == "k":
@@ -122,8 +136,3 @@ def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarra
     with np.errstate(over="ignore", invalid="ignore"):  # as the kernels do
         for part in sums[1:]:
             y += part
-
-
-def _packed(dtype: np.dtype) -> np.ndarray:
-    """This thread's memory for the packed blocks of gemm."""
-    return _scratch.get("packed", (packed_size(dtype),), dtype)
