@@ -224,13 +224,11 @@ DENSE_BECAUSE = {
 def panels_once(rows: int, a_transposed: bool, b_transposed: bool) -> bool:
     """Whether a product by tiles packs each panel of b right before it is used, once.
 
-    Rule: with AVX2, up to 144 rows, and neither factor transposed, as in a dense layer's forward
-    pass. Then all rows of a fit one block, and no panel of b is needed twice. More rows would pack
-    it for each block; AVX-512 has no room for two panels in the first-level cache.
+    Rule: with AVX2, up to 144 rows, neither factor transposed: a dense layer's forward pass. All
+    rows of a fit one block, so no panel of b is needed twice.
 
-    Measured with AVX2 (an AMD EPYC of 200 GFLOP/s, two threads) against panels packed beforehand: 2
-    to 6 rows x 15488 x 500 2.2 times as fast, 16 x 9216 x 256 0.71 -> 0.67 ms, 100 x 15488 x 500
-    9.8 -> 9.4 ms, 100 x 9216 x 256 alike (3.0 ms).
+    Measured with AVX2 (two threads, 9f49576): 4 x 15488 x 500 4.9 -> 2.5 ms, 16 x 9216 x 256 0.71
+    -> 0.67, 100 x 15488 x 500 9.8 -> 9.4.
     """
     return rows <= MOST_ROWS_OF_PANELS and not a_transposed and not b_transposed
 
@@ -256,8 +254,9 @@ def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
 def shares_product(m: int, k: int, n: int) -> bool:
     """Whether a product by tiles is handed out to several threads.
 
-    Rule: from 50 million multiply-adds on with AVX-512, 25 million with AVX2, about 0.4 ms of one
-    core; below, waking a thread costs more than it saves (c1cd39c, cd0a528).
+    Rule: from 50 million multiply-adds on with AVX-512, 17 million with AVX2, about 0.4 ms of one
+    core; below, waking a thread costs more than it saves (c1cd39c, cd0a528). With AVX2, 100 x 500 x
+    500 0.56 -> 0.38 ms; 100 x 256 x 256 0.15 -> 0.18.
     """
     return m * n * k >= LEAST_PRODUCTS_TO_SHARE
 
