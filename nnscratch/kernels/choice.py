@@ -28,7 +28,7 @@ MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
 LEAST_WINDOWS_OF_WINOGRAD = 256
 LEAST_WINDOWS_OF_WINOGRAD_KEPT = 32
 LEAST_PRODUCTS_TO_SHARE = 3 << 24 if VECTOR_BYTES == 64 else 1 << 24  # multiply-adds from which a second thread pays
-MOST_ROWS_OF_PANELS = 0 if VECTOR_BYTES == 64 else 144  # of a, in one call of products/gemm_panels.py
+MOST_ROWS_OF_PANELS = 0 if VECTOR_BYTES == 64 else 144  # products/gemm_panels.py
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
@@ -205,9 +205,8 @@ def dense_kernel(m: int, k: int, n: int) -> Literal["outer", "row", "tiles"]:
     that of writing, or reading, the weights once, and packing them into tiles would move them
     twice. Everything else goes by tiles (products/gemm.py).
 
-    Measured (--ladder) beside NumPy's OpenBLAS with this processor's own kernels, one thread: one
-    row 0.8 to 1.0 times as fast; an outer product 7 to 25 times; 100 rows by tiles 1.0 to 1.25
-    times.
+    Measured (--ladder) beside NumPy's OpenBLAS, one thread: one row 0.8 to 1.0 times as fast; an
+    outer product 7 to 25 times; 100 rows by tiles 1.0 to 1.25 times.
     """
     if k == 1:
         return "outer"
@@ -221,23 +220,20 @@ DENSE_BECAUSE = {
 }  # by what dense_kernel says
 
 
-def panels_once(rows: int, a_transposed: bool, b_transposed: bool) -> bool:
-    """Whether a product by tiles packs each panel of b right before it is used, once.
+def panels_once(rows: int, transposed: bool) -> bool:
+    """Whether a product by tiles goes by products/gemm_panels.py, which needs no panel of b twice.
 
-    Rule: with AVX2, up to 144 rows, neither factor transposed: a dense layer's forward pass. All
-    rows of a fit one block, so no panel of b is needed twice.
+    Rule: with AVX2, up to 144 rows, neither factor transposed: a dense layer's forward pass.
 
-    Measured with AVX2 (two threads, 9f49576): 4 x 15488 x 500 4.9 -> 2.5 ms, 16 x 9216 x 256 0.71
-    -> 0.67, 100 x 15488 x 500 9.8 -> 9.4.
+    Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4.
     """
-    return rows <= MOST_ROWS_OF_PANELS and not a_transposed and not b_transposed
+    return rows <= MOST_ROWS_OF_PANELS and not transposed
 
 
 def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
     """Whether a @ b is left to NumPy.
 
-    Rule: our kernels read contiguous arrays and their transposes, all float32 or all float64, of
-    fitting shapes, none of them empty. NumPy gets the rest.
+    Rule: ours read contiguous arrays and their transposes, all float32 or all float64, not empty.
     """
     if not (
         (a.flags.c_contiguous or a.flags.f_contiguous)
@@ -268,37 +264,36 @@ SHARES_BECAUSE = {
 
 
 def shares_numbers(size: int) -> bool:
-    """Whether reading or writing a matrix of `size` numbers once is handed out to several threads.
-
-    Rule: from 4 million numbers on, which again is about 0.7 ms of one core.
-    """
+    """Whether reading or writing a matrix of `size` numbers once is handed out: from 0.7 ms of a core on."""
     return size >= LEAST_NUMBERS_TO_SHARE
 
 
 def shared_axis(m: int, k: int, n: int) -> Literal["m", "k", "n"]:
     """Along which axis a product by tiles is cut into blocks for the threads.
 
-    Rule: along K if it is more than four times the longer of M and N; otherwise along the longer of
-    M and N. Cut along K, each block reads its own part of a large b once, from front to back, but
-    the blocks' partial sums have to be added, and would be large themselves for a shorter K.
+    Rule: along K if it is more than four times the longer of M and N; otherwise along the longer.
+    Cut along K, each block reads its own part of a large b once, from front to back, but the blocks'
+    partial sums have to be added, and would be large themselves for a shorter K.
     """
     if k > 4 * max(m, n):
         return "k"
     return "m" if m > n else "n"
 
 
-def product(m: int, k: int, n: int) -> tuple[str, str]:
+def product(m: int, k: int, n: int, transposed: bool = False) -> tuple[str, str]:
     """The kernel that multiplies (M, K) by (K, N), and why, for people; arrays as for our own kernels.
 
-    >>> product(1, 1000, 10)
-    ('products/gemv.py, row', 'one row: the time is that of reading the weights once')
+    transposed : whether one of them is the transpose of what lies in memory
+    >>> product(1, 1000, 10)[0]
+    'products/gemv.py, row'
     """
     kernel = dense_kernel(m, k, n)
     if kernel != "tiles":
         return f"products/gemv.py, {kernel}", DENSE_BECAUSE[kernel]
     shares = shares_product(m, k, n)
     along = f", blocks along {shared_axis(m, k, n).upper()}" if shares else ""
-    return f"products/gemm.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
+    file = "gemm_panels" if panels_once(m, transposed) else "gemm"
+    return f"products/{file}.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
 
 
 def _lanes(dtype: np.dtype) -> int:

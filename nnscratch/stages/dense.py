@@ -78,7 +78,11 @@ class DenseStage(Stage):
 
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
         n, n_in, n_out = x_shape[0], self.dense.n_in, self.dense.n_out
-        products = [("forward", n, n_in, n_out), ("dweight", n_in, n, n_out), ("dx", n, n_out, n_in)]
+        products = [
+            ("forward", n, n_in, n_out, False),
+            ("dweight", n_in, n, n_out, True),
+            ("dx", n, n_out, n_in, True),
+        ]
         return [Chosen(work, *choice.product(*sizes)) for work, *sizes in products if work != "dx" or input_gradient]
 
 

@@ -197,7 +197,7 @@ class Steps:
             parts = count if axis == "k" else 1
             sums = self._place((parts, rows, n_out))
             flag, part, scratch = types.boolean, (_INT,) * 6, packed_size(_F)
-            by_panels = choice.panels_once(rows, False, False)
+            by_panels = choice.panels_once(rows, transposed=False)
             if by_panels:
                 kernel = address_of(multiply_by_panels, (_F2, _F2, _F2, *part, _F1))
             else:

@@ -61,7 +61,7 @@ def _multiply_part(
 ) -> None:  # fmt: skip
     """By tiles, on this thread."""
     packed = _scratch.get("packed", (packed_size(c.dtype),), c.dtype)
-    if choice.panels_once(m1 - m0, a_transposed, b_transposed):
+    if choice.panels_once(len(c), a_transposed or b_transposed):
         multiply_by_panels(a, b, c, m0, m1, n0, n1, k0, k1, packed)
     else:
         gemm(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1, packed)

@@ -1,4 +1,4 @@
-"""The product by panels against NumPy's, on sizes that end inside a tile, a panel, a block, and on parts."""
+"""The product by panels against NumPy's, on sizes that end inside a tile, a panel, a block."""
 
 from __future__ import annotations
 
