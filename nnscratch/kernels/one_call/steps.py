@@ -207,8 +207,8 @@ class Steps:
         block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
         is_first = x.address == self.x.address
         self._checks_x |= is_first
-        sizes = parts, rows, n_out, bias is not None, relu, is_first
-        self._add(blocks.add_bias_relu, -(-rows // block), block, sums, y, sizes)
+        of_sum = parts, rows, n_out, bias is not None, relu, is_first
+        self._add(blocks.add_bias_relu, -(-rows // block), block, sums, y, of_sum)
         if bias is not None:
             self._rest[-1][p.BIAS] = bias.ctypes.data
         return y
