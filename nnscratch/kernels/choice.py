@@ -26,7 +26,8 @@ from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
 LEAST_WINDOWS_OF_WINOGRAD = 256
 LEAST_WINDOWS_OF_WINOGRAD_KEPT = 32
-LEAST_PRODUCTS_TO_SHARE = (3 << 18) * VECTOR_BYTES  # multiply-adds from which a second thread pays
+LEAST_PRODUCTS_TO_SHARE = 3 << 24 if VECTOR_BYTES == 64 else 1 << 24  # multiply-adds from which a second thread pays
+MOST_ROWS_OF_PANELS = 0 if VECTOR_BYTES == 64 else 144  # products/gemm_panels.py
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
 FEW_IMAGES_BECAUSE = "too few images to fill a vector, but output channels do"
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
@@ -213,9 +214,8 @@ def dense_kernel(m: int, k: int, n: int) -> Literal["outer", "row", "tiles"]:
     that of writing, or reading, the weights once, and packing them into tiles would move them
     twice. Everything else goes by tiles (products/gemm.py).
 
-    Measured (--ladder) beside NumPy's OpenBLAS with this processor's own kernels, one thread: one
-    row 0.8 to 1.0 times as fast; an outer product 7 to 25 times; 100 rows by tiles 1.0 to 1.25
-    times.
+    Measured (--ladder) beside NumPy's OpenBLAS, one thread: one row 0.8 to 1.0 times as fast; an
+    outer product 7 to 25 times; 100 rows by tiles 1.0 to 1.25 times.
     """
     if k == 1:
         return "outer"
@@ -229,11 +229,20 @@ DENSE_BECAUSE = {
 }  # by what dense_kernel says
 
 
+def panels_once(rows: int, transposed: bool) -> bool:
+    """Whether a product by tiles goes by products/gemm_panels.py, which needs no panel of b twice.
+
+    Rule: with AVX2, up to 144 rows, neither factor transposed: a dense layer's forward pass.
+
+    Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4.
+    """
+    return rows <= MOST_ROWS_OF_PANELS and not transposed
+
+
 def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
     """Whether a @ b is left to NumPy.
 
-    Rule: our kernels read contiguous arrays and their transposes, all float32 or all float64, of
-    fitting shapes, none of them empty. NumPy gets the rest.
+    Rule: ours read contiguous arrays and their transposes, all float32 or all float64, not empty.
     """
     if not (
         (a.flags.c_contiguous or a.flags.f_contiguous)
@@ -250,8 +259,9 @@ def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
 def shares_product(m: int, k: int, n: int) -> bool:
     """Whether a product by tiles is handed out to several threads.
 
-    Rule: from 50 million multiply-adds on with AVX-512, 25 million with AVX2, about 0.4 ms of one
-    core; below, waking a thread costs more than it saves (c1cd39c, cd0a528).
+    Rule: from 50 million multiply-adds on with AVX-512, 17 million with AVX2, about 0.4 ms of one
+    core; below, waking a thread costs more than it saves (c1cd39c, cd0a528). With AVX2, 100 x 500 x
+    500 0.56 -> 0.38 ms; 100 x 256 x 256 0.15 -> 0.18.
     """
     return m * n * k >= LEAST_PRODUCTS_TO_SHARE
 
@@ -263,37 +273,36 @@ SHARES_BECAUSE = {
 
 
 def shares_numbers(size: int) -> bool:
-    """Whether reading or writing a matrix of `size` numbers once is handed out to several threads.
-
-    Rule: from 4 million numbers on, 0.7 ms of one core.
-    """
+    """Whether reading or writing a matrix of `size` numbers once is handed out: from 0.7 ms of a core on."""
     return size >= LEAST_NUMBERS_TO_SHARE
 
 
 def shared_axis(m: int, k: int, n: int) -> Literal["m", "k", "n"]:
     """Along which axis a product by tiles is cut into blocks for the threads.
 
-    Rule: along K if it is more than four times the longer of M and N; otherwise along the longer of
-    M and N. Cut along K, each block reads its own part of a large b once, from front to back, but
-    the blocks' partial sums have to be added, and would be large themselves for a shorter K.
+    Rule: along K if it is more than four times the longer of M and N; otherwise along the longer.
+    Cut along K, each block reads its own part of a large b once, from front to back, but the blocks'
+    partial sums have to be added, and would be large themselves for a shorter K.
     """
     if k > 4 * max(m, n):
         return "k"
     return "m" if m > n else "n"
 
 
-def product(m: int, k: int, n: int) -> tuple[str, str]:
+def product(m: int, k: int, n: int, transposed: bool = False) -> tuple[str, str]:
     """The kernel that multiplies (M, K) by (K, N), and why, for people; arrays as for our own kernels.
 
-    >>> product(1, 1000, 10)
-    ('products/gemv.py, row', 'one row: the time is that of reading the weights once')
+    transposed : whether one of them is the transpose of what lies in memory
+    >>> product(1, 1000, 10)[0]
+    'products/gemv.py, row'
     """
     kernel = dense_kernel(m, k, n)
     if kernel != "tiles":
         return f"products/gemv.py, {kernel}", DENSE_BECAUSE[kernel]
     shares = shares_product(m, k, n)
     along = f", blocks along {shared_axis(m, k, n).upper()}" if shares else ""
-    return f"products/gemm.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
+    file = "gemm_panels" if panels_once(m, transposed) else "gemm"
+    return f"products/{file}.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
 
 
 def _lanes(dtype: np.dtype) -> int:

@@ -88,7 +88,7 @@ def _works(product: Product, x: np.ndarray, weight: np.ndarray, bias: np.ndarray
 def _chosen(shape: DenseShape) -> list[Chosen]:
     """The kernels of the three products, and why."""
     n, n_in, n_out = shape.rows, shape.n_in, shape.n_out
-    sizes = {"y": (n, n_in, n_out), "dweight": (n_in, n, n_out), "dx": (n, n_out, n_in)}
+    sizes = {"y": (n, n_in, n_out, False), "dweight": (n_in, n, n_out, True), "dx": (n, n_out, n_in, True)}
     return [Chosen(name, *choice.product(*size)) for name, size in sizes.items()]
 
 

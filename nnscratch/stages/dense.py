@@ -78,8 +78,13 @@ class DenseStage(Stage):
 
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
         n, n_in, n_out = x_shape[0], self.dense.n_in, self.dense.n_out
-        products = [("forward", n, n_in, n_out), ("dweight", n_in, n, n_out), ("dx", n, n_out, n_in)]
-        return [Chosen(work, *choice.product(*sizes)) for work, *sizes in products if work != "dx" or input_gradient]
+        products = {
+            "forward": choice.product(n, n_in, n_out),
+            "dweight": choice.product(n_in, n, n_out, transposed=True),
+        }
+        if input_gradient:
+            products["dx"] = choice.product(n, n_out, n_in, transposed=True)
+        return [Chosen(work, *chosen) for work, chosen in products.items()]
 
 
 def bias_relu_dropout(y: np.ndarray, bias: np.ndarray | None, relu: bool, mask: np.ndarray | None) -> None:

@@ -18,7 +18,8 @@ from nnscratch.stages.contrast_normalization import ContrastNormalizationStage
 from nnscratch.stages.dense import DenseStage
 from nnscratch.stages.image_vectors import ImageVectorsStage
 
-MOST_ROWS = 32  # of x: for more, calls and threads of their own per stage cost little
+# Of x: for more, calls and threads of their own per stage cost little. Convolutions take longer.
+MOST_ROWS, MOST_IMAGES = 128, 32
 _FLOAT32 = np.dtype(np.float32)
 
 
@@ -29,10 +30,12 @@ class OneCall:
 
     Raises
         ValueError : a stage has no steps: of float64, of a layer of the user's own, or of an array
-            that is not contiguous
+            that is not contiguous; or there are too many rows for it
     """
 
     def __init__(self, stages: Sequence[Stage], x_shape: tuple[int, ...]) -> None:
+        if x_shape[0] > MOST_IMAGES and any(type(stage) is not DenseStage for stage in stages):
+            raise ValueError(f"OneCall: got {x_shape[0]} images, expected at most {MOST_IMAGES}; run stage by stage")
         self.threads = get_threads()
         steps = Steps(x_shape, self.threads)
         self.seen: list[tuple[Layer, np.ndarray, np.ndarray | None, int]] = []

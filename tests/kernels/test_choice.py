@@ -154,10 +154,12 @@ def test_rules_and_their_conditions_never_part(k: int, c_in: int, c_out: int, wi
 def test_products_are_told_with_their_kernel_their_reason_and_their_threads() -> None:
     assert choice.product(5, 1, 7) == ("products/gemv.py, outer", choice.DENSE_BECAUSE["outer"])
     assert choice.product(1, 9, 7) == ("products/gemv.py, row", choice.DENSE_BECAUSE["row"])
-    kernel, why = choice.product(100, 9, 7)
+    kernel, why = choice.product(100, 9, 7, transposed=True)
     assert kernel == "products/gemm.py, tiles"
     least = f"{choice.LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds"
     assert why.endswith(f"below {least}, one thread")
-    kernel, why = choice.product(100, 9216, 256)
+    assert choice.product(100, 9, 7)[0] == f"products/{'gemm_panels' if LANES == 8 else 'gemm'}.py, tiles"
+    assert choice.product(145, 9, 7)[0] == "products/gemm.py, tiles"
+    kernel, why = choice.product(100, 9216, 256, transposed=True)
     assert kernel == "products/gemm.py, tiles, blocks along K"
     assert why.endswith(f"from {least} on, a second thread pays")

@@ -217,38 +217,55 @@ def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, cou
 
 @njit(nogil=True, cache=True)
 def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """A part of y = x W: gemm.gemm.  A, B : terms, columns;  C : rows;  D : numbers of scratch
+    """A part of y = x W: gemm.gemm, or if G gemm_panels.multiply_by_panels.
 
-    BLOCK of the columns; if E, of the terms, and then y has a product for each part
+    A, B, C : terms, columns, rows;  D : numbers of scratch
+
+    BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
     """
-    first = block * step[BLOCK]
-    n0, n1, k0, k1, product = first, min(first + step[BLOCK], step[B]), 0, step[A], 0
+    first, after = block * step[BLOCK], (block + 1) * step[BLOCK]
+    m0, m1, n0, n1, k0, k1, product = 0, step[C], 0, step[B], 0, step[A], 0
     if step[E]:
-        n0, n1, k0, k1, product = 0, step[B], first, min(first + step[BLOCK], step[A]), block
-    call_kernel(
-        step[KERNEL],
-        (
-            array_at(np.float32, x, (step[C], step[A])), False,
-            array_at(np.float32, step[WEIGHT], (step[A], step[B])), False,
-            array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B])),
-            0, step[C], n0, n1, k0, k1, array_at(np.float32, scratch, (step[D],)),
-        ),
-    )  # fmt: skip
+        k0, k1, product = first, min(after, k1), block
+    elif step[F]:
+        m0, m1 = first, min(after, m1)
+    else:
+        n0, n1 = first, min(after, n1)
+    source, weight = array_at(np.float32, x, (step[C], step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B]))
+    target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
+    packed = array_at(np.float32, scratch, (step[D],))
+    if step[G]:
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
+    else:
+        call_kernel(step[KERNEL], (source, False, weight, False, target, m0, m1, n0, n1, k0, k1, packed))
 
 
 @njit(nogil=True, cache=True)
 def add_bias_relu(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
     """y[m,n] = sum over p of x[p,m,n] + bias[n] if D, and of that max(0, ...) if E:  NaN stays NaN.
 
-    A, B, C : parts, M, N
+    A, B, C : parts, M, N, of which BLOCK of M
+    F       : notes whether a sum is NaN or infinite, as every one is that had such a term
     """
-    parts, size, columns = step[A], step[B] * step[C], step[C]
-    sums = array_at(np.float32, x, (parts, size))
-    bias, target = array_at(np.float32, step[BIAS], (columns,)), array_at(np.float32, y, (size,))
-    for i in range(size):
-        total = sums[0, i]
+    parts, columns, zero = step[A], uint64(step[C]), np.float32(0)
+    sums = array_at(np.float32, x, (parts, step[B], step[C]))
+    bias, target = array_at(np.float32, step[BIAS], (step[C],)), array_at(np.float32, y, (step[B], step[C]))
+    first, not_finite = block * step[BLOCK], zero
+    for m in range(first, min(first + step[BLOCK], step[B])):
+        row, part = target[m], sums[0, m]
+        for n in range(columns):
+            row[n] = part[n]
         for p in range(1, parts):
-            total += sums[p, i]
+            part = sums[p, m]
+            for n in range(columns):
+                row[n] += part[n]
+        if step[F]:
+            not_finite += np.float32(sum_of_zeros(row))
         if step[D]:
-            total += bias[i % columns]
-        target[i] = np.float32(0) if step[E] and total <= 0 else total
+            for n in range(columns):
+                row[n] += bias[n]
+        if step[E]:
+            for n in range(columns):
+                row[n] = zero if row[n] <= zero else row[n]
+    if not_finite != zero:
+        counters[NOT_FINITE] = 1

@@ -19,6 +19,7 @@ from nnscratch.kernels.one_call import blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
 from nnscratch.kernels.products.gemm import gemm, packed_size
+from nnscratch.kernels.products.gemm_panels import multiply_by_panels
 from nnscratch.kernels.products.gemv import row_by_matrix
 from nnscratch.kernels.products.matmul import row_block, rows_block
 
@@ -26,6 +27,7 @@ _F = np.dtype(np.float32)
 _PRODUCTS_PER_BLOCK = 120_000  # 3 to 10 us of one core
 _WORK_FOR_THREADS = 500_000  # multiply-adds
 _COMPARED_PER_BLOCK = 1 << 14
+_SUMMED_PER_BLOCK = 1 << 15
 _CHANNELS_OF_VECTORS = 8  # of the output, from which vectors of channels are faster for one image
 _IMAGES_ONE_BY_ONE = 4  # of few channels; more fill vectors of images
 _SMALL = 1 << 18  # bytes of weights that stay in the second-level cache from block to block
@@ -65,6 +67,7 @@ class Steps:
         self._rest: list[dict[int, int]] = []
         self.x = Place(0, x_shape)
         self._work = 0  # multiply-adds
+        self._checks_x = False  # whether a step does
 
     @property
     def is_worth_threads(self) -> bool:
@@ -74,9 +77,10 @@ class Steps:
     def table(self, y: Place) -> np.ndarray:
         """The finished table; y is what the last step gave: the caller's."""
         finite = {p.COMPUTE: _block(blocks.check_finite), p.BLOCKS: 1}
-        before, after = finite | {p.A: self.x.size}, finite | {p.A: y.size, p.B: 1, p.WAITS: 1}
-        rows = [before, *self._compare, *self._pack, *self._rest, after]
-        rows[1 + len(self._compare)][p.WAITS] = 1
+        before = [] if self._checks_x else [finite | {p.A: self.x.size}]
+        after = finite | {p.A: y.size, p.B: 1, p.WAITS: 1}
+        rows = [*before, *self._compare, *self._pack, *self._rest, after]
+        rows[len(before) + len(self._compare)][p.WAITS] = 1
         table = np.zeros((len(rows), p.COLUMNS), np.int64)
         for row, columns in zip(table, rows, strict=True):
             row[list(columns)] = list(columns.values())
@@ -192,15 +196,23 @@ class Steps:
             kernel = address_of(row_by_matrix, (_F2, _F2, _F2, _INT, _INT))
             self._add(blocks.multiply_row, parts, block, x, sums, (n_in, n_out), kernel, weight.ctypes.data)
         else:
-            by_terms, block = rows_block(rows, n_in, n_out)
-            count = -(-(n_in if by_terms else n_out) // block)
-            parts = count if by_terms else 1
+            axis, block = rows_block(rows, n_in, n_out)
+            count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
+            parts = count if axis == "k" else 1
             sums = self._place((parts, rows, n_out))
-            flag, scratch = types.boolean, packed_size(_F)
-            kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, _INT, _INT, _INT, _INT, _INT, _INT, _F1))
-            sizes = n_in, n_out, rows, scratch, by_terms
+            flag, part, scratch = types.boolean, (_INT,) * 6, packed_size(_F)
+            by_panels = choice.panels_once(rows, transposed=False)
+            if by_panels:
+                kernel = address_of(multiply_by_panels, (_F2, _F2, _F2, *part, _F1))
+            else:
+                kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, *part, _F1))
+            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", by_panels
             self._add(blocks.multiply_rows, count, block, x, sums, sizes, kernel, weight.ctypes.data, 4 * scratch)
-        self._add(blocks.add_bias_relu, 1, rows, sums, y, (parts, rows, n_out, bias is not None, relu))
+        block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
+        is_first = x.address == self.x.address
+        self._checks_x |= is_first
+        of_sum = parts, rows, n_out, bias is not None, relu, is_first
+        self._add(blocks.add_bias_relu, -(-rows // block), block, sums, y, of_sum)
         if bias is not None:
             self._rest[-1][p.BIAS] = bias.ctypes.data
         return y

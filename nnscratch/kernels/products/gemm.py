@@ -2,7 +2,9 @@
 
 Fastest for two rows and terms or more: with 100 rows 1.0 to 1.1 times as fast as NumPy's OpenBLAS
 for x W and x.T dy, 1.2 times for dy W.T (9216 x 256, 15488 x 500, 512 x 512; one thread).
-Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512. With AVX2 few rows that are not
+transposed go by panels (gemm_panels.py); x.T dy of 9216 x 100 x 256 takes 2.8 ms on two threads of
+an AMD EPYC, 84 % of the rate of multiply-adds alone.
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 
@@ -17,25 +19,19 @@ Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 from __future__ import annotations
 
 import numpy as np
-from numba import uint64
 
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.products.gemm_tiles import (
-    PANEL,
-    STRIP,
-    STRIPS_PER_TILE,
-    TERMS_PER_LINE,
-    interleave_rows,
-    multiply_tile,
-)
-from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
+from nnscratch.kernels.products.gemm_panels import TERMS
+from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, TERMS_PER_LINE, TILE, multiply_tile
+from nnscratch.kernels.products.packing import pack_a, pack_b, pack_transposed_b, part, parts
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES, lanes
 
-TILE = STRIP * STRIPS_PER_TILE  # rows
 # The largest block: rows of c, terms of their sums, columns of c in panels. For a transposed b (dx
 # of a wide layer) c is so wide that its rows lie pages apart: its blocks are narrow, and deep
-# instead.
+# instead. With AVX2 terms are cut as gemm_panels.py cuts them: then the bits do not depend on how
+# many rows a call has.
 _ROWS = 144
-_TERMS, _TERMS_TRANSPOSED = 160, 256
+_TERMS, _TERMS_TRANSPOSED = 160 if AVX512 else TERMS, 256
 _PANELS, _PANELS_TRANSPOSED = 11, 3
 
 
@@ -44,60 +40,6 @@ def packed_size(dtype: np.dtype) -> int:
     n = VECTOR_BYTES // dtype.itemsize
     panels = max(_PANELS * _TERMS, _PANELS_TRANSPOSED * _TERMS_TRANSPOSED)
     return (_ROWS + n) * max(_TERMS, _TERMS_TRANSPOSED) + PANEL * n * panels
-
-
-@njit(nogil=True)
-def _parts(length: int, size: int) -> int:
-    """How many parts of `size` a length needs: length / size, rounded up."""
-    return (length + size - 1) // size
-
-
-@njit(nogil=True)
-def _part(length: int, most: int, n: int) -> int:
-    """The size, a multiple of n, of the fewest parts of equal size that are at most `most` long."""
-    return _parts(_parts(length, _parts(length, most)), n) * n
-
-
-@njit(nogil=True)
-def _pack_a(a: np.ndarray, transposed: bool, m0: int, m1: int, k0: int, k1: int, packed: np.ndarray, step: int) -> None:
-    """packed[(strip,k,row)] = a[m, k] for m in m0..m1, k in k0..k1; strips are `step` apart."""
-    n, width = lanes(a), a.shape[1]
-    if transposed:
-        for k in range(k0, k1, STRIP):
-            for m in range(m0, m1, n):
-                to = (m - m0) // STRIP * step + (k - k0) * STRIP
-                interleave_rows(a, k * width + m, width, k1 - k, m1 - m, packed, to, step, STRIP, STRIP)
-    else:
-        for m in range(m0, m1, STRIP):
-            for k in range(k0, k1, n):
-                to = (m - m0) // STRIP * step + (k - k0) * STRIP
-                interleave_rows(a, m * width + k, width, m1 - m, k1 - k, packed, to, n, STRIP, 1)
-
-
-@njit(nogil=True)
-def _pack_transposed_b(
-    b: np.ndarray, k0: int, k1: int, n0: int, n1: int, packed: np.ndarray, at: int, step: int
-) -> None:
-    """packed[at:][(panel,k,column)] = b[j, k] for k in k0..k1, j in n0..n1; panels are `step` apart."""
-    n, width = lanes(b), b.shape[1]
-    for j in range(n0, n1, n):
-        vector = (j - n0) // n
-        start = at + vector // PANEL * step + vector % PANEL * n
-        for k in range(k0, k1, n):
-            to = start + (k - k0) * PANEL * n
-            interleave_rows(b, j * width + k, width, n1 - j, k1 - k, packed, to, PANEL * n, 0, 1)
-
-
-@njit(nogil=True)
-def _pack_b(b: np.ndarray, k0: int, k1: int, n0: int, n1: int, packed: np.ndarray, at: int, step: int) -> None:
-    """packed[at:][(panel,k,column)] = b[k, j], likewise."""
-    panel = PANEL * lanes(b)
-    for j in range(n0, n1, panel):
-        start = at + (j - n0) // panel * step
-        for k in range(k0, k1):
-            to, row = packed[start + (k - k0) * panel :], b[k, j : min(j + panel, n1)]
-            for i in range(uint64(len(row))):
-                to[i] = row[i]
 
 
 @njit(nogil=True)
@@ -134,13 +76,13 @@ def gemm(
     """
     n, width, b_width = lanes(c), c.shape[1], b.shape[1]
     panel = PANEL * n
-    rows = _part(m1 - m0, _ROWS, STRIP)
-    terms = _part(k1 - k0, _TERMS_TRANSPOSED if b_transposed else _TERMS, n)
-    columns = _part(n1 - n0, panel * (_PANELS_TRANSPOSED if b_transposed else _PANELS), panel)
+    rows = part(m1 - m0, _ROWS, STRIP)
+    terms = part(k1 - k0, _TERMS_TRANSPOSED if b_transposed else _TERMS, n)
+    columns = part(n1 - n0, panel * (_PANELS_TRANSPOSED if b_transposed else _PANELS), panel)
     a_step, b_step = terms * STRIP, terms * panel
     packed_b = (rows + n) // STRIP * a_step
     # Rows that lie 1 kB apart fall into few sets of the first-level cache, and drive each other out.
-    packs_b = b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0
+    packs_b = not AVX512 or b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0
     b_now = packed if packs_b else b.reshape(-1)
 
     # Prefetching, which changes no result: while the tiles of a block are computed, the next block
@@ -151,29 +93,29 @@ def gemm(
     ahead = c if a_transposed else b
     by_columns = b_transposed and not a_transposed  # the next block comes only after all terms of this one
     block_size = ahead.shape[1] * (rows if a_transposed else columns if b_transposed else terms)
-    tiles_per_block = _parts(min(rows, m1 - m0), TILE) * _parts(min(columns, n1 - n0), panel)
+    tiles_per_block = parts(min(rows, m1 - m0), TILE) * parts(min(columns, n1 - n0), panel)
     if by_columns:
-        tiles_per_block *= _parts(k1 - k0, terms)
-    share = _parts(block_size, tiles_per_block)
-    line_step = _parts(share, _parts(terms, TERMS_PER_LINE))
+        tiles_per_block *= parts(k1 - k0, terms)
+    share = parts(block_size, tiles_per_block)
+    line_step = parts(share, parts(terms, TERMS_PER_LINE))
 
     prefetch_at = 0
     for j0 in range(n0, n1, columns):
         j1 = min(j0 + columns, n1)
-        panels = _parts(j1 - j0, panel)
+        panels = parts(j1 - j0, panel)
         for l0 in range(k0, k1, terms):
             l1 = min(l0 + terms, k1)
             if b_transposed:
-                _pack_transposed_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
+                pack_transposed_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
             elif packs_b:
-                _pack_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
+                pack_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
             for i0 in range(m0, m1, rows):
                 i1 = min(i0 + rows, m1)
-                _pack_a(a, a_transposed, i0, i1, l0, l1, packed, a_step)
+                pack_a(a, a_transposed, i0, i1, l0, l1, packed, a_step)
                 next_at, exists = _next_block(a_transposed, b_transposed, (i1, m1), (j1, n1), (l1, k1), b_width, width)
                 if l0 == k0 or not by_columns:
                     prefetch_at = next_at
-                tiles = _parts(i1 - i0, TILE)
+                tiles = parts(i1 - i0, TILE)
                 for t in range(tiles * panels):
                     # All rows use a panel of b while it is in the first-level cache; but where rows
                     # of c lie pages apart, a few rows use all panels first.

@@ -15,14 +15,18 @@ Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nnscratch.kernels.values import Array, Condition, Index
-from nnscratch.kernels.vectors import AVX512, writes_vectors
-from nnscratch.kernels.writer import Vectors
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES, writes_vectors
+from nnscratch.kernels.writer import Sum, Vectors
 
 # The sums of a tile, a row of b and a number of a must fit the registers: 32 of AVX-512, 16 of AVX.
 STRIP = 4  # rows
 STRIPS_PER_TILE = 2 if AVX512 else 1
+TILE = STRIP * STRIPS_PER_TILE  # rows
 PANEL = 3  # vectors
+_VECTORS_PER_LINE = 64 // VECTOR_BYTES
 TERMS_PER_LINE = 4  # per line of memory that is called into the cache
 
 
@@ -36,11 +40,53 @@ def multiply_tile(
 
     r in 0..rows, l in 0..columns, but at most a tile: STRIPS_PER_TILE*STRIP rows, PANEL vectors
     a : packed, strip s begins at a_at + s*a_step; rows that do not exist are read, but not used
-    b : row k begins at b_at + k*b_row
+    b : row k begins at b_at + k*b_row; with AVX2, PANEL vectors of each row must be there to be read
     Meanwhile the lines at ahead[ahead_at + g*ahead_step] are called into the second-level cache,
     one per group g of TERMS_PER_LINE terms.
     """
-    a, b, c, ahead = a + a_at, b + b_at, c + c_at, ahead + ahead_at
+    ahead = ahead + ahead_at
+    _multiply(
+        v, a + a_at, a_step, b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add,
+        lambda group: v.prefetch(ahead + group * ahead_step), None,
+    )  # fmt: skip
+
+
+@writes_vectors
+def multiply_tile_and_copy(
+    v: Vectors, packed: Array, a_at: Index, a_step: Index, b_at: Index, terms: Index, c: Array, c_at: Index,
+    c_row: Index, rows: Index, columns: Index, add: Condition, to: Index, source: Array, at: Index, after: Index,
+    row: Index, copies: Index,
+) -> None:  # fmt: skip
+    """`multiply_tile` with a and a panel of b from `packed`, which meanwhile packs rows of another panel.
+
+    packed[to + (r,p,l)] = source[at + r*row + p*lanes + l]  for r in 0..copies, p in 0..PANEL vectors;
+    and as many numbers at source[after + r*row] are called into the second-level cache. The
+    multiply-adds leave time for both: one r per group of TERMS_PER_LINE terms.
+    """
+    target, after_source, source = packed + to, source + after, source + at
+
+    def copy_row(r: Index) -> None:
+        for p in range(PANEL):
+            v.store(v.load(source + (r * row + p * v.lanes)), target + (r * PANEL + p) * v.lanes)
+        for place in (*range(0, PANEL * v.lanes, v.lanes * _VECTORS_PER_LINE), PANEL * v.lanes - 1):
+            v.prefetch(after_source + (r * row + place))
+
+    _multiply(
+        v, packed + a_at, a_step, packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
+        copy_row, copies,
+    )  # fmt: skip
+
+
+def _multiply(
+    v: Vectors, a: Array, a_step: Index, b: Array, b_row: Index | int, terms: Index, c: Array, c_row: Index,
+    rows: Index, columns: Index, add: Condition, meanwhile: Callable[[Index], None], times: Index | None,
+) -> None:  # fmt: skip
+    """What both kinds of tiles write.
+
+    b_row     : a constant if b is packed
+    meanwhile : written into the groups of terms, with the group's number: for all groups, or for
+        0..times, of which those that are more than the groups come at the end
+    """
 
     def tile(strips: int, vectors: int) -> None:
         sums = [v.sums([v.zero()] * vectors) for _ in range(strips * STRIP)]
@@ -48,41 +94,52 @@ def multiply_tile(
         # Only the last vector may have columns that do not exist, only the last strip such rows.
         exist = v.masked(v.mask_of_first(columns - (vectors - 1) * v.lanes))
 
-        def add_term(k: Index, last: Vectors) -> None:
-            row = b + k * b_row
+        def add_term(row: Array, k: Index, last: Vectors) -> None:
             b_now = [part.load(row + p * v.lanes) for p, part in enumerate([v] * (vectors - 1) + [last])]
             for r in range(strips * STRIP):
                 number = v.splat(starts[r // STRIP][k * STRIP + r % STRIP])
                 for p in range(vectors):
                     sums[r][p].add_product(number, b_now[p])
 
-        def write() -> None:
-            # What is in c is read if it counts; otherwise the mask is empty, and zeros are added.
-            count = v.mask_of_first(v.choose(add, v.lanes, 0))
+        def each_vector_of_c(do: Callable[[Vectors, Sum, Array], None]) -> None:
             for r in range(strips * STRIP):
                 with v.when(v.index(r) < rows):
                     for p, part in enumerate([v] * (vectors - 1) + [exist]):
-                        place = c + (r * c_row + p * v.lanes)
-                        old = v.masked(count if part.mask is None else count & part.mask)
-                        part.store(old.load(place) + sums[r][p].value, place)
+                        do(part, sums[r][p], c + (r * c_row + p * v.lanes))
 
-        def add_terms(end: Index, last: Vectors) -> None:
-            with v.steps(0, end, TERMS_PER_LINE) as (begin, group):
-                v.prefetch(ahead + group * ahead_step)
-                with v.loop(begin, v.smaller(begin + TERMS_PER_LINE, end)) as k:
-                    add_term(k, last)
+        def write() -> None:
+            with v.when(add):
+                each_vector_of_c(lambda part, total, place: total.add(part.load(place)))
+            each_vector_of_c(lambda part, total, place: part.store(total, place))
 
-        if AVX512:  # it has registers for masks alone
-            add_terms(terms, exist)
-            write()
-            return
-        # A mask would take one of the 16 registers, all of which the sums and their factors need.
-        # So what lies behind the last column is read as well, where it is still in b.
-        in_b = terms - (b_row + (v.lanes - 1)) // b_row
-        in_b = v.choose(in_b < 0, 0, in_b)
-        add_terms(in_b, v)
-        with v.loop(in_b, terms) as k:
-            add_term(k, exist)
+        def add_groups(first: Index, end: Index, last: Vectors, does_more: bool) -> None:
+            with v.loop(first, end) as group:
+                if does_more:
+                    meanwhile(group)
+                k = group * TERMS_PER_LINE
+                row = b + k * b_row
+                for _ in range(TERMS_PER_LINE):
+                    add_term(row, k, last)
+                    row, k = row + b_row, k + 1
+
+        def add_terms(last: Vectors) -> None:
+            groups = terms // TERMS_PER_LINE
+            if times is None:
+                add_groups(v.index(0), groups, last, True)
+            else:
+                # Narrower tiles are few, and would take long to compile: all is done at their end.
+                done = v.smaller(groups, times) if vectors == PANEL else v.index(0)
+                if vectors == PANEL:
+                    add_groups(v.index(0), done, last, True)
+                add_groups(done, groups, last, False)
+                with v.loop(done, times) as group:
+                    meanwhile(group)
+            with v.loop(groups * TERMS_PER_LINE, terms) as k:
+                add_term(b + k * b_row, k, last)
+
+        # With AVX2 a mask would take one of the 16 registers, all of which the sums and their factors
+        # need. So what lies behind the last column is read as well.
+        add_terms(exist if AVX512 else v)
         write()
 
     for strips in range(1, STRIPS_PER_TILE + 1):
@@ -132,3 +189,24 @@ def interleave_rows(
             write(v)
         with part:
             write(v.first(count))
+
+
+@writes_vectors
+def copy_rows(
+    v: Vectors, source: Array, at: Index, row: Index, rows: Index, columns: Index, target: Array, to: Index
+) -> None:
+    """target[to + (r,p,l)] = source[at + r*row + p*lanes + l]: one panel of b, packed.
+
+    r in 0..rows, p in 0..PANEL vectors. Only `columns` columns are read; what lies behind them in
+    the panel is anything.
+    """
+    source, target = source + at, target + to
+
+    def copy(vectors: list[Vectors]) -> None:
+        with v.loop(rows) as r:
+            for p, part in enumerate(vectors):
+                v.store(part.load(source + (r * row + p * v.lanes)), target + (r * PANEL + p) * v.lanes)
+
+    for count in range(1, PANEL + 1):
+        with v.when(_ends_in_part(columns, count, v.lanes, PANEL)):
+            copy([v] * (count - 1) + [v.masked(v.mask_of_first(columns - (count - 1) * v.lanes))])

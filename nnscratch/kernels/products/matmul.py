@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from nnscratch.kernels import choice
 from nnscratch.kernels.memory import Scratch
-from nnscratch.kernels.products.gemm import TILE, gemm, packed_size
+from nnscratch.kernels.products.gemm import gemm, packed_size
+from nnscratch.kernels.products.gemm_panels import multiply_by_panels
+from nnscratch.kernels.products.gemm_tiles import TILE
 from nnscratch.kernels.products.gemv import ROWS_TOGETHER, column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.threads import in_blocks
 
 # Blocks per product: enough to share evenly over two to eight threads, few enough that each runs at
 # its full rate.
 _BLOCKS = 8
+_BLOCKS_OF_FEW_COLUMNS = 4  # for each of which all columns are packed
 _COLUMNS = 144  # a block's columns are a multiple of this, so that they fill whole vectors and panels
 _WEIGHTS_PER_BLOCK = 1 << 16  # 256 kB in float32: a thread reads them in about 10 us
 _scratch = Scratch()
@@ -46,8 +51,20 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     elif choice.shares_product(m, k, n):
         _multiply(a, a_transposed, b, b_transposed, product, k)
     else:
-        gemm(a, a_transposed, b, b_transposed, product, 0, m, 0, n, 0, k, _packed(product.dtype))
+        _multiply_part(a, a_transposed, b, b_transposed, product, 0, m, 0, n, 0, k)
     return product
+
+
+def _multiply_part(
+    a: np.ndarray, a_transposed: bool, b: np.ndarray, b_transposed: bool, c: np.ndarray,
+    m0: int, m1: int, n0: int, n1: int, k0: int, k1: int,
+) -> None:  # fmt: skip
+    """By tiles, on this thread."""
+    packed = _scratch.get("packed", (packed_size(c.dtype),), c.dtype)
+    if choice.panels_once(len(c), a_transposed or b_transposed):
+        multiply_by_panels(a, b, c, m0, m1, n0, n1, k0, k1, packed)
+    else:
+        gemm(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1, packed)
 
 
 def _multiply(
@@ -60,7 +77,7 @@ def _multiply(
     (m, n), dtype = product.shape, product.dtype
 
     def multiply_block(c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int) -> None:
-        gemm(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1, _packed(dtype))
+        _multiply_part(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1)
 
     axis = choice.shared_axis(m, k, n)
     if axis == "k":
@@ -87,14 +104,16 @@ def row_block(k: int, n: int) -> int:
     return -(-k // (ROWS_TOGETHER * parts)) * ROWS_TOGETHER
 
 
-def rows_block(m: int, k: int, n: int) -> tuple[bool, int]:
-    """How (M, K) times (K, N) by tiles is cut where a call costs nothing: whether along K, and the block.
+def rows_block(m: int, k: int, n: int) -> tuple[Literal["m", "k", "n"], int]:
+    """How (M, K) times (K, N) by tiles is cut where a call costs nothing: along which axis, and the block.
 
     The bits are those of `matmul`, which cuts along K only if it hands the blocks out.
     """
     if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
-        return True, _block(k)
-    return False, _block(n, _COLUMNS)
+        return "k", _block(k)
+    if n <= _COLUMNS:
+        return "m", -(-m // (_BLOCKS_OF_FEW_COLUMNS * TILE)) * TILE
+    return "n", _block(n, _COLUMNS)
 
 
 def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarray) -> None:
@@ -117,8 +136,3 @@ def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarra
     with np.errstate(over="ignore", invalid="ignore"):  # as the kernels do
         for part in sums[1:]:
             y += part
-
-
-def _packed(dtype: np.dtype) -> np.ndarray:
-    """This thread's memory for the packed blocks of gemm."""
-    return _scratch.get("packed", (packed_size(dtype),), dtype)

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from numba import njit
 
-from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, STRIPS_PER_TILE, interleave_rows, multiply_tile
+from nnscratch.kernels.products.gemm_tiles import (
+    PANEL,
+    STRIP,
+    STRIPS_PER_TILE,
+    copy_rows,
+    interleave_rows,
+    multiply_tile,
+    multiply_tile_and_copy,
+)
 from nnscratch.kernels.vectors import VECTOR_BYTES
 
 
@@ -76,3 +84,49 @@ def test_interleave_rows(dtype, interleave, size, unit) -> None:
                 expected[2 + k * (piece + 7) :][:piece] = one
             interleave(source, 3, 50, rows, count, target, 2, piece + 7)
             np.testing.assert_array_equal(target, expected)
+
+
+@njit
+def copy(source, at, row, rows, columns, target, to):
+    copy_rows(source, at, row, rows, columns, target, to)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_copy_rows(dtype) -> None:
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    panel = PANEL * lanes
+    source = np.arange(500, dtype=dtype)
+    for columns in (1, lanes, lanes + 1, panel - 1, panel, panel + 5):
+        target = np.full(3 + 4 * panel, -1, dtype)
+        copy(source, 5, 60, 3, columns, target, 3)
+        count = min(columns, panel)
+        rows = np.stack([source[5 + 60 * r :][:count] for r in range(3)])
+        np.testing.assert_array_equal(target[3:].reshape(4, panel)[:3, :count], rows)
+        assert (target[:3] == -1).all()
+        assert (target[3 + 3 * panel :] == -1).all()
+
+
+@njit
+def multiply_and_copy(packed, a_at, b_at, terms, c, columns, to, source, copies):
+    multiply_tile_and_copy(
+        packed, a_at, terms * STRIP, b_at, terms, c, 0, c.shape[1], len(c), columns, False, to, source, 1, 2, 70, copies
+    )
+
+
+@pytest.mark.parametrize("copies", [0, 1, 3, 9])
+def test_a_tile_copies_meanwhile(copies) -> None:
+    panel, terms = PANEL * VECTOR_BYTES // 4, 9
+    rng = np.random.default_rng(1)
+    a, b = (rng.standard_normal(shape).astype(np.float32) for shape in ((terms, STRIP), (terms, panel)))
+    source = np.arange(800, dtype=np.float32)
+    for columns in (panel, panel - 3, 5):
+        packed = np.concatenate([a.reshape(-1), b.reshape(-1), np.full(9 * panel, -1, np.float32)])
+        c, to = np.zeros((STRIP, panel), np.float32), a.size + b.size
+        multiply_and_copy(packed, 0, a.size, terms, c, columns, to, source, copies)
+        np.testing.assert_allclose(c[:, :columns], (a.T @ b)[:, :columns], rtol=1e-5, atol=1e-6)
+        assert not c[:, columns:].any()
+        copied = packed[to:].reshape(9, panel)
+        np.testing.assert_array_equal(
+            copied[:copies], [source[1 + 70 * r :][:panel] for r in range(copies)] or copied[:0]
+        )
+        assert (copied[copies:] == -1).all()
