@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from nnscratch.kernels import choice, loops
+from nnscratch.kernels import loops
+from nnscratch.kernels.products.choice import dense_kernel
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import available_cores, get_threads, set_threads, single_threaded_blas
 from nnscratch.profiling.clock import Work, in_turn, milliseconds, ratio
@@ -147,7 +148,7 @@ def dense_table(repeats: int) -> Iterator[str]:
             x, dy = (rng.random((rows, n), dtype=np.float32) for n in (n_in, n_out))
             weight = rng.random((n_in, n_out), dtype=np.float32)
             for product, a, b in (("y = x W", x, weight), ("dW = x.T dy", x.T, dy), ("dx = dy W.T", dy, weight.T)):
-                kernel = choice.dense_kernel(len(a), a.shape[1], b.shape[1])
+                kernel = dense_kernel(len(a), a.shape[1], b.shape[1])
                 cells = [cell for count in sorted({1, most}) for cell in _product(a, b, count, repeats)]
                 yield f"| {name}: {n_in} to {n_out}, {rows} | {product} | {kernel} | " + " | ".join(cells) + " |"
 

@@ -2,7 +2,7 @@
 
     loops.py            every operation as textbook nested loops: the reference, to be read first
     layerwise/          one rung up: im2col and pooling, one layer at a time, plain
-    choice.py           which kernel runs, each decision with its measurement
+    choice.py           which kernel a convolution runs, each decision with its measurement
     image_vectors/      convolution + ReLU + pooling, a vector = one pixel of 16 images (few channels)
     channel_vectors/    the same, a vector = 16 channels of one pixel; Winograd's algorithm
     pool_tiles.py       pooling in registers, for both

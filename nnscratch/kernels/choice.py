@@ -10,13 +10,14 @@ rule asks whether all hold, and `because` says which do or which does not. So wh
 "Lanes" are the numbers in a vector: 16 float32 or 8 float64 with AVX-512, half of that with AVX2.
 Times are those of one thread of an AMD EPYC or Intel Xeon with AVX-512 at the commit named,
 float32; `python benchmarks/kernels.py --ladder` measures them on your machine. Convolutions here
-have stride 1, ReLU and 2x2 pooling behind them; others run layer by layer (kernels/layerwise/).
+have stride 1 and are followed by ReLU and 2x2 pooling; all others run layer by layer
+(kernels/layerwise/). How two matrices are multiplied, products/choice.py decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba.extending import register_jitable
@@ -26,11 +27,7 @@ from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
 LEAST_WINDOWS_OF_WINOGRAD = 256
 LEAST_WINDOWS_OF_WINOGRAD_KEPT = 32
-LEAST_PRODUCTS_TO_SHARE = 3 << 24 if VECTOR_BYTES == 64 else 1 << 24  # multiply-adds from which a second thread pays
-MOST_ROWS_OF_PANELS = 0 if VECTOR_BYTES == 64 else 144  # products/gemm_panels.py
-LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
 FEW_IMAGES_BECAUSE = "too few images to fill a vector, but output channels do"
-_OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
 Conditions = Iterator[tuple[bool, str, str]]  # whether it holds, the reason if it does, the reason if not
 
@@ -53,6 +50,8 @@ def because(conditions: Conditions) -> str:
 
     >>> because(winograd_conditions((3, 3, 16, 32), 2000, np.dtype(np.float32)))
     '3x3, input channels fill a vector, more output channels than one vector, at least 256 windows'
+    >>> because(winograd_conditions((3, 3, 1, 64), 2000, np.dtype(np.float32)))
+    'too few input channels to fill a vector'
     """
     reasons = []
     for holds, reason, otherwise in conditions:
@@ -205,104 +204,6 @@ def input_gradient_by_patch_conditions(weight_shape: tuple[int, ...], dtype: np.
     k_h, k_w, c_in, _ = weight_shape
     yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
     yield c_in <= _lanes(dtype), "input channels fit one vector", "input channels need more than one vector"
-
-
-def dense_kernel(m: int, k: int, n: int) -> Literal["outer", "row", "tiles"]:
-    """Which kernel multiplies (M, K) by (K, N).
-
-    Rule: K = 1 is an outer product and M = 1 a row by a matrix (products/gemv.py): their time is
-    that of writing, or reading, the weights once, and packing them into tiles would move them
-    twice. Everything else goes by tiles (products/gemm.py).
-
-    Measured (--ladder) beside NumPy's OpenBLAS, one thread: one row 0.8 to 1.0 times as fast; an
-    outer product 7 to 25 times; 100 rows by tiles 1.0 to 1.25 times.
-    """
-    if k == 1:
-        return "outer"
-    return "row" if m == 1 else "tiles"
-
-
-DENSE_BECAUSE = {
-    "outer": "one term per sum: the time is that of writing the result",
-    "row": "one row: the time is that of reading the weights once",
-    "tiles": "several rows and terms: a number that was loaded is used often",
-}  # by what dense_kernel says
-
-
-def panels_once(rows: int, transposed: bool) -> bool:
-    """Whether a product by tiles goes by products/gemm_panels.py, which needs no panel of b twice.
-
-    Rule: with AVX2, up to 144 rows, neither factor transposed: a dense layer's forward pass.
-
-    Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4.
-    """
-    return rows <= MOST_ROWS_OF_PANELS and not transposed
-
-
-def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
-    """Whether a @ b is left to NumPy.
-
-    Rule: ours read contiguous arrays and their transposes, all float32 or all float64, not empty.
-    """
-    if not (
-        (a.flags.c_contiguous or a.flags.f_contiguous)
-        and (b.flags.c_contiguous or b.flags.f_contiguous)
-        and out.flags.c_contiguous
-    ):
-        return True
-    if a.dtype not in _OWN_DTYPES or not a.dtype == b.dtype == out.dtype:
-        return True
-    (m, k), n = a.shape, b.shape[1]
-    return len(b) != k or out.shape != (m, n) or m * n * k == 0
-
-
-def shares_product(m: int, k: int, n: int) -> bool:
-    """Whether a product by tiles is handed out to several threads.
-
-    Rule: from 50 million multiply-adds on with AVX-512, 17 million with AVX2, about 0.4 ms of one
-    core; below, waking a thread costs more than it saves (c1cd39c, cd0a528). With AVX2, 100 x 500 x
-    500 0.56 -> 0.38 ms; 100 x 256 x 256 0.15 -> 0.18.
-    """
-    return m * n * k >= LEAST_PRODUCTS_TO_SHARE
-
-
-SHARES_BECAUSE = {
-    True: f"from {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds on, a second thread pays",
-    False: f"below {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds, one thread",
-}  # by what shares_product says
-
-
-def shares_numbers(size: int) -> bool:
-    """Whether reading or writing a matrix of `size` numbers once is handed out: from 0.7 ms of a core on."""
-    return size >= LEAST_NUMBERS_TO_SHARE
-
-
-def shared_axis(m: int, k: int, n: int) -> Literal["m", "k", "n"]:
-    """Along which axis a product by tiles is cut into blocks for the threads.
-
-    Rule: along K if it is more than four times the longer of M and N; otherwise along the longer.
-    Cut along K, each block reads its own part of a large b once, from front to back, but the blocks'
-    partial sums have to be added, and would be large themselves for a shorter K.
-    """
-    if k > 4 * max(m, n):
-        return "k"
-    return "m" if m > n else "n"
-
-
-def product(m: int, k: int, n: int, transposed: bool = False) -> tuple[str, str]:
-    """The kernel that multiplies (M, K) by (K, N), and why, for people; arrays as for our own kernels.
-
-    transposed : whether one of them is the transpose of what lies in memory
-    >>> product(1, 1000, 10)[0]
-    'products/gemv.py, row'
-    """
-    kernel = dense_kernel(m, k, n)
-    if kernel != "tiles":
-        return f"products/gemv.py, {kernel}", DENSE_BECAUSE[kernel]
-    shares = shares_product(m, k, n)
-    along = f", blocks along {shared_axis(m, k, n).upper()}" if shares else ""
-    file = "gemm_panels" if panels_once(m, transposed) else "gemm"
-    return f"products/{file}.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
 
 
 def _lanes(dtype: np.dtype) -> int:

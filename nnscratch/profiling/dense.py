@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nnscratch.kernels import choice, loops
+from nnscratch.kernels import loops
 from nnscratch.kernels.choice import Chosen
+from nnscratch.kernels.products.choice import product
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.kernels.threads import get_threads, single_threaded_blas
 from nnscratch.profiling.comparison import Arrays, Comparison, Method, Operation, compare, rounding
@@ -89,7 +90,7 @@ def _chosen(shape: DenseShape) -> list[Chosen]:
     """The kernels of the three products, and why."""
     n, n_in, n_out = shape.rows, shape.n_in, shape.n_out
     sizes = {"y": (n, n_in, n_out, False), "dweight": (n_in, n, n_out, True), "dx": (n, n_out, n_in, True)}
-    return [Chosen(name, *choice.product(*size)) for name, size in sizes.items()]
+    return [Chosen(name, *product(*size)) for name, size in sizes.items()]
 
 
 def _loops(

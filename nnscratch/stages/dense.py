@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from nnscratch.checks import check_finite
-from nnscratch.kernels import choice
 from nnscratch.kernels.choice import Chosen
 from nnscratch.kernels.finite import all_finite
+from nnscratch.kernels.products.choice import product
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers import Dense, Dropout, Flatten, ReLU
 from nnscratch.layers.base import check_gradient_shape, check_shape, take
@@ -79,11 +79,11 @@ class DenseStage(Stage):
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
         n, n_in, n_out = x_shape[0], self.dense.n_in, self.dense.n_out
         products = {
-            "forward": choice.product(n, n_in, n_out),
-            "dweight": choice.product(n_in, n, n_out, transposed=True),
+            "forward": product(n, n_in, n_out),
+            "dweight": product(n_in, n, n_out, transposed=True),
         }
         if input_gradient:
-            products["dx"] = choice.product(n, n_out, n_in, transposed=True)
+            products["dx"] = product(n, n_out, n_in, transposed=True)
         return [Chosen(work, *chosen) for work, chosen in products.items()]
 
 

@@ -73,38 +73,6 @@ def test_input_gradient_by_patch(weight_shape: tuple[int, ...], wanted: bool) ->
     assert choice.input_gradient_by_patch(weight_shape, np.dtype(np.float32)) == wanted
 
 
-@pytest.mark.parametrize(
-    ("m", "k", "n", "wanted"), [(5, 1, 7, "outer"), (1, 1, 7, "outer"), (1, 3, 7, "row"), (2, 3, 7, "tiles")]
-)
-def test_dense_kernel(m: int, k: int, n: int, wanted: str) -> None:
-    assert choice.dense_kernel(m, k, n) == wanted
-
-
-def test_what_is_left_to_numpy() -> None:
-    a, b, out = np.ones((4, 3)), np.ones((3, 5)), np.ones((4, 5))
-    assert not choice.numpy_multiplies(a, b, out)
-    assert not choice.numpy_multiplies(np.ones((3, 4)).T, np.ones((5, 3)).T, out)
-    assert choice.numpy_multiplies(np.ones((4, 6))[:, ::2], b, out)
-    assert choice.numpy_multiplies(a, np.ones((3, 10))[:, ::2], out)
-    assert choice.numpy_multiplies(a, b, np.asfortranarray(out))
-    assert choice.numpy_multiplies(a, b.astype(np.float32), out)
-    assert choice.numpy_multiplies(a.astype(int), b.astype(int), out.astype(int))
-    assert choice.numpy_multiplies(a, np.ones((4, 5)), out)  # it raises the error
-    assert choice.numpy_multiplies(np.ones((0, 3)), b, np.ones((0, 5)))
-
-
-def test_what_is_shared_and_along_which_axis() -> None:
-    assert not choice.shares_product(100, 100, 100)
-    assert choice.shares_product(100, 9216, 256)
-    assert not choice.shares_numbers(512 * 512)
-    assert choice.shares_numbers(15488 * 500)
-    assert [choice.shared_axis(*sizes) for sizes in ((100, 401, 100), (100, 400, 100), (101, 4, 100))] == [
-        "k",
-        "n",
-        "m",
-    ]
-
-
 @pytest.mark.parametrize("c_in", [1, 16, 17])
 @pytest.mark.parametrize("c_out", [16, 17])
 @pytest.mark.parametrize("padding", [(0, 0), (0, 1)])
@@ -149,17 +117,3 @@ def test_rules_and_their_conditions_never_part(k: int, c_in: int, c_out: int, wi
         assert rule == all(holds for holds, _, _ in listed)
         reasons = {otherwise for _, _, otherwise in listed}
         assert (choice.because(iter(listed)) in reasons) == (not rule)
-
-
-def test_products_are_told_with_their_kernel_their_reason_and_their_threads() -> None:
-    assert choice.product(5, 1, 7) == ("products/gemv.py, outer", choice.DENSE_BECAUSE["outer"])
-    assert choice.product(1, 9, 7) == ("products/gemv.py, row", choice.DENSE_BECAUSE["row"])
-    kernel, why = choice.product(100, 9, 7, transposed=True)
-    assert kernel == "products/gemm.py, tiles"
-    least = f"{choice.LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds"
-    assert why.endswith(f"below {least}, one thread")
-    assert choice.product(100, 9, 7)[0] == f"products/{'gemm_panels' if LANES == 8 else 'gemm'}.py, tiles"
-    assert choice.product(145, 9, 7)[0] == "products/gemm.py, tiles"
-    kernel, why = choice.product(100, 9216, 256, transposed=True)
-    assert kernel == "products/gemm.py, tiles, blocks along K"
-    assert why.endswith(f"from {least} on, a second thread pays")

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.kernels import choice, loops
+from nnscratch.kernels import loops
+from nnscratch.kernels.products import choice
 from nnscratch.stages import plan
 from nnscratch.stages.dense import DenseStage, bias_relu_dropout, relu_dropout_backward
 

@@ -18,6 +18,7 @@ from nnscratch.kernels.normalization import forward_rows
 from nnscratch.kernels.one_call import blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
+from nnscratch.kernels.products.choice import panels_once
 from nnscratch.kernels.products.gemm import gemm, packed_size
 from nnscratch.kernels.products.gemm_panels import multiply_by_panels
 from nnscratch.kernels.products.gemv import row_by_matrix
@@ -201,7 +202,7 @@ class Steps:
             parts = count if axis == "k" else 1
             sums = self._place((parts, rows, n_out))
             flag, part, scratch = types.boolean, (_INT,) * 6, packed_size(_F)
-            by_panels = choice.panels_once(rows, transposed=False)
+            by_panels = panels_once(rows, transposed=False)
             if by_panels:
                 kernel = address_of(multiply_by_panels, (_F2, _F2, _F2, *part, _F1))
             else:

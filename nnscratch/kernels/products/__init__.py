@@ -1,5 +1,6 @@
 """Products of dense layers.
 
+choice.py        which of them multiplies two matrices, and when threads share a product
 matmul.py        a @ b of any shape: which kernel, and blocks for the threads
 gemv.py          one row by a matrix, one column by a row
 gemv_tiles.py    what it computes in registers

@@ -49,7 +49,7 @@ def multiply_by_panels(
 ) -> None:  # fmt: skip
     """c[m, n] = sum over k of a[m, k] * b[k, n]
 
-    for m in m0..m1, which are at most choice.MOST_ROWS_OF_PANELS, n in n0..n1, k in k0..k1, none of them empty
+    for m in m0..m1, which are at most MOST_ROWS_OF_PANELS (choice.py), n in n0..n1, k in k0..k1, none of them empty
 
     a, b, c : (M, K), (K, N), (M, N), contiguous; this part of c is overwritten
     packed  : scratch, `gemm.packed_size` numbers, on a cache line

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from nnscratch.kernels import choice
 from nnscratch.kernels.memory import Scratch
+from nnscratch.kernels.products import choice
 from nnscratch.kernels.products.gemm import gemm, packed_size
 from nnscratch.kernels.products.gemm_panels import multiply_by_panels
 from nnscratch.kernels.products.gemm_tiles import TILE

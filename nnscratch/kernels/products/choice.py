@@ -1,0 +1,122 @@
+"""Which kernel multiplies two matrices, and who computes it: the decisions of matmul.py.
+
+Each is one function, with the measurement behind it, as in kernels/choice.py; times are those of
+one thread of an AMD EPYC, float32, unless they say otherwise.
+
+    c (M, N) = a (M, K) @ b (K, N)
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from nnscratch.kernels.vectors import AVX512
+
+LEAST_PRODUCTS_TO_SHARE = 3 << 24 if AVX512 else 1 << 24  # multiply-adds from which a second thread pays
+LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
+MOST_ROWS_OF_PANELS = 0 if AVX512 else 144
+_OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
+
+
+def dense_kernel(m: int, k: int, n: int) -> Literal["outer", "row", "tiles"]:
+    """Which kernel multiplies (M, K) by (K, N).
+
+    Rule: K = 1 is an outer product and M = 1 a row by a matrix (products/gemv.py): their time is
+    that of writing, or reading, the weights once, and packing them into tiles would move them
+    twice. Everything else goes by tiles (products/gemm.py).
+
+    Measured (--ladder) beside NumPy's OpenBLAS, one thread: one row 0.8 to 1.0 times as fast; an
+    outer product 7 to 25 times; 100 rows by tiles 1.0 to 1.25 times.
+    """
+    if k == 1:
+        return "outer"
+    return "row" if m == 1 else "tiles"
+
+
+DENSE_BECAUSE = {
+    "outer": "one term per sum: the time is that of writing the result",
+    "row": "one row: the time is that of reading the weights once",
+    "tiles": "several rows and terms: a number that was loaded is used often",
+}  # by what dense_kernel says
+
+
+def panels_once(rows: int, transposed: bool) -> bool:
+    """Whether a product by tiles goes by products/gemm_panels.py, which needs no panel of b twice.
+
+    Rule: with AVX2, up to 144 rows, neither factor transposed: a dense layer's forward pass.
+
+    Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4.
+    """
+    return rows <= MOST_ROWS_OF_PANELS and not transposed
+
+
+def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
+    """Whether a @ b is left to NumPy.
+
+    Rule: our kernels read contiguous arrays and their transposes, all float32 or all float64, of
+    fitting shapes, none of them empty. NumPy gets the rest.
+    """
+    if not (
+        (a.flags.c_contiguous or a.flags.f_contiguous)
+        and (b.flags.c_contiguous or b.flags.f_contiguous)
+        and out.flags.c_contiguous
+    ):
+        return True
+    if a.dtype not in _OWN_DTYPES or not a.dtype == b.dtype == out.dtype:
+        return True
+    (m, k), n = a.shape, b.shape[1]
+    return len(b) != k or out.shape != (m, n) or m * n * k == 0
+
+
+def shares_product(m: int, k: int, n: int) -> bool:
+    """Whether a product by tiles is handed out to several threads.
+
+    Rule: from 50 million multiply-adds on with AVX-512, 17 million with AVX2, about 0.4 ms of one
+    core; below, waking a thread costs more than it saves (c1cd39c, cd0a528). With AVX2, 100 x 500 x
+    500 0.56 -> 0.38 ms; 100 x 256 x 256 0.15 -> 0.18.
+    """
+    return m * n * k >= LEAST_PRODUCTS_TO_SHARE
+
+
+SHARES_BECAUSE = {
+    True: f"from {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds on, a second thread pays",
+    False: f"below {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds, one thread",
+}  # by what shares_product says
+
+
+def shares_numbers(size: int) -> bool:
+    """Whether reading or writing a matrix of `size` numbers once is handed out to several threads.
+
+    Rule: from 4 million numbers on, about 0.7 ms of one core.
+    """
+    return size >= LEAST_NUMBERS_TO_SHARE
+
+
+def shared_axis(m: int, k: int, n: int) -> Literal["m", "k", "n"]:
+    """Along which axis a product by tiles is cut into blocks for the threads.
+
+    Rule: along K if it is more than four times the longer of M and N; otherwise along the longer of
+    M and N. Cut along K, each block reads its own part of a large b once, from front to back, but
+    the blocks' partial sums have to be added, and would be large themselves for a shorter K.
+    """
+    if k > 4 * max(m, n):
+        return "k"
+    return "m" if m > n else "n"
+
+
+def product(m: int, k: int, n: int, transposed: bool = False) -> tuple[str, str]:
+    """The kernel that multiplies (M, K) by (K, N), and why, for people; arrays as for our own kernels.
+
+    transposed : whether one of them is the transpose of what lies in memory
+    >>> product(1, 1000, 10)[0]
+    'products/gemv.py, row'
+    """
+    kernel = dense_kernel(m, k, n)
+    if kernel != "tiles":
+        return f"products/gemv.py, {kernel}", DENSE_BECAUSE[kernel]
+    shares = shares_product(m, k, n)
+    along = f", blocks along {shared_axis(m, k, n).upper()}" if shares else ""
+    file = "gemm_panels" if panels_once(m, transposed) else "gemm"
+    return f"products/{file}.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
