@@ -145,8 +145,8 @@ def profile(
     >>> result = profile(model, x, y, steps=4, roof=Roof(100, 10, threads=1))
     >>> [(row.part, row.work) for row in result.rows][:3]
     [('Dense+ReLU', 'forward'), ('Dense+ReLU', 'backward'), ('Dense', 'forward')]
-    >>> result.rows[0].kernels[0].kernel
-    'products/gemm.py, tiles'
+    >>> result.rows[1].kernels[0][:2]
+    ('dweight', 'products/gemm.py, tiles')
     """
     _check(model, x, y, optimizer)
     steps = None if steps is None else whole_number("profile", "steps", steps, least=4)
