@@ -92,7 +92,7 @@ class WeightAverage:
         self.updates += 1
         share = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for mean, w in zip(self.parameters, present, strict=True):
-            scalars = list(in_dtype(mean.dtype, share, flush_threshold(mean.dtype)))
+            scalars = in_dtype(mean.dtype, share, flush_threshold(mean.dtype))
             in_blocks(partial(_move, mean.reshape(-1), w.reshape(-1), scalars), mean.size, BLOCK)
 
     def state(self) -> dict[str, Any]:
@@ -136,5 +136,5 @@ class WeightAverage:
         return self.updates > 0 and all(all_finite(mean) for mean in self.parameters)
 
 
-def _move(mean: np.ndarray, w: np.ndarray, scalars: list[float], start: int, stop: int) -> None:
+def _move(mean: np.ndarray, w: np.ndarray, scalars: tuple[Any, ...], start: int, stop: int) -> None:
     running_mean(mean[start:stop], w[start:stop], *scalars)

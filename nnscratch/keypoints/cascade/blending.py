@@ -181,7 +181,7 @@ def _ridges(sighting: Sighting, true: np.ndarray, weights: np.ndarray, strengths
 
 def _squared_error(answer: np.ndarray, true: np.ndarray, weights: np.ndarray) -> float:
     """The weighted sum over faces of squared errors of answers (N, ..., 2) that have a label."""
-    error = np.nan_to_num(answer - true).reshape(len(true), -1)
+    error = np.where(np.isfinite(true), answer - true, 0.0).reshape(len(true), -1)
     return float(weights @ np.square(error).sum(axis=1))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from nnscratch.keypoints.cascade import blending
 from nnscratch.keypoints.cascade.blending import Blend, Sighting
 from nnscratch.keypoints.metrics import rmse_px
 
@@ -194,3 +195,12 @@ def test_judges_that_count_more_decide() -> None:
     for weight, is_off in ((1e-3, False), (1e3, True)):
         judged, _ = Blend.fit(*own, sighting, true, weights=(np.ones(200), np.repeat([1.0, weight], 40)))
         assert judged.is_off.all() == is_off == judged.is_off.any()
+
+
+def test_answers_that_are_not_finite_are_no_better() -> None:
+    true, ones = np.zeros((30, 2)), np.ones(30)
+    answer = np.zeros((30, 2))
+    answer[3] = np.nan
+    assert not blending._is_better(answer, true + 1, true, ones)
+    answer[3] = 0
+    assert blending._is_better(answer, true + 1, true, ones)
