@@ -23,7 +23,8 @@ from nnscratch.keypoints.cascade.level import Level
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.experiments import results
-from nnscratch.keypoints.faces import Faces
+from nnscratch.keypoints.faces import POINTS, Faces
+from nnscratch.keypoints.geometry.conventions import LabelConventions
 from nnscratch.keypoints.kaggle.submission import read_lookup
 from nnscratch.keypoints.kaggle.training_file import load_faces, save_faces
 from nnscratch.keypoints.predictors import SingleNetwork, load_predictor
@@ -76,8 +77,8 @@ def make_kinds(folder: Path, names: list[str]) -> list[Kind]:
         Kind("model mlp", _single(_mlp), "model.npz", _read_model, as_arrays),
         Kind("model cnn", _single(_cnn), "model.npz", _read_model, as_arrays),
         Kind("network.json", _single(_mlp), "network.json", _predict, as_json),
-        Kind("cascade.json", _cascade, "cascade.json", _predict, as_json),
-        Kind("cascade.npz", _cascade, "cascade.npz", _predict, as_arrays),
+        Kind("cascade.json", _cascade, "cascade.json", _predict_asked, as_json),
+        Kind("cascade.npz", _cascade, "cascade.npz", _predict_asked, as_arrays),
         Kind("level_2", _cascade, "level_2_nose.npz", _predict, as_arrays),
         Kind("history.csv", _run, "history.csv", _read_history, _either(as_text, as_bytes)),
         Kind("metrics.json", _run, "metrics.json", _diagnose, as_json),
@@ -151,6 +152,15 @@ def _predict(folder: Path) -> None:
     assert np.isfinite(points).all()
 
 
+def _predict_asked(folder: Path) -> None:
+    """Each face as one of the sources asks for it."""
+    asked = np.ones((len(FACES.images), 15), bool)
+    asked[1::2] = np.arange(15) == POINTS.index("nose_tip")
+    predictor = load_predictor(folder)
+    assert isinstance(predictor, Cascade)
+    assert np.isfinite(predictor.predict_points(FACES.images, asked)).all()
+
+
 def _onnx(folder: Path) -> None:
     nn.export_onnx(_cnn(), folder / "model.onnx", input_shape=(96, 96, 1))
 
@@ -165,8 +175,9 @@ def _cascade(folder: Path) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Dense(64, 2, rng=0))
     reference = FACES.points[:1].mean(axis=0).astype(np.float64)
     reference[np.isnan(reference)] = 48
-    level = Level((nose,), (network,), (Blend.none(), Blend.none()))
-    Cascade(_mlp(), reference, (level,)).save(folder)
+    sets = {1 << POINTS.index("nose_tip"): np.full((15, 2), 0.5), (1 << 15) - 1: np.zeros((15, 2))}
+    level = Level((nose,), (network,), (Blend.none(), Blend.none()), {each: Blend.none() for each in sets})
+    Cascade(_mlp(), reference, (level,), LabelConventions(sets)).save(folder)
 
 
 def _run(folder: Path) -> None:
