@@ -12,7 +12,7 @@ import numpy as np
 from nnscratch.diagnosis.explained import loss_beside_guess, shares_left
 from nnscratch.diagnosis.learnable import Learnable, Rules
 from nnscratch.diagnosis.rows import evenly_spaced
-from nnscratch.diagnosis.setup import MANY_MULTIPLY_ADDS, in_dtype, multiply_adds
+from nnscratch.diagnosis.setup import MANY_MULTIPLY_ADDS, labels_in_dtype, multiply_adds
 from nnscratch.diagnosis.signals import Signals
 from nnscratch.diagnosis.spread import variance_of_labels
 from nnscratch.layers import NotFiniteError
@@ -78,7 +78,7 @@ class Answers:
             answers = copy.deepcopy(self.model).predict(self.x[rows].astype(dtype))
         except NotFiniteError:  # in a row that was not measured
             return self.signals.prediction, self.signals.target
-        return answers, in_dtype(self.y[rows], dtype)
+        return answers, labels_in_dtype(self.y[rows], dtype)
 
     @cached_property
     def skill(self) -> float:

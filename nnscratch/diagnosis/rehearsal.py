@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.diagnosis.activity import can_die, silent_share
-from nnscratch.diagnosis.setup import MANY_MULTIPLY_ADDS, draw_parameters, in_dtype, multiply_adds
+from nnscratch.diagnosis.setup import MANY_MULTIPLY_ADDS, draw_parameters, labels_in_dtype, multiply_adds
 from nnscratch.layers import NotFiniteError
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
@@ -81,7 +81,7 @@ def rehearse(
     many = multiply_adds(model.layers, x.shape[1:]) > MANY_MULTIPLY_ADDS
     steps, size, batches = _LARGE_NETWORK if many else (_SMALL_NETWORK[0], batch_size, _SMALL_NETWORK[1])
     chosen = rng.permutation(labelled)[: size * batches]
-    x, y = x[chosen].astype(dtype), in_dtype(y[chosen], dtype)
+    x, y = x[chosen].astype(dtype), labels_in_dtype(y[chosen], dtype)
     measured: dict[str, Any] = {"steps": steps}
     with np.errstate(all="ignore"):  # steps that lead to infinity are an answer, too
         try:

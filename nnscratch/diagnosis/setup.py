@@ -84,7 +84,7 @@ class Setup:
             optimizer = SGD(model, lr=0.05, momentum=0.9)
         elif not foreign:
             optimizer.reset()
-        return cls(model, x.astype(dtype), in_dtype(y, dtype), loss, optimizer, batch_size)
+        return cls(model, x.astype(dtype), labels_in_dtype(y, dtype), loss, optimizer, batch_size)
 
     def copy(self) -> Setup:
         """A setup of its own. The rows are shared: a remedy replaces them, and writes nowhere."""
@@ -212,6 +212,6 @@ def affordable_rows(
     return max(fewest, min(most, most_multiply_adds // max(multiply_adds(layers, shape), 1)))
 
 
-def in_dtype(y: np.ndarray, dtype: Any) -> np.ndarray:
+def labels_in_dtype(y: np.ndarray, dtype: Any) -> np.ndarray:
     """Targets as a loss wants them: numbers in the dtype of the parameters, classes as they are."""
     return y.astype(dtype, copy=False) if y.ndim > 1 or np.issubdtype(y.dtype, np.floating) else y

@@ -28,7 +28,7 @@ import numpy as np
 from nnscratch.diagnosis.activity import ACTIVATIONS, has_units
 from nnscratch.diagnosis.passes import MeasuredPass
 from nnscratch.diagnosis.rows import evenly_spaced
-from nnscratch.diagnosis.setup import in_dtype, is_moved, multiply_adds
+from nnscratch.diagnosis.setup import is_moved, labels_in_dtype, multiply_adds
 from nnscratch.diagnosis.spread import RunningSpread, rms
 from nnscratch.diagnosis.twins import share_of_twins
 from nnscratch.initializers import fans
@@ -124,7 +124,7 @@ def measure(
     weight = next(w for layer in model.layers for w in layer.params.values())
     count = ROWS if multiply_adds(model.layers, x.shape[1:]) < _MANY_MULTIPLY_ADDS else FEW_ROWS
     rows = evenly_spaced(len(x), count)
-    x, y = x[rows].astype(weight.dtype, copy=False), in_dtype(y[rows], weight.dtype)
+    x, y = x[rows].astype(weight.dtype, copy=False), labels_in_dtype(y[rows], weight.dtype)
     kept = [i for i, layer in enumerate(model.layers) if not isinstance(layer, Dropout)]
     layers = [copy.deepcopy(model.layers[i]) for i in kept]
     with np.errstate(all="ignore"):

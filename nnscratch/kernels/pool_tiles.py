@@ -32,7 +32,10 @@ def largest_of_four(v: Vectors, four: list[Vector]) -> tuple[Vector, Vector]:
 
 
 def largest_or_zero(v: Vectors, four: list[Vector]) -> Vector:
-    """max(0, the largest of four vectors); NaN wins. `largest_of_four` without its place."""
+    """max(0, the largest of four vectors), `largest_of_four` without its place.
+
+    NaN wins. Infinity beside -infinity gives NaN, too, where `largest_of_four` gives infinity.
+    """
     a, b, c, d = four
     first, second = v.choose(a > b, a, b), v.choose(c > d, c, d)
     largest = v.choose(first > second, first, second)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import nnscratch as nn
-from nnscratch.diagnosis.setup import Setup, Treatment, in_dtype, left_after, steps_of_a_trial
+from nnscratch.diagnosis.setup import Setup, Treatment, labels_in_dtype, left_after, steps_of_a_trial
 from nnscratch.diagnosis.treatments import change_lr
 from nnscratch.keypoints import networks
 from tests.diagnosis.small_networks import adam, dense, faces, sgd, table, train
@@ -82,9 +82,9 @@ def test_a_large_network_has_fewer_steps() -> None:
 
 
 def test_classes_stay_whole_numbers() -> None:
-    assert in_dtype(np.array([0, 2]), np.dtype(np.float32)).dtype.kind == "i"
-    assert in_dtype(np.array([[0, 2]]), np.dtype(np.float32)).dtype == np.float32
-    assert in_dtype(np.array([0.0, 2.0]), np.dtype(np.float32)).dtype == np.float32
+    assert labels_in_dtype(np.array([0, 2]), np.dtype(np.float32)).dtype.kind == "i"
+    assert labels_in_dtype(np.array([[0, 2]]), np.dtype(np.float32)).dtype == np.float32
+    assert labels_in_dtype(np.array([0.0, 2.0]), np.dtype(np.float32)).dtype == np.float32
 
 
 def test_layers_that_the_optimizer_does_not_have_begin_as_they_are() -> None:
