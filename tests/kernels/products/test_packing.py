@@ -40,12 +40,13 @@ def test_b_in_panels(dtype: Any, transposed: bool) -> None:
     panel = PANEL * lanes
     rows, width = 20, 3 * panel
     b = np.arange(1.0 * rows * width).reshape(rows, width).astype(dtype)
-    step, at = panel * 24, 7
+    step, at = panel * 32, 7  # 17 terms, in whole vectors
     for n0, n1 in ((0, 2 * panel), (2, panel + 3), (1, 2 * panel + lanes), (5, 6)):
-        packed = np.full(at + 3 * step, -1, dtype)
+        packed = np.full(at + 3 * step + 4 * panel, -1, dtype)
         pack = packing.pack_transposed_b if transposed else packing.pack_b
         pack(np.ascontiguousarray(b.T) if transposed else b, 2, 19, n0, n1, packed, at, step)
         for n in range(n0, n1):
             one = packed[at + (n - n0) // panel * step :][: 17 * panel].reshape(17, panel)
             np.testing.assert_array_equal(one[:, (n - n0) % panel], b[2:19, n])
         assert (packed[:at] == -1).all()
+        assert (packed[at + 3 * step :] == -1).all()
