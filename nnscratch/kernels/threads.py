@@ -278,8 +278,7 @@ def _forget_after_fork() -> None:
     _forks += 1
     _lock = threading.Lock()
     _pool, _pool_threads = SimpleQueue(), 0
-    if _blas_users:  # another thread of the parent held BLAS; nobody would restore it in the child
-        _restore_blas()
+    _restore_blas()  # which another thread of the parent held, or was giving back: nobody would do it here
     _blas_users = 0
 
 

@@ -349,6 +349,27 @@ for worker in workers: worker.join(20)
 assert results == {0}, results
 assert sums() and blas() == threads
 """,
+    "while another thread gives BLAS back": """
+from nnscratch.kernels import threads as module
+class Slow:  # OpenBLAS is quick, and in newer versions a child has all threads again
+    threads = 2
+    def get_num_threads(self): return self.threads
+    def set_num_threads(self, count):
+        if count != 1 and os.getpid() == parent:
+            begun.set()
+            ends.wait(20)
+        self.threads = count
+parent, begun, ends, slow = os.getpid(), threading.Event(), threading.Event(), Slow()
+module._blas = [slow]
+worker = threading.Thread(target=sums)
+worker.start()
+assert begun.wait(20) and slow.threads == 1
+result = in_child(lambda: slow.threads == 2 and sums() and slow.threads == 2)
+ends.set()
+worker.join(20)
+assert result == 0, result
+assert slow.threads == 2
+""",
     "in a thread of another pool": """
 with ThreadPoolExecutor(3) as pool:
     results = set(pool.map(lambda k: in_child(sums), range(12)))
