@@ -70,7 +70,7 @@ class DenseStage(Stage):
             dz = dy
         dense.grads["weight"] = matmul(x.T, dz, out=self.buffers.get("dweight", weight.shape, weight.dtype))
         if bias is not None:
-            dense.grads["bias"] = dz.sum(axis=0)
+            dense.grads["bias"] = dz.sum(axis=0, out=self.buffers.get("dbias", bias.shape, bias.dtype))
         if not input_gradient:
             return None
         dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
