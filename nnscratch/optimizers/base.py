@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from nnscratch.checks import floating, not_negative
+from nnscratch.layers.gradients import entry
 from nnscratch.optimizers.one_pass import OnePass, Rule
 from nnscratch.optimizers.parameters import (
     HeldParameters,
+    check_gradient_of,
     check_keys,
     chosen_layers,
     copies_like,
     count_of_steps,
     counts_of_steps,
-    gradient_of,
     moves,
 )
 
@@ -242,18 +243,21 @@ class _Parameter:
         self.dtype = floating(f"{name!r} in {layer!r}", w.dtype)
         self.steps = 0
         self.means = [np.zeros(w.shape, self.dtype) for _ in range(memory)]
-        self._seen: tuple[np.ndarray | None, np.ndarray | None] = None, None
+        self._seen: tuple[Any, Any] = None, None
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        """The parameter and its gradient, both contiguous."""
+    def arrays(self) -> tuple[Any, Any]:
+        """The parameter and its gradient, contiguous; the gradient may be a `DeferredProduct`."""
         layer, name = self.layer, self.name
-        w, dw = layer.params[name], layer.grads.get(name)
+        w, dw = layer.params[name], entry(layer.grads, name)
         if w is self._seen[0] and dw is self._seen[1]:
-            return self._seen  # type: ignore[return-value]
-        dw = gradient_of("step", layer, name)
+            return self._seen
+        check_gradient_of("step", layer, name, dw)
         if not w.flags.c_contiguous:  # a transposed array that somebody put there: flat, it would be a copy
             w = layer.params[name] = np.ascontiguousarray(w)
-        if not dw.flags.c_contiguous:
+        if isinstance(dw, np.ndarray) and not dw.flags.c_contiguous:
             return w, np.ascontiguousarray(dw)  # a copy, in each step anew
         self._seen = w, dw
         return w, dw
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_seen": (None, None)}  # a copy sees its own layer's gradient

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.kernels.products.deferred import DeferredProduct
 from nnscratch.kernels.threads import in_blocks
 from nnscratch.kernels.update_table import Moved, Update, UpdateTable, fits
 from nnscratch.kernels.updates import BLOCK
@@ -23,17 +24,18 @@ class OnePass:
 
     def __init__(self) -> None:
         self._table: UpdateTable | None = None
-        self._arrays: list[np.ndarray] = []  # of the table: w and dw of each parameter
+        self._arrays: list[Any] = []  # of the table: w and dw of each parameter
         self._rest: tuple[Any, ...] = ()
 
     def run(
-        self, rules: Sequence[Rule], chosen: list[int], arrays: list[np.ndarray], means: Sequence[list[np.ndarray]]
+        self, rules: Sequence[Rule], chosen: list[int], arrays: list[Any], means: Sequence[list[np.ndarray]]
     ) -> None:
         """Moves parameters.
 
         rules  : of this step
         chosen : which of them is each parameter's
-        arrays : w and dw of each parameter, contiguous;  means : of each
+        arrays : w and dw of each parameter, contiguous; a dw may be a DeferredProduct
+        means  : of each
         """
         if not rules:
             return
@@ -41,15 +43,24 @@ class OnePass:
         kernels = {update.kernel for update in updates}
         rest = kernels if len(updates) == len(rules) else None, chosen
         if rest != self._rest or len(arrays) != len(self._arrays) or not all(map(is_, arrays, self._arrays)):
-            self._table = None
-            parameters = list(map(Moved, arrays[::2], arrays[1::2], means, chosen))
-            if len(updates) == len(rules) and len(kernels) == 1 and fits(parameters):
-                self._table = UpdateTable(updates[0], parameters)
+            if rest != self._rest or not self._replace_gradients(arrays):
+                self._table = None
+                parameters = list(map(Moved, arrays[::2], arrays[1::2], means, chosen))
+                if len(updates) == len(rules) and len(kernels) == 1 and fits(parameters):
+                    self._table = UpdateTable(updates[0], parameters)
             self._arrays, self._rest = arrays, rest
         if self._table is None:
-            _one_by_one(rules, chosen, arrays, means)
+            computed = [array.value() if isinstance(array, DeferredProduct) else array for array in arrays]
+            _one_by_one(rules, chosen, computed, means)
         else:
             self._table.step(np.array([update.scalars for update in updates], arrays[0].dtype))
+
+    def _replace_gradients(self, arrays: list[Any]) -> bool:
+        """Whether the table holds for these arrays too: only gradients are others."""
+        if self._table is None or len(arrays) != len(self._arrays):
+            return False
+        changed = [k for k, (array, before) in enumerate(zip(arrays, self._arrays, strict=True)) if array is not before]
+        return all(k % 2 for k in changed) and self._table.replace({k // 2: arrays[k] for k in changed})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return OnePass, ()
