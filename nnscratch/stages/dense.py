@@ -82,8 +82,8 @@ class DenseStage(Stage):
     def _set_weight_gradient(self, x: np.ndarray, dz: np.ndarray, weight: np.ndarray) -> None:
         """dweight = x.T dz, left to whoever looks at it or moves the weight, if rows are few."""
         gradients, buffers = self.dense.grads, self.buffers
-        contiguous = x.flags.c_contiguous and dz.flags.c_contiguous
-        if not (type(gradients) is Gradients and contiguous and defers(len(x), *weight.shape)):
+        waits = defers(len(x), *weight.shape) and x.flags.c_contiguous and dz.flags.c_contiguous
+        if not waits or not isinstance(gradients, Gradients):
             gradients["weight"] = matmul(x.T, dz, out=buffers.get("dweight", weight.shape, weight.dtype))
             return
         # Copies, because x is the caller's again, and dz may be the next stage's.

@@ -132,7 +132,7 @@ def defers(rows: int, n_in: int, n_out: int) -> bool:
     the update, takes longer than computing it, and it does not stay in the second-level cache.
 
     Measured (two threads; a training step, at once -> deferred): report MLP with 1, 16, 32 rows
-    1051 -> 549, 1573 -> 1054, 1523 -> 1300 us; kfkd net2 with 1, 16, 32 4.96 -> 3.59, 12.7 -> 11.4,
+    986 -> 666, 1705 -> 1186, 1523 -> 1300 us; kfkd net2 with 1, 16, 32 4.99 -> 3.67, 12.6 -> 11.2,
     20.3 -> 18.6 ms; 512 x 512 alone with 1, 16 103 -> 97, 173 -> 167 us; 256 x 256 51 -> 50, 74 -> 74.
     """
     if not 1 <= rows <= MOST_ROWS_TO_DEFER or n_in == 1 or n_out > MOST_COLUMNS_TO_DEFER:
