@@ -9,6 +9,7 @@
     products/           products of dense layers
     normalization.py    contrast normalization
     updates.py          optimizer steps, running means
+    update_table.py     all arrays of an optimizer's step in one call
     warp.py             pictures cropped and augmented
     finite.py           whether an array holds NaN or infinity
     roof.py             multiply-adds in registers alone: what the processor can do at most

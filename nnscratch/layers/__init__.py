@@ -13,6 +13,7 @@
     contrast_normalization.py  every picture in the same light
     base.py                    what all layers share: params, grads, and the checks of x and dy
     pool2d.py                  where the windows of both poolings lie
+    gradients.py               grads: a dict of arrays, some of them computed when looked at
     first_parameters.py        the first weights, from the layer's own rng or the network's seed
     parameters.py              weight and bias, checked before a kernel gets them
     networks.py                what a layer and the network around it tell each other

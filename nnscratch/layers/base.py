@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from nnscratch.checks import check_array, check_finite, flag, floating
+from nnscratch.layers.gradients import Gradients
 from nnscratch.layers.networks import attribute_changes, inside_network
 
 _FLOATS = np.dtype(np.float32), np.dtype(np.float64)
@@ -23,7 +24,8 @@ class Layer:
 
     Fields
         params : name -> array, what an optimizer changes, in place
-        grads  : name -> array, dL/d(parameter) of the last `backward`, under the same names
+        grads  : name -> array, dL/d(parameter) of the last `backward`, under the same names; a dict
+            that computes some of its arrays when somebody looks at them (`Gradients`)
         frozen : True: optimizers leave `params` alone, and no weight decay and no momentum moves
             them. False at first; may be set between any two steps; copies and saved files keep it
 
@@ -51,7 +53,7 @@ class Layer:
 
     def __init__(self) -> None:
         self.params = {}
-        self.grads = {}
+        self.grads = Gradients()
 
     @property
     def frozen(self) -> bool:
@@ -128,7 +130,7 @@ class Layer:
         dtype = floating(type(self).__name__, dtype)
         layer = copy.deepcopy(self)
         layer.params = {name: value.astype(dtype) for name, value in layer.params.items()}
-        layer.grads = {}
+        layer.grads = Gradients()
         return layer
 
     def config(self) -> dict[str, Any]:

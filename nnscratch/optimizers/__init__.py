@@ -2,7 +2,9 @@
 
     sgd.py        SGD, with momentum, plain or Nesterov's
     adam.py       Adam: each weight with a step of its own
-    base.py       what both share: the list of parameters, in blocks for the threads
+    base.py       what both share: the list of parameters, and a step over them
+    one_pass.py   how a step runs: in one call for all arrays where that can be
+    parameters.py the parameters of a model, and what may become of them
     schedules.py  the learning rate as a function of progress
 
 An optimizer knows the arrays in a model's layers, `params` and `grads`, not what a layer computes.

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnscratch.checks import fraction, positive
-from nnscratch.kernels import updates
+from nnscratch.kernels import update_table
+from nnscratch.kernels.update_table import Update
 from nnscratch.kernels.updates import flush_threshold, in_dtype
-from nnscratch.optimizers.base import Optimizer, Rule
+from nnscratch.optimizers.base import Optimizer
 
 if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
@@ -82,14 +83,14 @@ class Adam(Optimizer):
         self.epsilon = positive("Adam", "epsilon", epsilon, fix="set epsilon=1e-8")
         super().__init__(model, lr=lr, weight_decay=weight_decay, memory=2, layers=layers)
 
-    def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Rule:
+    def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Update:
         beta1, beta2 = self.betas
         # The corrections for the start at 0 are plain numbers, worked out once for all weights.
         step, shrink = self.lr / (1 - beta1**steps), 1 - self.lr * weight_decay
         correction = 1 / math.sqrt(1 - beta2**steps)
         means = beta1, 1 - beta1, beta2, 1 - beta2
         scalars = in_dtype(dtype, step, shrink, *means, correction, self.epsilon, flush_threshold(dtype))
-        return lambda w, dw, m, v: updates.adam(w, dw, m, v, *scalars)
+        return update_table.adam(*scalars)
 
     def _check_means(self, means: list[np.ndarray]) -> None:
         if any((v < 0).any() for v in means[1::2]):

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from nnscratch.checks import floating, not_negative
-from nnscratch.kernels.threads import in_blocks
-from nnscratch.kernels.updates import BLOCK
+from nnscratch.layers.gradients import entry
+from nnscratch.optimizers.one_pass import OnePass, Rule
 from nnscratch.optimizers.parameters import (
     HeldParameters,
+    check_gradient_of,
     check_keys,
     chosen_layers,
     copies_like,
     count_of_steps,
     counts_of_steps,
-    gradient_of,
     moves,
 )
 
 if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
     from nnscratch.model import Sequential
-
-Rule = Callable[..., None]  # of flat arrays (w, dw, *means), changed in place
 
 
 class Optimizer:
@@ -78,6 +76,7 @@ class Optimizer:
         self.layers = chosen_layers(name, model, layers)
         self._held = HeldParameters(model, name, self.layers)
         self._parameters = [_Parameter(layer, key, memory) for layer, key in self._held.places]
+        self._one_pass = OnePass()
         if not self._parameters:
             raise ValueError(f"{name}: got a model without parameters, expected a layer that learns; add a Dense")
 
@@ -114,23 +113,16 @@ class Optimizer:
         """
         self.check_model()
         moving = [parameter for parameter in self._parameters if moves(parameter.layer)]
-        arrays = [parameter.flat() for parameter in moving]
+        arrays = [array for parameter in moving for array in parameter.arrays()]
         self.steps += 1
-        rules: dict[tuple[Any, bool, int], Rule] = {}
-        for parameter, flat in zip(moving, arrays, strict=True):
+        kinds: dict[tuple[Any, bool, int], int] = {}  # of rules: most networks have two
+        chosen = []
+        for parameter in moving:
             parameter.steps += 1
-            kind = dtype, decayed, steps = flat[0].dtype, parameter.name == "weight", parameter.steps
-            if kind not in rules:
-                rules[kind] = self._rule(dtype, self.weight_decay if decayed else 0.0, steps)
-            rule = rules[kind]
-            if flat[0].size <= BLOCK:
-                rule(*flat)
-                continue
-
-            def update(start: int, stop: int, rule: Rule = rule, flat: list[np.ndarray] = flat) -> None:
-                rule(*(array[start:stop] for array in flat))
-
-            in_blocks(update, flat[0].size, BLOCK)
+            kind = parameter.dtype, parameter.decays, parameter.steps
+            chosen.append(kinds.setdefault(kind, len(kinds)))
+        rules = [self._rule(dtype, self.weight_decay if decays else 0.0, steps) for dtype, decays, steps in kinds]
+        self._one_pass.run(rules, chosen, arrays, [parameter.means for parameter in moving])
 
     def check_model(self) -> None:
         """Stops an optimizer whose model has changed: its running means belong to the old layers.
@@ -240,26 +232,32 @@ class _Parameter:
     """One array of one layer, with the optimizer's memory of it.
 
     Each step looks the arrays up, because a backward may have put a new array under the key. Mostly
-    it is the same array with new content: then the flat view of the last step is used again.
+    it is the same array with new content, and needs no check.
     """
 
     def __init__(self, layer: Layer, name: str, memory: int) -> None:
         self.layer = layer
         self.name = name
+        self.decays = name == "weight"
         w = layer.params[name]
-        dtype = floating(f"{name!r} in {layer!r}", w.dtype)
+        self.dtype = floating(f"{name!r} in {layer!r}", w.dtype)
         self.steps = 0
-        self.means = [np.zeros(w.shape, dtype) for _ in range(memory)]
-        self._seen: tuple[np.ndarray | None, np.ndarray | None] = None, None
-        self._flat: list[np.ndarray] = []
+        self.means = [np.zeros(w.shape, self.dtype) for _ in range(memory)]
+        self._seen: tuple[Any, Any] = None, None
 
-    def flat(self) -> list[np.ndarray]:
-        """The parameter, its gradient and the means, each as a flat view of the array."""
-        w, dw = self.layer.params[self.name], self.layer.grads.get(self.name)
-        if w is not self._seen[0] or dw is not self._seen[1]:
-            dw = gradient_of("step", self.layer, self.name)
-            if not w.flags.c_contiguous:  # a transposed array that somebody put there: flat, it would be a copy
-                w = self.layer.params[self.name] = np.ascontiguousarray(w)
-            self._flat = [array.reshape(-1) for array in (w, dw, *self.means)]
-            self._seen = (w, dw) if dw.flags.c_contiguous else (None, None)  # any other had to be copied
-        return self._flat
+    def arrays(self) -> tuple[Any, Any]:
+        """The parameter and its gradient, contiguous; the gradient may be a `DeferredProduct`."""
+        layer, name = self.layer, self.name
+        w, dw = layer.params[name], entry(layer.grads, name)
+        if w is self._seen[0] and dw is self._seen[1]:
+            return self._seen
+        check_gradient_of("step", layer, name, dw)
+        if not w.flags.c_contiguous:  # a transposed array that somebody put there: flat, it would be a copy
+            w = layer.params[name] = np.ascontiguousarray(w)
+        if isinstance(dw, np.ndarray) and not dw.flags.c_contiguous:
+            return w, np.ascontiguousarray(dw)  # a copy, in each step anew
+        self._seen = w, dw
+        return w, dw
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_seen": (None, None)}  # a copy sees its own layer's gradient

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnscratch.checks import check_array, check_finite, whole_number
+from nnscratch.kernels.products.deferred import DeferredProduct
 from nnscratch.layers.base import Layer
 
 if TYPE_CHECKING:
@@ -157,8 +158,19 @@ def gradient_of(where: str, layer: Layer, name: str) -> np.ndarray:
     Raises
         ValueError : there is none, or one of another shape or dtype
     """
-    w, dw = layer.params[name], layer.grads.get(name)
-    if not isinstance(dw, np.ndarray):
+    dw: Any = layer.grads.get(name)
+    check_gradient_of(where, layer, name, dw)
+    return dw
+
+
+def check_gradient_of(where: str, layer: Layer, name: str, dw: object) -> None:
+    """Stops what is no gradient of a parameter; it may be a product not computed yet.
+
+    Raises
+        ValueError : it is none, or one of another shape or dtype
+    """
+    w = layer.params[name]
+    if not isinstance(dw, np.ndarray | DeferredProduct):
         got = "no gradient" if dw is None else f"a gradient of type {type(dw).__name__}"
         raise ValueError(f"{where}: got {got} of {name!r} in {layer!r}, expected one; call backward before it")
     if (dw.shape, dw.dtype) != (w.shape, w.dtype):
@@ -166,7 +178,6 @@ def gradient_of(where: str, layer: Layer, name: str) -> np.ndarray:
             f"{where}: got a gradient of {name!r} in {layer!r} of shape {dw.shape} {dw.dtype}, expected {w.shape} "
             f"{w.dtype} as the parameter; call backward before it, or correct the layer's backward"
         )
-    return dw
 
 
 def check_keys(where: str, state: object, expected: Sequence[str]) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnscratch.checks import fraction
-from nnscratch.kernels import updates
+from nnscratch.kernels import update_table
+from nnscratch.kernels.update_table import Update
 from nnscratch.kernels.updates import flush_threshold, in_dtype
-from nnscratch.optimizers.base import Optimizer, Rule
+from nnscratch.optimizers.base import Optimizer
 
 if TYPE_CHECKING:
     from nnscratch.layers.base import Layer
@@ -101,13 +102,12 @@ class SGD(Optimizer):
     def effective_lr(self) -> float:
         return self.lr / (1 - self.momentum)
 
-    def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Rule:
+    def _rule(self, dtype: np.dtype[Any], weight_decay: float, steps: int) -> Update:
         if self.momentum == 0:
-            scalars = in_dtype(dtype, self.lr, weight_decay)
-            return lambda w, dw, v: updates.sgd(w, dw, *scalars)
+            return update_table.sgd(*in_dtype(dtype, self.lr, weight_decay))
         ahead = self.momentum if self.nesterov else 0.0
         scalars = in_dtype(dtype, self.lr, weight_decay, self.momentum, ahead, self.nesterov, flush_threshold(dtype))
-        return lambda w, dw, v: updates.sgd_momentum(w, dw, v, *scalars)
+        return update_table.sgd_momentum(*scalars)
 
     def __repr__(self) -> str:
         return (

@@ -3,7 +3,8 @@
 Operations: two per multiply-add, as the plain formula has them (`Layer.multiply_adds`): forward
 once, backward once for the gradients of the parameters and once for dx. A kernel that does fewer
 (Winograd's algorithm; a backward pass that skips the zeros that pooling leaves) is counted as if it
-did them all: its share of the roof may pass 100 %.
+did them all: its share of the roof may pass 100 %. So may a dense layer's backward pass of few
+rows, which leaves the weight's gradient to the update (kernels/products/deferred.py).
 
 Bytes: the arrays that go into a stage and come out of it, each once.
     forward    x and the parameters read, y written

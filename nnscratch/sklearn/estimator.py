@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from nnscratch.checks import flag, floating, fraction, whole_number
 from nnscratch.history import History, Outcome
 from nnscratch.kernels.thread_shares import share_of_threads
+from nnscratch.layers.gradients import Gradients
 from nnscratch.losses.base import Loss, checked_weights
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam
@@ -161,7 +162,7 @@ class NetworkEstimator(BaseEstimator):
             trainer = Trainer(model, loss, optimizer, batch_size=self.batch_size, seed=rng, **choices)
             history = trainer.fit(x, y, sample_weight=weights, **of_fit)
         for layer in model.layers:
-            layer.grads = {}  # as large as the weights, and of no use in a copy or a file
+            layer.grads = Gradients()  # as large as the weights, and of no use in a copy or a file
         keeps = one_epoch or self.warm_start
         self.model_, self._rng, self._optimizer, self.history_ = model, rng, optimizer if keeps else None, history
         self.n_outputs_ = n_outputs

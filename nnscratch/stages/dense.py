@@ -10,10 +10,12 @@ import numpy as np
 from nnscratch.checks import check_finite
 from nnscratch.kernels.choice import Chosen
 from nnscratch.kernels.finite import all_finite
-from nnscratch.kernels.products.choice import product
+from nnscratch.kernels.products.choice import DEFERS_BECAUSE, defers, product
+from nnscratch.kernels.products.deferred import DeferredProduct
 from nnscratch.kernels.products.matmul import matmul
 from nnscratch.layers import Dense, Dropout, Flatten, ReLU
 from nnscratch.layers.base import check_gradient_shape, check_shape, take
+from nnscratch.layers.gradients import Gradients
 from nnscratch.layers.parameters import Parameters
 from nnscratch.stages.base import Stage
 
@@ -33,6 +35,7 @@ class DenseStage(Stage):
         self.dense, self.dropout, self.flatten = dense, dropout, flatten
         self.has_relu = relu is not None
         self.parameters = Parameters(dense, (dense.n_in, dense.n_out))
+        self.weight_gradient: DeferredProduct | None = None  # the last one that was not computed at once
 
     def sizes(self) -> tuple[object, ...]:
         return self.dense.n_in, self.dense.n_out, self.dense.bias
@@ -68,13 +71,32 @@ class DenseStage(Stage):
             relu_dropout_backward(dy, y, self.has_relu, mask, dz)
         else:
             dz = dy
-        dense.grads["weight"] = matmul(x.T, dz, out=self.buffers.get("dweight", weight.shape, weight.dtype))
+        self._set_weight_gradient(x, dz, weight)
         if bias is not None:
-            dense.grads["bias"] = dz.sum(axis=0)
+            dense.grads["bias"] = dz.sum(axis=0, out=self.buffers.get("dbias", bias.shape, bias.dtype))
         if not input_gradient:
             return None
         dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
         return matmul(dz, weight.T, out=dx).reshape(x_shape)
+
+    def _set_weight_gradient(self, x: np.ndarray, dz: np.ndarray, weight: np.ndarray) -> None:
+        """dweight = x.T dz, left to whoever looks at it or moves the weight, if rows are few."""
+        gradients, buffers = self.dense.grads, self.buffers
+        waits = defers(len(x), *weight.shape) and x.flags.c_contiguous and dz.flags.c_contiguous
+        if not waits or not isinstance(gradients, Gradients):
+            gradients["weight"] = matmul(x.T, dz, out=buffers.get("dweight", weight.shape, weight.dtype))
+            return
+        # Copies, because x is the caller's again, and dz may be the next stage's.
+        kept_x, kept_dz = (buffers.get(f"kept {name}", each.shape, each.dtype) for name, each in (("x", x), ("dz", dz)))
+        np.copyto(kept_x, x)
+        np.copyto(kept_dz, dz)
+        product = self.weight_gradient
+        if product is None or product.x is not kept_x or product.dz is not kept_dz:
+            shape, dtype = weight.shape, weight.dtype
+            product = DeferredProduct(kept_x, kept_dz, lambda: buffers.get("dweight", shape, dtype))
+            self.weight_gradient = product
+        product.renew()
+        gradients.defer("weight", product)
 
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
         n, n_in, n_out = x_shape[0], self.dense.n_in, self.dense.n_out
@@ -82,6 +104,8 @@ class DenseStage(Stage):
             "forward": product(n, n_in, n_out),
             "dweight": product(n_in, n, n_out, transposed=True),
         }
+        if defers(n, n_in, n_out):
+            products["dweight"] = "products/deferred.py", DEFERS_BECAUSE
         if input_gradient:
             products["dx"] = product(n, n_out, n_in, transposed=True)
         return [Chosen(work, *chosen) for work, chosen in products.items()]

@@ -27,15 +27,17 @@ def check_loss(loss: float) -> None:
 def check_bias_gradients(model: Sequential) -> None:
     """Stops a step whose gradient is not finite, before it is taken.
 
-    Only the gradients of one axis are looked at, those of biases, which takes a microsecond. A
+    Only the gradients of one axis are looked at, those of biases, which takes a microsecond; others
+    may not be computed yet. A
     bias's gradient is the sum of dy over all rows and places, so that one NaN in dy shows in it.
 
     Raises
         NotFiniteError : names the layer
     """
     for i, layer in enumerate(model.layers):
-        for name, dw in layer.grads.items():
-            if dw.ndim == 1 and not all_finite(dw):
+        for name in layer.grads:
+            w = layer.params.get(name)
+            if w is not None and w.ndim == 1 and not all_finite(layer.grads[name]):
                 raise NotFiniteError(f"the gradient of {name!r} in layer {i}, {layer!r}, overflowed")
 
 

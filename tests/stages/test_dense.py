@@ -10,6 +10,8 @@ import pytest
 import nnscratch as nn
 from nnscratch.kernels import loops
 from nnscratch.kernels.products import choice
+from nnscratch.kernels.products.deferred import DeferredProduct
+from nnscratch.layers.gradients import entry
 from nnscratch.stages import plan
 from nnscratch.stages.dense import DenseStage, bias_relu_dropout, relu_dropout_backward
 
@@ -110,6 +112,121 @@ def test_layers_that_are_exchanged_are_seen() -> None:
     model.forward(x)
     model.layers[0] = nn.Dense(3, 2, rng=1)
     np.testing.assert_array_equal(model.forward(x), np.maximum(model.layers[0].forward(x), 0))
+
+
+# Gradients of the weight that are not computed at once
+
+LARGE = 1024, 256  # the smallest weight whose gradient waits
+
+
+def large_networks() -> tuple[nn.Sequential, nn.Sequential]:
+    """Two networks of the same numbers; in the second the gradient is computed at once."""
+    networks = []
+    for _ in range(2):
+        rng = np.random.default_rng(0)
+        layers = nn.Flatten(), nn.Dense(*LARGE, rng=rng), nn.ReLU(), nn.Dropout(0.3, rng=1), nn.Dense(256, 3, rng=rng)
+        networks.append(nn.Sequential(*layers))
+    for layer in networks[1]:
+        layer.grads = {}
+    return networks[0], networks[1]
+
+
+def step(model: nn.Sequential, rows: int, seed: int = 0, scale: float = 1.0) -> np.ndarray:
+    """A forward and a backward pass; x is the caller's again afterwards. Returns dx."""
+    rng = np.random.default_rng(seed)
+    x = (scale * rng.standard_normal((rows, 32, 32))).astype(np.float32)
+    y = model.forward(x, training=True)
+    dy = rng.standard_normal(y.shape).astype(np.float32)
+    dx = model.backward(dy, input_gradient=True)
+    x[:], dy[:] = np.nan, np.nan
+    assert dx is not None
+    return dx
+
+
+def waits(model: nn.Sequential) -> bool:
+    return isinstance(entry(model[1].grads, "weight"), DeferredProduct)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 16, 32, 33])
+def test_a_gradient_that_waits_has_the_bits_of_one_that_does_not(rows: int) -> None:
+    model, expected = large_networks()
+    for seed in range(3):
+        np.testing.assert_array_equal(step(model, rows, seed), step(expected, rows, seed))
+        assert waits(model) == (rows <= 32)
+        assert not waits(expected)
+        if seed == 1:
+            continue  # nobody looks
+        for layer, wanted in zip(model, expected, strict=True):
+            assert list(layer.grads) == list(wanted.grads)
+            for name, dw in wanted.grads.items():
+                np.testing.assert_array_equal(layer.grads[name], dw)
+        assert not waits(model)
+
+
+def test_a_dict_from_before_shows_the_gradient_of_now() -> None:
+    model, expected = large_networks()
+    held, items = model[1].grads, model[1].grads.items()
+    for rows in (1, 4, 100, 4, 1):  # computed at once in between
+        for each in (model, expected):
+            step(each, rows, seed=rows)
+        wanted = expected[1].grads["weight"]
+        np.testing.assert_array_equal(dict(items)["weight"], wanted)
+        np.testing.assert_array_equal(held["weight"], wanted)
+        assert held["weight"] is model[1].grads["weight"]
+
+
+def test_a_later_forward_changes_no_gradient_that_waits() -> None:
+    model, expected = large_networks()
+    for each in (model, expected):
+        step(each, 4)
+        each.forward(np.ones((4, 32, 32), np.float32), training=True)
+        each.predict(np.ones((50, 32, 32), np.float32))
+    assert waits(model)
+    np.testing.assert_array_equal(model[1].grads["weight"], expected[1].grads["weight"])
+
+
+def test_a_refused_backward_leaves_the_gradient_that_waits() -> None:
+    model, expected = large_networks()
+    for each in (model, expected):
+        step(each, 4)
+        y = each.forward(np.ones((4, 32, 32), np.float32), training=True)
+        for wrong in (np.full_like(y, np.nan), y[:, :2], y.astype(float)):
+            with pytest.raises(ValueError, match="got "):
+                each.backward(wrong)
+            y = each.forward(np.ones((4, 32, 32), np.float32), training=True)
+    assert waits(model)
+    np.testing.assert_array_equal(model[1].grads["weight"], expected[1].grads["weight"])
+
+
+def test_arrays_in_another_order_do_not_wait() -> None:
+    stage = DenseStage(nn.Dense(*LARGE, rng=0))
+    x, dy = np.ones((4, 1024), np.float32), np.ones((4, 256), np.float32)
+    for each, gradient in (
+        (np.asfortranarray(x), dy),
+        (x, np.asfortranarray(dy)),
+        (np.repeat(x, 2, axis=1)[:, ::2], dy),
+    ):
+        stage.forward(each, training=True)
+        stage.backward(gradient, input_gradient=False)
+        assert isinstance(entry(stage.dense.grads, "weight"), np.ndarray)
+    stage.forward(x, training=True)
+    stage.backward(dy, input_gradient=False)
+    assert isinstance(entry(stage.dense.grads, "weight"), DeferredProduct)
+    (told,) = (each for each in stage.kernels(x.shape, x.dtype, input_gradient=False) if each.work == "dweight")
+    assert told.kernel == "products/deferred.py"
+
+
+def test_a_layer_of_two_networks_has_the_gradient_of_the_last_backward() -> None:
+    model, expected = large_networks()
+    others = [nn.Sequential(*each[:3].layers, nn.Dense(256, 2, rng=5)) for each in (model, expected)]
+    for each, other in zip((model, expected), others, strict=True):
+        step(each, 2)
+        step(other, 3)
+    np.testing.assert_array_equal(model[1].grads["weight"], expected[1].grads["weight"])
+    for each, other in zip((model, expected), others, strict=True):
+        step(other, 3)
+        step(each, 2)
+    np.testing.assert_array_equal(model[1].grads["weight"], expected[1].grads["weight"])
 
 
 @pytest.mark.parametrize(("rows", "n_in", "n_out"), [(1, 30, 20), (7, 1, 9), (7, 30, 20), (100, 9000, 60)])

@@ -7,5 +7,6 @@ gemv_tiles.py    what it computes in registers
 gemm.py          a matrix by a matrix, on one thread
 gemm_panels.py   the same for few rows, with AVX2
 gemm_tiles.py    what both compute in registers
+deferred.py      a product that is not computed before somebody needs it
 packing.py       the order in which their tiles read
 """
