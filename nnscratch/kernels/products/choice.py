@@ -14,8 +14,9 @@ import numpy as np
 
 from nnscratch.kernels.vectors import AVX512
 
-LEAST_PRODUCTS_TO_SHARE = 3 << 24 if AVX512 else 1 << 24  # multiply-adds from which a second thread pays
+LEAST_PRODUCTS_TO_SHARE = 1 << 24  # multiply-adds from which a second thread pays
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
+MOST_ROWS_ALONG_K = 128 if AVX512 else 1 << 62
 MOST_ROWS_OF_PANELS = 0 if AVX512 else 144
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
@@ -101,7 +102,7 @@ def shared_axis(m: int, k: int, n: int) -> Literal["m", "k", "n"]:
     M and N. Cut along K, each block reads its own part of a large b once, from front to back, but
     the blocks' partial sums have to be added, and would be large themselves for a shorter K.
     """
-    if k > 4 * max(m, n):
+    if k > 4 * max(m, n) and m <= MOST_ROWS_ALONG_K:
         return "k"
     return "m" if m > n else "n"
 

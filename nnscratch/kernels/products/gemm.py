@@ -82,7 +82,7 @@ def gemm(
     a_step, b_step = terms * STRIP, terms * panel
     packed_b = (rows + n) // STRIP * a_step
     # Rows that lie 1 kB apart fall into few sets of the first-level cache, and drive each other out.
-    packs_b = not AVX512 or b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0
+    packs_b = not AVX512 or b_transposed or a_transposed
     b_now = packed if packs_b else b.reshape(-1)
 
     # Prefetching, which changes no result: while the tiles of a block are computed, the next block

@@ -13,12 +13,13 @@ from nnscratch.kernels.products.gemm_panels import multiply_by_panels
 from nnscratch.kernels.products.gemm_tiles import TILE
 from nnscratch.kernels.products.gemv import ROWS_TOGETHER, column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.vectors import AVX512
 
 # Blocks per product: enough to share evenly over two to eight threads, few enough that each runs at
 # its full rate.
 _BLOCKS = 8
 _BLOCKS_OF_FEW_COLUMNS = 4  # for each of which all columns are packed
-_COLUMNS = 144  # a block's columns are a multiple of this, so that they fill whole vectors and panels
+_COLUMNS = 128 if AVX512 else 144  # a block's columns are a multiple of this, so that they fill whole vectors and panels
 _WEIGHTS_PER_BLOCK = 1 << 16  # 256 kB in float32: a thread reads them in about 10 us
 _scratch = Scratch()
 
@@ -111,6 +112,8 @@ def rows_block(m: int, k: int, n: int) -> tuple[Literal["m", "k", "n"], int]:
     """
     if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
         return "k", _block(k)
+    if AVX512 and m >= 128:
+        return "m", _block(m, TILE)
     if n <= _COLUMNS:
         return "m", -(-m // (_BLOCKS_OF_FEW_COLUMNS * TILE)) * TILE
     return "n", _block(n, _COLUMNS)
