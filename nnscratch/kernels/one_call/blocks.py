@@ -53,6 +53,8 @@ from nnscratch.kernels.vectors import VECTOR_BYTES
 
 LANES = VECTOR_BYTES // 4
 _F4 = 4  # bytes of a float32
+TILES = "gemm", "gemm_panels", "gemm_unpacked"  # what products/choice.tiles_kernel says
+_PANELS, _UNPACKED = 1, 2
 
 
 @njit(nogil=True, cache=True)
@@ -217,7 +219,7 @@ def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, cou
 
 @njit(nogil=True, cache=True)
 def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """A part of y = x W: gemm.gemm, or if G gemm_panels.multiply_by_panels.
+    """A part of y = x W, by the file TILES[G] of kernels/products/.
 
     A, B, C : terms, columns, rows;  D : numbers of scratch
 
@@ -234,7 +236,9 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     source, weight = array_at(np.float32, x, (step[C], step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B]))
     target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
     packed = array_at(np.float32, scratch, (step[D],))
-    if step[G]:
+    if step[G] == _UNPACKED:
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1))
+    elif step[G] == _PANELS:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
     else:
         call_kernel(step[KERNEL], (source, False, weight, False, target, m0, m1, n0, n1, k0, k1, packed))

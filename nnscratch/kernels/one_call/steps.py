@@ -18,9 +18,10 @@ from nnscratch.kernels.normalization import forward_rows
 from nnscratch.kernels.one_call import blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
-from nnscratch.kernels.products.choice import panels_once
+from nnscratch.kernels.products.choice import tiles_kernel
 from nnscratch.kernels.products.gemm import gemm, packed_size
 from nnscratch.kernels.products.gemm_panels import multiply_by_panels
+from nnscratch.kernels.products.gemm_unpacked import multiply_unpacked
 from nnscratch.kernels.products.gemv import row_by_matrix
 from nnscratch.kernels.products.matmul import row_block, rows_block
 
@@ -202,12 +203,14 @@ class Steps:
             parts = count if axis == "k" else 1
             sums = self._place((parts, rows, n_out))
             flag, part, scratch = types.boolean, (_INT,) * 6, packed_size(_F)
-            by_panels = panels_once(rows, transposed=False)
-            if by_panels:
+            kind = tiles_kernel(rows, transposed=False)
+            if kind == "gemm_unpacked":
+                kernel, scratch = address_of(multiply_unpacked, (_F2, _F2, _F2, *part)), 0
+            elif kind == "gemm_panels":
                 kernel = address_of(multiply_by_panels, (_F2, _F2, _F2, *part, _F1))
             else:
                 kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, *part, _F1))
-            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", by_panels
+            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", blocks.TILES.index(kind)
             self._add(blocks.multiply_rows, count, block, x, sums, sizes, kernel, weight.ctypes.data, 4 * scratch)
         block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
         is_first = x.address == self.x.address

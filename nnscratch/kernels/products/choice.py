@@ -17,7 +17,7 @@ from nnscratch.kernels.vectors import AVX512
 LEAST_PRODUCTS_TO_SHARE = 1 << 24  # multiply-adds from which a second thread pays
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
 MOST_ROWS_ALONG_K = 128 if AVX512 else 1 << 62
-MOST_ROWS_OF_PANELS = 0 if AVX512 else 144
+MOST_ROWS_OF_PANELS = 144
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
@@ -43,14 +43,18 @@ DENSE_BECAUSE = {
 }  # by what dense_kernel says
 
 
-def panels_once(rows: int, transposed: bool) -> bool:
-    """Whether a product by tiles goes by products/gemm_panels.py, which needs no panel of b twice.
+def tiles_kernel(rows: int, transposed: bool) -> Literal["gemm", "gemm_panels", "gemm_unpacked"]:
+    """Which file multiplies by tiles; transposed : whether one factor is.
 
-    Rule: with AVX2, up to 144 rows, neither factor transposed: a dense layer's forward pass.
+    Rule: where neither is, a dense layer's forward pass, with AVX-512 products/gemm_unpacked.py,
+    which packs nothing, with AVX2 up to 144 rows products/gemm_panels.py, which needs no panel of b
+    twice. Otherwise products/gemm.py, which packs both.
 
     Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4.
     """
-    return rows <= MOST_ROWS_OF_PANELS and not transposed
+    if transposed or (not AVX512 and rows > MOST_ROWS_OF_PANELS):
+        return "gemm"
+    return "gemm_unpacked" if AVX512 else "gemm_panels"
 
 
 def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
@@ -119,5 +123,7 @@ def product(m: int, k: int, n: int, transposed: bool = False) -> tuple[str, str]
         return f"products/gemv.py, {kernel}", DENSE_BECAUSE[kernel]
     shares = shares_product(m, k, n)
     along = f", blocks along {shared_axis(m, k, n).upper()}" if shares else ""
-    file = "gemm_panels" if panels_once(m, transposed) else "gemm"
-    return f"products/{file}.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
+    return (
+        f"products/{tiles_kernel(m, transposed)}.py, tiles{along}",
+        f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}",
+    )

@@ -48,8 +48,8 @@ def test_products_are_told_with_their_kernel_their_reason_and_their_threads() ->
     assert kernel == "products/gemm.py, tiles"
     least = f"{choice.LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds"
     assert why.endswith(f"below {least}, one thread")
-    assert choice.product(100, 9, 7)[0] == f"products/{'gemm' if AVX512 else 'gemm_panels'}.py, tiles"
-    assert choice.product(145, 9, 7)[0] == "products/gemm.py, tiles"
+    assert choice.product(100, 9, 7)[0] == f"products/{'gemm_unpacked' if AVX512 else 'gemm_panels'}.py, tiles"
+    assert choice.product(145, 9, 7)[0] == f"products/{'gemm_unpacked' if AVX512 else 'gemm'}.py, tiles"
     kernel, why = choice.product(100, 9216, 256, transposed=True)
     assert kernel == "products/gemm.py, tiles, blocks along K"
     assert why.endswith(f"from {least} on, a second thread pays")
