@@ -78,7 +78,7 @@ def test_the_reasons_are_those_of_the_rules() -> None:
     assert "fewer images than a vector has lanes" in rows[0].kernels[0].because
     assert [kernel.work for kernel in rows[3].kernels] == ["dweight", "dx"]
     forward = tiles_kernel(2, transposed=False)
-    assert rows[2].kernels[0] == ("forward", f"products/{by_panels}.py, tiles", rows[2].kernels[0].because)
+    assert rows[2].kernels[0] == ("forward", f"products/{forward}.py, tiles", rows[2].kernels[0].because)
     one = nn.profile(network(), *batch(rows=1), steps=4).rows
     assert one[2].kernels[0][1:] == (
         "products/gemv.py, row",

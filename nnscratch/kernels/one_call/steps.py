@@ -191,12 +191,14 @@ class Steps:
         (n_in, n_out), rows = weight.shape, x.shape[0]
         self._work += rows * weight.size
         y = self._result((rows, n_out), last)
+        at, backwards = weight.ctypes.data, np.zeros(1, np.int64)
         if rows == 1:
             block = row_block(n_in, n_out)
             parts = -(-n_in // block)
             sums = self._place((parts, rows, n_out))
             kernel = address_of(row_by_matrix, (_F2, _F2, _F2, _INT, _INT))
-            self._add(blocks.multiply_row, parts, block, x, sums, (n_in, n_out), kernel, weight.ctypes.data)
+            sizes: tuple[int, ...] = n_in, n_out
+            self._add(blocks.multiply_row, parts, block, x, sums, sizes, kernel, at, other=backwards)
         else:
             axis, block = rows_block(rows, n_in, n_out)
             count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
@@ -211,12 +213,12 @@ class Steps:
             else:
                 kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, *part, _F1))
             sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", blocks.TILES.index(kind)
-            self._add(blocks.multiply_rows, count, block, x, sums, sizes, kernel, weight.ctypes.data, 4 * scratch)
+            self._add(blocks.multiply_rows, count, block, x, sums, sizes, kernel, at, 4 * scratch, backwards)
         block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
         is_first = x.address == self.x.address
         self._checks_x |= is_first
         of_sum = parts, rows, n_out, bias is not None, relu, is_first
-        self._add(blocks.add_bias_relu, -(-rows // block), block, sums, y, of_sum)
+        self._add(blocks.add_bias_relu, -(-rows // block), block, sums, y, of_sum, other=backwards)
         if bias is not None:
             self._rest[-1][p.BIAS] = bias.ctypes.data
         return y

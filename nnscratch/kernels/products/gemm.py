@@ -8,9 +8,10 @@ an AMD EPYC, 84 % of the rate of multiply-adds alone.
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 
-A block of a and one of b are laid out anew ("packed") in the second-level cache. Then all tiles of c that need only these two blocks are computed:
-a number that came from memory is used as often as a block is wide. Meanwhile the next block is
-prefetched. About 9/10 of the time are multiply-adds, the rest is packing.
+A block of a and one of b are laid out anew ("packed") in the second-level cache. Then all tiles of
+c that need only these two blocks are computed: a number that came from memory is used as often as a
+block is wide. Meanwhile the next block is prefetched. About 9/10 of the time are multiply-adds, the
+rest is packing.
 
 Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
 """

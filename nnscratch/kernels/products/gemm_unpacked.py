@@ -20,8 +20,10 @@ from nnscratch.kernels.products.gemm_tiles import PANEL, TERMS_PER_LINE, TILE, m
 from nnscratch.kernels.products.packing import part, parts
 from nnscratch.kernels.vectors import lanes
 
-# The largest block of b: terms, and columns in panels; half of a second-level cache of 1 MB.
-_TERMS, _PANELS = 256, 11
+# The largest block of b: terms, columns in panels, and numbers. Two blocks, the next one of which is
+# called meanwhile, are half of a second-level cache of 1 MB. How many terms depends on the whole c,
+# not on the part: so the bits do not depend on how it is cut.
+_TERMS, _PANELS, _NUMBERS = 256, 11, 1 << 16
 
 
 @njit(nogil=True, cache=True)
@@ -36,7 +38,8 @@ def multiply_unpacked(
     """
     n, width, a_width, b_width = lanes(c), c.shape[1], a.shape[1], b.shape[1]
     panel = PANEL * n
-    terms, columns = part(k1 - k0, _TERMS, n), part(n1 - n0, panel * _PANELS, panel)
+    terms = part(k1 - k0, min(_TERMS, _NUMBERS // min(width, panel * _PANELS)), n)
+    columns = part(n1 - n0, panel * _PANELS, panel)
     # Meanwhile the next terms of b are called into the cache: each tile takes an equal share.
     share = parts(terms * b_width, parts(m1 - m0, TILE) * parts(columns, panel))
     line_step = parts(share, parts(terms, TERMS_PER_LINE))

@@ -1,4 +1,4 @@
-"""The product that packs nothing against NumPy's, on sizes that end inside a tile, a panel, a block."""
+"""The product that packs nothing against NumPy's, on sizes that end inside a tile or a block."""
 
 from __future__ import annotations
 
