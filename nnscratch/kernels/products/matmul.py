@@ -87,7 +87,7 @@ def _multiply(
     def multiply_block(c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int) -> None:
         _multiply_part(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1)
 
-    axis = choice.shared_axis(m, k, n)
+    axis = choice.shared_axis(m, k, n, a_transposed or b_transposed)
     if axis == "k":
         block = _block(k)
         sums = _scratch.get("partial sums", (-(-k // block), m, n), dtype)
@@ -119,7 +119,7 @@ def rows_block(m: int, k: int, n: int) -> tuple[Literal["m", "k", "n"], int]:
     """
     if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
         return "k", _block(k)
-    if AVX512 and m >= 128:
+    if choice.cuts_rows(m, k, n, transposed=False):
         return "m", _block(m, TILE)
     if n <= _COLUMNS:
         return "m", -(-m // (_BLOCKS_OF_FEW_COLUMNS * TILE)) * TILE
