@@ -89,7 +89,8 @@ def shares_product(m: int, k: int, n: int) -> bool:
 
 
 SHARES_BECAUSE = {
-    True: f"from {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds on, a second thread pays",
+    True: f"from {LEAST_NUMBERS_TO_SHARE / 1e6:.0f} million numbers in a matrix "
+    f"or from {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds on, a second thread pays",
     False: f"below {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds, one thread",
 }  # by what shares_product says
 

@@ -1,10 +1,10 @@
 """The product of two matrices on one thread: blocks that fit the caches, tiles that fit registers.
 
-Fastest for two rows and terms or more: with 100 rows 1.0 to 1.1 times as fast as NumPy's OpenBLAS
-for x W and x.T dy, 1.2 times for dy W.T (9216 x 256, 15488 x 500, 512 x 512; one thread).
-Measured by `python benchmarks/kernels.py --ladder`, AVX-512. With AVX2 few rows that are not
-transposed go by panels (gemm_panels.py); x.T dy of 9216 x 100 x 256 takes 2.8 ms on two threads of
-an AMD EPYC, 84 % of the rate of multiply-adds alone.
+Fastest where a factor is transposed, as in a dense layer's gradients: with 100 rows x.T dy is as fast
+as NumPy's OpenBLAS with kernels of another processor, dy W.T 1.2 times (9216 x 256, 15488 x 500, 512 x
+512; one thread). Measured by `python benchmarks/kernels.py --ladder`, AVX-512. Where neither is, and
+with AVX2 the rows are few, gemm_unpacked.py and gemm_panels.py are faster. With AVX2 x.T dy of 9216 x
+100 x 256 takes 2.8 ms on two threads of an AMD EPYC, 84 % of the rate of multiply-adds alone.
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 

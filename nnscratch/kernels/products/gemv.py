@@ -13,8 +13,8 @@ from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.gemv_tiles import add_rows, multiply_by_rows
 from nnscratch.kernels.vectors import AVX512, lanes
 
-# Rows of w read side by side: each sum is loaded and stored once for so many products. Whoever needs
-# a row's numbers of x again and again must find them in registers, 32 with AVX-512, 16 with AVX2.
+# Rows of w read side by side: each sum is loaded and stored once for so many products. Their numbers
+# of x must fit the registers, 32 with AVX-512, 16 with AVX2.
 ROWS_TOGETHER = 12 if AVX512 else 8
 
 

@@ -20,9 +20,8 @@ from nnscratch.kernels.vectors import AVX512
 # its full rate.
 _BLOCKS = 8
 _BLOCKS_OF_FEW_COLUMNS = 4  # for each of which all columns are packed
-_COLUMNS = (
-    128 if AVX512 else 144
-)  # a block's columns are a multiple of this, so that they fill whole vectors and panels
+# A block's columns are a multiple of this: whole vectors, and whole panels or nearly.
+_COLUMNS = 128 if AVX512 else 144
 _WEIGHTS_PER_BLOCK = 1 << 16  # 256 kB in float32: a thread reads them in about 10 us
 _scratch = Scratch()
 
