@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.kernels.products.choice import MOST_ROWS_OF_PANELS
+from nnscratch.kernels.products.choice import tiles_kernel
 from nnscratch.profiling.profile import together
 from nnscratch.stages import plan
 
@@ -77,8 +77,8 @@ def test_the_reasons_are_those_of_the_rules() -> None:
     assert rows[0].kernels[0].kernel == "image_vectors/forward.py"
     assert "fewer images than a vector has lanes" in rows[0].kernels[0].because
     assert [kernel.work for kernel in rows[3].kernels] == ["dweight", "dx"]
-    by_panels = "gemm_panels" if MOST_ROWS_OF_PANELS else "gemm"
-    assert rows[2].kernels[0] == ("forward", f"products/{by_panels}.py, tiles", rows[2].kernels[0].because)
+    forward = tiles_kernel(2, transposed=False)
+    assert rows[2].kernels[0] == ("forward", f"products/{forward}.py, tiles", rows[2].kernels[0].because)
     one = nn.profile(network(), *batch(rows=1), steps=4).rows
     assert one[2].kernels[0][1:] == (
         "products/gemv.py, row",

@@ -18,9 +18,10 @@ from nnscratch.kernels.normalization import forward_rows
 from nnscratch.kernels.one_call import blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
-from nnscratch.kernels.products.choice import panels_once
+from nnscratch.kernels.products.choice import tiles_kernel
 from nnscratch.kernels.products.gemm import gemm, packed_size
 from nnscratch.kernels.products.gemm_panels import multiply_by_panels
+from nnscratch.kernels.products.gemm_unpacked import multiply_unpacked
 from nnscratch.kernels.products.gemv import row_by_matrix
 from nnscratch.kernels.products.matmul import row_block, rows_block
 
@@ -190,30 +191,34 @@ class Steps:
         (n_in, n_out), rows = weight.shape, x.shape[0]
         self._work += rows * weight.size
         y = self._result((rows, n_out), last)
+        at, backwards = weight.ctypes.data, np.zeros(1, np.int64)
         if rows == 1:
             block = row_block(n_in, n_out)
             parts = -(-n_in // block)
             sums = self._place((parts, rows, n_out))
             kernel = address_of(row_by_matrix, (_F2, _F2, _F2, _INT, _INT))
-            self._add(blocks.multiply_row, parts, block, x, sums, (n_in, n_out), kernel, weight.ctypes.data)
+            sizes: tuple[int, ...] = n_in, n_out
+            self._add(blocks.multiply_row, parts, block, x, sums, sizes, kernel, at, other=backwards)
         else:
             axis, block = rows_block(rows, n_in, n_out)
             count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
             parts = count if axis == "k" else 1
             sums = self._place((parts, rows, n_out))
             flag, part, scratch = types.boolean, (_INT,) * 6, packed_size(_F)
-            by_panels = panels_once(rows, transposed=False)
-            if by_panels:
+            kind = tiles_kernel(rows, transposed=False)
+            if kind == "gemm_unpacked":
+                kernel, scratch = address_of(multiply_unpacked, (_F2, _F2, _F2, *part)), 0
+            elif kind == "gemm_panels":
                 kernel = address_of(multiply_by_panels, (_F2, _F2, _F2, *part, _F1))
             else:
                 kernel = address_of(gemm, (_F2, flag, _F2, flag, _F2, *part, _F1))
-            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", by_panels
-            self._add(blocks.multiply_rows, count, block, x, sums, sizes, kernel, weight.ctypes.data, 4 * scratch)
+            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", blocks.TILES.index(kind)
+            self._add(blocks.multiply_rows, count, block, x, sums, sizes, kernel, at, 4 * scratch, backwards)
         block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
         is_first = x.address == self.x.address
         self._checks_x |= is_first
         of_sum = parts, rows, n_out, bias is not None, relu, is_first
-        self._add(blocks.add_bias_relu, -(-rows // block), block, sums, y, of_sum)
+        self._add(blocks.add_bias_relu, -(-rows // block), block, sums, y, of_sum, other=backwards)
         if bias is not None:
             self._rest[-1][p.BIAS] = bias.ctypes.data
         return y

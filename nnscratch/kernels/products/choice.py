@@ -14,12 +14,13 @@ import numpy as np
 
 from nnscratch.kernels.vectors import AVX512
 
-LEAST_PRODUCTS_TO_SHARE = 3 << 24 if AVX512 else 1 << 24  # multiply-adds from which a second thread pays
+LEAST_PRODUCTS_TO_SHARE = 1 << 24  # multiply-adds from which a second thread pays
 LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or written once
-MOST_ROWS_OF_PANELS = 0 if AVX512 else 144
 MOST_ROWS_TO_DEFER = 32
 LEAST_NUMBERS_TO_DEFER = 1 << 18  # of a gradient
 MOST_COLUMNS_TO_DEFER = 1 << 13  # so that several rows stay in the cache
+LEAST_ROWS_TO_CUT = 128  # with AVX-512, where nothing is packed
+MOST_ROWS_OF_PANELS = 144
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
@@ -45,14 +46,19 @@ DENSE_BECAUSE = {
 }  # by what dense_kernel says
 
 
-def panels_once(rows: int, transposed: bool) -> bool:
-    """Whether a product by tiles goes by products/gemm_panels.py, which needs no panel of b twice.
+def tiles_kernel(rows: int, transposed: bool) -> Literal["gemm", "gemm_panels", "gemm_unpacked"]:
+    """Which file multiplies by tiles; transposed : whether one factor is.
 
-    Rule: with AVX2, up to 144 rows, neither factor transposed: a dense layer's forward pass.
+    Rule: where neither is, a dense layer's forward pass, with AVX-512 products/gemm_unpacked.py,
+    which packs nothing, with AVX2 up to 144 rows products/gemm_panels.py, which needs no panel of b
+    twice. Otherwise products/gemm.py, which packs both.
 
-    Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4.
+    Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4. With
+    AVX-512, one thread, without packing: 16 x 9216 x 256 0.41 -> 0.29 ms, 100 rows 1.86 -> 1.80.
     """
-    return rows <= MOST_ROWS_OF_PANELS and not transposed
+    if transposed or (not AVX512 and rows > MOST_ROWS_OF_PANELS):
+        return "gemm"
+    return "gemm_unpacked" if AVX512 else "gemm_panels"
 
 
 def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
@@ -76,15 +82,18 @@ def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
 def shares_product(m: int, k: int, n: int) -> bool:
     """Whether a product by tiles is handed out to several threads.
 
-    Rule: from 50 million multiply-adds on with AVX-512, 17 million with AVX2, about 0.4 ms of one
-    core; below, waking a thread costs more than it saves (c1cd39c, cd0a528). With AVX2, 100 x 500 x
-    500 0.56 -> 0.38 ms; 100 x 256 x 256 0.15 -> 0.18.
+    Rule: from 17 million multiply-adds on, about 0.13 ms of one core with AVX-512, or if a matrix is
+    so large that `shares_numbers` says so; below, waking a thread costs more than it saves (c1cd39c,
+    cd0a528). With AVX2, 100 x 500 x 500 0.56 -> 0.38 ms; 100 x 256 x 256 0.15 -> 0.18. With AVX-512,
+    100 x 512 x 512 0.21 -> 0.17.
     """
-    return m * n * k >= LEAST_PRODUCTS_TO_SHARE
+    largest = max(m * k, k * n, m * n)
+    return m * n * k >= LEAST_PRODUCTS_TO_SHARE or shares_numbers(largest)
 
 
 SHARES_BECAUSE = {
-    True: f"from {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds on, a second thread pays",
+    True: f"from {LEAST_NUMBERS_TO_SHARE / 1e6:.0f} million numbers in a matrix "
+    f"or from {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds on, a second thread pays",
     False: f"below {LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds, one thread",
 }  # by what shares_product says
 
@@ -97,13 +106,29 @@ def shares_numbers(size: int) -> bool:
     return size >= LEAST_NUMBERS_TO_SHARE
 
 
-def shared_axis(m: int, k: int, n: int) -> Literal["m", "k", "n"]:
+def cuts_rows(m: int, k: int, n: int, transposed: bool) -> bool:
+    """Whether blocks of rows are the best that threads can share, in a dense layer's forward pass.
+
+    Rule: from 128 rows on, where nothing is packed (otherwise each block would pack all of b), if b
+    stays in the third-level cache: each block reads all of it.
+
+    Measured (AVX-512, two threads): 512 x 9216 x 256, with two smaller layers after it, cut along K
+    5.85 ms, along M 5.26; 512 x 15488 x 500 18.5 and 19.5 ms.
+    """
+    unpacked = tiles_kernel(m, transposed) == "gemm_unpacked"
+    return unpacked and m >= LEAST_ROWS_TO_CUT and not shares_numbers(k * n)
+
+
+def shared_axis(m: int, k: int, n: int, transposed: bool = False) -> Literal["m", "k", "n"]:
     """Along which axis a product by tiles is cut into blocks for the threads.
 
-    Rule: along K if it is more than four times the longer of M and N; otherwise along the longer of
-    M and N. Cut along K, each block reads its own part of a large b once, from front to back, but
-    the blocks' partial sums have to be added, and would be large themselves for a shorter K.
+    Rule: along M if `cuts_rows` says so; otherwise along K if it is more than four times the longer
+    of M and N, and if not, along that. Cut along K, each block reads its own part of a large b once,
+    from front to back, but the blocks' partial sums have to be added, and would be large themselves
+    for a shorter K.
     """
+    if cuts_rows(m, k, n, transposed):
+        return "m"
     if k > 4 * max(m, n):
         return "k"
     return "m" if m > n else "n"
@@ -120,9 +145,11 @@ def product(m: int, k: int, n: int, transposed: bool = False) -> tuple[str, str]
     if kernel != "tiles":
         return f"products/gemv.py, {kernel}", DENSE_BECAUSE[kernel]
     shares = shares_product(m, k, n)
-    along = f", blocks along {shared_axis(m, k, n).upper()}" if shares else ""
-    file = "gemm_panels" if panels_once(m, transposed) else "gemm"
-    return f"products/{file}.py, tiles{along}", f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}"
+    along = f", blocks along {shared_axis(m, k, n, transposed).upper()}" if shares else ""
+    return (
+        f"products/{tiles_kernel(m, transposed)}.py, tiles{along}",
+        f"{DENSE_BECAUSE[kernel]}; {SHARES_BECAUSE[shares]}",
+    )
 
 
 def defers(rows: int, n_in: int, n_out: int) -> bool:

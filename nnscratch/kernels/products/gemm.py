@@ -1,17 +1,17 @@
 """The product of two matrices on one thread: blocks that fit the caches, tiles that fit registers.
 
-Fastest for two rows and terms or more: with 100 rows 1.0 to 1.1 times as fast as NumPy's OpenBLAS
-for x W and x.T dy, 1.2 times for dy W.T (9216 x 256, 15488 x 500, 512 x 512; one thread).
-Measured by `python benchmarks/kernels.py --ladder`, AVX-512. With AVX2 few rows that are not
-transposed go by panels (gemm_panels.py); x.T dy of 9216 x 100 x 256 takes 2.8 ms on two threads of
-an AMD EPYC, 84 % of the rate of multiply-adds alone.
+Fastest where a factor is transposed, as in a dense layer's gradients: with 100 rows x.T dy is as fast
+as NumPy's OpenBLAS with kernels of another processor, dy W.T 1.2 times (9216 x 256, 15488 x 500, 512 x
+512; one thread). Measured by `python benchmarks/kernels.py --ladder`, AVX-512. Where neither is, and
+with AVX2 the rows are few, gemm_unpacked.py and gemm_panels.py are faster. With AVX2 x.T dy of 9216 x
+100 x 256 takes 2.8 ms on two threads of an AMD EPYC, 84 % of the rate of multiply-adds alone.
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 
-A block of a is laid out anew ("packed") in the second-level cache; of b too, unless its rows lie
-well and few rows of a need them. Then all tiles of c that need only these two blocks are computed:
-a number that came from memory is used as often as a block is wide. Meanwhile the next block is
-prefetched. About 9/10 of the time are multiply-adds, the rest is packing.
+A block of a and one of b are laid out anew ("packed") in the second-level cache. Then all tiles of
+c that need only these two blocks are computed: a number that came from memory is used as often as a
+block is wide. Meanwhile the next block is prefetched. About 9/10 of the time are multiply-adds, the
+rest is packing.
 
 Source: Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).
 """
@@ -81,9 +81,6 @@ def gemm(
     columns = part(n1 - n0, panel * (_PANELS_TRANSPOSED if b_transposed else _PANELS), panel)
     a_step, b_step = terms * STRIP, terms * panel
     packed_b = (rows + n) // STRIP * a_step
-    # Rows that lie 1 kB apart fall into few sets of the first-level cache, and drive each other out.
-    packs_b = not AVX512 or b_transposed or a_transposed or b_width * b.itemsize % 1024 == 0
-    b_now = packed if packs_b else b.reshape(-1)
 
     # Prefetching, which changes no result: while the tiles of a block are computed, the next block
     # of the largest matrix is called into the cache: of c if a is transposed (the gradient of the
@@ -107,7 +104,7 @@ def gemm(
             l1 = min(l0 + terms, k1)
             if b_transposed:
                 pack_transposed_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
-            elif packs_b:
+            else:
                 pack_b(b, l0, l1, j0, j1, packed, packed_b, b_step)
             for i0 in range(m0, m1, rows):
                 i1 = min(i0 + rows, m1)
@@ -121,9 +118,8 @@ def gemm(
                     # of c lie pages apart, a few rows use all panels first.
                     tile, p = (t // panels, t % panels) if b_transposed else (t % tiles, t // tiles)
                     i, j = i0 + tile * TILE, j0 + p * panel
-                    b_at, b_row = (packed_b + p * b_step, panel) if packs_b else (l0 * b_width + j, b_width)
                     multiply_tile(
-                        packed, (i - i0) // STRIP * a_step, a_step, b_now, b_at, b_row, l1 - l0,
+                        packed, (i - i0) // STRIP * a_step, a_step, packed_b + p * b_step, l1 - l0,
                         c, i * width + j, width, i1 - i, j1 - j, l0 > k0,
                         ahead, prefetch_at if exists else 0, line_step if exists else 0,
                     )  # fmt: skip

@@ -5,7 +5,8 @@ sums. Each term reads a column of a and a row of b:
 
     c[r, l] += a[r, k] * b[k, l]        r in 0..8 rows, l in 0..3 vectors: 24 multiply-adds for 11 loads
 
-For this a is laid out in the order in which it is read ("packed"), and b too if it is transposed:
+For this a and b are laid out in the order in which they are read ("packed"), or, with AVX-512 where
+neither is transposed, read where they lie:
 
     a : strips of STRIP rows,     (strip, k, row)       a tile is up to two strips
     b : panels of PANEL vectors,  (panel, k, column)
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nnscratch.kernels.values import Array, Condition, Index
+from nnscratch.kernels.values import Array, Condition, Index, Number
 from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES, writes_vectors
 from nnscratch.kernels.writer import Sum, Vectors
 
@@ -27,27 +28,55 @@ STRIPS_PER_TILE = 2 if AVX512 else 1
 TILE = STRIP * STRIPS_PER_TILE  # rows
 PANEL = 3  # vectors
 _VECTORS_PER_LINE = 64 // VECTOR_BYTES
+LINES_AT_ONCE = 6  # adjacent ones
 TERMS_PER_LINE = 4  # per line of memory that is called into the cache
 
 
 @writes_vectors
 def multiply_tile(
-    v: Vectors, a: Array, a_at: Index, a_step: Index, b: Array, b_at: Index, b_row: Index, terms: Index, c: Array,
-    c_at: Index, c_row: Index, rows: Index, columns: Index, add: Condition, ahead: Array, ahead_at: Index,
-    ahead_step: Index,
+    v: Vectors, packed: Array, a_at: Index, a_step: Index, b_at: Index, terms: Index, c: Array, c_at: Index,
+    c_row: Index, rows: Index, columns: Index, add: Condition, ahead: Array, ahead_at: Index, ahead_step: Index,
 ) -> None:  # fmt: skip
     """c[c_at + r*c_row + l] = sum over k in 0..terms of a[r, k] * b[k, l]; added to what is there if `add`
 
     r in 0..rows, l in 0..columns, but at most a tile: STRIPS_PER_TILE*STRIP rows, PANEL vectors
     a : packed, strip s begins at a_at + s*a_step; rows that do not exist are read, but not used
-    b : row k begins at b_at + k*b_row; with AVX2, PANEL vectors of each row must be there to be read
+    b : packed, the panel begins at b_at; likewise columns
     Meanwhile the lines at ahead[ahead_at + g*ahead_step] are called into the second-level cache,
     one per group g of TERMS_PER_LINE terms.
     """
     ahead = ahead + ahead_at
     _multiply(
-        v, a + a_at, a_step, b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add,
+        v, _strips(packed + a_at, a_step), packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
         lambda group: v.prefetch(ahead + group * ahead_step), None,
+    )  # fmt: skip
+
+
+@writes_vectors
+def multiply_tile_of_rows(
+    v: Vectors, a: Array, a_at: Index, a_row: Index, b: Array, b_at: Index, b_row: Index, terms: Index, c: Array,
+    c_at: Index, c_row: Index, rows: Index, columns: Index, add: Condition, ahead_at: Index, ahead_step: Index,
+) -> None:  # fmt: skip
+    """`multiply_tile` with factors that are not packed; lines of b are called into the cache.
+
+    For group g of TERMS_PER_LINE terms these are LINES_AT_ONCE lines from b[ahead_at + g*ahead_step] on.
+    A loop or a branch for as many as are needed would make the tile 1.6 times as slow.
+
+    a : row r begins at a_at + r*a_row; the last one stands in for rows that do not exist
+    b : row k begins at b_at + k*b_row; with AVX2, PANEL vectors of each must be there to be read
+    """
+    a, ahead, last = a + a_at, b + ahead_at, rows - 1
+    starts = [a + v.smaller(v.index(r), last) * a_row for r in range(TILE)]
+    numbers = _VECTORS_PER_LINE * v.lanes
+
+    def call_lines(group: Index) -> None:
+        place = ahead + group * ahead_step
+        for line in range(LINES_AT_ONCE):
+            v.prefetch(place + line * numbers)
+
+    _multiply(
+        v, lambda r, k: starts[r][k], b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add,
+        call_lines, None,
     )  # fmt: skip
 
 
@@ -72,32 +101,38 @@ def multiply_tile_and_copy(
             v.prefetch(after_source + (r * row + place))
 
     _multiply(
-        v, packed + a_at, a_step, packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
+        v, _strips(packed + a_at, a_step), packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
         copy_row, copies,
     )  # fmt: skip
 
 
-def _multiply(
-    v: Vectors, a: Array, a_step: Index, b: Array, b_row: Index | int, terms: Index, c: Array, c_row: Index,
-    rows: Index, columns: Index, add: Condition, meanwhile: Callable[[Index], None], times: Index | None,
-) -> None:  # fmt: skip
-    """What both kinds of tiles write.
+def _strips(a: Array, a_step: Index) -> Callable[[int, Index], Number]:
+    """What reads a[r, k] of a packed a."""
+    starts = [a + s * a_step for s in range(STRIPS_PER_TILE)]
+    return lambda r, k: starts[r // STRIP][k * STRIP + r % STRIP]
 
-    b_row     : a constant if b is packed
-    meanwhile : written into the groups of terms, with the group's number: for all groups, or for
-        0..times, of which those that are more than the groups come at the end
+
+def _multiply(
+    v: Vectors, number_of_a: Callable[[int, Index], Number], b: Array, b_row: Index | int, terms: Index, c: Array,
+    c_row: Index, rows: Index, columns: Index, add: Condition, meanwhile: Callable[[Index], None], times: Index | None,
+) -> None:  # fmt: skip
+    """What all kinds of tiles write.
+
+    number_of_a : what reads a[r, k]
+    b_row       : a constant if b is packed
+    meanwhile : written into the groups of terms, with the group's number: for all groups, or
+        for 0..times, of which those that are more than the groups come at the end
     """
 
     def tile(strips: int, vectors: int) -> None:
         sums = [v.sums([v.zero()] * vectors) for _ in range(strips * STRIP)]
-        starts = [a + s * a_step for s in range(strips)]
         # Only the last vector may have columns that do not exist, only the last strip such rows.
         exist = v.masked(v.mask_of_first(columns - (vectors - 1) * v.lanes))
 
         def add_term(row: Array, k: Index, last: Vectors) -> None:
             b_now = [part.load(row + p * v.lanes) for p, part in enumerate([v] * (vectors - 1) + [last])]
             for r in range(strips * STRIP):
-                number = v.splat(starts[r // STRIP][k * STRIP + r % STRIP])
+                number = v.splat(number_of_a(r, k))
                 for p in range(vectors):
                     sums[r][p].add_product(number, b_now[p])
 

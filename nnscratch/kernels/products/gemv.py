@@ -11,9 +11,11 @@ import numpy as np
 
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.products.gemv_tiles import add_rows, multiply_by_rows
-from nnscratch.kernels.vectors import lanes
+from nnscratch.kernels.vectors import AVX512, lanes
 
-ROWS_TOGETHER = 8  # rows of w read side by side: each sum is loaded and stored once for 8 products
+# Rows of w read side by side: each sum is loaded and stored once for so many products. Their numbers
+# of x must fit the registers, 32 with AVX-512, 16 with AVX2.
+ROWS_TOGETHER = 12 if AVX512 else 8
 
 
 @njit(nogil=True, cache=True)

@@ -11,14 +11,17 @@ from nnscratch.kernels.products import choice
 from nnscratch.kernels.products.gemm import gemm, packed_size
 from nnscratch.kernels.products.gemm_panels import multiply_by_panels
 from nnscratch.kernels.products.gemm_tiles import TILE
+from nnscratch.kernels.products.gemm_unpacked import multiply_unpacked
 from nnscratch.kernels.products.gemv import ROWS_TOGETHER, column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.vectors import AVX512
 
 # Blocks per product: enough to share evenly over two to eight threads, few enough that each runs at
 # its full rate.
 _BLOCKS = 8
 _BLOCKS_OF_FEW_COLUMNS = 4  # for each of which all columns are packed
-_COLUMNS = 144  # a block's columns are a multiple of this, so that they fill whole vectors and panels
+# A block's columns are a multiple of this: whole vectors, and whole panels or nearly.
+_COLUMNS = 128 if AVX512 else 144
 _WEIGHTS_PER_BLOCK = 1 << 16  # 256 kB in float32: a thread reads them in about 10 us
 _scratch = Scratch()
 
@@ -60,8 +63,12 @@ def _multiply_part(
     m0: int, m1: int, n0: int, n1: int, k0: int, k1: int,
 ) -> None:  # fmt: skip
     """By tiles, on this thread."""
+    kernel = choice.tiles_kernel(len(c), a_transposed or b_transposed)
+    if kernel == "gemm_unpacked":
+        multiply_unpacked(a, b, c, m0, m1, n0, n1, k0, k1)
+        return
     packed = _scratch.get("packed", (packed_size(c.dtype),), c.dtype)
-    if choice.panels_once(len(c), a_transposed or b_transposed):
+    if kernel == "gemm_panels":
         multiply_by_panels(a, b, c, m0, m1, n0, n1, k0, k1, packed)
     else:
         gemm(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1, packed)
@@ -79,7 +86,7 @@ def _multiply(
     def multiply_block(c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int) -> None:
         _multiply_part(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1)
 
-    axis = choice.shared_axis(m, k, n)
+    axis = choice.shared_axis(m, k, n, a_transposed or b_transposed)
     if axis == "k":
         block = _block(k)
         sums = _scratch.get("partial sums", (-(-k // block), m, n), dtype)
@@ -111,6 +118,8 @@ def rows_block(m: int, k: int, n: int) -> tuple[Literal["m", "k", "n"], int]:
     """
     if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
         return "k", _block(k)
+    if choice.cuts_rows(m, k, n, transposed=False):
+        return "m", _block(m, TILE)
     if n <= _COLUMNS:
         return "m", -(-m // (_BLOCKS_OF_FEW_COLUMNS * TILE)) * TILE
     return "n", _block(n, _COLUMNS)

@@ -10,6 +10,7 @@ import pytest
 from nnscratch.kernels import loops
 from nnscratch.kernels.one_call.steps import Place, Steps
 from nnscratch.kernels.one_call.team import run_together
+from nnscratch.kernels.products.matmul import matmul
 
 F = np.float32
 ONE, TWO = (1, 1), (2, 2)
@@ -68,6 +69,16 @@ def test_dense(rows: int, relu: bool) -> None:
         np.testing.assert_allclose(
             run(steps, y, x), loops.relu_forward(expected) if relu else expected, rtol=1e-4, atol=1e-4
         )
+
+
+@pytest.mark.parametrize("shape", [(1, 3000, 100), (9, 30000, 70), (9, 100, 400), (140, 30, 20)])
+def test_dense_from_either_end_has_the_bits_of_matmul(shape: tuple[int, int, int]) -> None:
+    rows, n_in, n_out = shape
+    x, weight = draw(rows, n_in), draw(n_in, n_out)
+    steps = Steps(x.shape, 2)
+    y = steps.dense(steps.x, weight, None, False, last=True)
+    for _ in range(3):
+        np.testing.assert_array_equal(run(steps, y, x), matmul(x, weight))
 
 
 def test_normalize() -> None:

@@ -39,6 +39,7 @@ def test_which_gradients_wait() -> None:
 def test_what_is_shared_and_along_which_axis() -> None:
     assert not choice.shares_product(100, 100, 100)
     assert choice.shares_product(100, 9216, 256)
+    assert choice.shares_product(2, 15488, 500)  # few multiply-adds, but a large matrix
     assert not choice.shares_numbers(512 * 512)
     assert choice.shares_numbers(15488 * 500)
     assert [choice.shared_axis(*sizes) for sizes in ((100, 401, 100), (100, 400, 100), (101, 4, 100))] == [
@@ -48,6 +49,17 @@ def test_what_is_shared_and_along_which_axis() -> None:
     ]
 
 
+def test_many_rows_are_cut_where_nothing_is_packed() -> None:
+    assert choice.tiles_kernel(145, transposed=False) == ("gemm_unpacked" if AVX512 else "gemm")
+    assert choice.tiles_kernel(9, transposed=True) == "gemm"
+    assert choice.cuts_rows(128, 9216, 256, transposed=False) == AVX512
+    assert not choice.cuts_rows(127, 9216, 256, transposed=False)
+    assert not choice.cuts_rows(128, 9216, 256, transposed=True)
+    assert not choice.cuts_rows(128, 15488, 500, transposed=False)
+    assert choice.shared_axis(512, 9216, 256) == ("m" if AVX512 else "k")
+    assert choice.shared_axis(512, 9216, 256, transposed=True) == "k"
+
+
 def test_products_are_told_with_their_kernel_their_reason_and_their_threads() -> None:
     assert choice.product(5, 1, 7) == ("products/gemv.py, outer", choice.DENSE_BECAUSE["outer"])
     assert choice.product(1, 9, 7) == ("products/gemv.py, row", choice.DENSE_BECAUSE["row"])
@@ -55,8 +67,8 @@ def test_products_are_told_with_their_kernel_their_reason_and_their_threads() ->
     assert kernel == "products/gemm.py, tiles"
     least = f"{choice.LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds"
     assert why.endswith(f"below {least}, one thread")
-    assert choice.product(100, 9, 7)[0] == f"products/{'gemm' if AVX512 else 'gemm_panels'}.py, tiles"
-    assert choice.product(145, 9, 7)[0] == "products/gemm.py, tiles"
+    assert choice.product(100, 9, 7)[0] == f"products/{'gemm_unpacked' if AVX512 else 'gemm_panels'}.py, tiles"
+    assert choice.product(145, 9, 7)[0] == f"products/{'gemm_unpacked' if AVX512 else 'gemm'}.py, tiles"
     kernel, why = choice.product(100, 9216, 256, transposed=True)
     assert kernel == "products/gemm.py, tiles, blocks along K"
     assert why.endswith(f"from {least} on, a second thread pays")

@@ -14,13 +14,19 @@ from nnscratch.kernels.products.gemm_tiles import (
     interleave_rows,
     multiply_tile,
     multiply_tile_and_copy,
+    multiply_tile_of_rows,
 )
 from nnscratch.kernels.vectors import VECTOR_BYTES
 
 
 @njit
-def multiply(a, a_step, b, b_row, terms, c, c_at, c_row, rows, columns, add):
-    multiply_tile(a, 3, a_step, b, 2, b_row, terms, c, c_at, c_row, rows, columns, add, b, 0, 0)
+def multiply(packed, a_at, b_at, terms, c, c_at, c_row, rows, columns, add):
+    multiply_tile(packed, a_at, terms * STRIP, b_at, terms, c, c_at, c_row, rows, columns, add, c, 0, 0)
+
+
+@njit
+def multiply_rows(a, a_at, a_row, b, b_at, b_row, terms, c, c_at, c_row, rows, columns, add):
+    multiply_tile_of_rows(a, a_at, a_row, b, b_at, b_row, terms, c, c_at, c_row, rows, columns, add, 0, 0)
 
 
 @pytest.mark.parametrize("add", [False, True])
@@ -29,21 +35,25 @@ def multiply(a, a_step, b, b_row, terms, c, c_at, c_row, rows, columns, add):
 def test_multiply_tile(dtype, terms, add) -> None:
     rng = np.random.default_rng(1)
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    panel = PANEL * lanes
     for rows in (1, STRIP, STRIP + 1, STRIP * STRIPS_PER_TILE + 5):
-        for columns in (1, lanes, lanes + 3, PANEL * lanes - 1, PANEL * lanes + 9):
-            a = rng.standard_normal((2, terms, STRIP)).astype(dtype)  # (strip, k, row)
-            b = rng.standard_normal((terms, PANEL * lanes + 10)).astype(dtype)
-            c = rng.standard_normal((20, PANEL * lanes + 15)).astype(dtype)
+        for columns in (1, lanes, lanes + 3, panel - 1, panel + 9):
+            height, width = min(rows, STRIP * STRIPS_PER_TILE), min(columns, panel)
+            a, b = (rng.standard_normal(shape).astype(dtype) for shape in ((2, terms, STRIP), (terms, panel + 10)))
+            c = rng.standard_normal((20, panel + 15)).astype(dtype)
+            rows_of_a = np.ascontiguousarray(a.transpose(0, 2, 1).reshape(2 * STRIP, terms)[:height])
             expected = c.copy()
-            tile = (slice(1, 1 + min(rows, STRIP * STRIPS_PER_TILE)), slice(6, 6 + min(columns, PANEL * lanes)))
-            product = a.transpose(0, 2, 1).reshape(2 * STRIP, terms) @ b
-            height, width = expected[tile].shape
-            expected[tile] = product[:height, :width] + (expected[tile] if add else 0)
-            packed, b_shifted = np.append(np.zeros(3, dtype), a), np.append(np.zeros(2, dtype), b)
-            multiply(
-                packed, terms * STRIP, b_shifted, b.shape[1], terms, c, c.shape[1] + 6, c.shape[1], rows, columns, add
-            )
-            np.testing.assert_allclose(c, expected, rtol=1e-4 if dtype == np.float32 else 1e-12, atol=1e-5)
+            tile = (slice(1, 1 + height), slice(6, 6 + width))
+            expected[tile] = (rows_of_a @ b)[:, :width] + (expected[tile] if add else 0)
+            place = terms, c, c.shape[1] + 6, c.shape[1], rows, columns, add
+            rtol, unpacked = 1e-4 if dtype == np.float32 else 1e-12, c.copy()
+            packed = np.concatenate([np.zeros(3, dtype), a.ravel(), b[:, :panel].ravel()])
+            multiply(packed, 3, 3 + a.size, *place)
+            np.testing.assert_allclose(c, expected, rtol=rtol, atol=1e-5)
+            # Rows that do not exist would be read behind the end of this a.
+            a_shifted, b_shifted = np.append(np.zeros(3, dtype), rows_of_a), np.append(np.zeros(2, dtype), b)
+            multiply_rows(a_shifted, 3, terms, b_shifted, 2, b.shape[1], terms, unpacked, *place[2:])
+            np.testing.assert_array_equal(unpacked, c)
 
 
 @njit

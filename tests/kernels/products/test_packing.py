@@ -40,7 +40,7 @@ def test_b_in_panels(dtype: Any, transposed: bool) -> None:
     panel = PANEL * lanes
     rows, width = 20, 3 * panel
     b = np.arange(1.0 * rows * width).reshape(rows, width).astype(dtype)
-    step, at = panel * 32, 7  # 17 terms, in whole vectors
+    step, at = panel * 32, 7  # whole vectors of terms, as gemm.py lays them out: 17 become up to 32
     for n0, n1 in ((0, 2 * panel), (2, panel + 3), (1, 2 * panel + lanes), (5, 6)):
         packed = np.full(at + 3 * step + 4 * panel, -1, dtype)
         pack = packing.pack_transposed_b if transposed else packing.pack_b
