@@ -229,7 +229,7 @@ def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: 
 
 @_compiled
 def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray) -> None:
-    """As _add_by_run, with vectors of output channels, which O must fill.
+    """As _add_by_run, with vectors of output channels.
 
     dweight : (k_h*k_w*C, O), the rest as there
     """
@@ -239,11 +239,12 @@ def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_si
     for image in range(images):
         for h in range(h_pooled):
             for o in range(0, c_out, CHANNEL_VECTORS * n):
-                vectors = min(CHANNEL_VECTORS, (c_out - o) // n)
+                channels = min(CHANNEL_VECTORS * n, c_out - o)
+                vectors = (channels + n - 1) // n
                 add_row_gradient(
                     x, (image * height + 2 * h) * row_step, row_step, pixel_step, dy, argmax,
                     (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, k_h,
-                    k_w * pixel_step, dweight, o,
+                    k_w * pixel_step, dweight, o, channels - (vectors - 1) * n,
                 )  # fmt: skip
 
 

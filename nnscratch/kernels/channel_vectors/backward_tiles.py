@@ -188,31 +188,35 @@ def add_chosen_to_patch(
 def add_row_gradient(
     v: Vectors, x: Array, x_at: Index, row_step: Index, pixel_step: Index, dy: Array, argmax: Array, at: Index,
     channels: Index, vectors: Index, windows: Index, k_h: Index, run: Index, total: Array, total_at: Index,
+    count: Index,
 ) -> None:  # fmt: skip
     """total[total_at + (i*run + r)*channels + o] += sum over w of
         dy[at + w*channels + o] * x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r]
 
-    for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2
+    for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2, and
+    the last one ending after `count` numbers
     (a,b) : the place that won, argmax[at + w*channels + o] = 2*a + b; no term if it is NO_WINNER
     The three places that lost are multiplied too, by zero.
     """
     x, total, dy, argmax = x + x_at, total + total_at, dy + at, argmax + at
     next_row, next_pixel, window_step = v.opaque(row_step), v.opaque(pixel_step), pixel_step * 2
+    # Without masks for bytes, only output channels that fill vectors come here (kernels/choice.py).
+    last = v.first(count) if AVX512 else v
 
-    def gradients_of_four(index: Index) -> list[Vector]:
+    def gradients_of_four(part: Vectors, index: Index) -> list[Vector]:
         """Those of a window's four places: dy for the one that won, 0 for the others."""
-        gradient, winner = v.load(dy + index), v.load(argmax + index)
+        gradient, winner = part.load(dy + index), part.load(argmax + index)
         won = [winner.equals(place) for place in range(4)]
         return [v.choose(here, gradient, 0) for here in won]
 
     def tile(vectors: int, rows: int, numbers: int, i: Index, r: Index) -> None:
         taps = {(k, n): total + ((i + k) * run + (r + n)) * channels for k, n in product(range(rows), range(numbers))}
-        places = {kn: [tap + q * v.lanes for q in range(vectors)] for kn, tap in taps.items()}
-        sums = {kn: v.sums([v.load(place) for place in places[kn]]) for kn in places}
+        parts = [(v if q < vectors - 1 else last, q * v.lanes) for q in range(vectors)]
+        sums = {kn: v.sums([part.load(tap + k) for part, k in parts]) for kn, tap in taps.items()}
         corner = x + (i * row_step + r)
         with v.loop(windows) as w:
             index = w * channels
-            gradients = [gradients_of_four(index + q * v.lanes) for q in range(vectors)]
+            gradients = [gradients_of_four(part, index + k) for part, k in parts]
             lines = [corner + w * window_step]
             for _ in range(rows):
                 lines.append(lines[-1] + next_row)
@@ -223,9 +227,9 @@ def add_row_gradient(
                     if 0 <= k < rows:
                         for q in range(vectors):
                             sums[k, n][q].add_product(number, gradients[q][2 * a + b])
-        for kn in places:
-            for place, value in zip(places[kn], sums[kn], strict=True):
-                v.store(value, place)
+        for kn, tap in taps.items():
+            for (part, k), value in zip(parts, sums[kn], strict=True):
+                part.store(value, tap + k)
 
     def tiles_of_rows(vectors: int, rows: int, i: Index) -> None:
         v.each_tile(_NUMBERS_PER_TILE, run, lambda numbers, r: tile(vectors, rows, numbers, i, r))
