@@ -206,6 +206,9 @@ def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> b
 def input_gradient_by_patch_conditions(weight_shape: tuple[int, ...], dtype: np.dtype) -> Conditions:
     """The rule of `input_gradient_by_patch`, each condition with its reason."""
     k_h, k_w, c_in, _ = weight_shape
+    if AVX512:
+        yield (k_h, k_w) in ((3, 3), (2, 2)), f"{k_h}x{k_w}", "the kernel is not 3x3 or 2x2"
+        return
     yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
     yield c_in <= _lanes(dtype), "input channels fit one vector", "input channels need more than one vector"
 

@@ -30,6 +30,9 @@ _VECTORS_PER_TILE = (
 # In add_row_gradient: rows of the kernel per tile, and numbers per row. Each number takes a sum per
 # vector of channels; four gradients per vector need registers too.
 _ROWS_PER_TILE, _NUMBERS_PER_TILE = ((3, 2, 1), (3, 1)) if AVX512 else ((1,), (3, 1))
+# In add_chosen_to_patch, by the side of the kernel: vectors of channels. A patch is 4x4 or 3x3
+# pixels, and each of them takes a sum per vector.
+PATCH_VECTORS = {3: 1, 2: 2 if AVX512 else 1}
 RUNS_PER_MASK = 64  # the bits of a number that says which runs are added
 PLACES_PER_RUN = 8  # that a run may begin at, a power of 2
 
@@ -119,27 +122,30 @@ def add_windows(
     _add_runs(v, target + to, target_row, source_row, rows, length, rest, each_run)
 
 
-def _runs_with(v: Vectors, choices: Array, choice: Number) -> Index:
-    """A number whose bit m says whether choices[m] == choice."""
+@writes_vectors
+def runs_of_places(v: Vectors, like: Array, choices: Array, at: Index, bits: Array, to: Index) -> None:
+    """Bit m of bits[to + place] says whether choices[at + m] == place, m in 0..RUNS_PER_MASK, place in 0..4
+
+    like : only says which v this is, as every first argument does
+    """
     many = v.of_bytes(RUNS_PER_MASK)
-    wanted = many.splat(choice)
-    return many.load(choices).equals(wanted).to_bits()
+    chosen = many.load(choices + at)
+    for place in range(4):
+        bits[to + place] = chosen.equals(place).to_bits()
 
 
 @writes_vectors
 def add_chosen(
     v: Vectors, target: Array, to: Index, target_row: Index, source: Array, first: Index, source_row: Index,
-    choices: Array, choice: Number, factors: Array, at: Index, rows: Index, length: Index,
+    bits: Index, factors: Array, at: Index, rows: Index, length: Index,
 ) -> None:  # fmt: skip
     """target[to + i*target_row + k] += sum over m of factors[at + m] * source[((first + m)*rows + i)*source_row + k]
 
-    for those m in 0..RUNS_PER_MASK with choices[m] == choice; i in 0..rows; k in 0..length
-    choices : RUNS_PER_MASK bytes, all of which are read
+    for those m in 0..RUNS_PER_MASK whose bit in `bits` is 1; i in 0..rows; k in 0..length
     """
     rest = v.first(length % v.lanes)
     size = rows * source_row
     source, factors = source + first * size, factors + at
-    bits = _runs_with(v, choices, choice)
 
     @contextmanager
     def each_run() -> Iterator[tuple[Array, Number]]:
@@ -151,37 +157,37 @@ def add_chosen(
 
 @writes_vectors
 def add_chosen_to_patch(
-    v: Vectors, target: Array, to: Index, row_step: Index, source: Array, first: Index, pixel_step: Index,
-    choices: Array, factors: Array, at: Index,
+    v: Vectors, target: Array, to: Index, row_step: Index, pixel_step: Index, source: Array, first: Index, bits: Array,
+    bits_at: Index, factors: Array, at: Index, channels: Index, side: int,
 ) -> None:  # fmt: skip
-    """add_chosen for all four places of a window at once, with 3 rows and a length of 3 pixels:
+    """add_chosen for all four places of a window at once, and a kernel of side*side pixels:
 
     target[to + (a + i)*row_step + (b + j)*pixel_step + c] += sum over m of
-        factors[at + m] * source[((first + m)*9 + 3*i + j)*pixel_step + c]
+        factors[at + m] * source[((first + m)*side*side + side*i + j)*K + c]
 
-    for those m in 0..RUNS_PER_MASK with choices[m] == 2*a + b; a, b in 0..2; i, j in 0..3;
-    c in 0..pixel_step. The 4x4 pixels that the four places reach stay in registers, a vector of
-    channels at a time.
+    for those m in 0..RUNS_PER_MASK whose bit in bits[bits_at + 2*a + b] is 1; a, b in 0..2; i, j in
+    0..side; c in 0..channels, which are at most K = PATCH_VECTORS[side]*lanes. The (side + 1)**2
+    pixels that the four places reach stay in registers.
     """
-    target, factors, size = target + to, factors + at, pixel_step * 9
-    source = source + first * size
-    bits = {(a, b): _runs_with(v, choices, v.byte(2 * a + b)) for a, b in product(range(2), range(2))}
+    K, most = PATCH_VECTORS[side] * v.lanes, PATCH_VECTORS[side]
+    target, factors, size = target + to, factors + at, K * side * side
+    source, kernel, patch = source + first * size, range(side), range(side + 1)
 
-    def channels(v: Vectors, c: Index) -> None:
-        pixels = [pixel_step * n for n in range(9)]
-        corner = target + c
-        lines = [corner + row_step * i for i in range(4)]
-        patch = {(i, j): lines[i] + pixels[j] for i, j in product(range(4), range(4))}
-        sums = dict(zip(patch, v.sums(v.load(place) for place in patch.values()), strict=True))
-        for a, b in bits:
-            with _each_bit(v, bits[a, b]) as m:
+    def tile(v: Vectors, vectors: int, c: Index) -> None:
+        lines = [target + (row_step * i + c) for i in patch]
+        places = {
+            (i, j, q): lines[i] + pixel_step * j + q * v.lanes for i, j, q in product(patch, patch, range(vectors))
+        }
+        sums = dict(zip(places, v.sums(v.load(place) for place in places.values()), strict=True))
+        for a, b in product(range(2), range(2)):
+            with _each_bit(v, bits[bits_at + (2 * a + b)]) as m:
                 run, scale = source + (m * size + c), v.splat(factors[m])
-                for i, j in product(range(3), range(3)):
-                    sums[a + i, b + j].add_product(scale, v.load(run + pixels[3 * i + j]))
-        for ij, place in patch.items():
-            v.store(sums[ij], place)
+                for i, j, q in product(kernel, kernel, range(vectors)):
+                    sums[a + i, b + j, q].add_product(scale, v.load(run + ((side * i + j) * K + q * v.lanes)))
+        for at, place in places.items():
+            v.store(sums[at], place)
 
-    v.each_vector(pixel_step, channels)
+    v.each_tile_of_vectors(range(most, 0, -1), channels, tile)
 
 
 @writes_vectors
