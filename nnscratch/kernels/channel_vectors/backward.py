@@ -31,7 +31,7 @@ from nnscratch.kernels.channel_vectors.backward_tiles import (
     PLACES_PER_RUN,
     RUNS_PER_MASK,
     add_chosen,
-    add_chosen_to_patch,
+    add_chosen_to_patches,
     add_row_gradient,
     add_windows,
     add_winners_of_channels,
@@ -337,18 +337,18 @@ def _add_by_patch(
             for g in range(groups):
                 begin, channels = g * c_out + o, min(size, pixel_step - g * size)
                 for h in range(h_pooled):
-                    for w in range(w_pooled):
-                        window = h * w_pooled + w
-                        to = (n * height + 2 * h) * row_step + 2 * w * pixel_step + g * size
-                        at = first + window * c_out
-                        if kernel_size[0] == 3:
-                            add_chosen_to_patch(
-                                dx, to, row_step, pixel_step, runs, begin, bits, 4 * window, dy, at, channels, 3
-                            )
-                        else:
-                            add_chosen_to_patch(
-                                dx, to, row_step, pixel_step, runs, begin, bits, 4 * window, dy, at, channels, 2
-                            )
+                    to, window = (n * height + 2 * h) * row_step + g * size, h * w_pooled
+                    at = first + window * c_out
+                    if kernel_size[0] == 3:
+                        add_chosen_to_patches(
+                            dx, to, row_step, pixel_step, runs, begin, bits, 4 * window, dy, at, c_out, w_pooled,
+                            channels, 3,
+                        )  # fmt: skip
+                    else:
+                        add_chosen_to_patches(
+                            dx, to, row_step, pixel_step, runs, begin, bits, 4 * window, dy, at, c_out, w_pooled,
+                            channels, 2,
+                        )  # fmt: skip
 
 
 def _transpose(source: np.ndarray, target: np.ndarray) -> None:

@@ -30,7 +30,7 @@ _VECTORS_PER_TILE = (
 # In add_row_gradient: rows of the kernel per tile, and numbers per row. Each number takes a sum per
 # vector of channels; four gradients per vector need registers too.
 _ROWS_PER_TILE, _NUMBERS_PER_TILE = ((3, 2, 1), (3, 1)) if AVX512 else ((1,), (3, 1))
-# In add_chosen_to_patch, by the side of the kernel: vectors of channels. A patch is 4x4 or 3x3
+# In add_chosen_to_patches, by the side of the kernel: vectors of channels. A patch is 4x4 or 3x3
 # pixels, and each of them takes a sum per vector.
 PATCH_VECTORS = {3: 1, 2: 2 if AVX512 else 1}
 RUNS_PER_MASK = 64  # the bits of a number that says which runs are added
@@ -156,36 +156,53 @@ def add_chosen(
 
 
 @writes_vectors
-def add_chosen_to_patch(
+def add_chosen_to_patches(
     v: Vectors, target: Array, to: Index, row_step: Index, pixel_step: Index, source: Array, first: Index, bits: Array,
-    bits_at: Index, factors: Array, at: Index, channels: Index, side: int,
+    bits_at: Index, factors: Array, at: Index, step: Index, windows: Index, channels: Index, side: int,
 ) -> None:  # fmt: skip
-    """add_chosen for all four places of a window at once, and a kernel of side*side pixels:
+    """add_chosen for all four places of a row of windows, and a kernel of side*side pixels:
 
-    target[to + (a + i)*row_step + (b + j)*pixel_step + c] += sum over m of
-        factors[at + m] * source[((first + m)*side*side + side*i + j)*K + c]
+    target[to + (a + i)*row_step + (2*w + b + j)*pixel_step + c] += sum over m of
+        factors[at + w*step + m] * source[((first + m)*side*side + side*i + j)*K + c]
 
-    for those m in 0..RUNS_PER_MASK whose bit in bits[bits_at + 2*a + b] is 1; a, b in 0..2; i, j in
-    0..side; c in 0..channels, which are at most K = PATCH_VECTORS[side]*lanes. The (side + 1)**2
-    pixels that the four places reach stay in registers.
+    for w in 0..windows; those m in 0..RUNS_PER_MASK whose bit in bits[bits_at + 4*w + 2*a + b] is 1;
+    a, b in 0..2; i, j in 0..side; c in 0..channels, at most K = PATCH_VECTORS[side]*lanes.
+    The patch, (side + 1)**2 pixels that the four places reach, stays in registers; the next window
+    finds the columns that it shares with this one there.
     """
     K, most = PATCH_VECTORS[side] * v.lanes, PATCH_VECTORS[side]
-    target, factors, size = target + to, factors + at, K * side * side
-    source, kernel, patch = source + first * size, range(side), range(side + 1)
+    target, factors, source, bits = target + to, factors + at, source + first * (K * side * side), bits + bits_at
+    kernel, patch, shared = range(side), range(side + 1), side - 1  # columns with the next window
 
     def tile(v: Vectors, vectors: int, c: Index) -> None:
         lines = [target + (row_step * i + c) for i in patch]
-        places = {
-            (i, j, q): lines[i] + pixel_step * j + q * v.lanes for i, j, q in product(patch, patch, range(vectors))
-        }
-        sums = dict(zip(places, v.sums(v.load(place) for place in places.values()), strict=True))
-        for a, b in product(range(2), range(2)):
-            with _each_bit(v, bits[bits_at + (2 * a + b)]) as m:
-                run, scale = source + (m * size + c), v.splat(factors[m])
-                for i, j, q in product(kernel, kernel, range(vectors)):
-                    sums[a + i, b + j, q].add_product(scale, v.load(run + ((side * i + j) * K + q * v.lanes)))
-        for at, place in places.items():
-            v.store(sums[at], place)
+
+        def vectors_of(column: int, w: Index) -> list[Array]:
+            pixel = (w * 2 + column) * pixel_step
+            return [line + pixel + q * v.lanes for line in lines for q in range(vectors)]
+
+        sums = [v.sums(v.load(place) for place in vectors_of(j, v.index(0))) for j in range(shared)]
+        sums += [v.sums([v.zero()] * len(sums[0])) for _ in range(2)]
+        with v.loop(windows) as w:
+            for j in (shared, shared + 1):
+                for total, place in zip(sums[j], vectors_of(j, w), strict=True):
+                    total.begin_again(v.load(place))
+            numbers, chosen = factors + w * step, bits + w * 4
+            for a, b in product(range(2), range(2)):
+                with _each_bit(v, chosen[2 * a + b]) as m:
+                    run, scale = source + (m * (K * side * side) + c), v.splat(numbers[m])
+                    for i, j, q in product(kernel, kernel, range(vectors)):
+                        weights = v.load(run + ((side * i + j) * K + q * v.lanes))
+                        sums[b + j][(a + i) * vectors + q].add_product(scale, weights)
+            for j in range(2):
+                for total, place in zip(sums[j], vectors_of(j, w), strict=True):
+                    v.store(total, place)
+            for j in range(shared):
+                for total, right in zip(sums[j], sums[j + 2], strict=True):
+                    total.begin_again(right.value)
+        for j in range(shared):
+            for total, place in zip(sums[j], vectors_of(j, windows), strict=True):
+                v.store(total, place)
 
     v.each_tile_of_vectors(range(most, 0, -1), channels, tile)
 
