@@ -25,7 +25,7 @@ from nnscratch.kernels.writer import Vectors
 # registers. The larger it is, the fewer times all the runs are read: a 3x3 kernel of 16 channels is
 # one tile of 3x3.
 _VECTORS_PER_TILE = (
-    {3: (8, 6, 4, 3, 2, 1), 2: (8, 4, 2, 1), 1: (8, 4, 2, 1)} if AVX512 else {3: (4, 2, 1), 2: (4, 2, 1), 1: (8, 1)}
+    {3: (9, 6, 4, 3, 2, 1), 2: (8, 4, 2, 1), 1: (8, 4, 2, 1)} if AVX512 else {3: (4, 2, 1), 2: (4, 2, 1), 1: (8, 1)}
 )
 # In add_row_gradient: rows of the kernel per tile, and numbers per row. Each number takes a sum per
 # vector of channels; four gradients per vector need registers too.
