@@ -80,6 +80,20 @@ def test_input_gradient_by_patch(weight_shape: tuple[int, ...], wanted: bool) ->
     assert choice.input_gradient_by_patch(weight_shape, np.dtype(np.float32)) == wanted
 
 
+@pytest.mark.parametrize(
+    ("c_in", "padding", "wanted"),
+    [
+        (LANES + 8, (1, 1), 2 * LANES if AVX512 else LANES + 8),
+        (LANES + 8, (0, 1), 2 * LANES if AVX512 else LANES + 8),
+        (LANES + 8, (0, 0), LANES + 8),  # x is not copied
+        (LANES - 1, (1, 1), LANES - 1),
+        (2 * LANES, (1, 1), 2 * LANES),
+    ],
+)
+def test_channels_of_runs(c_in: int, padding: tuple[int, int], wanted: int) -> None:
+    assert choice.channels_of_runs((3, 3, c_in, 32), padding, np.dtype(np.float32)) == wanted
+
+
 @pytest.mark.parametrize("c_in", [1, 16, 17])
 @pytest.mark.parametrize("c_out", [16, 17])
 @pytest.mark.parametrize("padding", [(0, 0), (0, 1)])

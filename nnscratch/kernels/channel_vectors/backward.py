@@ -2,7 +2,7 @@
 
 Fastest from 16 channels on and with padding: 4.8 times as fast as im2col and 2.2 times as image
 vectors at 47x47, 32 to 64, 2x2; 22 times as im2col at 96x96, 1 to 16, 3x3; 3.3 times at 12x12, 64
-to 128, 3x3.
+to 128, 3x3. By channel instead of by run: 3.3 times as fast at 96x96, 1 to 24, 3x3.
 Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
 
 The gradient g of z (forward.py) is 0 but for one place in four at most, and for one in eight where
@@ -11,13 +11,15 @@ gradients that exist are visited, each with the window of x under its winner, wh
 contiguous memory and so needs no columns:
 
     dweight[:,:,:,o] += dy * x[window]        window of x at (2h, 2w) + the winner's place
-    dx[window]       += dy * weight[:,:,:,o]
+    dx[window]       += dy * weight[:,:,:,o]     (input_gradient.py)
 
 Each such product costs at best one load of its vector from the first-level cache: see
 backward_tiles.py.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numba import uint64
@@ -37,11 +39,12 @@ from nnscratch.kernels.channel_vectors.parts import blocks_of, for_each_part, pa
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.pool_tiles import NO_WINNER
-from nnscratch.kernels.vectors import lanes
+from nnscratch.kernels.vectors import AVX512, lanes
 
-# Bytes of a slab: windows of x that stay in the first-level cache (32 to 48 KB) for all output
-# channels.
-_SLAB_BYTES = 1 << 15
+# Bytes of a slab: windows of x that stay in the first-level cache for all output channels. With
+# AVX-512 that has 48 KB, of which dy and the weights' gradients need a part (24 instead of 32 KB:
+# dweight of 48->96, 3x3, 2.62 -> 2.52 ms, of 32->64, 2x2, 2.6 -> 2.45 ms).
+_SLAB_BYTES = 24 << 10 if AVX512 else 32 << 10
 
 
 def backward(
@@ -79,10 +82,12 @@ def _weight_gradient(
     scratch: Scratch,
 ) -> None:
     """dweight and dbias: a partial sum for each part of the images, then those added in order."""
-    kernel_size, c_out = dweight.shape[:2], dweight.shape[3]
-    taps = dweight[..., 0].size
+    kernel_size, (c_in, c_out) = dweight.shape[:2], dweight.shape[2:]
+    places, taps = math.prod(kernel_size), dweight[..., 0].size
     by_channel = choice.weight_gradient_by_channel(dweight.shape, x.dtype)
-    add_gradient, shape = (_add_by_channel, (taps, c_out)) if by_channel else (_add_by_run, (c_out, taps))
+    # Channels of x with its padding: more zeros, if runs are faster with them.
+    channels = choice.channels_of_runs(dweight.shape, padding, x.dtype)
+    add_gradient, shape = (_add_by_channel, (taps, c_out)) if by_channel else (_add_by_run, (c_out, places * channels))
     parts = parts_of(len(x))
     weight_sums = scratch.get("dweight", (len(parts), *shape), x.dtype)
     bias_sums = scratch.get("dbias", (len(parts), c_out), x.dtype)
@@ -91,7 +96,7 @@ def _weight_gradient(
         weight_sums[part] = 0
         bias_sums[part] = 0
         for block in blocks_of(parts[part], x.shape, padding, x.itemsize):
-            block_x = x[block] if padding == (0, 0) else padded(x[block], padding, scratch)
+            block_x = x[block] if padding == (0, 0) else padded(x[block], padding, scratch, channels)
             add_gradient(block_x, dy[block], argmax[block], kernel_size, weight_sums[part])
             _add_bias_gradient(dy[block], argmax[block], bias_sums[part])
 
@@ -99,6 +104,8 @@ def _weight_gradient(
     bias_sums.sum(axis=0, out=dbias)
     several = len(parts) != 1
     total = weight_sums.sum(axis=0, out=scratch.get("sum", shape, x.dtype)) if several else weight_sums[0]
+    if channels != c_in:
+        total = np.ascontiguousarray(total.reshape(c_out, places, channels)[..., :c_in]).reshape(c_out, taps)
     if by_channel or not dweight.flags.c_contiguous:
         dweight[:] = (total if by_channel else total.T).reshape(dweight.shape)
     else:
