@@ -255,14 +255,20 @@ def add_row_gradient(
     def tiles_of_rows(last: Vectors, vectors: int, rows: int, i: Index) -> None:
         v.each_tile(_NUMBERS_PER_TILE, run, lambda numbers, r: tile(last, vectors, rows, numbers, i, r))
 
+    def tiles(last: Vectors, vectors: int) -> None:
+        v.each_tile(_ROWS_PER_TILE, k_h, partial(tiles_of_rows, last, vectors))
+
     for n in range(1, CHANNEL_VECTORS + 1):
-        # A masked load, even of a whole vector, is waited for: dy then comes from memory at a third of the pace.
-        with v.when(vectors.equals(n)), v.either(count.equals(v.lanes)) as (whole, part):
-            with whole:
-                v.each_tile(_ROWS_PER_TILE, k_h, partial(tiles_of_rows, v, n))
-            if AVX512:  # without masks for bytes, only channels that fill vectors come here (kernels/choice.py)
+        with v.when(vectors.equals(n)):
+            if not AVX512:  # AVX2 has no masks for bytes: only channels that fill vectors come here
+                tiles(v, n)
+                continue
+            # A masked load, even of a whole vector, is waited for: from memory, a third of the pace.
+            with v.either(count.equals(v.lanes)) as (whole, part):
+                with whole:
+                    tiles(v, n)
                 with part:
-                    v.each_tile(_ROWS_PER_TILE, k_h, partial(tiles_of_rows, v.first(count), n))
+                    tiles(v.first(count), n)
 
 
 @writes_vectors
