@@ -38,7 +38,7 @@ def test_pools_in_registers() -> None:
         ((3, 3, 1, 32), 1000, np.float32, False),  # a vector of input channels is mostly empty
         ((3, 3, 64, LANES), 1000, np.float32, False),
         ((3, 3, 64, LANES + 1), 1000, np.float32, True),
-        ((2, 2, 64, 64), 1000, np.float32, not AVX512),  # which was not measured
+        ((2, 2, 64, 64), 1000, np.float32, True),
         ((2, 3, 64, 64), 1000, np.float32, False),
         ((3, 3, LANES // 2, 32), 1000, np.float64, True),
     ],
@@ -56,7 +56,8 @@ def test_winograd_with_weights_that_are_kept(windows: int, wanted: bool) -> None
     ("weight_shape", "wanted"),
     [
         ((3, 3, 1, LANES), True),
-        ((3, 3, 1, LANES + 1), False),  # a vector of output channels would be mostly empty
+        ((3, 3, 1, LANES + 1), AVX512),  # a vector of output channels would be mostly empty: AVX-512 has masks
+        ((3, 3, 1, LANES // 2 - 1), False),
         ((9, 1, 2 * LANES - 1, LANES), True),
         ((1, 1, 2 * LANES, LANES), False),  # a run of x fills two vectors
     ],
@@ -67,10 +68,30 @@ def test_weight_gradient_by_channel(weight_shape: tuple[int, ...], wanted: bool)
 
 @pytest.mark.parametrize(
     ("weight_shape", "wanted"),
-    [((3, 3, LANES, 32), True), ((3, 3, LANES + 1, 32), False), ((2, 3, 4, 32), False), ((3, 2, 4, 32), False)],
+    [
+        ((3, 3, LANES, 32), True),
+        ((3, 3, LANES + 1, 32), AVX512),  # without, weights of several vectors were not measured by patch
+        ((2, 2, 4, 32), AVX512),
+        ((2, 3, 4, 32), False),
+        ((3, 2, 4, 32), False),
+    ],
 )
 def test_input_gradient_by_patch(weight_shape: tuple[int, ...], wanted: bool) -> None:
     assert choice.input_gradient_by_patch(weight_shape, np.dtype(np.float32)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("c_in", "padding", "wanted"),
+    [
+        (LANES + 8, (1, 1), 2 * LANES if AVX512 else LANES + 8),
+        (LANES + 8, (0, 1), 2 * LANES if AVX512 else LANES + 8),
+        (LANES + 8, (0, 0), LANES + 8),  # x is not copied
+        (LANES - 1, (1, 1), LANES - 1),
+        (2 * LANES, (1, 1), 2 * LANES),
+    ],
+)
+def test_channels_of_runs(c_in: int, padding: tuple[int, int], wanted: int) -> None:
+    assert choice.channels_of_runs((3, 3, c_in, 32), padding, np.dtype(np.float32)) == wanted
 
 
 @pytest.mark.parametrize("c_in", [1, 16, 17])

@@ -44,6 +44,7 @@ def conv_pool_row(
     Only the first `count` numbers of the last vector are written; weight has all of it.
     """
     last = v.first(count)
+    last.tests_masks = True  # a store with a mask, even of a whole vector, takes longer to reach memory
     x, weight, bias, y, argmax = x + x_at, weight + w_at, weight + b_at, y + to, None if argmax is None else argmax + to
     # Opaque, or LLVM would make each address from the one before: an addition per place, which
     # takes the time of a multiply-add.
@@ -67,16 +68,13 @@ def conv_pool_row(
                     for q in range(vectors):
                         sums[a, c][q].add_product(number, weights[q])
 
-            if AVX512:  # the other way was not measured there
-                with v.loop(run) as r:
+            # A first layer often has runs of three, for which a loop takes a sixth longer.
+            with v.either(run.equals(3)) as (three, other):
+                with three:
+                    for k in range(3):
+                        add_tap(k)
+                with other, v.loop(run) as r:
                     add_tap(r)
-            else:  # a first layer often has runs of three, for which a loop takes a sixth longer
-                with v.either(run.equals(3)) as (three, other):
-                    with three:
-                        for k in range(3):
-                            add_tap(k)
-                    with other, v.loop(run) as r:
-                        add_tap(r)
         for k in range(windows):
             at = (w + k) * channels
             for q in range(vectors):
