@@ -55,15 +55,29 @@ def locally_normalized(x: np.ndarray, window: int) -> np.ndarray:
 
 
 def _window_sums(x: np.ndarray, window: int) -> np.ndarray:
-    """(N, H, W): the sum over the pixels in each pixel's window; x (N, H, W)."""
+    """(N, H, W): the sum over the pixels in each pixel's window; x (N, H, W).
+
+    First over rows, then over columns. Sums of 2, 4, 8, ... neighbours come from two of half as
+    many; those that make up the window are added: 13 = 1 + 4 + 8.
+    """
     reach = window // 2
-    for axis in (1, 2):  # first over rows, then over columns
+    for axis in (1, 2):
         around = [(reach, reach) if each == axis else (0, 0) for each in range(3)]
-        padded = np.moveaxis(np.pad(x, around), axis, 0)
-        length = x.shape[axis]
-        total = np.zeros_like(x)
-        by_place = np.moveaxis(total, axis, 0)  # a view
-        for k in range(window):
-            by_place += padded[k : k + length]
+        sums, total = np.pad(x, around), np.zeros_like(x)
+        count, start = 1, 0
+        while True:
+            if window & count:
+                total += _along(sums, axis, start, start + x.shape[axis])
+                start += count
+            if 2 * count > window:
+                break
+            length = sums.shape[axis]
+            sums = _along(sums, axis, 0, length - count) + _along(sums, axis, count, length)
+            count *= 2
         x = total
     return x
+
+
+def _along(x: np.ndarray, axis: int, start: int, stop: int) -> np.ndarray:
+    """A view: x from `start` to `stop` of its axis 1 or 2."""
+    return x[:, start:stop] if axis == 1 else x[:, :, start:stop]
