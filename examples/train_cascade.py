@@ -126,14 +126,15 @@ EYES = (*EYE, *(name.replace("left", "right") for name in EYE))
 # them: other cut-outs of the same parts err in other ways, and the mean of all errs less. So do
 # crops in local contrast, each pixel as it stands out from the 13 x 13 pixels around it: a network
 # that sees these errs up to 1 % less, or the same, and less like the others. Each part has both.
+# Five networks, all of them so, err by 1.0 % less; the five of before added, by 1.2 %.
 LOCAL = 13
 PARTS_AND_POINTS = (
-    Region("face", POINTS, side=96, width=84),
+    Region("face", POINTS, side=96, width=84, window=LOCAL),
     Region("half_face", HALF_FACE, side=64, width=80, window=LOCAL),
     Region("eye", EYE, side=48, width=40, window=LOCAL),
     Region("mouth", MOUTH, side=48, width=40, window=LOCAL),
     *one_per_point(side=48, width=40),
-    Region("face_wide", POINTS, side=96, width=100, window=LOCAL),
+    Region("face_wide", POINTS, side=96, width=100),
     Region("lower_face", MOUTH, side=64, width=60),
     Region("eye_wide", EYE, side=64, width=56, window=LOCAL),
     Region("mouth_wide", MOUTH, side=64, width=50, window=LOCAL),
