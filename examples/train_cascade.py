@@ -123,23 +123,27 @@ HALF_FACE = (*EYE, "nose_tip", "mouth_left_corner")
 EYES = (*EYE, *(name.replace("left", "right") for name in EYE))
 # The most useful first: a network of the whole face finds all points, those of its parts see them
 # larger, and those of one point each see nothing else. A machine that has the time trains more of
-# them: other cut-outs of the same parts err in other ways, and the mean of all errs less.
+# them: other cut-outs of the same parts err in other ways, and the mean of all errs less. So do
+# crops in local contrast, each pixel as it stands out from the 13 x 13 pixels around it: a network
+# that sees these errs up to 1 % less, or the same, and less like the others. Each part has both.
+# Five networks, all of them so, err by 1.0 % less; the five of before added, by 1.2 %.
+LOCAL = 13
 PARTS_AND_POINTS = (
-    Region("face", POINTS, side=96, width=84),
-    Region("half_face", HALF_FACE, side=64, width=80),
-    Region("eye", EYE, side=48, width=40),
-    Region("mouth", MOUTH, side=48, width=40),
+    Region("face", POINTS, side=96, width=84, window=LOCAL),
+    Region("half_face", HALF_FACE, side=64, width=80, window=LOCAL),
+    Region("eye", EYE, side=48, width=40, window=LOCAL),
+    Region("mouth", MOUTH, side=48, width=40, window=LOCAL),
     *one_per_point(side=48, width=40),
     Region("face_wide", POINTS, side=96, width=100),
     Region("lower_face", MOUTH, side=64, width=60),
-    Region("eye_wide", EYE, side=64, width=56),
-    Region("mouth_wide", MOUTH, side=64, width=50),
+    Region("eye_wide", EYE, side=64, width=56, window=LOCAL),
+    Region("mouth_wide", MOUTH, side=64, width=50, window=LOCAL),
     Region("eye_near", EYE, side=48, width=44),
     Region("mouth_near", MOUTH, side=48, width=44),
     Region("face_near", POINTS, side=96, width=90),
     Region("half_face_near", HALF_FACE, side=96, width=76),
-    Region("eyes", EYES, side=96, width=76),
-    Region("half_face_wide", HALF_FACE, side=96, width=92),
+    Region("eyes", EYES, side=96, width=76, window=LOCAL),
+    Region("half_face_wide", HALF_FACE, side=96, width=92, window=LOCAL),
     Region("eyes_wide", EYES, side=96, width=88),
 )
 # Each epoch shows each face changed anew, so that the network cannot learn pictures by heart:

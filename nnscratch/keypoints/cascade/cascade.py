@@ -201,10 +201,12 @@ class _Described:
     def of(cls, record: Record) -> _Described:
         regions = []
         for each in record.records("regions", most=_MOST_REGIONS):
-            each.only(("name", "points", "side", "width"))
+            each.only(("name", "points", "side", "width", "window"))
             points = tuple(str(point) for point in each.items("points", most=len(POINTS)))
             side = each.whole_number("side", least=2, most=10_000)
-            regions.append(Region(each.text("name"), points, side, each.number("width", least=0, most=1e6)))
+            width = each.number("width", least=0, most=1e6)
+            window = each.whole_number("window", 0, least=0, most=10_000)
+            regions.append(Region(each.text("name"), points, side, width, window))
         if len({region.name for region in regions}) < len(regions):
             raise ValueError("two regions of a level have one name")
         passes = record.whole_number(_PASSES, least=0, most=_MOST_PASSES)

@@ -14,6 +14,7 @@ from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.geometry.mirror import MIRRORED
 from nnscratch.keypoints.onnx_graphs.affine_maps import Maps, add_fit, add_means, add_product
 from nnscratch.keypoints.onnx_graphs.crops import Pixels, add_crops
+from nnscratch.keypoints.onnx_graphs.local_contrast import add_locally_normalized
 from nnscratch.keypoints.onnx_graphs.mirror import add_both_sides, add_in_pictures
 from nnscratch.keypoints.onnx_graphs.networks import add_both_ways, add_network
 
@@ -96,6 +97,8 @@ def _add_places(graph: Graph, level: Level, pixels: Pixels, maps: Maps) -> str:
         for i, r in enumerate(numbers):
             crop = graph.add("Gather", crops, graph.constant(i), axis=2)
             both = graph.add("Reshape", crop, graph.constant([-1, side, side]))
+            if window := level.regions[r].window:
+                both = add_locally_normalized(graph, both, side, window)
             answers[r] = add_network(graph, level.networks[r], both, side, len(level.regions[r].points))
     in_order = graph.add("Concat", *(answers[r] for r in range(count)), axis=1)
     middle = np.concatenate([[(region.side - 1) / 2] * len(region.points) for region in level.regions])

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from nnscratch.kernels.threads import get_threads, set_threads, single_threaded_blas
+from nnscratch.keypoints.cascade.region_crops import RegionCrops
 from nnscratch.keypoints.cascade.regions import Region
 from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.side_by_side import Job
@@ -52,8 +53,8 @@ def first_regions(regions: Sequence[Region], seconds: Sequence[float], *, core_s
 def seconds_per_epoch(jobs: Mapping[str, Job]) -> dict[str, float]:
     """How long an epoch of each training takes on one core, validation included, in seconds.
 
-    Networks that differ in their last layer alone take the same time per row: one of them is
-    measured. Nothing of the jobs changes.
+    Networks that differ in their last layer alone, or in which part of a face they see, take the
+    same time per row: one of them is measured. Nothing of the jobs changes.
     """
     per_row: dict[object, tuple[float, float]] = {}
     seconds = {}
@@ -82,7 +83,8 @@ def _kind(job: Job) -> tuple[object, ...]:
     """What trainings must share to take the same time per row."""
     trainer, _, _, (seen, _) = job
     shapes = [tuple(value.shape for value in layer.params.values()) for layer in trainer.model.layers[:-1]]
-    return seen.shape[1:], trainer.batch_size, tuple(shapes)
+    window = trainer.augment.region.window if isinstance(trainer.augment, RegionCrops) else 0
+    return seen.shape[1:], window, trainer.batch_size, tuple(shapes)
 
 
 def _seconds_per_row(job: Job) -> tuple[float, float]:

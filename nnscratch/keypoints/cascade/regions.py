@@ -21,6 +21,7 @@ import numpy as np
 from nnscratch.keypoints.faces import POINTS, SIDE
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.crops import crops
+from nnscratch.keypoints.geometry.local_contrast import locally_normalized
 from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
@@ -36,9 +37,11 @@ class Region:
         their counterparts
     side   : pixels per side of the crop, 2 to 384
     width  : width of the crop in pixels of an average face, up to 960
+    window : 0: the network sees the crop as it is; an odd number from 3 to `side`: each pixel as it
+        stands out from a window of so many pixels per side (geometry/local_contrast.py)
 
     Raises
-        ValueError : another name; no, unknown or repeated points; another side or width
+        ValueError : another name; no, unknown or repeated points; another side, width or window
 
     >>> region = Region("nose", ("nose_tip",), side=24, width=20)
     >>> points = np.random.default_rng(0).uniform(20, 76, (1, 15, 2))
@@ -51,6 +54,7 @@ class Region:
     points: tuple[str, ...]
     side: int
     width: float
+    window: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -70,6 +74,12 @@ class Region:
             raise ValueError(
                 f"Region: got side={repr(side)[:40]}, width={repr(width)[:40]}, expected 2 pixels or more, and a "
                 f"finite width above 0 ({_LARGEST_SIDE} and {_WIDEST} at most); try side=48, width=40"
+            )
+        window: object = self.window
+        is_window = isinstance(window, int | np.integer) and (window == 0 or (3 <= window <= self.side and window % 2))
+        if not is_window:
+            raise ValueError(
+                f"Region: got window={repr(window)[:40]}, expected 0 or an odd number from 3 to its side; try 13"
             )
 
     @property
@@ -94,7 +104,8 @@ class Region:
 
     def crop(self, x: np.ndarray, maps: AffineMaps) -> np.ndarray:
         """(N, side, side, 1) float32: the crops along `maps` of pictures (N, 96, 96, 1) float32."""
-        return crops(x, maps, (self.side, self.side))
+        crop = crops(x, maps, (self.side, self.side))
+        return locally_normalized(crop, self.window) if self.window else crop
 
     def crop_both_sides(
         self, x: np.ndarray, points: np.ndarray, offset: np.ndarray, reference: np.ndarray

@@ -4,6 +4,7 @@ pictures.py      pictures as a network takes them
 mirror.py        points of mirror images
 affine_maps.py   maps that align faces
 crops.py         crops of pictures along such maps
+local_contrast.py  their pixels, each as it stands out from its surroundings
 networks.py      networks, and the mirror pass
 graph_file.py    the whole graph: from "images" to "points", in a file
 

@@ -53,7 +53,7 @@ def test_without_levels_it_is_its_network_both_ways() -> None:
 def some_cascade() -> Cascade:
     regions = (
         Region("eye_40", ("left_eye_center", "left_eye_inner_corner"), 8, 40.0),
-        Region("nose", ("nose_tip",), 6, 20.5),
+        Region("nose", ("nose_tip",), 6, 20.5, window=5),
     )
     networks = dense(64, 4, seed=2), dense(36, 2, seed=3)
     rng = np.random.default_rng(4)
@@ -183,6 +183,7 @@ def description(*regions: dict[str, Any], looks: Any = 1) -> str:
         '{"levels": [[]]}',  # of an earlier version
         *(description(REGION | change) for change in (
             {"points": ["chin"]}, {"points": None}, {"side": 0}, {"side": "x"}, {"width": None}, {"colour": 3},
+            {"window": 4}, {"window": "x"},
         )),
         description({"name": "nose"}),
         description(REGION, looks=3),  # there are no numbers for a third pass

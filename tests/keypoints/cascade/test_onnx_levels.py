@@ -32,7 +32,7 @@ RNG = np.random.default_rng(0)
 REGIONS = (
     Region("eye", ("left_eye_center", "left_eyebrow_outer_end"), 12, 40.0),
     Region("nose", ("nose_tip",), 9, 20.5),
-    Region("left_eye", ("left_eye_center",), 12, 30.0),  # found twice, with the one above
+    Region("left_eye", ("left_eye_center",), 12, 30.0, window=5),  # found twice, with the one above
     Region("mouth", ("mouth_right_corner", "mouth_center_top_lip", "mouth_left_corner"), 12, 50.0),
 )
 

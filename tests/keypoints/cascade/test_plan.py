@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 import nnscratch as nn
 from nnscratch.kernels.threads import get_threads
 from nnscratch.keypoints.cascade.plan import cores_of, first_regions, seconds_per_epoch
+from nnscratch.keypoints.cascade.region_crops import RegionCrops
 from nnscratch.keypoints.cascade.regions import Region
+from nnscratch.keypoints.drawn.faces import draw_faces
+from nnscratch.keypoints.geometry.label_offset import LabelOffsets
 from nnscratch.training.all_ranks import Ranks
 from nnscratch.training.side_by_side import Job
 
@@ -77,6 +81,26 @@ def test_networks_of_a_kind_are_measured_once(monkeypatch: pytest.MonkeyPatch) -
     jobs = {"a": job(30, 6), "b": job(40, 6, outputs=4), "wider": job(30, 6, hidden=8), "larger": job(30, 9)}
     assert seconds_per_epoch(jobs) == pytest.approx({"a": 0.31, "b": 0.41, "wider": 0.31, "larger": 0.31})
     assert [len(each[1]) for each in measured] == [30, 30, 30]
+
+
+def test_crops_in_local_contrast_are_a_kind_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer to make."""
+    measured = []
+
+    def note(each: Job) -> tuple[float, float]:
+        measured.append(each[0].augment.region)
+        return 0.01, 0.001
+
+    monkeypatch.setattr("nnscratch.keypoints.cascade.plan._seconds_per_row", note)
+    local, jobs = replace(NOSE, window=3), {}
+    offsets = LabelOffsets.of(draw_faces(4, seed=0))
+    for name, region in {"nose": NOSE, "wide": NOSES[2], "local": local, "local, too": local}.items():
+        jobs[name] = job(30, 6)
+        jobs[name][0].augment = RegionCrops(
+            region, np.zeros((15, 2)), np.zeros((1, 15, 2)), offsets, rotation=8, scale=0.1
+        )
+    assert len(seconds_per_epoch(jobs)) == 4
+    assert measured == [NOSE, local]
 
 
 def test_the_cores_of_one_process() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from nnscratch.keypoints.cascade.regions import Region, one_per_point
 from nnscratch.keypoints.faces import POINTS
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
+from nnscratch.keypoints.geometry.local_contrast import locally_normalized
 from nnscratch.keypoints.geometry.mirror import MIRRORED, mirrored, symmetrical
 
 LEFT_EYE = Region(
@@ -139,11 +141,26 @@ def test_one_region_per_point_finds_every_point_once() -> None:
         ({"width": float("inf")}, "width=inf, expected 2 pixels or more, and a finite width"),
         ({"width": "20"}, "width='20'"),
         ({"side": 24.0}, "got side=24.0"),
+        ({"window": 12}, "got window=12, expected 0 or an odd number from 3 to its side; try 13"),
+        ({"window": 1}, "got window=1,"),
+        ({"window": -3}, "got window=-3,"),
+        ({"window": 25}, "got window=25,"),
+        ({"window": 5.0}, r"got window=5\.0,"),
+        ({"window": True}, "got window=True,"),
     ],
 )
 def test_what_is_no_region(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Region(**{"name": "a", "points": ("nose_tip",), "side": 24, "width": 20} | changes)
+
+
+def test_a_region_with_a_window_sees_local_contrast_in_both_pictures() -> None:
+    points, x = poses(3), np.random.default_rng(0).random((3, 96, 96, 1), np.float32)
+    local = replace(EYE, window=7)
+    plain, seen = (each.crop_both_sides(x, points, np.zeros(3), REFERENCE) for each in (EYE, local))
+    for (crop, maps), (local_crop, local_maps) in zip(plain, seen, strict=True):
+        np.testing.assert_array_equal(local_crop, locally_normalized(crop, 7))
+        np.testing.assert_array_equal(local_maps.matrices, maps.matrices)
 
 
 def test_answers_that_are_not_finite_give_no_crop() -> None:
