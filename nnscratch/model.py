@@ -138,8 +138,8 @@ class Sequential(LayerList):
             each gives in `outputs`: slower, and y is the same to rounding
         """
         with self._runner.lock:
-            if not training and not keep:
-                y = self._runner.in_one_call(self.layers, x)
+            if not keep:
+                y = self._runner.in_one_call(self.layers, x, training)
                 if y is not None:
                     self._seen_shape = x.shape[1:]
                     return y

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -37,13 +38,13 @@ class OneCall:
         if x_shape[0] > MOST_IMAGES and any(type(stage) is not DenseStage for stage in stages):
             raise ValueError(f"OneCall: got {x_shape[0]} images, expected at most {MOST_IMAGES}; run stage by stage")
         self.threads = get_threads()
-        steps = Steps(x_shape, self.threads)
+        steps = self._steps_for(x_shape)
         self.seen: list[tuple[Layer, np.ndarray, np.ndarray | None, int]] = []
         place = steps.x
         for stage in stages:
             place = self._add(steps, stage, place, last=stage is stages[-1])
         self.y_shape = place.shape
-        self._steps, self._table = steps, steps.table(place)  # steps: the memory
+        self._memory, self._table = steps.memory, steps.table(place)
         if not steps.is_worth_threads:
             self.threads = 1
 
@@ -52,15 +53,21 @@ class OneCall:
 
         x : float32, contiguous, of the shape that `__init__` was told
         """
+        y = np.empty(self.y_shape, np.float32)
+        return y if self._run(x, y) else None
+
+    def _run(self, x: np.ndarray, y: np.ndarray) -> bool:
         for layer, weight, bias, count in self.seen:
             params = layer.params
             if params.get("weight") is not weight or params.get("bias") is not bias or len(params) != count:
-                return None
-        y = np.empty(self.y_shape, np.float32)
+                return False
         threads = self.threads if self.threads == 1 else min(self.threads, get_threads())
-        return y if run_together(self._table, x, y, threads) else None
+        return run_together(self._table, x, y, threads)
 
-    def _add(self, steps: Steps, stage: Stage, x: Place, last: bool) -> Place:
+    def _steps_for(self, x_shape: tuple[int, ...]) -> Any:
+        return Steps(x_shape, self.threads)
+
+    def _add(self, steps: Any, stage: Stage, x: Place, last: bool) -> Place:
         if type(stage) is ContrastNormalizationStage:
             return steps.normalize(x, stage.layer.spread, stage.layer.floor, last)
         if type(stage) is DenseStage:

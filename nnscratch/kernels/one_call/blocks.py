@@ -26,8 +26,10 @@ from numba import uint64
 from nnscratch.kernels.channel_vectors.winograd_tiles import WINDOWS_TOGETHER
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.finite import sum_of_zeros
+from nnscratch.kernels.image_vectors.chain import COLUMNS
 from nnscratch.kernels.one_call.calls import array_at, call_kernel, look
 from nnscratch.kernels.one_call.program import (
+    ARGMAX,
     BIAS,
     BLOCK,
     CHANGED,
@@ -100,14 +102,15 @@ def pack_winograd(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
 
 @njit(nogil=True, cache=True)
 def normalize(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """Contrast normalization of one image of A numbers."""
+    """Contrast normalization of one image of A numbers.  WEIGHT : for the moments, 0 for none"""
+    moments = step[WEIGHT] + block * 16 if step[WEIGHT] else scratch
     numbers = array_at(np.float64, step[OTHER], (2,))
     image, result = (1, step[A]), block * step[A] * _F4
     call_kernel(
         step[KERNEL],
         (
             array_at(np.float32, x + result, image), numbers[0], numbers[1], array_at(np.float32, y + result, image),
-            array_at(np.float64, scratch, (1, 2)),
+            array_at(np.float64, moments, (1, 2)),
         ),
     )  # fmt: skip
 
@@ -135,17 +138,17 @@ def direct_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, coun
 
     A, B, C, D : x, (N, H, W, C) with its padding;  E, F, G : H_p, W_p, O of y
     H, I, J    : packed weights;  K, L : k_h, k_w
+    ARGMAX     : 0 for none
     """
     first, shape = block * step[BLOCK], (step[A], step[E], step[F], step[G])
-    call_kernel(
-        step[KERNEL],
-        (
-            array_at(np.float32, x, (step[A], step[B], step[C], step[D])), (step[K], step[L]),
-            array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
-            first, min(first + step[BLOCK], step[A] * step[E]),
-            array_at(np.float32, y, shape), None,
-        ),
-    )  # fmt: skip
+    stop, size = min(first + step[BLOCK], step[A] * step[E]), (step[K], step[L])
+    images = array_at(np.float32, x, (step[A], step[B], step[C], step[D]))
+    packed, target = array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])), array_at(np.float32, y, shape)
+    if step[ARGMAX]:
+        argmax = array_at(np.uint8, step[ARGMAX], shape)
+        call_kernel(step[KERNEL], (images, size, packed, first, stop, target, argmax))
+    else:
+        call_kernel(step[KERNEL], (images, size, packed, first, stop, target, None))
 
 
 @njit(nogil=True, cache=True)
@@ -156,35 +159,55 @@ def winograd_windows(step: np.ndarray, block: int, x: int, y: int, scratch: int,
     """
     first, shape = block * step[BLOCK], (step[A], step[E], step[F], step[G])
     chunks = (step[D] + LANES - 1) // LANES
+    stop = min(first + step[BLOCK], step[A] * step[E] * step[F])
+    images = array_at(np.float32, x, (step[A], step[B], step[C], step[D]))
+    packed, target = array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])), array_at(np.float32, y, shape)
     patches = array_at(np.float32, scratch, (chunks, step[K], WINDOWS_TOGETHER, LANES))
+    products = array_at(np.float32, scratch + patches.size * _F4, (step[K], WINDOWS_TOGETHER, step[J]))
+    if step[ARGMAX]:
+        argmax = array_at(np.uint8, step[ARGMAX], shape)
+        call_kernel(step[KERNEL], (images, packed, first, stop, target, argmax, patches, products))
+    else:
+        call_kernel(step[KERNEL], (images, packed, first, stop, target, None, patches, products))
+
+
+@njit(nogil=True, cache=True)
+def chain(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """Some rows of a convolution of BLOCK images: chain.chain_forward
+
+    A : images;  B : parts of the rows;  C : numbers of parameters;  D : numbers of BLOCK images' maps
+    OTHER : its row of geometry;  ARGMAX : laid out as the maps, 0 for none
+    """
+    k, part = block // step[B], block % step[B]
+    argmax = step[ARGMAX] + k * step[D] if step[ARGMAX] else scratch
     call_kernel(
         step[KERNEL],
         (
-            array_at(np.float32, x, (step[A], step[B], step[C], step[D])),
-            array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
-            first, min(first + step[BLOCK], step[A] * step[E] * step[F]),
-            array_at(np.float32, y, shape), None, patches,
-            array_at(np.float32, scratch + patches.size * _F4, (step[K], WINDOWS_TOGETHER, step[J])),
+            min(step[BLOCK], step[A] - k * step[BLOCK]), array_at(np.int64, step[OTHER], (1, COLUMNS)),
+            array_at(np.float32, step[WEIGHT], (step[C],)),
+            array_at(np.float32, x + k * step[D] * _F4, (step[D],)), array_at(np.uint8, argmax, (step[D],)),
+            part, step[B],
         ),
     )  # fmt: skip
 
 
 @njit(nogil=True, cache=True)
-def chain(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """Some output channels of a convolution of one image: chain.chain_forward
+def repack(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """BLOCK images from (N, H, W, C) into maps, or back if I: layout.pack, layout.unpack
 
-    A : parts of the output channels, with a row of geometry each;  B : numbers in a row;
-    C : parameters of all parts;  D : numbers of an image's maps
+    A : images;  B, C, D : H, W, C of an image;  E : numbers of BLOCK images' maps
     """
-    image, part = block // step[A], block % step[A]
-    call_kernel(
-        step[KERNEL],
-        (
-            1, array_at(np.int64, step[OTHER] + part * step[B] * 8, (1, step[B])),
-            array_at(np.float32, step[WEIGHT], (step[C],)),
-            array_at(np.float32, x + image * step[D] * _F4, (step[D],)), array_at(np.uint8, scratch, (step[D],)),
-        ),
+    size, shape = step[B] * step[C] * step[D], (step[D], step[B], step[C])
+    images = min(step[BLOCK], step[A] - block * step[BLOCK])
+    pictures_at, maps_at = (y, x) if step[I] else (x, y)
+    pictures = array_at(
+        np.float32, pictures_at + block * step[BLOCK] * size * _F4, (images, step[B], step[C], step[D])
     )  # fmt: skip
+    maps = array_at(np.float32, maps_at + block * step[E] * _F4, (shape[0], shape[1], shape[2] * images))
+    if step[I]:
+        call_kernel(step[KERNEL], (maps, images, pictures))
+    else:
+        call_kernel(step[KERNEL], (pictures, images, maps))
 
 
 @njit(nogil=True, cache=True)

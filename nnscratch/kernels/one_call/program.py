@@ -25,9 +25,10 @@ from nnscratch.kernels.one_call.calls import add, address, call_kernel, look, pa
 # The columns. COMPUTE: the function of blocks.py. BLOCK: of what a block has several. WAITS: whether
 # the step needs what steps before it wrote.
 COMPUTE, BLOCKS, BLOCK, WAITS = range(4)
-X, Y, KERNEL, WEIGHT, BIAS, OTHER, SCRATCH, SCRATCH_STEP = range(4, 12)  # addresses; of x and y 0 is the caller's
-A, B, C, D, E, F, G, H, I, J, K, L = range(12, 24)  # noqa: E741  sizes: blocks.py
-COLUMNS = 24
+X, Y, KERNEL, WEIGHT, BIAS, ARGMAX, OTHER = range(4, 11)  # addresses; of x and y 0 is the caller's
+SCRATCH, SCRATCH_STEP = 11, 12  # the address for the first thread, and from one thread's to the next
+A, B, C, D, E, F, G, H, I, J, K, L = range(13, 25)  # noqa: E741  sizes: blocks.py
+COLUMNS = 25
 # The counters; each has a line of the cache to itself, so that threads do not take others' away.
 LINE = 8
 THREADS, NOT_FINITE = 0, LINE  # how many threads have come; whether an x or a y is not finite
