@@ -48,6 +48,7 @@ _SCIPYS_BLAS = "scipy.linalg._fblas"
 _knows_scipys = False
 _blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0
+_lookout: Lookout | None = None  # for what pool threads wait awake
 _forks = 0  # between the first process and this one: who holds BLAS across a fork does not hold it any more
 
 
@@ -241,6 +242,22 @@ class Lendable(Protocol):
         """What the thread does; if it begins late, nothing."""
 
 
+class Lookout(Protocol):
+    """What a thread of the pool waits for awake, before it goes to sleep."""
+
+    def linger(self) -> None:
+        """What the thread does after each work that it was lent for."""
+
+    def interrupt(self) -> None:
+        """Sends all that linger back to the pool: there is other work."""
+
+
+def set_lookout(lookout: Lookout) -> None:
+    """From now on threads of the pool wait for that."""
+    global _lookout
+    _lookout = lookout
+
+
 def lend(work: Lendable, threads: int) -> int:
     """Lets so many threads of the pool help, or fewer if the system gives no more; how many."""
     global _pool_threads
@@ -255,6 +272,8 @@ def lend(work: Lendable, threads: int) -> int:
         for _ in range(lent):
             # In a copy of the caller's context, so that np.errstate holds there too.
             _pool.put((copy_context(), work))
+        if lent and _lookout is not None:
+            _lookout.interrupt()
         return lent
 
 
@@ -263,6 +282,8 @@ def _serve(pool: SimpleQueue[tuple[Context, Lendable] | None]) -> None:
     while (lent := pool.get()) is not None:
         context, work = lent
         context.run(work.lend)
+        if _lookout is not None and pool.empty():
+            _lookout.linger()
         del lent, context, work  # whose arrays would otherwise stay until the next call
 
 
