@@ -129,16 +129,17 @@ def few_channels_by_channels(images: int, training: bool, c_out: list[int], dtyp
 def winograd(weight_shape: tuple[int, ...], windows: int, dtype: np.dtype, kept: bool = False) -> bool:
     """Channel vectors, forward: whether Winograd's algorithm is faster than the sums as they stand.
 
-    Rule: a 3x3 kernel, or 2x2 without AVX-512, input channels that fill a vector, more output
-    channels than one vector, and at least 256 pooling windows. With fewer, the transformation of
-    the weights costs more than it saves; for inference, which keeps them (one_call/), 32 are enough.
+    Rule: a 3x3 or 2x2 kernel, input channels that fill a vector, more output channels than one
+    vector, and at least 256 pooling windows. With fewer, the transformation of the weights costs
+    more than it saves; for inference, which keeps them (one_call/), 32 are enough.
 
     weight_shape : (k_h, k_w, c_in, c_out)
     kept         : whether the transformed weights are used again in the next pass
 
     Measured (f9f61f0): 64 images, 16->32 channels at 48 x 48 pixels 12.3 -> 8.6 ms, 32->64 at 24 x
-    24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms. 2x2 (AVX2, two threads, 100 images): 32->64
-    at 47 x 47 19.6 -> 15.1 ms, 64->128 at 23 x 23 17.7 -> 12.2 ms, at 5 x 5 0.80 -> 0.60 ms.
+    24 10.3 -> 7.1 ms, 64->128 at 12 x 12 12.5 -> 6.2 ms. 2x2 (32 images): 32->64 at 47 x 47 4.3 -> 3.1
+    ms, 64->128 at 23 x 23 3.7 -> 2.4 ms; 100 images: 16->32 at 23 x 23 0.78 -> 0.58 ms, 64->128 at
+    5 x 5 0.39 -> 0.27 ms.
     """
     return _all_hold(winograd_conditions(weight_shape, windows, dtype, kept))
 
@@ -154,7 +155,7 @@ def winograd_conditions(weight_shape: tuple[int, ...], windows: int, dtype: np.d
     yield windows >= least, *_WINDOWS_BECAUSE[least]
 
 
-_KERNELS_OF_WINOGRAD = ((3, 3),) if AVX512 else ((3, 3), (2, 2))  # 2x2 was not measured with AVX-512
+_KERNELS_OF_WINOGRAD = (3, 3), (2, 2)
 _NO_KERNEL_OF_WINOGRAD = "the kernel is not " + " or ".join(f"{k}x{k}" for k, _ in _KERNELS_OF_WINOGRAD)
 _WINDOWS_BECAUSE = {
     least: (f"at least {least} windows", f"fewer than {least} windows: transforming the weights would not pay")
@@ -166,12 +167,14 @@ def weight_gradient_by_channel(weight_shape: tuple[int, ...], dtype: np.dtype) -
     """Channel vectors, dweight: whether a vector holds output channels; otherwise part of a run of x.
 
     Rule: runs of x are shorter than two vectors (k_w * c_in < 2 lanes), and the output channels
-    fill vectors without a rest. By run, only the gradients that pooling left are met; by channel,
-    zeros are multiplied too, but no vector is partly empty.
+    fill vectors without a rest; with AVX-512, which has masks, half a vector is enough. By run, only
+    the gradients that pooling left are met; by channel, zeros are multiplied too, but vectors are
+    fuller.
 
     weight_shape : (k_h, k_w, c_in, c_out)
 
-    Measured (cc3c349): backward of 1->16, 3x3, 64 images of 96 x 96 pixels, 12.7 -> 4.1 ms.
+    Measured (cc3c349): backward of 1->16, 3x3, 64 images of 96 x 96 pixels, 12.7 -> 4.1 ms. 1->24,
+    32 images: 2.9 -> 0.9 ms.
     """
     return _all_hold(weight_gradient_by_channel_conditions(weight_shape, dtype))
 
@@ -181,7 +184,8 @@ def weight_gradient_by_channel_conditions(weight_shape: tuple[int, ...], dtype: 
     _, k_w, c_in, c_out = weight_shape
     lanes = _lanes(dtype)
     yield k_w * c_in < 2 * lanes, "runs of x are shorter than two vectors", "runs of x fill two vectors"
-    yield c_out % lanes == 0, "output channels fill vectors", "output channels would leave a vector partly empty"
+    full = c_out % lanes == 0 or (AVX512 and 2 * c_out >= lanes)
+    yield full, "output channels fill vectors", "output channels would leave vectors too empty"
 
 
 def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
@@ -202,6 +206,9 @@ def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> b
 def input_gradient_by_patch_conditions(weight_shape: tuple[int, ...], dtype: np.dtype) -> Conditions:
     """The rule of `input_gradient_by_patch`, each condition with its reason."""
     k_h, k_w, c_in, _ = weight_shape
+    if AVX512:
+        yield (k_h, k_w) in ((3, 3), (2, 2)), f"{k_h}x{k_w}", "the kernel is not 3x3 or 2x2"
+        return
     yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
     yield c_in <= _lanes(dtype), "input channels fit one vector", "input channels need more than one vector"
 

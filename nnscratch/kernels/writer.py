@@ -25,6 +25,9 @@ class Sum:
     def value(self) -> Vector:
         return Value(self._v.builder, self._v.builder.load(self._variable))
 
+    def begin_again(self, vector: Vector) -> None:
+        self._v.builder.store(vector.llvm, self._variable)
+
     def add(self, vector: Vector) -> None:
         self._v.builder.store((self.value + vector).llvm, self._variable)
 

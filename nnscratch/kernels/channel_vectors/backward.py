@@ -27,13 +27,15 @@ from numba import uint64
 
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward_tiles import (
+    PATCH_VECTORS,
     PLACES_PER_RUN,
     RUNS_PER_MASK,
     add_chosen,
-    add_chosen_to_patch,
+    add_chosen_to_patches,
     add_row_gradient,
     add_windows,
     add_winners_of_channels,
+    runs_of_places,
 )
 from nnscratch.kernels.channel_vectors.forward import padded
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
@@ -43,7 +45,7 @@ from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.pool_tiles import NO_WINNER
 from nnscratch.kernels.threads import in_blocks
-from nnscratch.kernels.vectors import lanes
+from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Bytes of the second-level cache for a block of images; what is added back to them takes as much in
 # its turn.
@@ -132,20 +134,27 @@ def _input_gradient(
     (_, height, width, c_in), (p_h, p_w) = dx.shape, padding
     kernel_size, c_out = weight.shape[:2], weight.shape[3]
     taps = weight[..., 0].size
-    by_patch = choice.input_gradient_by_patch(weight.shape, dx.dtype)
     by_output = scratch.get("weight", (c_out, taps), dx.dtype)
     _transpose(np.ascontiguousarray(weight).reshape(taps, c_out), by_output)
+    if choice.input_gradient_by_patch(weight.shape, dx.dtype):
+        together = PATCH_VECTORS[len(weight)] * VECTOR_BYTES // dx.itemsize
+        runs = scratch.get("runs", (-(-c_in // together), c_out, taps // c_in, together), dx.dtype)
+        _by_channels(by_output, c_in, runs)
+        add_gradient = _add_by_patch
+    else:
+        runs, add_gradient = by_output, _add_by_place
     parts = _parts(len(dx))
     # Without padding the kernel adds to dx where it lies; otherwise to a block with the padding
     # around it.
     in_place = padding == (0, 0) and dx.flags.c_contiguous
 
     def part_of_images(part: int) -> None:
+        bits = scratch.get("bits", (dy[0, ..., 0].size * 4,), np.uint64)
         for block in _blocks(parts[part], dx.shape, padding, dx.itemsize):
             framed = (block.stop - block.start, height + 2 * p_h, width + 2 * p_w, c_in)
             block_dx = dx[block] if in_place else scratch.get("dx", framed, dx.dtype)
             block_dx[:] = 0
-            _add_input_gradient(by_output, dy[block], argmax[block], kernel_size, by_patch, block_dx)
+            add_gradient(runs, dy[block], argmax[block], kernel_size, bits, block_dx)
             if not in_place:
                 dx[block] = block_dx[:, p_h : p_h + height, p_w : p_w + width]
 
@@ -229,7 +238,7 @@ def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: 
 
 @_compiled
 def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray) -> None:
-    """As _add_by_run, with vectors of output channels, which O must fill.
+    """As _add_by_run, with vectors of output channels.
 
     dweight : (k_h*k_w*C, O), the rest as there
     """
@@ -239,46 +248,106 @@ def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_si
     for image in range(images):
         for h in range(h_pooled):
             for o in range(0, c_out, CHANNEL_VECTORS * n):
-                vectors = min(CHANNEL_VECTORS, (c_out - o) // n)
+                channels = min(CHANNEL_VECTORS * n, c_out - o)
+                vectors = (channels + n - 1) // n
                 add_row_gradient(
                     x, (image * height + 2 * h) * row_step, row_step, pixel_step, dy, argmax,
                     (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, k_h,
-                    k_w * pixel_step, dweight, o,
+                    k_w * pixel_step, dweight, o, channels - (vectors - 1) * n,
                 )  # fmt: skip
 
 
 @_compiled
-def _add_input_gradient(
-    weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, by_patch: bool, dx: np.ndarray
+def _by_channels(by_output: np.ndarray, channels: int, runs: np.ndarray) -> None:
+    """runs[g, o, t, k] = by_output[o, t*channels + g*K + k], anything beyond the last channel
+
+    by_output : (O, T*channels);  runs : (groups, O, T, K), overwritten
+    """
+    groups, c_out, taps, size = runs.shape
+    for g in range(groups):
+        count = min(size, channels - g * size)
+        for o in range(c_out):
+            for t in range(taps):
+                source, target = by_output[o, t * channels + g * size :], runs[g, o, t]
+                for k in range(uint64(count)):
+                    target[k] = source[k]
+
+
+@_compiled
+def _runs_of_image(dy: np.ndarray, argmax: np.ndarray, at: int, c_out: int, bits: np.ndarray) -> None:
+    """Which of up to RUNS_PER_MASK output channels a place's gradients belong to: bits[4*window + place]
+
+    argmax : flat, read from at, and `c_out` further for each of the windows;  dy : says the dtype
+    """
+    count = min(RUNS_PER_MASK, c_out - at % c_out)
+    winners = np.full(RUNS_PER_MASK, NO_WINNER, np.uint8)
+    for w in range(len(bits) // 4):
+        if count == RUNS_PER_MASK:
+            runs_of_places(dy, argmax, at + w * c_out, bits, 4 * w)
+        else:
+            for k in range(uint64(count)):
+                winners[k] = argmax[uint64(at + w * c_out) + k]
+            runs_of_places(dy, winners, 0, bits, 4 * w)
+
+
+@_compiled
+def _add_by_place(
+    weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, bits: np.ndarray, dx: np.ndarray
 ) -> None:
     """dx[n, 2h+a+i, 2w+b+j, c] += dy[n,h,w,o] * weight[o,(i,j,c)] for all n, h, w, o
 
     (a,b) is the winner's place
-    weight   : (O, k_h*k_w*C), output channels outermost
-    by_patch : all four places of a window at once, kernels/choice.py says when
-    dx       : (N, H, W, C), with its padding;  the rest as above
+    weight : (O, k_h*k_w*C), output channels outermost;  bits : scratch, 4 for each window of an image
+    dx     : (N, H, W, C), with its padding;  the rest as above
     """
     height, row_step, pixel_step = dx.shape[1], dx.shape[2] * dx.shape[3], dx.shape[3]
     images, h_pooled, w_pooled, c_out = dy.shape
-    k_h, k_w = kernel_size
+    (k_h, k_w), winners = kernel_size, argmax.reshape(-1)
     corners = (0, pixel_step, row_step, row_step + pixel_step)
-    winner_of, winners = argmax.reshape(-1), np.empty(RUNS_PER_MASK, np.uint8)
     for n in range(images):
         for o in range(0, c_out, RUNS_PER_MASK):
-            winners[:] = NO_WINNER
-            for h in range(h_pooled):
-                for w in range(w_pooled):
-                    at = ((n * h_pooled + h) * w_pooled + w) * c_out + o
-                    for k in range(uint64(min(RUNS_PER_MASK, c_out - o))):
-                        winners[k] = winner_of[uint64(at) + k]
-                    to = (n * height + 2 * h) * row_step + 2 * w * pixel_step
-                    if by_patch:
-                        add_chosen_to_patch(dx, to, row_step, weight, o, pixel_step, winners, dy, at)
-                        continue
-                    for place in range(4):
-                        add_chosen(
-                            dx, to + corners[place], row_step, weight, o, k_w * pixel_step,
-                            winners, np.uint8(place), dy, at, k_h, k_w * pixel_step,
+            first = n * h_pooled * w_pooled * c_out + o
+            _runs_of_image(dy, winners, first, c_out, bits)
+            for window in range(h_pooled * w_pooled):
+                h, w = window // w_pooled, window % w_pooled
+                to = (n * height + 2 * h) * row_step + 2 * w * pixel_step
+                for place in range(4):
+                    add_chosen(
+                        dx, to + corners[place], row_step, weight, o, k_w * pixel_step, bits[4 * window + place],
+                        dy, first + window * c_out, k_h, k_w * pixel_step,
+                    )  # fmt: skip
+
+
+@_compiled
+def _add_by_patch(
+    runs: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, bits: np.ndarray, dx: np.ndarray
+) -> None:
+    """As _add_by_place, with all four places of a window at once.
+
+    runs : by _by_channels: the weights of up to RUNS_PER_MASK output channels, those of one group of
+        input channels, stay in the first-level cache for all windows of an image
+    """
+    height, row_step, pixel_step = dx.shape[1], dx.shape[2] * dx.shape[3], dx.shape[3]
+    images, h_pooled, w_pooled, c_out = dy.shape
+    winners, (groups, size) = argmax.reshape(-1), (runs.shape[0], runs.shape[3])
+    for n in range(images):
+        for o in range(0, c_out, RUNS_PER_MASK):
+            first = n * h_pooled * w_pooled * c_out + o
+            _runs_of_image(dy, winners, first, c_out, bits)
+            for g in range(groups):
+                begin, channels = g * c_out + o, min(size, pixel_step - g * size)
+                for h in range(h_pooled):
+                    to, window = (n * height + 2 * h) * row_step + g * size, h * w_pooled
+                    at = first + window * c_out
+                    if kernel_size[0] == 3:
+                        add_chosen_to_patches(
+                            dx, to, row_step, pixel_step, runs, begin, bits, 4 * window, dy, at, c_out, w_pooled,
+                            channels, 3,
+                        )  # fmt: skip
+                    else:
+                        add_chosen_to_patches(
+                            dx, to, row_step, pixel_step, runs, begin, bits, 4 * window, dy, at, c_out, w_pooled,
+                            channels, 2,
                         )  # fmt: skip
 
 

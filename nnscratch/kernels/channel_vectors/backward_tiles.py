@@ -30,6 +30,9 @@ _VECTORS_PER_TILE = (
 # In add_row_gradient: rows of the kernel per tile, and numbers per row. Each number takes a sum per
 # vector of channels; four gradients per vector need registers too.
 _ROWS_PER_TILE, _NUMBERS_PER_TILE = ((3, 2, 1), (3, 1)) if AVX512 else ((1,), (3, 1))
+# In add_chosen_to_patches, by the side of the kernel: vectors of channels. A patch is 4x4 or 3x3
+# pixels, and each of them takes a sum per vector.
+PATCH_VECTORS = {3: 1, 2: 2 if AVX512 else 1}
 RUNS_PER_MASK = 64  # the bits of a number that says which runs are added
 PLACES_PER_RUN = 8  # that a run may begin at, a power of 2
 
@@ -119,27 +122,30 @@ def add_windows(
     _add_runs(v, target + to, target_row, source_row, rows, length, rest, each_run)
 
 
-def _runs_with(v: Vectors, choices: Array, choice: Number) -> Index:
-    """A number whose bit m says whether choices[m] == choice."""
+@writes_vectors
+def runs_of_places(v: Vectors, like: Array, choices: Array, at: Index, bits: Array, to: Index) -> None:
+    """Bit m of bits[to + place] says whether choices[at + m] == place, m in 0..RUNS_PER_MASK, place in 0..4
+
+    like : only says which v this is, as every first argument does
+    """
     many = v.of_bytes(RUNS_PER_MASK)
-    wanted = many.splat(choice)
-    return many.load(choices).equals(wanted).to_bits()
+    chosen = many.load(choices + at)
+    for place in range(4):
+        bits[to + place] = chosen.equals(place).to_bits()
 
 
 @writes_vectors
 def add_chosen(
     v: Vectors, target: Array, to: Index, target_row: Index, source: Array, first: Index, source_row: Index,
-    choices: Array, choice: Number, factors: Array, at: Index, rows: Index, length: Index,
+    bits: Index, factors: Array, at: Index, rows: Index, length: Index,
 ) -> None:  # fmt: skip
     """target[to + i*target_row + k] += sum over m of factors[at + m] * source[((first + m)*rows + i)*source_row + k]
 
-    for those m in 0..RUNS_PER_MASK with choices[m] == choice; i in 0..rows; k in 0..length
-    choices : RUNS_PER_MASK bytes, all of which are read
+    for those m in 0..RUNS_PER_MASK whose bit in `bits` is 1; i in 0..rows; k in 0..length
     """
     rest = v.first(length % v.lanes)
     size = rows * source_row
     source, factors = source + first * size, factors + at
-    bits = _runs_with(v, choices, choice)
 
     @contextmanager
     def each_run() -> Iterator[tuple[Array, Number]]:
@@ -150,69 +156,90 @@ def add_chosen(
 
 
 @writes_vectors
-def add_chosen_to_patch(
-    v: Vectors, target: Array, to: Index, row_step: Index, source: Array, first: Index, pixel_step: Index,
-    choices: Array, factors: Array, at: Index,
+def add_chosen_to_patches(
+    v: Vectors, target: Array, to: Index, row_step: Index, pixel_step: Index, source: Array, first: Index, bits: Array,
+    bits_at: Index, factors: Array, at: Index, step: Index, windows: Index, channels: Index, side: int,
 ) -> None:  # fmt: skip
-    """add_chosen for all four places of a window at once, with 3 rows and a length of 3 pixels:
+    """add_chosen for all four places of a row of windows, and a kernel of side*side pixels:
 
-    target[to + (a + i)*row_step + (b + j)*pixel_step + c] += sum over m of
-        factors[at + m] * source[((first + m)*9 + 3*i + j)*pixel_step + c]
+    target[to + (a + i)*row_step + (2*w + b + j)*pixel_step + c] += sum over m of
+        factors[at + w*step + m] * source[((first + m)*side*side + side*i + j)*K + c]
 
-    for those m in 0..RUNS_PER_MASK with choices[m] == 2*a + b; a, b in 0..2; i, j in 0..3;
-    c in 0..pixel_step. The 4x4 pixels that the four places reach stay in registers, a vector of
-    channels at a time.
+    for w in 0..windows; those m in 0..RUNS_PER_MASK whose bit in bits[bits_at + 4*w + 2*a + b] is 1;
+    a, b in 0..2; i, j in 0..side; c in 0..channels, at most K = PATCH_VECTORS[side]*lanes.
+    The patch, (side + 1)**2 pixels that the four places reach, stays in registers; the next window
+    finds the columns that it shares with this one there.
     """
-    target, factors, size = target + to, factors + at, pixel_step * 9
-    source = source + first * size
-    bits = {(a, b): _runs_with(v, choices, v.byte(2 * a + b)) for a, b in product(range(2), range(2))}
+    K, most = PATCH_VECTORS[side] * v.lanes, PATCH_VECTORS[side]
+    target, factors, source, bits = target + to, factors + at, source + first * (K * side * side), bits + bits_at
+    kernel, patch, shared = range(side), range(side + 1), side - 1  # columns with the next window
 
-    def channels(v: Vectors, c: Index) -> None:
-        pixels = [pixel_step * n for n in range(9)]
-        corner = target + c
-        lines = [corner + row_step * i for i in range(4)]
-        patch = {(i, j): lines[i] + pixels[j] for i, j in product(range(4), range(4))}
-        sums = dict(zip(patch, v.sums(v.load(place) for place in patch.values()), strict=True))
-        for a, b in bits:
-            with _each_bit(v, bits[a, b]) as m:
-                run, scale = source + (m * size + c), v.splat(factors[m])
-                for i, j in product(range(3), range(3)):
-                    sums[a + i, b + j].add_product(scale, v.load(run + pixels[3 * i + j]))
-        for ij, place in patch.items():
-            v.store(sums[ij], place)
+    def tile(v: Vectors, vectors: int, c: Index) -> None:
+        lines = [target + (row_step * i + c) for i in patch]
 
-    v.each_vector(pixel_step, channels)
+        def vectors_of(column: int, w: Index) -> list[Array]:
+            pixel = (w * 2 + column) * pixel_step
+            return [line + pixel + q * v.lanes for line in lines for q in range(vectors)]
+
+        sums = [v.sums(v.load(place) for place in vectors_of(j, v.index(0))) for j in range(shared)]
+        sums += [v.sums([v.zero()] * len(sums[0])) for _ in range(2)]
+        with v.loop(windows) as w:
+            for j in (shared, shared + 1):
+                for total, place in zip(sums[j], vectors_of(j, w), strict=True):
+                    total.begin_again(v.load(place))
+            numbers, chosen = factors + w * step, bits + w * 4
+            for a, b in product(range(2), range(2)):
+                with _each_bit(v, chosen[2 * a + b]) as m:
+                    run, scale = source + (m * (K * side * side) + c), v.splat(numbers[m])
+                    for i, j, q in product(kernel, kernel, range(vectors)):
+                        weights = v.load(run + ((side * i + j) * K + q * v.lanes))
+                        sums[b + j][(a + i) * vectors + q].add_product(scale, weights)
+            for j in range(2):
+                for total, place in zip(sums[j], vectors_of(j, w), strict=True):
+                    v.store(total, place)
+            for j in range(shared):
+                for total, right in zip(sums[j], sums[j + 2], strict=True):
+                    total.begin_again(right.value)
+        for j in range(shared):
+            for total, place in zip(sums[j], vectors_of(j, windows), strict=True):
+                v.store(total, place)
+
+    v.each_tile_of_vectors(range(most, 0, -1), channels, tile)
 
 
 @writes_vectors
 def add_row_gradient(
     v: Vectors, x: Array, x_at: Index, row_step: Index, pixel_step: Index, dy: Array, argmax: Array, at: Index,
     channels: Index, vectors: Index, windows: Index, k_h: Index, run: Index, total: Array, total_at: Index,
+    count: Index,
 ) -> None:  # fmt: skip
     """total[total_at + (i*run + r)*channels + o] += sum over w of
         dy[at + w*channels + o] * x[x_at + (2*w + b)*pixel_step + (a + i)*row_step + r]
 
-    for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2
+    for w in 0..windows; i in 0..k_h; r in 0..run; o in 0..vectors*lanes, `vectors` being 1 or 2, and
+    the last one ending after `count` numbers
     (a,b) : the place that won, argmax[at + w*channels + o] = 2*a + b; no term if it is NO_WINNER
     The three places that lost are multiplied too, by zero.
     """
     x, total, dy, argmax = x + x_at, total + total_at, dy + at, argmax + at
     next_row, next_pixel, window_step = v.opaque(row_step), v.opaque(pixel_step), pixel_step * 2
+    # Without masks for bytes, only output channels that fill vectors come here (kernels/choice.py).
+    last = v.first(count) if AVX512 else v
 
-    def gradients_of_four(index: Index) -> list[Vector]:
+    def gradients_of_four(part: Vectors, index: Index) -> list[Vector]:
         """Those of a window's four places: dy for the one that won, 0 for the others."""
-        gradient, winner = v.load(dy + index), v.load(argmax + index)
+        gradient, winner = part.load(dy + index), part.load(argmax + index)
         won = [winner.equals(place) for place in range(4)]
         return [v.choose(here, gradient, 0) for here in won]
 
     def tile(vectors: int, rows: int, numbers: int, i: Index, r: Index) -> None:
         taps = {(k, n): total + ((i + k) * run + (r + n)) * channels for k, n in product(range(rows), range(numbers))}
-        places = {kn: [tap + q * v.lanes for q in range(vectors)] for kn, tap in taps.items()}
-        sums = {kn: v.sums([v.load(place) for place in places[kn]]) for kn in places}
+        parts = [(v if q < vectors - 1 else last, q * v.lanes) for q in range(vectors)]
+        sums = {kn: v.sums([part.load(tap + k) for part, k in parts]) for kn, tap in taps.items()}
         corner = x + (i * row_step + r)
         with v.loop(windows) as w:
             index = w * channels
-            gradients = [gradients_of_four(index + q * v.lanes) for q in range(vectors)]
+            gradients = [gradients_of_four(part, index + k) for part, k in parts]
             lines = [corner + w * window_step]
             for _ in range(rows):
                 lines.append(lines[-1] + next_row)
@@ -223,9 +250,9 @@ def add_row_gradient(
                     if 0 <= k < rows:
                         for q in range(vectors):
                             sums[k, n][q].add_product(number, gradients[q][2 * a + b])
-        for kn in places:
-            for place, value in zip(places[kn], sums[kn], strict=True):
-                v.store(value, place)
+        for kn, tap in taps.items():
+            for (part, k), value in zip(parts, sums[kn], strict=True):
+                part.store(value, tap + k)
 
     def tiles_of_rows(vectors: int, rows: int, i: Index) -> None:
         v.each_tile(_NUMBERS_PER_TILE, run, lambda numbers, r: tile(vectors, rows, numbers, i, r))

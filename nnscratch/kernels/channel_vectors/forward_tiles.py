@@ -67,16 +67,13 @@ def conv_pool_row(
                     for q in range(vectors):
                         sums[a, c][q].add_product(number, weights[q])
 
-            if AVX512:  # the other way was not measured there
-                with v.loop(run) as r:
+            # A first layer often has runs of three, for which a loop takes a sixth longer.
+            with v.either(run.equals(3)) as (three, other):
+                with three:
+                    for k in range(3):
+                        add_tap(k)
+                with other, v.loop(run) as r:
                     add_tap(r)
-            else:  # a first layer often has runs of three, for which a loop takes a sixth longer
-                with v.either(run.equals(3)) as (three, other):
-                    with three:
-                        for k in range(3):
-                            add_tap(k)
-                    with other, v.loop(run) as r:
-                        add_tap(r)
         for k in range(windows):
             at = (w + k) * channels
             for q in range(vectors):

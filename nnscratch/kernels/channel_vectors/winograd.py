@@ -157,7 +157,7 @@ def pooled_windows(
     height, row_step, pixel_step = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
     h_pooled, w_pooled, c_out = y.shape[1:]
     (groups, terms, size), n = transformed.shape, lanes(x)
-    chunks, taken = patches.shape[:2]
+    taken = patches.shape[1]
     for begin in range(first, stop, WINDOWS_TOGETHER):
         total = min(WINDOWS_TOGETHER, stop - begin)
         done = 0
@@ -173,7 +173,7 @@ def pooled_windows(
         for g in range(groups):
             channels = min(size, c_out - g * size)
             vectors = (channels + n - 1) // n
-            multiply_patches(patches, taken, chunks, transformed, g * terms * size, products, total)
+            multiply_patches(patches, taken, pixel_step, transformed, g * terms * size, products, total, vectors)
             b_at, to, last = (g * terms + terms - 1) * size, begin * c_out + g * size, channels - (vectors - 1) * n
             if taken == 16:
                 pool_patches(products, transformed, b_at, y, argmax, to, c_out, vectors, total, last, 4)

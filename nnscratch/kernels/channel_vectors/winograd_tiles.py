@@ -12,6 +12,7 @@ between two positions is a constant: a distance in a register each would be more
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import product
 
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
@@ -70,38 +71,40 @@ def transform_patches(
 
 @writes_vectors
 def multiply_patches(
-    v: Vectors, patches: Array, positions: Index, chunks: Index, weight: Array, w_at: Index, products: Array,
-    windows: Index,
+    v: Vectors, patches: Array, positions: Index, channels: Index, weight: Array, w_at: Index, products: Array,
+    windows: Index, vectors: Index,
 ) -> None:  # fmt: skip
     """products[(p*T + w)*K + o] = sum over chunk, c of
         patches[((chunk*positions + p)*T + w)*lanes + c]
         * weight[w_at + ((p*chunks + chunk)*lanes + c)*K + o]
 
-    for p in 0..positions; o in 0..K; w in 0..windows, at most T, and on to a whole tile: what is there
-    is multiplied, too, and nobody asks for it
+    for p in 0..positions; chunk*lanes + c in 0..channels; o in 0..vectors*lanes, `vectors` being 1 or
+    2; w in 0..windows, at most T, and on to a whole tile: what is there is multiplied, too, and
+    nobody asks for it
     """
     n, K, smallest = v.lanes, CHANNEL_VECTORS * v.lanes, WINDOWS_PER_TILE[-1]
-    weight = weight + w_at
+    weight, chunks = weight + w_at, (channels + (n - 1)) // n
 
-    def tile(size: int, first: Index, p: Index) -> None:
-        sums = [v.sums([v.zero()] * CHANNEL_VECTORS) for _ in range(size)]
+    def tile(vectors: int, p: Index, size: int, first: Index) -> None:
+        sums = [v.sums([v.zero()] * vectors) for _ in range(size)]
         with v.loop(chunks) as k:
             numbers = patches + ((k * positions + p) * WINDOWS_TOGETHER + first) * n
             rows = weight + (p * chunks + k) * (n * K)
-            with v.loop(n) as c:
+            with v.loop(v.smaller(channels - k * n, n)) as c:
                 row, places = rows + c * K, numbers + c
-                weights = [v.load(row + q * n) for q in range(CHANNEL_VECTORS)]
+                weights = [v.load(row + q * n) for q in range(vectors)]
                 for w in range(size):
                     number = v.splat(places[w * n])
-                    for q in range(CHANNEL_VECTORS):
+                    for q in range(vectors):
                         sums[w][q].add_product(number, weights[q])
         to = products + (p * WINDOWS_TOGETHER + first) * K
-        for w, q in product(range(size), range(CHANNEL_VECTORS)):
+        for w, q in product(range(size), range(vectors)):
             v.store(sums[w][q], to + (w * K + q * n))
 
-    with v.loop(positions) as p:
-        whole = (windows + (smallest - 1)) // smallest * smallest
-        v.each_tile(WINDOWS_PER_TILE, whole, lambda size, first: tile(size, first, p))
+    whole = (windows + (smallest - 1)) // smallest * smallest
+    for many in range(1, CHANNEL_VECTORS + 1):
+        with v.when(vectors.equals(many)), v.loop(positions) as p:
+            v.each_tile(WINDOWS_PER_TILE, whole, partial(tile, many, p))
 
 
 @writes_vectors

@@ -15,7 +15,7 @@ from nnscratch.kernels.channel_vectors.backward_tiles import (
     add_windows,
     add_winners_of_channels,
 )
-from nnscratch.kernels.vectors import VECTOR_BYTES
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 
 
 def check(got: np.ndarray, expected: np.ndarray) -> None:
@@ -100,9 +100,11 @@ def row_gradient(*arguments):
 
 @pytest.mark.parametrize(("k_h", "run"), [(1, 1), (3, 3), (4, 5)])
 @pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("missing", [0, 1, 3] if AVX512 else [0])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_add_row_gradient(dtype, vectors, k_h, run) -> None:
-    channels = vectors * VECTOR_BYTES // np.dtype(dtype).itemsize
+def test_add_row_gradient(dtype, missing, vectors, k_h, run) -> None:
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    channels = vectors * lanes - missing
     x, dy, total = random(2, 400, dtype), random(3, 300, dtype), random(4, 900, dtype)
     argmax = np.random.default_rng(1).integers(0, 5, 300).astype(np.uint8)
     expected = total.copy()
@@ -112,7 +114,7 @@ def test_add_row_gradient(dtype, vectors, k_h, run) -> None:
         if argmax[winner] < 4:
             number = x[5 + (2 * w + b) * 2 + (a + i) * 60 + r]
             expected[3 + (i * run + r) * channels + o] += dy[winner] * number
-    row_gradient(x, 5, 60, 2, dy, argmax, 7, channels, vectors, 6, k_h, run, total, 3)
+    row_gradient(x, 5, 60, 2, dy, argmax, 7, channels, vectors, 6, k_h, run, total, 3, lanes - missing)
     check(total, expected)
 
 

@@ -68,19 +68,24 @@ def multiply(*arguments):
 @pytest.mark.parametrize("windows", sorted({1, 2, 5, WINDOWS_PER_TILE[0], WINDOWS_TOGETHER}))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("positions", [9, 16])
-def test_multiply_patches(positions, dtype, windows) -> None:
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("missing", [0, 1, 3])
+def test_multiply_patches(missing, vectors, positions, dtype, windows) -> None:
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
     chunks, size = 2, CHANNEL_VECTORS * lanes
+    channels, written = chunks * lanes - missing, vectors * lanes
     patches = random(1, chunks * positions * WINDOWS_TOGETHER * lanes, dtype)
     weight = random(2, 5 + positions * chunks * lanes * size, dtype)
     products = np.full((positions, WINDOWS_TOGETHER, size), 9, dtype)
     expected = products.copy()
-    expected[:, :windows] = np.einsum(
+    existing = weight[5:].reshape(positions, chunks, lanes, size).copy()
+    existing[:, -1, lanes - missing :] = 0
+    expected[:, :windows, :written] = np.einsum(
         "kpwc,pkco->pwo",
         patches.reshape(chunks, positions, WINDOWS_TOGETHER, lanes)[:, :, :windows],
-        weight[5:].reshape(positions, chunks, lanes, size),
+        existing[..., :written],
     )
-    multiply(patches, positions, chunks, weight, 5, products, windows)
+    multiply(patches, positions, channels, weight, 5, products, windows, vectors)
     whole = -(-windows // WINDOWS_PER_TILE[-1]) * WINDOWS_PER_TILE[-1]
     np.testing.assert_allclose(products[:, :windows], expected[:, :windows], **TOLERANCE[dtype])
     np.testing.assert_array_equal(products[:, whole:], 9)  # in between may be anything
