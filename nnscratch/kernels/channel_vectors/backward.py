@@ -104,8 +104,8 @@ def _weight_gradient(
     kernel_size, c_out = dweight.shape[:2], dweight.shape[3]
     taps = dweight[..., 0].size
     by_channel = choice.weight_gradient_by_channel(dweight.shape, x.dtype)
-    add_gradient, shape = (_add_by_channel, (taps, c_out)) if by_channel else (_add_by_run, (c_out, taps))
-    parts = _parts(len(x))
+    shape = (taps, c_out) if by_channel else (c_out, taps)
+    parts = parts_of(len(x))
     weight_sums = scratch.get("dweight", (len(parts), *shape), x.dtype)
     bias_sums = scratch.get("dbias", (len(parts), c_out), x.dtype)
 
@@ -114,8 +114,9 @@ def _weight_gradient(
         bias_sums[part] = 0
         for block in _blocks(parts[part], x.shape, padding, x.itemsize):
             block_x = x[block] if padding == (0, 0) else padded(x[block], padding, scratch)
-            add_gradient(block_x, dy[block], argmax[block], kernel_size, weight_sums[part])
-            _add_bias_gradient(dy[block], argmax[block], bias_sums[part])
+            add_weight_gradient(
+                block_x, dy[block], argmax[block], kernel_size, by_channel, weight_sums[part], bias_sums[part], 0, c_out
+            )
 
     _for_each_part(partial_sum, parts, dy, taps)
     bias_sums.sum(axis=0, out=dbias)
@@ -139,11 +140,11 @@ def _input_gradient(
     if choice.input_gradient_by_patch(weight.shape, dx.dtype):
         together = PATCH_VECTORS[len(weight)] * VECTOR_BYTES // dx.itemsize
         runs = scratch.get("runs", (-(-c_in // together), c_out, taps // c_in, together), dx.dtype)
-        _by_channels(by_output, c_in, runs)
-        add_gradient = _add_by_patch
+        by_channels(by_output, c_in, runs)
+        add_gradient = add_by_patch
     else:
-        runs, add_gradient = by_output, _add_by_place
-    parts = _parts(len(dx))
+        runs, add_gradient = by_output, add_by_place
+    parts = parts_of(len(dx))
     # Without padding the kernel adds to dx where it lies; otherwise to a block with the padding
     # around it.
     in_place = padding == (0, 0) and dx.flags.c_contiguous
@@ -161,7 +162,7 @@ def _input_gradient(
     _for_each_part(part_of_images, parts, dy, taps)
 
 
-def _parts(n_images: int) -> list[range]:
+def parts_of(n_images: int) -> list[range]:
     """The images in up to _PARTIAL_SUMS parts of equal size, the last one smaller."""
     size = -(-n_images // _PARTIAL_SUMS) or 1
     return [range(first, min(first + size, n_images)) for first in range(0, n_images, size)]
@@ -190,18 +191,20 @@ def _for_each_part(work: Callable[[int], None], parts: list[range], dy: np.ndarr
 
 
 @_compiled
-def _add_bias_gradient(dy: np.ndarray, argmax: np.ndarray, dbias: np.ndarray) -> None:
+def _add_bias_gradient(dy: np.ndarray, argmax: np.ndarray, dbias: np.ndarray, begin: int, end: int) -> None:
     """dbias[o] += sum over n, h, w of dy[n,h,w,o] where argmax[n,h,w,o] is not NO_WINNER
 
     dy, argmax : (N, H_p, W_p, O);  dbias : (O,)
     """
     c_out = len(dbias)
-    for o in range(0, c_out, lanes(dy)):
-        add_winners_of_channels(dy, argmax, o, c_out, dy.size // c_out, dbias, o, min(lanes(dy), c_out - o))
+    for o in range(begin, end, lanes(dy)):
+        add_winners_of_channels(dy, argmax, o, c_out, dy.size // c_out, dbias, o, min(lanes(dy), end - o))
 
 
 @_compiled
-def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray) -> None:
+def _add_by_run(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray, begin: int, end: int
+) -> None:
     """dweight[o,(i,j,c)] += sum over n, h, w of dy[n,h,w,o] * x[n, 2h+a+i, 2w+b+j, c]
 
     (a,b) is the winner's place, a row and a column of the pooling window
@@ -227,9 +230,9 @@ def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: 
                 corners[p * PLACES_PER_RUN + place] = image * height * row_step + inside
             # A bit for each gradient that exists: going through the 1s takes no branch that could
             # be mispredicted.
-            for o in range(uint64(c_out)):
+            for o in range(uint64(begin), uint64(end)):
                 exists[o] |= uint64(winners[uint64((first + p) * c_out) + o] < NO_WINNER) << uint64(p)
-        for o in range(c_out):
+        for o in range(begin, end):
             add_windows(
                 dweight, o * taps, k_w * pixel_step, x, row_step, corners, winners, gradients, first * c_out + o, c_out,
                 exists[o], k_h, k_w * pixel_step,
@@ -237,7 +240,9 @@ def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: 
 
 
 @_compiled
-def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray) -> None:
+def _add_by_channel(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray, begin: int, end: int
+) -> None:
     """As _add_by_run, with vectors of output channels.
 
     dweight : (k_h*k_w*C, O), the rest as there
@@ -247,8 +252,8 @@ def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_si
     (k_h, k_w), n = kernel_size, lanes(x)
     for image in range(images):
         for h in range(h_pooled):
-            for o in range(0, c_out, CHANNEL_VECTORS * n):
-                channels = min(CHANNEL_VECTORS * n, c_out - o)
+            for o in range(begin, end, CHANNEL_VECTORS * n):
+                channels = min(CHANNEL_VECTORS * n, end - o)
                 vectors = (channels + n - 1) // n
                 add_row_gradient(
                     x, (image * height + 2 * h) * row_step, row_step, pixel_step, dy, argmax,
@@ -258,7 +263,24 @@ def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_si
 
 
 @_compiled
-def _by_channels(by_output: np.ndarray, channels: int, runs: np.ndarray) -> None:
+def add_weight_gradient(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, by_channel: bool, dweight: np.ndarray,
+    dbias: np.ndarray, begin: int, end: int,
+) -> None:  # fmt: skip
+    """To dweight and dbias what the output channels from `begin` to `end` bring.
+
+    dweight    : by channel (k_h*k_w*C, O), by run (O, k_h*k_w*C);  dbias : (O,)
+    begin, end : whole vectors, but for the last channel; the other channels' sums stay as they are
+    """
+    if by_channel:
+        _add_by_channel(x, dy, argmax, kernel_size, dweight, begin, end)
+    else:
+        _add_by_run(x, dy, argmax, kernel_size, dweight, begin, end)
+    _add_bias_gradient(dy, argmax, dbias, begin, end)
+
+
+@_compiled
+def by_channels(by_output: np.ndarray, channels: int, runs: np.ndarray) -> None:
     """runs[g, o, t, k] = by_output[o, t*channels + g*K + k], anything beyond the last channel
 
     by_output : (O, T*channels);  runs : (groups, O, T, K), overwritten
@@ -291,7 +313,7 @@ def _runs_of_image(dy: np.ndarray, argmax: np.ndarray, at: int, c_out: int, bits
 
 
 @_compiled
-def _add_by_place(
+def add_by_place(
     weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, bits: np.ndarray, dx: np.ndarray
 ) -> None:
     """dx[n, 2h+a+i, 2w+b+j, c] += dy[n,h,w,o] * weight[o,(i,j,c)] for all n, h, w, o
@@ -319,12 +341,12 @@ def _add_by_place(
 
 
 @_compiled
-def _add_by_patch(
+def add_by_patch(
     runs: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, bits: np.ndarray, dx: np.ndarray
 ) -> None:
-    """As _add_by_place, with all four places of a window at once.
+    """As add_by_place, with all four places of a window at once.
 
-    runs : by _by_channels: the weights of up to RUNS_PER_MASK output channels, those of one group of
+    runs : by by_channels: the weights of up to RUNS_PER_MASK output channels, those of one group of
         input channels, stay in the first-level cache for all windows of an image
     """
     height, row_step, pixel_step = dx.shape[1], dx.shape[2] * dx.shape[3], dx.shape[3]
