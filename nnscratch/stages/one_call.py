@@ -57,12 +57,17 @@ class OneCall:
         return y if self._run(x, y) else None
 
     def _run(self, x: np.ndarray, y: np.ndarray) -> bool:
+        if not self._same_parameters():
+            return False
+        threads = self.threads if self.threads == 1 else min(self.threads, get_threads())
+        return run_together(self._table, x, y, threads)
+
+    def _same_parameters(self) -> bool:
         for layer, weight, bias, count in self.seen:
             params = layer.params
             if params.get("weight") is not weight or params.get("bias") is not bias or len(params) != count:
                 return False
-        threads = self.threads if self.threads == 1 else min(self.threads, get_threads())
-        return run_together(self._table, x, y, threads)
+        return True
 
     def _steps_for(self, x_shape: tuple[int, ...]) -> Any:
         return Steps(x_shape, self.threads)

@@ -34,6 +34,7 @@ class Step(NamedTuple):
     stages: list[Stage]
     y_shape: tuple[int, ...]
     y_dtype: np.dtype[Any]
+    call: TrainingCall | None = None  # that ran forward, and can run a part of backward
 
 
 class Runner:
@@ -102,7 +103,7 @@ class Runner:
         if y is None:
             del calls[x.shape]
         elif training:
-            self._step = Step(number, stages, y.shape, y.dtype)
+            self._step = Step(number, stages, y.shape, y.dtype, call if isinstance(call, TrainingCall) else None)
         return y
 
     def _count(self, layers: Sequence[Layer], x: np.ndarray, training: bool) -> None:
@@ -177,8 +178,10 @@ class Runner:
             for shape in [shape for shape, call in calls.items() if type(call) is TrainingCall and call.is_stale]:
                 del calls[shape]  # which hold the memory that buffers had before they grew
 
-    def begin_backward(self, layers: Sequence[Layer], dy: np.ndarray) -> list[Stage]:
+    def begin_backward(self, layers: Sequence[Layer], dy: np.ndarray) -> tuple[list[Stage], TrainingCall | None]:
         """The stages of the forward pass that dy belongs to; there is no second backward of it.
+
+        And the call that ran forward, if its `gradients` run now: not with a listener.
 
         Raises
             RuntimeError : there is none; layers were changed since; another network used one
@@ -202,7 +205,7 @@ class Runner:
                     "one step at a time; end a step before another network begins one, or use copy.deepcopy"
                 )
         check_gradient(self._layers[-1], dy, step.y_shape, step.y_dtype)
-        return step.stages
+        return step.stages, None if self._listened else step.call
 
     def _say_where_not_finite(self, x: np.ndarray, y: np.ndarray) -> None:
         for layer in self._layers:
@@ -218,7 +221,10 @@ class Runner:
     def unlock(self) -> None:
         """Frees all locks that a thread of the process before a fork may have held."""
         self.lock = threading.RLock()
-        self._calls, self._training_calls = {}, {}  # a call that another thread was in may have packed half of its weights
+        self._calls, self._training_calls = (
+            {},
+            {},
+        )  # a call that another thread was in may have packed half of its weights
         for layer in self._layers:
             rng = getattr(layer, "rng", None)
             if isinstance(rng, np.random.Generator):  # it may just have been drawing

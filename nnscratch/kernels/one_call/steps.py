@@ -63,6 +63,7 @@ class Steps(Table):
         if padding != (0, 0):
             x = self._framed(x, padding)
             height, width = x.shape[1:3]
+        self.read = x
         y = self._result((images, (height - k_h + 1) // 2, (width - k_w + 1) // 2, c_out), last)
         rows, windows = images * y.shape[1], y.size // c_out
         products = windows * 4 * weight.size

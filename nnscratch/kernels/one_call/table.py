@@ -52,7 +52,7 @@ class Table:
         self._rest: list[dict[int, int]] = []
         self._weights = 0  # that are compared
         self.y: Place | None = None  # where the next layer's y goes, if that is decided
-        self.x = Place(0, x_shape)
+        self.x = self.read = Place(0, x_shape)  # read: x as the last convolution read it, with its padding
         self._work = 0  # multiply-adds
         self._checks_x = False  # whether a step does
 
@@ -68,6 +68,10 @@ class Table:
         after = finite | {p.A: y.size, p.B: 1, p.WAITS: 1, p.Y: y.address}
         rows = [*before, *self._compare, *self._pack, *self._rest, after]
         rows[len(before) + len(self._compare)][p.WAITS] = 1
+        return self._as_numbers(rows)
+
+    @staticmethod
+    def _as_numbers(rows: list[dict[int, int]]) -> np.ndarray:
         table = np.zeros((len(rows), p.COLUMNS), np.int64)
         for row, columns in zip(table, rows, strict=True):
             row[list(columns)] = list(columns.values())
