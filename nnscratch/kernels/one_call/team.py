@@ -1,7 +1,7 @@
 """Threads that help with a call of program.py, and linger for the next one.
 
 To wake a thread that sleeps takes tens of microseconds, as long as a small network takes. So one that
-has helped looks out for the next call, without the GIL, for about a tenth of a millisecond, before
+has helped looks out for the next call, without the GIL, for about a fifth of a millisecond, before
 it goes back to sleep. Nobody waits for a thread that does not come. Other work of the pool calls it
 back at once; after that it looks out again, if there was a call a moment ago.
 """
@@ -18,7 +18,7 @@ from nnscratch.kernels.compiled import CHECKED
 from nnscratch.kernels.one_call.program import COLUMNS, HELPERS, LINE, POSTED, counters, run
 from nnscratch.kernels.threads import lend, set_lookout
 
-_ROUNDS = 4000  # of looking out, each 15 to 50 ns
+_ROUNDS = 10_000  # of looking out, each 15 to 50 ns
 _A_MOMENT = 1e-3  # seconds
 _NO_STEPS, _NOTHING = np.zeros((0, COLUMNS), np.int64), np.zeros(1, np.float32)
 _board = np.zeros(2 * LINE, np.int64)
