@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.kernels.one_call.steps import Place, Steps
+from nnscratch.kernels.one_call.steps import Steps
+from nnscratch.kernels.one_call.table import Place
 from nnscratch.kernels.one_call.team import run_together
 from nnscratch.kernels.threads import get_threads
 from nnscratch.layers import Layer
@@ -34,9 +35,13 @@ class OneCall:
             that is not contiguous; or there are too many rows for it
     """
 
+    most_images = MOST_IMAGES
+
     def __init__(self, stages: Sequence[Stage], x_shape: tuple[int, ...]) -> None:
-        if x_shape[0] > MOST_IMAGES and any(type(stage) is not DenseStage for stage in stages):
-            raise ValueError(f"OneCall: got {x_shape[0]} images, expected at most {MOST_IMAGES}; run stage by stage")
+        if x_shape[0] > self.most_images and any(type(stage) is not DenseStage for stage in stages):
+            raise ValueError(
+                f"OneCall: got {x_shape[0]} images, expected at most {self.most_images}; run stage by stage"
+            )
         self.threads = get_threads()
         steps = self._steps_for(x_shape)
         self.seen: list[tuple[Layer, np.ndarray, np.ndarray | None, int]] = []

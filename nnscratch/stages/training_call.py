@@ -18,6 +18,9 @@ from nnscratch.stages.gradients_call import Convolution, GradientsCall
 from nnscratch.stages.image_vectors import ImageVectorsStage, images_per_block
 from nnscratch.stages.one_call import OneCall
 
+# For more, the framed copies of padded images would cost as much memory as all that stages keep,
+# for a tenth of the time or less.
+MOST_IMAGES = 16
 _FLOAT32 = np.dtype(np.float32)
 
 
@@ -25,13 +28,15 @@ class TrainingCall(OneCall):
     """`forward` with training of a chain of stages, for x of one shape.
 
     It writes what each stage would write, where the stage would: their `backward` goes on from
-    there. That of the convolutions is one call too.
+    there. That of the convolutions is one call too, if they are few.
 
     gradients : that call, of the first convolutions that follow each other; None if there are none
 
     Raises
         ValueError : as `OneCall`, and for dropout, which draws its masks stage by stage
     """
+
+    most_images = MOST_IMAGES
 
     def __init__(self, stages: Sequence[Stage], x_shape: tuple[int, ...]) -> None:
         self._kept: list[tuple[Any, tuple[Any, ...]]] = []  # for each stage what it keeps for backward
@@ -41,7 +46,10 @@ class TrainingCall(OneCall):
         super().__init__(stages, x_shape)
         run = _first_run(stages)
         convolutions = [conv for conv in self._convolutions if conv.planned in run]
-        self.gradients = GradientsCall(run, convolutions, x_shape) if run else None
+        try:
+            self.gradients = GradientsCall(run, convolutions, x_shape) if run else None
+        except ValueError:
+            self.gradients = None
         self._allocations = [(stage.buffers, stage.buffers.allocations) for stage, _ in self._kept]
 
     @property
@@ -67,7 +75,9 @@ class TrainingCall(OneCall):
         return self._y.copy()
 
     def backward(self, first: Stage, last: Stage, dy: np.ndarray) -> bool:
-        """`backward` from the last stage to the first, without dx, if `gradients` runs these; whether it did.
+        """`backward` from the last stage to the first, without dx, if `gradients` runs these.
+
+        False: it does not, and nothing is done.
 
         dy : of the last one's y
         """

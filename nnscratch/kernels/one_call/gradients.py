@@ -62,7 +62,7 @@ class Gradients(Table):
         (k_h, k_w, c_in, c_out), (_, h_pooled, w_pooled, _) = weight.shape, dy.shape
         images, taps = x.shape[0], k_h * k_w * c_in
         products = h_pooled * w_pooled * weight.size  # of an image
-        self._work += 2 * images * products
+        self.work += 2 * images * products
         if dx is not None:
             kernel, size, at = self._weights_of_input(weight)
             parts = max(1, min(h_pooled, products // _PRODUCTS_PER_BLOCK))
@@ -115,7 +115,7 @@ class Gradients(Table):
         for k in range(len(geometry) - 1, -1, -1):
             conv, weight = geometry[k], convs[k]
             products = min(block, images) * int(conv[H_POOLED] * conv[H_POOLED + 1]) * 4 * weight.size
-            self._work += 2 * len(maps) * products
+            self.work += 2 * len(maps) * products
             wanted = k > 0 or dx is not None
             if wanted:
                 alone = conv.copy()

@@ -67,7 +67,7 @@ class Steps(Table):
         y = self._result((images, (height - k_h + 1) // 2, (width - k_w + 1) // 2, c_out), last)
         rows, windows = images * y.shape[1], y.size // c_out
         products = windows * 4 * weight.size
-        self._work += products
+        self.work += products
         n, size = blocks.LANES, CHANNEL_VECTORS * blocks.LANES
         groups = -(-c_out // size)
         shapes = *x.shape, *y.shape[1:]
@@ -136,7 +136,7 @@ class Steps(Table):
         """
         k_h, k_w, _, c_out = weight.shape
         products = images * sizes[3] * sizes[4] * 4 * weight.size
-        self._work += products
+        self.work += products
         kept, _ = self._kept(weight, bias)
         geometry = np.array([*sizes[:3], k_h, k_w, c_out, *sizes[3:], *at, 0, weight.size], np.int64)
         parts = max(1, min(sizes[3], products // (maps.shape[0] * _PRODUCTS_PER_BLOCK)))
@@ -149,7 +149,7 @@ class Steps(Table):
     def dense(self, x: Place, weight: np.ndarray, bias: np.ndarray | None, relu: bool, last: bool) -> Place:
         """y = x W + b, and ReLU."""
         (n_in, n_out), rows = weight.shape, x.shape[0]
-        self._work += rows * weight.size
+        self.work += rows * weight.size
         y = self._result((rows, n_out), last)
         if rows == 1:
             block = row_block(n_in, n_out)

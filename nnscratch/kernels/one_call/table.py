@@ -53,13 +53,13 @@ class Table:
         self._weights = 0  # that are compared
         self.y: Place | None = None  # where the next layer's y goes, if that is decided
         self.x = self.read = Place(0, x_shape)  # read: x as the last convolution read it, with its padding
-        self._work = 0  # multiply-adds
+        self.work = 0  # multiply-adds
         self._checks_x = False  # whether a step does
 
     @property
     def is_worth_threads(self) -> bool:
         """Whether a second thread saves more than it costs to call it."""
-        return self._work >= _WORK_FOR_THREADS
+        return self.work >= _WORK_FOR_THREADS
 
     def table(self, y: Place) -> np.ndarray:
         """The finished table; y is what the last step gave: the caller's."""
