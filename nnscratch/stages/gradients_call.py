@@ -18,9 +18,9 @@ from nnscratch.stages.channel_vectors import ChannelVectorsStage
 from nnscratch.stages.image_vectors import ImageVectorsStage, images_per_block
 
 # Multiply-adds, of which pooling leaves an eighth. Two threads, AVX-512, backward of the whole
-# network: deep CNN, 8 images, 133 million: 3.0 -> 2.7 ms; 16 images 4.7 -> 4.8. kfkd net2, 4 images,
-# 72 million: 3.06 -> 3.04 ms; 16 images 4.5 -> 5.0. The report's large CNN, 16 images, 74 million:
-# 1.20 -> 0.66 ms.
+# network: deep CNN, 8 images, 133 million: 3.0 -> 2.7 ms; 16 images 4.7 -> 4.8. kfkd net2, 4
+# images, 72 million: 3.06 -> 3.04 ms; 16 images 4.5 -> 5.0. The report's large CNN, 16 images, 74
+# million: 1.20 -> 0.66 ms.
 _MOST_WORK = 140_000_000
 _FLOAT32 = np.dtype(np.float32)
 
