@@ -16,7 +16,7 @@ import numpy as np
 
 from nnscratch.kernels.compiled import CHECKED
 from nnscratch.kernels.one_call.program import COLUMNS, HELPERS, LINE, POSTED, counters, run
-from nnscratch.kernels.threads import lend, set_lookout
+from nnscratch.kernels.threads import lend, lookouts
 
 _ROUNDS = 10_000  # of looking out, each 15 to 50 ns
 _A_MOMENT = 1e-3  # seconds
@@ -50,11 +50,13 @@ class _Call:
 class _Lookout:
     """What threads of the pool do after other work: see `threads.Lookout`."""
 
-    def linger(self) -> None:
-        call: _Call | None = _no_call
-        if time.perf_counter() - _ended < _A_MOMENT:
-            while call is not None:
-                call = _latest if call.help(_ROUNDS) else None
+    def linger(self) -> bool:
+        if time.perf_counter() - _ended > _A_MOMENT or not _no_call.help(_ROUNDS):
+            return False
+        call = _latest
+        if call is not None:
+            call.help(0)
+        return True
 
     def interrupt(self) -> None:
         _board[POSTED] += 1  # there is no call: who looks for it ends
@@ -80,7 +82,8 @@ def run_together(steps: np.ndarray, x: np.ndarray, y: np.ndarray, threads: int) 
 
 def _invite(call: _Call) -> None:
     global _invited
-    set_lookout(_lookout)
+    if _lookout not in lookouts:
+        lookouts.append(_lookout)
     with _lock:
         _invited += lend(call, call.helpers - _invited - int(_board[HELPERS]))
 
