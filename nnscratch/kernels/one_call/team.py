@@ -51,11 +51,13 @@ class _Lookout:
     """What threads of the pool do after other work: see `threads.Lookout`."""
 
     def linger(self) -> bool:
-        if time.perf_counter() - _ended > _A_MOMENT or not _no_call.help(_ROUNDS):
+        call: _Call | None = _no_call
+        if time.perf_counter() - _ended > _A_MOMENT:
             return False
-        call = _latest
-        if call is not None:
-            call.help(0)
+        while call is not None:  # each helps and then lingers without the GIL in between
+            if not call.help(_ROUNDS):
+                return False
+            call = _latest
         return True
 
     def interrupt(self) -> None:
