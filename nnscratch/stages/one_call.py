@@ -35,7 +35,7 @@ class OneCall:
             that is not contiguous; or there are too many rows for it
     """
 
-    most_images = MOST_IMAGES
+    most_images, most_work = MOST_IMAGES, math.inf  # work: multiply-adds
 
     def __init__(self, stages: Sequence[Stage], x_shape: tuple[int, ...]) -> None:
         if x_shape[0] > self.most_images and any(type(stage) is not DenseStage for stage in stages):
@@ -48,6 +48,8 @@ class OneCall:
         place = steps.x
         for stage in stages:
             place = self._add(steps, stage, place, last=stage is stages[-1])
+        if steps.work > self.most_work:
+            raise ValueError(f"OneCall: got {steps.work} multiply-adds, expected fewer; run stage by stage")
         self.y_shape = place.shape
         self._memory, self._table = steps.memory, steps.table(place)
         if not steps.is_worth_threads:

@@ -280,6 +280,17 @@ def test_what_has_no_steps_runs_by_stages() -> None:
         assert not any(isinstance(call, OneCall) for call in model._runner._training_calls.values())
 
 
+def test_much_work_is_left_to_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    make, shape = NETWORKS["large"]
+    model, x = make(), rows(2, shape)
+    monkeypatch.setattr(TrainingCall, "most_work", 1_000_000)
+    with pytest.raises(ValueError, match="multiply-adds"):
+        TrainingCall(model._runner.stages(model.layers), x.shape)
+    for _ in range(PASSES):
+        step(model, x)
+    assert not isinstance(model._runner._training_calls[x.shape], TrainingCall)
+
+
 def test_layers_one_by_one_and_fuse_in_between() -> None:
     make, shape = NETWORKS["few channels"]
     x = rows(2, shape)
