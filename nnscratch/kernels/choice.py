@@ -120,8 +120,9 @@ def few_channels_by_channels(images: int, training: bool, c_out: list[int], dtyp
     """Whether convolutions of few channels run with vectors of channels.
 
     Rule: inference, or fewer images than lanes, and output channels that fill a vector; not with
-    AVX-512, for want of a measurement. 1->8, 3x3, 96 x 96 and 8->16, 2x2, AVX2: forward + backward
-    of 4 images 1.7 -> 0.9 ms; inference of the report's large CNN, 100 images, 8.3 -> 7.9 ms.
+    AVX-512. 1->8, 3x3, 96 x 96 and 8->16, 2x2, AVX2: forward + backward of 4 images 1.7 -> 0.9 ms;
+    inference of the report's large CNN, 100 images, 8.3 -> 7.9 ms. With AVX-512, in vectors half of
+    which are empty: 2.6 -> 3.1 ms, a step of 8 images 1.5 -> 1.6 ms.
     """
     return not AVX512 and (not training or images < _lanes(dtype)) and min(c_out) >= _lanes(dtype)
 
@@ -188,17 +189,38 @@ def weight_gradient_by_channel_conditions(weight_shape: tuple[int, ...], dtype: 
     yield full, "output channels fill vectors", "output channels would leave vectors too empty"
 
 
-def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    """Channel vectors, dx: whether the 4x4 pixels under a pooling window are summed together.
+def channels_of_runs(weight_shape: tuple[int, ...], padding: tuple[int, int], dtype: np.dtype) -> int:
+    """Channel vectors, dweight: input channels of x with its padding; more than c_in means zeros behind.
 
-    Otherwise the windows of the four places are summed one after the other.
-
-    Rule: a 3x3 kernel whose input channels fit one vector. Then the 16 sums fit the registers
-    together, and each is loaded and stored once instead of up to four times.
+    Rule: with AVX-512, whole vectors, if x is copied anyway because it is padded, and if its
+    channels fill more than one vector, but not the last. Otherwise half of the loads from x would
+    touch two cache lines, and the rest of a run would be a tile of its own.
 
     weight_shape : (k_h, k_w, c_in, c_out)
 
-    Measured (cc3c349, together with wider tiles): backward of 16->32, 64 images, 24 -> 15 ms.
+    Measured: dweight of 24->48, 3x3, 32 images of 48 x 48 pixels, 4.7 -> 4.1 ms, 40->80 at 24 x 24
+    2.9 -> 2.15 ms.
+    """
+    c_in, lanes = weight_shape[2], _lanes(dtype)
+    pays = AVX512 and padding != (0, 0) and c_in > lanes and not weight_gradient_by_channel(weight_shape, dtype)
+    return -(-c_in // lanes) * lanes if pays else c_in
+
+
+def input_gradient_by_patch(weight_shape: tuple[int, ...], dtype: np.dtype) -> bool:
+    """Channel vectors, dx: whether the 4x4 pixels under a pooling window are summed together.
+
+    (3x3 under a window of a 2x2 kernel.) Otherwise the windows of the four places are summed one
+    after the other.
+
+    Rule: a 3x3 or 2x2 kernel; without AVX-512, a 3x3 one whose input channels fit one vector. Then
+    the sums of a patch fit the registers together, each is loaded and stored once instead of up to
+    four times, and the weights of one or two vectors of input channels stay in the first-level cache.
+
+    weight_shape : (k_h, k_w, c_in, c_out)
+
+    Measured: dx of 32 images, 3x3, 24->48 at 48 x 48 pixels 4.1 -> 3.3 ms, 48->96 at 24 x 24 3.6 ->
+    2.0 ms, 96->192 at 12 x 12 4.1 -> 2.0 ms; 2x2, 32->64 at 47 x 47 2.0 -> 1.6 ms, 64->128 at 23 x
+    23 2.1 -> 1.4 ms.
     """
     return _all_hold(input_gradient_by_patch_conditions(weight_shape, dtype))
 
@@ -207,7 +229,7 @@ def input_gradient_by_patch_conditions(weight_shape: tuple[int, ...], dtype: np.
     """The rule of `input_gradient_by_patch`, each condition with its reason."""
     k_h, k_w, c_in, _ = weight_shape
     if AVX512:
-        yield (k_h, k_w) in ((3, 3), (2, 2)), f"{k_h}x{k_w}", "the kernel is not 3x3 or 2x2"
+        yield k_h == k_w and k_h in (2, 3), f"{k_h}x{k_w}", "the kernel is not 3x3 or 2x2"
         return
     yield (k_h, k_w) == (3, 3), "3x3", "the kernel is not 3x3"
     yield c_in <= _lanes(dtype), "input channels fit one vector", "input channels need more than one vector"

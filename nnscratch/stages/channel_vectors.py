@@ -86,7 +86,7 @@ class ChannelVectorsStage(Stage):
             by_patch = choice.input_gradient_by_patch(weight_shape, dtype)
             why = choice.because(choice.input_gradient_by_patch_conditions(weight_shape, dtype))
             way = "by patch" if by_patch else "place by place"
-            chosen.append(Chosen("dx", f"channel_vectors/backward.py, {way}", why))
+            chosen.append(Chosen("dx", f"channel_vectors/input_gradient.py, {way}", why))
         return chosen
 
     def _takes_winograd(

@@ -68,10 +68,30 @@ def test_weight_gradient_by_channel(weight_shape: tuple[int, ...], wanted: bool)
 
 @pytest.mark.parametrize(
     ("weight_shape", "wanted"),
-    [((3, 3, LANES, 32), True), ((3, 3, LANES + 1, 32), False), ((2, 3, 4, 32), False), ((3, 2, 4, 32), False)],
+    [
+        ((3, 3, LANES, 32), True),
+        ((3, 3, LANES + 1, 32), AVX512),  # without, weights of several vectors were not measured by patch
+        ((2, 2, 4, 32), AVX512),
+        ((2, 3, 4, 32), False),
+        ((3, 2, 4, 32), False),
+    ],
 )
 def test_input_gradient_by_patch(weight_shape: tuple[int, ...], wanted: bool) -> None:
     assert choice.input_gradient_by_patch(weight_shape, np.dtype(np.float32)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("c_in", "padding", "wanted"),
+    [
+        (LANES + 8, (1, 1), 2 * LANES if AVX512 else LANES + 8),
+        (LANES + 8, (0, 1), 2 * LANES if AVX512 else LANES + 8),
+        (LANES + 8, (0, 0), LANES + 8),  # x is not copied
+        (LANES - 1, (1, 1), LANES - 1),
+        (2 * LANES, (1, 1), 2 * LANES),
+    ],
+)
+def test_channels_of_runs(c_in: int, padding: tuple[int, int], wanted: int) -> None:
+    assert choice.channels_of_runs((3, 3, c_in, 32), padding, np.dtype(np.float32)) == wanted
 
 
 @pytest.mark.parametrize("c_in", [1, 16, 17])

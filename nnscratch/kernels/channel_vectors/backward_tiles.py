@@ -25,7 +25,7 @@ from nnscratch.kernels.writer import Vectors
 # registers. The larger it is, the fewer times all the runs are read: a 3x3 kernel of 16 channels is
 # one tile of 3x3.
 _VECTORS_PER_TILE = (
-    {3: (8, 6, 4, 3, 2, 1), 2: (8, 4, 2, 1), 1: (8, 4, 2, 1)} if AVX512 else {3: (4, 2, 1), 2: (4, 2, 1), 1: (8, 1)}
+    {3: (9, 6, 4, 3, 2, 1), 2: (8, 4, 2, 1), 1: (8, 4, 2, 1)} if AVX512 else {3: (4, 2, 1), 2: (4, 2, 1), 1: (8, 1)}
 )
 # In add_row_gradient: rows of the kernel per tile, and numbers per row. Each number takes a sum per
 # vector of channels; four gradients per vector need registers too.
@@ -223,8 +223,6 @@ def add_row_gradient(
     """
     x, total, dy, argmax = x + x_at, total + total_at, dy + at, argmax + at
     next_row, next_pixel, window_step = v.opaque(row_step), v.opaque(pixel_step), pixel_step * 2
-    # Without masks for bytes, only output channels that fill vectors come here (kernels/choice.py).
-    last = v.first(count) if AVX512 else v
 
     def gradients_of_four(part: Vectors, index: Index) -> list[Vector]:
         """Those of a window's four places: dy for the one that won, 0 for the others."""
@@ -232,7 +230,7 @@ def add_row_gradient(
         won = [winner.equals(place) for place in range(4)]
         return [v.choose(here, gradient, 0) for here in won]
 
-    def tile(vectors: int, rows: int, numbers: int, i: Index, r: Index) -> None:
+    def tile(last: Vectors, vectors: int, rows: int, numbers: int, i: Index, r: Index) -> None:
         taps = {(k, n): total + ((i + k) * run + (r + n)) * channels for k, n in product(range(rows), range(numbers))}
         parts = [(v if q < vectors - 1 else last, q * v.lanes) for q in range(vectors)]
         sums = {kn: v.sums([part.load(tap + k) for part, k in parts]) for kn, tap in taps.items()}
@@ -254,12 +252,17 @@ def add_row_gradient(
             for (part, k), value in zip(parts, sums[kn], strict=True):
                 part.store(value, tap + k)
 
-    def tiles_of_rows(vectors: int, rows: int, i: Index) -> None:
-        v.each_tile(_NUMBERS_PER_TILE, run, lambda numbers, r: tile(vectors, rows, numbers, i, r))
+    def tiles_of_rows(last: Vectors, vectors: int, rows: int, i: Index) -> None:
+        v.each_tile(_NUMBERS_PER_TILE, run, lambda numbers, r: tile(last, vectors, rows, numbers, i, r))
 
     for n in range(1, CHANNEL_VECTORS + 1):
-        with v.when(vectors.equals(n)):
-            v.each_tile(_ROWS_PER_TILE, k_h, partial(tiles_of_rows, n))
+        # A masked load, even of a whole vector, is waited for: dy then comes from memory at a third of the pace.
+        with v.when(vectors.equals(n)), v.either(count.equals(v.lanes)) as (whole, part):
+            with whole:
+                v.each_tile(_ROWS_PER_TILE, k_h, partial(tiles_of_rows, v, n))
+            if AVX512:  # without masks for bytes, only channels that fill vectors come here (kernels/choice.py)
+                with part:
+                    v.each_tile(_ROWS_PER_TILE, k_h, partial(tiles_of_rows, v.first(count), n))
 
 
 @writes_vectors

@@ -1,9 +1,9 @@
 """Pooled rows by the sums as they stand: a tile of windows x output channels in registers.
 
-Fastest where neither image vectors nor winograd.py apply: 3.3 times as fast as im2col at 47x47, 32
-to 64, 2x2; 3.6 times at 11x11, 32 to 64, 2x2; 10.8 times at 96x96, 1 to 16, 3x3 with padding.
-Measured by `python benchmarks/kernels.py --ladder`, AVX-512. With AVX2, runs of three numbers are
-written out: an image of 96x96, 3x3, 1 to 32 takes 74 us instead of 88, 1 to 8 25 instead of 37.
+Fastest where neither image vectors nor winograd.py apply: 10.8 times as fast as im2col at 96x96, 1
+to 16, 3x3 with padding, 7.8 times at 96x96, 1 to 32, 3x3.
+Measured by `python benchmarks/kernels.py --ladder`, AVX-512. Runs of three numbers are written out:
+an image of 96x96, 3x3, 1 to 32 takes 29 us instead of 36; with AVX2 74 instead of 88.
 
     z[n,h,w,o] = bias[o] + sum over i,j,c of x[n, h+i, w+j, c] * weight[i,j,c,o]    x with padding
 

@@ -85,11 +85,18 @@ def forward(
     in_blocks(block, n_images * h_pooled, rows_per_block)
 
 
-def padded(x: np.ndarray, padding: Pair, scratch: Scratch) -> np.ndarray:
-    """The images, contiguous, framed by zeros; in this thread's scratch."""
-    (n_images, height, width, channels), (p_h, p_w) = x.shape, padding
-    framed = scratch.get("x", (n_images, height + 2 * p_h, width + 2 * p_w, channels), x.dtype)
-    _frame(x.reshape(n_images, height, -1), p_h, p_w * channels, framed.reshape(*framed.shape[:2], -1))
+def padded(x: np.ndarray, padding: Pair, scratch: Scratch, channels: int | None = None) -> np.ndarray:
+    """The images, contiguous, framed by zeros; in this thread's scratch.
+
+    channels : so many, if that is more than there are: the others are zeros
+    """
+    (n_images, height, width, existing), (p_h, p_w) = x.shape, padding
+    shape = n_images, height + 2 * p_h, width + 2 * p_w, channels or existing
+    framed = scratch.get("x", shape, x.dtype)
+    if shape[3] != existing:
+        _frame_pixels(x, p_h, p_w, framed)
+    else:
+        _frame(x.reshape(n_images, height, -1), p_h, p_w * existing, framed.reshape(*shape[:2], -1))
     return framed
 
 
@@ -109,6 +116,28 @@ def _frame(x: np.ndarray, above: int, beside: int, framed: np.ndarray) -> None:
             row[beside + size :] = 0
             for k in range(uint64(size)):
                 row[uint64(beside) + k] = source[k]
+
+
+@njit(nogil=True, cache=True)
+def _frame_pixels(x: np.ndarray, above: int, beside: int, framed: np.ndarray) -> None:
+    """framed[n, above + h, beside + w, c] = x[n,h,w,c], 0 elsewhere
+
+    x : (N, H, W, C);  framed : (N, H + 2*above, W + 2*beside, C') with C' > C
+    """
+    images, height, width, channels = x.shape
+    for n in range(images):
+        framed[n, :above] = 0
+        framed[n, above + height :] = 0
+        for h in range(height):
+            row = framed[n, above + h]
+            row[:beside] = 0
+            row[beside + width :] = 0
+            for w in range(width):
+                source, pixel = x[n, h, w], row[beside + w]
+                for c in range(uint64(channels)):
+                    pixel[c] = source[c]
+                for c in range(uint64(channels), uint64(len(pixel))):
+                    pixel[c] = 0
 
 
 def _check_contiguous(array: np.ndarray, name: str) -> None:

@@ -44,6 +44,7 @@ def conv_pool_row(
     Only the first `count` numbers of the last vector are written; weight has all of it.
     """
     last = v.first(count)
+    last.tests_masks = True  # a store with a mask, even of a whole vector, takes longer to reach memory
     x, weight, bias, y, argmax = x + x_at, weight + w_at, weight + b_at, y + to, None if argmax is None else argmax + to
     # Opaque, or LLVM would make each address from the one before: an addition per place, which
     # takes the time of a multiply-add.

@@ -1,8 +1,9 @@
 """Pooled rows of a 3x3 or 2x2 convolution by Winograd's algorithm: 16 products for 36, or 9 for 16.
 
-Fastest for channels that fill vectors and 256 windows or more. 3x3: 1.6 times as fast as direct.py
-at 48x48, 16 to 32; 1.8 times at 24x24, 32 to 64; 1.9 times at 12x12, 64 to 128 (AVX-512). 2x2: 1.3
-times at 47x47, 32 to 64; 1.45 times at 23x23, 64 to 128; equal at 23x23, 16 to 32 (AVX2).
+Fastest for channels that fill a vector and 256 windows or more. 3x3: 1.6 times as fast as direct.py
+at 48x48, 16 to 32; 1.8 times at 48x48, 24 to 48, and at 24x24, 32 to 64; 1.9 times at 12x12, 64 to
+128. 2x2: 1.4 times at 47x47, 32 to 64; 1.55 times at 23x23, 64 to 128; 1.35 times at 23x23, 16 to
+32 (AVX-512; with AVX2 1.3, 1.45, 1.0).
 Measured by `python benchmarks/kernels.py --ladder`.
 
 The four numbers z (2x2) of a pooling window come from the 4x4 pixels d around it, of one channel,

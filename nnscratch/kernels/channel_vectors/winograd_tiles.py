@@ -121,6 +121,7 @@ def pool_patches(
     Only the first `count` numbers of the last vector are written.
     """
     n, last = v.lanes, v.first(count)
+    last.tests_masks = True  # a store with a mask, even of a whole vector, takes longer to reach memory
     bias, y, argmax = bias + b_at, y + to, None if argmax is None else argmax + to
 
     def window(q: int, result: Vectors, w: Index) -> None:

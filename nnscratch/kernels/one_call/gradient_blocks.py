@@ -68,7 +68,7 @@ def weight_gradient(step: np.ndarray, block: int, x: int, y: int, scratch: int, 
 
 @njit(nogil=True, cache=True)
 def input_gradient(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """Some rows of dx of an image: backward.add_by_patch or, if K is 0, add_by_place
+    """Some rows of dx of an image: input_gradient.add_by_patch or, if K is 0, add_by_place
 
     A, B, C    : H, W, C of dx;  D : frame above and below;  E : left and right
     F, G, H    : H_p, W_p, O of dy, which is x
@@ -108,7 +108,7 @@ def input_gradient(step: np.ndarray, block: int, x: int, y: int, scratch: int, c
 
 @njit(nogil=True, cache=True)
 def group_weights(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """The weights of input_gradient: backward.by_channels.  A : O;  B : k_h*k_w;  C : C;  D, E : groups, K"""
+    """The weights of input_gradient: input_gradient.by_channels.  A : O;  B : k_h*k_w;  C : C;  D, E : groups, K"""
     by_output = array_at(np.float32, x, (step[A], step[B] * step[C]))
     call_kernel(step[KERNEL], (by_output, step[C], array_at(np.float32, y, (step[D], step[A], step[B], step[E]))))
 

@@ -13,8 +13,10 @@ import numpy as np
 from numba import types
 
 from nnscratch.kernels import choice
-from nnscratch.kernels.channel_vectors import backward
+from nnscratch.kernels.channel_vectors import input_gradient
+from nnscratch.kernels.channel_vectors.backward import add_weight_gradient
 from nnscratch.kernels.channel_vectors.backward_tiles import PATCH_VECTORS
+from nnscratch.kernels.channel_vectors.parts import parts_of
 from nnscratch.kernels.image_vectors.chain import (
     BIAS_AT,
     C_OUT,
@@ -81,8 +83,8 @@ class Gradients(Table):
         count = max(1, min(-(-c_out // _LANES), products // _PRODUCTS_PER_BLOCK))
         block = -(-c_out // (count * _LANES)) * _LANES
         count = -(-c_out // block)
-        kernel = address_of(backward.add_weight_gradient, (F4, F4, _U4, _PAIR, types.boolean, F2, F1, INT, INT))
-        per_part = len(backward.parts_of(images)[0])
+        kernel = address_of(add_weight_gradient, (F4, F4, _U4, _PAIR, types.boolean, F2, F1, INT, INT))
+        per_part = len(parts_of(images)[0])
         sizes = *x.shape, h_pooled, w_pooled, c_out, k_h, k_w, by_channel, per_part, count
         place = Place(target.ctypes.data, target.shape)
         self._add(gradient_blocks.weight_gradient, len(weight_sums) * count, block, x, place, sizes, kernel)
@@ -155,15 +157,19 @@ class Gradients(Table):
         by_output = self._place((c_out, k_h * k_w * c_in))
         self._turn(weight, by_output, weight.size // c_out, c_out, self._turns_first)
         if not choice.input_gradient_by_patch(weight.shape, _F):
-            kernel = address_of(backward.add_by_place, (F2, F4, _U4, _PAIR, array(types.uint64, 1), F4))
+            kernel = address_of(input_gradient.add_by_place, (F2, F4, _U4, _PAIR, array(types.uint64, 1), F4))
             return kernel, 0, by_output.address
         size = PATCH_VECTORS[k_h] * _LANES
         groups = -(-c_in // size)
         runs = self._place((groups, c_out, k_h * k_w, size))
-        kernel = address_of(backward.by_channels, (F2, INT, F4))
+        kernel = address_of(input_gradient.by_channels, (F2, INT, F4))
         self._add(gradient_blocks.group_weights, 1, 1, by_output, runs, (c_out, k_h * k_w, c_in, groups, size), kernel)
         self._groups.append(self._rest.pop() | {p.WAITS: 0})
-        return address_of(backward.add_by_patch, (F4, F4, _U4, _PAIR, array(types.uint64, 1), F4)), size, runs.address
+        return (
+            address_of(input_gradient.add_by_patch, (F4, F4, _U4, _PAIR, array(types.uint64, 1), F4)),
+            size,
+            runs.address,
+        )
 
     def _sum(self, sums: np.ndarray, total: np.ndarray) -> None:
         """total = sum over parts of sums[part], in their order."""
@@ -187,7 +193,7 @@ def partial_sums(
     weight_shape: tuple[int, ...], images: int
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """The shapes of what `Gradients.channel_vectors` sums in."""
-    c_out, parts = weight_shape[3], len(backward.parts_of(images))
+    c_out, parts = weight_shape[3], len(parts_of(images))
     taps = math.prod(weight_shape[:3])
     return (parts, c_out, taps), (parts, c_out), (c_out, taps)
 

@@ -63,6 +63,9 @@ class ChannelVectors:
         ((1, 3, 3, 2), 2, (3, 3), (0, 0)),  # one place of z: nothing left after pooling
         ((1, 5, 9, 1), 48, (3, 3), (0, 0)),  # few taps again; a whole tile of channels and half a one
         ((1, 5, 4, 16), 3, (3, 3), (1, 1)),  # a vector of input channels; two of float64
+        ((1, 5, 9, 1), 27, (3, 3), (0, 0)),  # and a last vector of channels that is partly empty
+        ((2, 7, 8, 24), 70, (3, 3), (1, 1)),  # a vector of input channels and half a one; more than 64 output channels
+        ((2, 6, 9, 40), 64, (2, 2), (0, 0)),  # several vectors of input channels in a patch, the last one half empty
         ((0, 4, 4, 2), 3, (3, 3), (0, 0)),  # no image at all
     )
 

@@ -7,13 +7,15 @@ import pytest
 from numba import njit
 
 from nnscratch.kernels.channel_vectors.backward_tiles import (
+    PATCH_VECTORS,
     PLACES_PER_RUN,
     RUNS_PER_MASK,
     add_chosen,
-    add_chosen_to_patch,
+    add_chosen_to_patches,
     add_row_gradient,
     add_windows,
     add_winners_of_channels,
+    runs_of_places,
 )
 from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 
@@ -51,6 +53,25 @@ def test_add_windows(dtype, rows, length, bits) -> None:
 
 
 @njit
+def places_of_runs(dy, choices, at, bits, to):
+    runs_of_places(dy, choices, at, bits, to)
+
+
+def test_runs_of_places() -> None:
+    choices = np.random.default_rng(1).integers(0, 5, 3 + RUNS_PER_MASK).astype(np.uint8)
+    bits = np.zeros(6, np.uint64)
+    places_of_runs(np.zeros(1), choices, 3, bits, 1)
+    for place in range(4):
+        assert int(bits[1 + place]) == mask_of(choices[3:] == place)
+    assert not bits[[0, 5]].any()
+
+
+def mask_of(chosen: np.ndarray) -> int:
+    """Bit m is chosen[m]."""
+    return sum(1 << m for m in range(len(chosen)) if chosen[m])
+
+
+@njit
 def chosen(*arguments):
     add_chosen(*arguments)
 
@@ -67,29 +88,49 @@ def test_add_chosen(dtype, rows, length) -> None:
             for i in range(rows):
                 run = source[((2 + m) * rows + i) * 40 :][:length]
                 expected[7 + i * 160 :][:length] += factors[5 + m] * run
-        chosen(target, 7, 160, source, 2, 40, choices, np.uint8(choice), factors, 5, rows, length)
+        chosen(target, 7, 160, source, 2, 40, np.uint64(mask_of(choices == choice)), factors, 5, rows, length)
         check(target, expected)
 
 
 @njit
-def chosen_to_patch(*arguments):
-    add_chosen_to_patch(*arguments)
+def patches_of_3(target, to, row_step, pixel_step, source, first, bits, bits_at, factors, at, step, windows, channels):
+    add_chosen_to_patches(
+        target, to, row_step, pixel_step, source, first, bits, bits_at, factors, at, step, windows, channels, 3
+    )
 
 
-@pytest.mark.parametrize("channels", [1, 8, 19])
+@njit
+def patches_of_2(target, to, row_step, pixel_step, source, first, bits, bits_at, factors, at, step, windows, channels):
+    add_chosen_to_patches(
+        target, to, row_step, pixel_step, source, first, bits, bits_at, factors, at, step, windows, channels, 2
+    )
+
+
+@pytest.mark.parametrize("missing", [0, 1, 5])
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("windows", [1, 3])
+@pytest.mark.parametrize("side", [2, 3])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_add_chosen_to_patch(dtype, channels) -> None:
-    target, factors = random(2, 600, dtype), random(3, 100, dtype)
-    source = random(4, (2 + RUNS_PER_MASK) * 9 * channels, dtype)
-    choices = np.random.default_rng(1).integers(0, 5, RUNS_PER_MASK).astype(np.uint8)
+def test_add_chosen_to_patches(dtype, side, windows, vectors, missing) -> None:
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    size = PATCH_VECTORS[side] * lanes
+    channels = max(1, min(vectors, PATCH_VECTORS[side]) * lanes - missing)
+    pixel_step, row_step, step = channels + 3, 9 * (channels + 3), 70
+    target, factors = random(2, 7 + 4 * row_step, dtype), random(3, 5 + windows * step, dtype)
+    source = random(4, (2 + RUNS_PER_MASK) * side**2 * size, dtype)
+    choices = np.random.default_rng(1).integers(0, 5, (windows, RUNS_PER_MASK)).astype(np.uint8)
+    choices[-1][choices[-1] == 2] = 4  # a place that nobody chose
+    bits = np.array([0] + [mask_of(chosen == place) for chosen in choices for place in range(4)], np.uint64)
     expected = target.copy()
-    for m, choice in enumerate(choices):
-        a, b = divmod(int(choice), 2)
-        for i, j in np.ndindex(3, 3):
-            if choice < 4:
-                run = source[((2 + m) * 9 + 3 * i + j) * channels :][:channels]
-                expected[7 + (a + i) * 130 + (b + j) * channels :][:channels] += factors[5 + m] * run
-    chosen_to_patch(target, 7, 130, source, 2, channels, choices, factors, 5)
+    for w, m in np.ndindex(choices.shape):
+        a, b = divmod(int(choices[w, m]), 2)
+        for i, j in np.ndindex(side, side):
+            if choices[w, m] < 4:
+                run = source[((2 + m) * side**2 + side * i + j) * size :][:channels]
+                to = 7 + (a + i) * row_step + (2 * w + b + j) * pixel_step
+                expected[to:][:channels] += factors[5 + w * step + m] * run
+    add = patches_of_3 if side == 3 else patches_of_2
+    add(target, 7, row_step, pixel_step, source, 2, bits, 1, factors, 5, step, windows, channels)
     check(target, expected)
 
 

@@ -106,6 +106,8 @@ def test_padded_frames_images_with_zeros() -> None:
     scratch.get("x", (3, 6, 11, 2), np.float64)[:] = 7  # what was there before must not show
     expected = np.pad(x, ((0, 0), (1, 1), (3, 3), (0, 0)))
     np.testing.assert_array_equal(padded(x, (1, 3), scratch), expected)
+    more = padded(x, (1, 3), scratch, channels=x.shape[3] + 2)
+    np.testing.assert_array_equal(more, np.pad(expected, [(0, 0)] * 3 + [(0, 2)]))
 
 
 @pytest.mark.parametrize(("size", "kernel_size", "padding", "pooled"), [(96, 3, 0, 47), (96, 3, 1, 48), (3, 3, 0, 0)])

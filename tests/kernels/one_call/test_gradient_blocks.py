@@ -7,7 +7,7 @@ import pytest
 from numba import types
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.channel_vectors import backward
+from nnscratch.kernels.channel_vectors import backward, input_gradient
 from nnscratch.kernels.one_call import gradient_blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
@@ -58,7 +58,7 @@ def test_input_gradient_of_some_rows(parts: int) -> None:
     x, weight, dy, argmax, dz = layer()
     dx, scratch = np.full_like(x, 7), np.zeros(20_000, np.uint8)
     by_output = np.ascontiguousarray(weight.reshape(18, 20).T)
-    kernel = address_of(backward.add_by_place, (F2, F4, _U4, _PAIR, array(types.uint64, 1), F4))
+    kernel = address_of(input_gradient.add_by_place, (F2, F4, _U4, _PAIR, array(types.uint64, 1), F4))
     sizes = dict(zip("ABCDEFGHIJKL", (9, 7, 3, 0, 0, 3, 3, 20, 3, 2, 0, parts), strict=True))
     step, x_at, y_at = row(dy, dx, KERNEL=kernel, ARGMAX=argmax.ctypes.data, WEIGHT=by_output.ctypes.data, **sizes)
     for part in reversed(range(parts)):
