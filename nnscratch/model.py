@@ -138,8 +138,8 @@ class Sequential(LayerList):
             each gives in `outputs`: slower, and y is the same to rounding
         """
         with self._runner.lock:
-            if not training and not keep:
-                y = self._runner.in_one_call(self.layers, x)
+            if not keep:
+                y = self._runner.in_one_call(self.layers, x, training)
                 if y is not None:
                     self._seen_shape = x.shape[1:]
                     return y
@@ -166,13 +166,16 @@ class Sequential(LayerList):
         own, and the next `backward` overwrites them: copy those that you want to keep.
         """
         with self._runner.lock:
-            stages = self._runner.begin_backward(self.layers, dy)
-            first, *later = stages if input_gradient else from_first_that_learns(stages)
+            stages, call = self._runner.begin_backward(self.layers, dy)
+            if not input_gradient:
+                stages = from_first_that_learns(stages)
             gradient: Any = dy
-            for stage in reversed(later):
-                gradient = stage.backward(gradient, input_gradient=True)  # of its output -> of its input
-            dx = first.backward(gradient, input_gradient)
-            return None if dx is None else dx.copy()
+            for stage in reversed(stages):
+                if call is not None and not input_gradient and call.backward(stages[0], stage, gradient):
+                    return None
+                # of its output -> of its input
+                gradient = stage.backward(gradient, input_gradient or stage is not stages[0])
+            return None if gradient is None else gradient.copy()
 
     def predict(self, x: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """y for any number of rows, `batch_size` at a time to bound the memory; dropout is off.

@@ -34,9 +34,12 @@ class Buffers:
     >>> small = buffers.get("y", (2, 3), np.float32)
     >>> np.shares_memory(large, small)
     True
+
+    allocations : how often memory was taken; while it stays, so does the place of every array
     """
 
     def __init__(self) -> None:
+        self.allocations = 0
         self._memory: dict[str, np.ndarray] = {}
         self._last: dict[str, np.ndarray] = {}
 
@@ -51,6 +54,7 @@ class Buffers:
         memory = self._memory.get(name)
         if memory is None or memory.size < size:
             memory = self._memory[name] = empty((size,), np.uint8)
+            self.allocations += 1
         array = self._last[name] = memory[:size].view(dtype).reshape(shape)
         return array
 

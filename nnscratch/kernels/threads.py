@@ -48,6 +48,7 @@ _SCIPYS_BLAS = "scipy.linalg._fblas"
 _knows_scipys = False
 _blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0
+lookouts: list[Lookout] = []  # what threads of the pool do before they go to sleep
 _forks = 0  # between the first process and this one: who holds BLAS across a fork does not hold it any more
 
 
@@ -235,10 +236,16 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
 
 
 class Lendable(Protocol):
-    """What a thread of the pool can help with."""
+    """What a thread of the pool can help with: `lend` does so, or nothing if it begins late."""
 
-    def lend(self) -> None:
-        """What the thread does; if it begins late, nothing."""
+    def lend(self) -> None: ...
+
+
+class Lookout(Protocol):
+    """What threads of the pool wait for, awake, after each work that they were lent for."""
+
+    def linger(self) -> bool: ...  # for a moment; whether the thread shall do so again
+    def interrupt(self) -> None: ...  # sends all that linger back to the pool: there is other work
 
 
 def lend(work: Lendable, threads: int) -> int:
@@ -255,6 +262,8 @@ def lend(work: Lendable, threads: int) -> int:
         for _ in range(lent):
             # In a copy of the caller's context, so that np.errstate holds there too.
             _pool.put((copy_context(), work))
+        for lookout in lookouts if lent else ():
+            lookout.interrupt()
         return lent
 
 
@@ -263,6 +272,8 @@ def _serve(pool: SimpleQueue[tuple[Context, Lendable] | None]) -> None:
     while (lent := pool.get()) is not None:
         context, work = lent
         context.run(work.lend)
+        while pool.empty() and any(lookout.linger() for lookout in lookouts):
+            pass
         del lent, context, work  # whose arrays would otherwise stay until the next call
 
 

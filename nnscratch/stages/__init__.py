@@ -12,6 +12,8 @@ layer is a stage of its own.
     channel_vectors.py        convolution, ReLU, 2x2 max pooling: any number of channels
     image_vectors.py          several convolutions, each with ReLU and 2x2 max pooling: few channels
     one_call.py               all of these, forward, for few images: one call without the GIL
+    training_call.py          likewise, with training: then the stages are ready for backward
+    gradients_call.py         the convolutions among them, backward
 
 Vectors are named after the kernels that run them; `nnscratch/kernels/README.md` says which runs
 when.

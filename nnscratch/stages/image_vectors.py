@@ -74,7 +74,7 @@ class ImageVectorsStage(Stage):
 
     def forward(self, x: np.ndarray, training: bool) -> np.ndarray:
         check_shape(self.convs[0], x, ndim=4, channels=self.convs[0].c_in)
-        if self._goes_by_channels(len(x), training, x.dtype):
+        if self.goes_by_channels(len(x), training, x.dtype):
             self.by_channels[0].is_first, y = self.is_first, x
             for stage in self.by_channels:
                 y = stage.forward(y, training)
@@ -82,13 +82,13 @@ class ImageVectorsStage(Stage):
                 self.kept = x.shape, y.shape, x.dtype
             return y
         block = images_per_block(len(x), x.dtype)
-        self._lay_out((block, *x.shape[1:]))
+        self.lay_out((block, *x.shape[1:]))
         geometry, size, y_shape, y_at = self.geometry, self.map_size, self.y_shape, self.y_at
         y = self.result("y", training, (len(x), *y_shape), x.dtype)
         parameters = self._parameters(x.dtype)
         is_first = self.is_first
         if training:  # backward needs the maps of every block; inference only those of the blocks under way
-            kept_maps, kept_argmax = self._kept_maps(-(-len(x) // block), x.dtype)
+            kept_maps, kept_argmax = self.kept_maps(-(-len(x) // block), x.dtype)
 
         def work(start: int, stop: int) -> None:
             pictures = np.ascontiguousarray(x[start:stop])
@@ -101,7 +101,7 @@ class ImageVectorsStage(Stage):
                 argmax = self.scratch.get("argmax", (size,), np.uint8)
             images = stop - start
             pack(pictures, images, map_at(maps, 0, x.shape[1:], images))
-            chain_forward(images, geometry, parameters, maps, argmax)
+            chain_forward(images, geometry, parameters, maps, argmax, 0, 1)
             unpack(map_at(maps, y_at, y_shape, images), images, y[start:stop])
 
         in_blocks(work, len(x), block)
@@ -112,7 +112,7 @@ class ImageVectorsStage(Stage):
     def backward(self, dy: np.ndarray, input_gradient: bool) -> np.ndarray | None:
         x_shape, y_shape, dtype = take(self, "kept", self.convs[0])
         check_gradient_shape(self.pools[-1], dy, y_shape, dtype)
-        if self._goes_by_channels(len(dy), True, dtype):
+        if self.goes_by_channels(len(dy), True, dtype):
             first, *later = self.by_channels
             gradient: Any = dy
             for stage in reversed(later):
@@ -120,9 +120,9 @@ class ImageVectorsStage(Stage):
             return first.backward(gradient, input_gradient)
         block = images_per_block(len(dy), dtype)
         n_blocks = -(-len(dy) // block)
-        self._lay_out((block, *x_shape[1:]))
+        self.lay_out((block, *x_shape[1:]))
         geometry, size = self.geometry, self.map_size
-        maps, argmax = self._kept_maps(n_blocks, dtype)
+        maps, argmax = self.kept_maps(n_blocks, dtype)
         parameters = self._parameters(dtype)
         partial_sums = self.buffers.get("partial sums", (n_blocks, len(parameters)), dtype)
         dx = self.buffers.get("dx", x_shape, dtype) if input_gradient else None
@@ -148,7 +148,7 @@ class ImageVectorsStage(Stage):
 
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
         works = ["dweight", *(["dx"] if input_gradient or len(self.convs) > 1 else [])]
-        if self._goes_by_channels(x_shape[0], True, dtype):
+        if self.goes_by_channels(x_shape[0], True, dtype):
             forward = Chosen("forward", "channel_vectors/direct.py", FEW_IMAGES_BECAUSE)
             return [forward, *(Chosen(work, "channel_vectors/backward.py", FEW_IMAGES_BECAUSE) for work in works)]
         block, lanes = images_per_block(x_shape[0], dtype), VECTOR_BYTES // dtype.itemsize
@@ -161,10 +161,10 @@ class ImageVectorsStage(Stage):
     def kept_arrays(self) -> list[np.ndarray]:
         return super().kept_arrays() + [array for stage in self.by_channels for array in stage.kept_arrays()]
 
-    def _goes_by_channels(self, images: int, training: bool, dtype: np.dtype[Any]) -> bool:
+    def goes_by_channels(self, images: int, training: bool, dtype: np.dtype[Any]) -> bool:
         return few_channels_by_channels(images, training, [conv.c_out for conv in self.convs], dtype)
 
-    def _lay_out(self, block_shape: tuple[int, ...]) -> None:
+    def lay_out(self, block_shape: tuple[int, ...]) -> None:
         """Sets geometry, map_size, y_shape and y_at for blocks of (B, H, W, C)."""
         if self.block_shape == block_shape:
             return
@@ -180,7 +180,7 @@ class ImageVectorsStage(Stage):
         self.y_shape, self.y_at = (shape[0], shape[1], shape[2]), x_at
         self.block_shape = block_shape
 
-    def _kept_maps(self, n_blocks: int, dtype: np.dtype[np.generic]) -> tuple[np.ndarray, np.ndarray]:
+    def kept_maps(self, n_blocks: int, dtype: np.dtype[np.generic]) -> tuple[np.ndarray, np.ndarray]:
         """maps and argmax of a training step, one row per block."""
         size = -(-self.map_size // _ALIGNED) * _ALIGNED
         maps = self.buffers.get("maps", (n_blocks, size), dtype)

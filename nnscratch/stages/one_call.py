@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from nnscratch.kernels.one_call.steps import Place, Steps
+from nnscratch.kernels.one_call.steps import Steps
+from nnscratch.kernels.one_call.table import Place
 from nnscratch.kernels.one_call.team import run_together
 from nnscratch.kernels.threads import get_threads
 from nnscratch.layers import Layer
@@ -33,17 +35,23 @@ class OneCall:
             that is not contiguous; or there are too many rows for it
     """
 
+    most_images, most_work = MOST_IMAGES, math.inf  # work: multiply-adds
+
     def __init__(self, stages: Sequence[Stage], x_shape: tuple[int, ...]) -> None:
-        if x_shape[0] > MOST_IMAGES and any(type(stage) is not DenseStage for stage in stages):
-            raise ValueError(f"OneCall: got {x_shape[0]} images, expected at most {MOST_IMAGES}; run stage by stage")
+        if x_shape[0] > self.most_images and any(type(stage) is not DenseStage for stage in stages):
+            raise ValueError(
+                f"OneCall: got {x_shape[0]} images, expected at most {self.most_images}; run stage by stage"
+            )
         self.threads = get_threads()
-        steps = Steps(x_shape, self.threads)
+        steps = self._steps_for(x_shape)
         self.seen: list[tuple[Layer, np.ndarray, np.ndarray | None, int]] = []
         place = steps.x
         for stage in stages:
             place = self._add(steps, stage, place, last=stage is stages[-1])
+        if steps.work > self.most_work:
+            raise ValueError(f"OneCall: got {steps.work} multiply-adds, expected fewer; run stage by stage")
         self.y_shape = place.shape
-        self._steps, self._table = steps, steps.table(place)  # steps: the memory
+        self._memory, self._table = steps.memory, steps.table(place)
         if not steps.is_worth_threads:
             self.threads = 1
 
@@ -52,15 +60,26 @@ class OneCall:
 
         x : float32, contiguous, of the shape that `__init__` was told
         """
+        y = np.empty(self.y_shape, np.float32)
+        return y if self._run(x, y) else None
+
+    def _run(self, x: np.ndarray, y: np.ndarray) -> bool:
+        if not self._same_parameters():
+            return False
+        threads = self.threads if self.threads == 1 else min(self.threads, get_threads())
+        return run_together(self._table, x, y, threads)
+
+    def _same_parameters(self) -> bool:
         for layer, weight, bias, count in self.seen:
             params = layer.params
             if params.get("weight") is not weight or params.get("bias") is not bias or len(params) != count:
-                return None
-        y = np.empty(self.y_shape, np.float32)
-        threads = self.threads if self.threads == 1 else min(self.threads, get_threads())
-        return y if run_together(self._table, x, y, threads) else None
+                return False
+        return True
 
-    def _add(self, steps: Steps, stage: Stage, x: Place, last: bool) -> Place:
+    def _steps_for(self, x_shape: tuple[int, ...]) -> Any:
+        return Steps(x_shape, self.threads)
+
+    def _add(self, steps: Any, stage: Stage, x: Place, last: bool) -> Place:
         if type(stage) is ContrastNormalizationStage:
             return steps.normalize(x, stage.layer.spread, stage.layer.floor, last)
         if type(stage) is DenseStage:

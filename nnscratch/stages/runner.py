@@ -19,10 +19,12 @@ from nnscratch.layers.networks import attribute_changes, inside_network
 from nnscratch.stages import Single, Stage, plan
 from nnscratch.stages.base import Listener
 from nnscratch.stages.one_call import MOST_ROWS, OneCall
+from nnscratch.stages.training_call import TrainingCall
 
 PASSES_BEFORE_ONE_CALL = 8  # of one shape: what one call needs is compiled for those who infer a lot
-_SHAPES_IN_ONE_CALL = 4  # of x, which are counted or laid out
+_SHAPES_IN_ONE_CALL = 4  # of x, which are counted or laid out, for inference and for training each
 _numbers = itertools.count(1)  # of training passes, of all networks
+_Calls = dict[tuple[int, ...], OneCall | int]  # by x's shape; a number: passes until it is made
 
 
 class Step(NamedTuple):
@@ -32,6 +34,7 @@ class Step(NamedTuple):
     stages: list[Stage]
     y_shape: tuple[int, ...]
     y_dtype: np.dtype[Any]
+    call: TrainingCall | None = None  # that ran forward, and can run a part of backward
 
 
 class Runner:
@@ -55,7 +58,8 @@ class Runner:
         self._singles: list[Stage] = []  # each layer by itself
         self._step: Step | None = None
         self._listened = False  # somebody is told the stages' times
-        self._calls: dict[tuple[int, ...], OneCall | int] = {}  # by x's shape; a number: passes until it is made
+        self._calls: _Calls = {}  # of inference
+        self._training_calls: _Calls = {}
         _runners.add(self)
 
     def stages(self, layers: Sequence[Layer], one_by_one: bool = False) -> list[Stage]:
@@ -74,44 +78,52 @@ class Runner:
             self._looked_at = latest
         return self._singles if one_by_one else self._stages
 
-    def in_one_call(self, layers: Sequence[Layer], x: np.ndarray) -> np.ndarray | None:
-        """y of an inference, the caller's own, if it can be had in one call; otherwise None.
+    def in_one_call(self, layers: Sequence[Layer], x: np.ndarray, training: bool) -> np.ndarray | None:
+        """y of a forward pass, the caller's own, if it can be had in one call; otherwise None.
 
         It gives the bits that the stages give, and leaves every error to them. What it needs is
-        compiled, and laid out, when an x of the same few rows has come several times.
+        compiled, and laid out, when an x of the same few rows has come several times. With
+        `training` it begins and ends a pass, as `begin` and `end` do.
         """
         if type(x) is not np.ndarray or x.ndim == 0 or len(x) > MOST_ROWS or self._listened:
             return None
-        call = self._calls.get(x.shape)
-        if type(call) is not OneCall:
-            self._count(layers, x)
+        calls = self._training_calls if training else self._calls
+        call = calls.get(x.shape)
+        if call is None or isinstance(call, int):
+            self._count(layers, x, training)
             return None
         if x.dtype != np.float32 or not x.flags.c_contiguous:
             return None
-        self.stages(layers)
-        if self._calls.get(x.shape) is not call:  # planned anew
+        stages = self.stages(layers)
+        if calls.get(x.shape) is not call:  # planned anew
             return None
+        if training:
+            self._step, number = None, self._numbered()
         y = call.forward(x)
         if y is None:
-            del self._calls[x.shape]
+            del calls[x.shape]
+        elif training:
+            self._step = Step(number, stages, y.shape, y.dtype, call if isinstance(call, TrainingCall) else None)
         return y
 
-    def _count(self, layers: Sequence[Layer], x: np.ndarray) -> None:
-        left = self._calls.get(x.shape, PASSES_BEFORE_ONE_CALL)
+    def _count(self, layers: Sequence[Layer], x: np.ndarray, training: bool) -> None:
+        calls = self._training_calls if training else self._calls
+        left = calls.get(x.shape, PASSES_BEFORE_ONE_CALL)
         if not isinstance(left, int) or left < 0 or x.dtype != np.float32 or x.size == 0:
             return
-        if len(self._calls) > _SHAPES_IN_ONE_CALL:
-            self._calls.clear()
-        self._calls[x.shape] = left - 1
+        if len(calls) > _SHAPES_IN_ONE_CALL:
+            calls.clear()
+        calls[x.shape] = left - 1
         if left == 0:
             try:
-                self._calls[x.shape] = OneCall(self.stages(layers), x.shape)
+                calls[x.shape] = (TrainingCall if training else OneCall)(self.stages(layers), x.shape)
             except ValueError:
-                self._calls[x.shape] = -1
+                calls[x.shape] = -1
 
     def _plan(self, layers: Sequence[Layer]) -> None:
         self._planned = None  # so that the next call plans again if a check here fails
         self._calls.clear()
+        self._training_calls.clear()
         check_layers(layers)
         for layer in layers:
             layer.check_sizes()
@@ -143,6 +155,10 @@ class Runner:
             check_finite(self._layers[0], "x", x)
         if not training:
             return 0
+        return self._numbered()
+
+    def _numbered(self) -> int:
+        """The number of a pass that begins, with which it marks the layers."""
         number = next(_numbers)
         for layer in self._layers:
             vars(layer)["last_pass"] = number  # by-passes the count of changes: no size is changed
@@ -158,9 +174,14 @@ class Runner:
             self._say_where_not_finite(x, y)
         if number:
             self._step = Step(number, stages, y.shape, y.dtype)
+            calls = self._training_calls
+            for shape in [shape for shape, call in calls.items() if type(call) is TrainingCall and call.is_stale]:
+                del calls[shape]  # which hold the memory that buffers had before they grew
 
-    def begin_backward(self, layers: Sequence[Layer], dy: np.ndarray) -> list[Stage]:
+    def begin_backward(self, layers: Sequence[Layer], dy: np.ndarray) -> tuple[list[Stage], TrainingCall | None]:
         """The stages of the forward pass that dy belongs to; there is no second backward of it.
+
+        And the call that ran forward, if its `gradients` run now: not with a listener.
 
         Raises
             RuntimeError : there is none; layers were changed since; another network used one
@@ -184,7 +205,7 @@ class Runner:
                     "one step at a time; end a step before another network begins one, or use copy.deepcopy"
                 )
         check_gradient(self._layers[-1], dy, step.y_shape, step.y_dtype)
-        return step.stages
+        return step.stages, None if self._listened else step.call
 
     def _say_where_not_finite(self, x: np.ndarray, y: np.ndarray) -> None:
         for layer in self._layers:
@@ -200,7 +221,10 @@ class Runner:
     def unlock(self) -> None:
         """Frees all locks that a thread of the process before a fork may have held."""
         self.lock = threading.RLock()
-        self._calls = {}  # a call that another thread was in may have packed half of its weights
+        self._calls, self._training_calls = (
+            {},
+            {},
+        )  # a call that another thread was in may have packed half of its weights
         for layer in self._layers:
             rng = getattr(layer, "rng", None)
             if isinstance(rng, np.random.Generator):  # it may just have been drawing

@@ -58,6 +58,7 @@ ENTRIES = {
     "stages.contrast_normalization: normalization.normalize_backward": "ContrastNormalization backward",
     "stages.dense: finite.all_finite": "all_finite",
     "stages.dense: products.matmul.matmul": "matmul",
+    "stages.gradients_call: one_call.team.run_together": "one call",
     "stages.image_vectors: finite.all_finite": "all_finite",
     "stages.image_vectors: image_vectors.chain.chain_backward": "image vectors backward",
     "stages.image_vectors: image_vectors.chain.chain_forward": "image vectors forward",

@@ -49,3 +49,16 @@ def test_the_memory_of_buffers_is_one_array_per_name() -> None:
     buffers.get("y", (2, 4), np.float32)
     buffers.get("argmax", (3,), np.uint8)
     assert sorted(array.nbytes for array in buffers.arrays()) == [3, 48]
+
+
+def test_allocations_tell_whether_arrays_stay_where_they_are() -> None:
+    buffers = Buffers()
+    first = buffers.get("x", (10,), np.float32)
+    taken = buffers.allocations
+    assert buffers.get("x", (2, 5), np.float32).ctypes.data == first.ctypes.data
+    assert buffers.get("x", (3,), np.float64).ctypes.data == first.ctypes.data
+    assert buffers.allocations == taken
+    buffers.get("x", (11,), np.float32)
+    assert buffers.allocations == taken + 1
+    buffers.get("y", (1,), np.float32)
+    assert buffers.allocations == taken + 2

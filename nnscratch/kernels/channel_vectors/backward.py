@@ -87,7 +87,7 @@ def _weight_gradient(
     by_channel = choice.weight_gradient_by_channel(dweight.shape, x.dtype)
     # Channels of x with its padding: more zeros, if runs are faster with them.
     channels = choice.channels_of_runs(dweight.shape, padding, x.dtype)
-    add_gradient, shape = (_add_by_channel, (taps, c_out)) if by_channel else (_add_by_run, (c_out, places * channels))
+    shape = (taps, c_out) if by_channel else (c_out, places * channels)
     parts = parts_of(len(x))
     weight_sums = scratch.get("dweight", (len(parts), *shape), x.dtype)
     bias_sums = scratch.get("dbias", (len(parts), c_out), x.dtype)
@@ -97,8 +97,9 @@ def _weight_gradient(
         bias_sums[part] = 0
         for block in blocks_of(parts[part], x.shape, padding, x.itemsize):
             block_x = x[block] if padding == (0, 0) else padded(x[block], padding, scratch, channels)
-            add_gradient(block_x, dy[block], argmax[block], kernel_size, weight_sums[part])
-            _add_bias_gradient(dy[block], argmax[block], bias_sums[part])
+            add_weight_gradient(
+                block_x, dy[block], argmax[block], kernel_size, by_channel, weight_sums[part], bias_sums[part], 0, c_out
+            )
 
     for_each_part(partial_sum, parts, dy, taps)
     bias_sums.sum(axis=0, out=dbias)
@@ -113,18 +114,20 @@ def _weight_gradient(
 
 
 @compiled
-def _add_bias_gradient(dy: np.ndarray, argmax: np.ndarray, dbias: np.ndarray) -> None:
+def _add_bias_gradient(dy: np.ndarray, argmax: np.ndarray, dbias: np.ndarray, begin: int, end: int) -> None:
     """dbias[o] += sum over n, h, w of dy[n,h,w,o] where argmax[n,h,w,o] is not NO_WINNER
 
     dy, argmax : (N, H_p, W_p, O);  dbias : (O,)
     """
     c_out = len(dbias)
-    for o in range(0, c_out, lanes(dy)):
-        add_winners_of_channels(dy, argmax, o, c_out, dy.size // c_out, dbias, o, min(lanes(dy), c_out - o))
+    for o in range(begin, end, lanes(dy)):
+        add_winners_of_channels(dy, argmax, o, c_out, dy.size // c_out, dbias, o, min(lanes(dy), end - o))
 
 
 @compiled
-def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray) -> None:
+def _add_by_run(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray, begin: int, end: int
+) -> None:
     """dweight[o,(i,j,c)] += sum over n, h, w of dy[n,h,w,o] * x[n, 2h+a+i, 2w+b+j, c]
 
     (a,b) is the winner's place, a row and a column of the pooling window
@@ -150,9 +153,9 @@ def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: 
                 corners[p * PLACES_PER_RUN + place] = image * height * row_step + inside
             # A bit for each gradient that exists: going through the 1s takes no branch that could
             # be mispredicted.
-            for o in range(uint64(c_out)):
+            for o in range(uint64(begin), uint64(end)):
                 exists[o] |= uint64(winners[uint64((first + p) * c_out) + o] < NO_WINNER) << uint64(p)
-        for o in range(c_out):
+        for o in range(begin, end):
             add_windows(
                 dweight, o * taps, k_w * pixel_step, x, row_step, corners, winners, gradients, first * c_out + o, c_out,
                 exists[o], k_h, k_w * pixel_step,
@@ -160,7 +163,9 @@ def _add_by_run(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: 
 
 
 @compiled
-def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray) -> None:
+def _add_by_channel(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, dweight: np.ndarray, begin: int, end: int
+) -> None:
     """As _add_by_run, with vectors of output channels.
 
     dweight : (k_h*k_w*C, O), the rest as there
@@ -170,11 +175,28 @@ def _add_by_channel(x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_si
     (k_h, k_w), n = kernel_size, lanes(x)
     for image in range(images):
         for h in range(h_pooled):
-            for o in range(0, c_out, CHANNEL_VECTORS * n):
-                channels = min(CHANNEL_VECTORS * n, c_out - o)
+            for o in range(begin, end, CHANNEL_VECTORS * n):
+                channels = min(CHANNEL_VECTORS * n, end - o)
                 vectors = (channels + n - 1) // n
                 add_row_gradient(
                     x, (image * height + 2 * h) * row_step, row_step, pixel_step, dy, argmax,
                     (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, k_h,
                     k_w * pixel_step, dweight, o, channels - (vectors - 1) * n,
                 )  # fmt: skip
+
+
+@compiled
+def add_weight_gradient(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, by_channel: bool, dweight: np.ndarray,
+    dbias: np.ndarray, begin: int, end: int,
+) -> None:  # fmt: skip
+    """To dweight and dbias what the output channels from `begin` to `end` bring.
+
+    dweight    : by channel (k_h*k_w*C, O), by run (O, k_h*k_w*C);  dbias : (O,)
+    begin, end : whole vectors, but for the last channel; the other channels' sums stay as they are
+    """
+    if by_channel:
+        _add_by_channel(x, dy, argmax, kernel_size, dweight, begin, end)
+    else:
+        _add_by_run(x, dy, argmax, kernel_size, dweight, begin, end)
+    _add_bias_gradient(dy, argmax, dbias, begin, end)

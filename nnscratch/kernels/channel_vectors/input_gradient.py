@@ -50,10 +50,10 @@ def input_gradient(
     if choice.input_gradient_by_patch(weight.shape, dx.dtype):
         together = PATCH_VECTORS[len(weight)] * VECTOR_BYTES // dx.itemsize
         runs = scratch.get("runs", (-(-c_in // together), c_out, taps // c_in, together), dx.dtype)
-        _by_channels(by_output, c_in, runs)
-        add_gradient = _add_by_patch
+        by_channels(by_output, c_in, runs)
+        add_gradient = add_by_patch
     else:
-        runs, add_gradient = by_output, _add_by_place
+        runs, add_gradient = by_output, add_by_place
     parts = parts_of(len(dx))
     # Without padding the kernel adds to dx where it lies; otherwise to a block with the padding
     # around it.
@@ -73,7 +73,7 @@ def input_gradient(
 
 
 @compiled
-def _by_channels(by_output: np.ndarray, channels: int, runs: np.ndarray) -> None:
+def by_channels(by_output: np.ndarray, channels: int, runs: np.ndarray) -> None:
     """runs[g, o, t, k] = by_output[o, t*channels + g*K + k], anything beyond the last channel
 
     by_output : (O, T*channels);  runs : (groups, O, T, K), overwritten
@@ -106,7 +106,7 @@ def _runs_of_image(dy: np.ndarray, argmax: np.ndarray, at: int, c_out: int, bits
 
 
 @compiled
-def _add_by_place(
+def add_by_place(
     weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, bits: np.ndarray, dx: np.ndarray
 ) -> None:
     """dx[n, 2h+a+i, 2w+b+j, c] += dy[n,h,w,o] * weight[o,(i,j,c)] for all n, h, w, o
@@ -134,12 +134,12 @@ def _add_by_place(
 
 
 @compiled
-def _add_by_patch(
+def add_by_patch(
     runs: np.ndarray, dy: np.ndarray, argmax: np.ndarray, kernel_size: Pair, bits: np.ndarray, dx: np.ndarray
 ) -> None:
-    """As _add_by_place, with all four places of a window at once.
+    """As add_by_place, with all four places of a window at once.
 
-    runs : by _by_channels: the weights of up to RUNS_PER_MASK output channels, those of one group of
+    runs : by by_channels: the weights of up to RUNS_PER_MASK output channels, those of one group of
         input channels, stay in the first-level cache for all windows of an image
     """
     height, row_step, pixel_step = dx.shape[1], dx.shape[2] * dx.shape[3], dx.shape[3]

@@ -55,19 +55,29 @@ def _unpool_row(
 
 @njit(nogil=True, cache=True, inline="always")
 def backward_weight(
-    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, images: int, dweight: np.ndarray, dbias: np.ndarray
+    x: np.ndarray,
+    dy: np.ndarray,
+    argmax: np.ndarray,
+    images: int,
+    dweight: np.ndarray,
+    dbias: np.ndarray,
+    part: int = 0,
+    parts: int = 1,
 ) -> None:
     """dweight[i,j,c,o] = sum over h, w, images of g[o,h,w] * x[c,h+i,w+j];  dbias[o] = sum of g[o]
 
     x          : (C, H, W*B), as in forward, B = images
     dy, argmax : (O, H_p, W_p*B), argmax as forward made it
     dweight    : (k_h, k_w, C, O);  dbias : (O,); overwritten with the sums of this block
+    part       : which of so many parts of the output channels; the others' sums stay as they are
     """
     k_h, k_w, c_in, c_out = dweight.shape
     height, row_step = x.shape[1], x.shape[2]
     h_pooled, pooled_step = dy.shape[1], dy.shape[2]
     w_pooled = pooled_step // images
     n = lanes(x)
+    first, stop = c_out * part // parts, c_out * (part + 1) // parts
+    channels = stop - first
     offsets = tap_offsets(k_h, k_w, c_in, height * row_step, row_step, images)
     # A chunk is part of a row, or several rows where they are short, so that sums stay in registers
     # long enough.
@@ -75,11 +85,11 @@ def backward_weight(
     rows_per_chunk = max(1, windows_per_chunk // max(1, w_pooled))
     windows_per_chunk = max(1, min(windows_per_chunk, w_pooled))
     step = scratch_step(2 * windows_per_chunk * images, n)
-    g, start = scratch(x, 2 * rows_per_chunk * outputs_at_once(c_out) * step)
+    g, start = scratch(x, 2 * rows_per_chunk * outputs_at_once(channels) * step)
     # Every number of dweight and dbias is a vector of partial sums; its lanes are added at the end.
-    numbers = len(offsets) * c_out
+    numbers = len(offsets) * channels
     total, total_start = scratch(x, scratch_step(numbers, n) * n)
-    total_bias, bias_start = scratch(x, scratch_step(c_out, n) * n)
+    total_bias, bias_start = scratch(x, scratch_step(channels, n) * n)
     total[:] = 0
     total_bias[:] = 0
     for h in range(0, h_pooled, rows_per_chunk):
@@ -87,35 +97,46 @@ def backward_weight(
         for w in range(0, w_pooled, windows_per_chunk):
             windows = min(windows_per_chunk, w_pooled - w)
             o = 0
-            while o < c_out:
+            while o < channels:
                 # A few outputs at a time, so that their g is still in the first-level cache when it
                 # is read.
-                outputs = outputs_at_once(c_out - o)
+                outputs = outputs_at_once(channels - o)
                 for q in range(outputs):
                     for r in range(rows):
-                        at = ((o + q) * h_pooled + h + r) * pooled_step + w * images
+                        at = ((first + o + q) * h_pooled + h + r) * pooled_step + w * images
                         to = start + 2 * (q * rows_per_chunk + r) * step
                         _unpool_row(dy, argmax, at, images, windows, g, to, step)
                         add_winners(dy, argmax, at, windows * images, total_bias, bias_start + (o + q) * n)
                 add_products(
                     x, 2 * h * row_step + 2 * w * images, row_step, offsets, len(offsets),
                     g, start, step, 2 * rows_per_chunk * step, 2 * rows,
-                    2 * windows * images, total, total_start + o * n, c_out, outputs,
+                    2 * windows * images, total, total_start + o * n, channels, outputs,
                 )  # fmt: skip
                 o += outputs
+    sums, rows_of_taps = np.empty((len(offsets), channels), x.dtype), dweight.reshape(len(offsets), c_out)
     for k in range(0, numbers, n):
-        sum_lanes(total, total_start + k * n, dweight, k, min(n, numbers - k))
-    for o in range(0, c_out, n):
-        sum_lanes(total_bias, bias_start + o * n, dbias, o, min(n, c_out - o))
+        sum_lanes(total, total_start + k * n, sums, k, min(n, numbers - k))
+    rows_of_taps[:, first:stop] = sums
+    for o in range(0, channels, n):
+        sum_lanes(total_bias, bias_start + o * n, dbias, first + o, min(n, channels - o))
 
 
 @njit(nogil=True, cache=True, inline="always")
-def backward_input(dy: np.ndarray, argmax: np.ndarray, weight: np.ndarray, images: int, dx: np.ndarray) -> None:
+def backward_input(
+    dy: np.ndarray,
+    argmax: np.ndarray,
+    weight: np.ndarray,
+    images: int,
+    dx: np.ndarray,
+    part: int = 0,
+    parts: int = 1,
+) -> None:
     """dx[c,h,w] = sum over i, j, o of weight[i,j,c,o] * g[o,h-i,w-j], g being 0 outside
 
     dy, argmax : (O, H_p, W_p*B), argmax as forward made it, B = images
     weight     : (k_h, k_w, C, O)
     dx         : (C, H, W*B), overwritten
+    part       : which of so many parts of dx's rows; the other rows stay as they are
     """
     k_h, k_w, c_in, c_out = weight.shape
     height, row_step = dx.shape[1], dx.shape[2]
@@ -137,12 +158,16 @@ def backward_input(dy: np.ndarray, argmax: np.ndarray, weight: np.ndarray, image
                     turned[i, j, o, c] = weight[i, j, c, o]
     offsets = np.empty(k_h * k_w * c_out, np.int64)
     no_bias = np.zeros(c_in, weight.dtype)
-    for h in range(height):
+    pairs = (height + 1) // 2
+    first, stop = pairs * part // parts * 2, min(height, pairs * (part + 1) // parts * 2)
+    for h in range(max(0, first - k_h + 1) // 2 * 2, stop):
         if h % 2 == 0 and h // 2 < h_pooled:
             for o in range(c_out):
                 to = start + (o * slots + h % slots) * step + margin
                 at = (o * h_pooled + h // 2) * pooled_step
                 _unpool_row(dy, argmax, at, images, pooled_step // images, g, to, step)
+        if h < first:
+            continue
         top, bottom = max(0, h - 2 * h_pooled + 1), min(k_h, h + 1)
         t = top * k_w * c_out
         for i in range(top, bottom):

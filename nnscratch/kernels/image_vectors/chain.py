@@ -61,14 +61,57 @@ def weight_and_bias(parameters: np.ndarray, conv: np.ndarray) -> tuple[np.ndarra
 
 @njit(nogil=True, cache=True)
 def chain_forward(
-    images: int, geometry: np.ndarray, parameters: np.ndarray, maps: np.ndarray, argmax: np.ndarray
+    images: int,
+    geometry: np.ndarray,
+    parameters: np.ndarray,
+    maps: np.ndarray,
+    argmax: np.ndarray,
+    part: int = 0,
+    parts: int = 1,
 ) -> None:
-    """Overwrites argmax and all maps but the first, which is given."""
+    """Overwrites argmax and all maps but the first, which is given.
+
+    part : of one convolution alone, which of so many parts of y's rows
+    """
     for k in range(len(geometry)):
         conv = geometry[k]
         weight, bias = weight_and_bias(parameters, conv)
         x, y, winners = input_map(maps, conv, images), output_map(maps, conv, images), output_map(argmax, conv, images)
-        forward(x, weight, bias, images, y, winners)
+        forward(x, weight, bias, images, y, winners, part, parts)
+
+
+@njit(nogil=True, cache=True)
+def weight_gradient(
+    images: int,
+    conv: np.ndarray,
+    maps: np.ndarray,
+    argmax: np.ndarray,
+    gradients: np.ndarray,
+    dparameters: np.ndarray,
+    part: int,
+    parts: int,
+) -> None:
+    """dparameters of one convolution.
+
+    conv : its row of geometry;  part : which of so many parts of the output channels
+    """
+    dweight, dbias = weight_and_bias(dparameters, conv)
+    dy, winners = output_map(gradients, conv, images), output_map(argmax, conv, images)
+    backward_weight(input_map(maps, conv, images), dy, winners, images, dweight, dbias, part, parts)
+
+
+@njit(nogil=True, cache=True)
+def map_gradient(
+    images: int, conv: np.ndarray, parameters: np.ndarray, argmax: np.ndarray, gradients: np.ndarray, part: int,
+    parts: int,
+) -> None:  # fmt: skip
+    """The gradient of one convolution's x.
+
+    conv : its row of geometry;  part : which of so many parts of the rows
+    """
+    weight, _ = weight_and_bias(parameters, conv)
+    dy, winners = output_map(gradients, conv, images), output_map(argmax, conv, images)
+    backward_input(dy, winners, weight, images, input_map(gradients, conv, images), part, parts)
 
 
 @njit(nogil=True, cache=True)
@@ -90,10 +133,6 @@ def chain_backward(
     dparameters  : overwritten
     """
     for k in range(len(geometry) - 1, -1, -1):
-        conv = geometry[k]
-        weight, _ = weight_and_bias(parameters, conv)
-        dweight, dbias = weight_and_bias(dparameters, conv)
-        dy, winners = output_map(gradients, conv, images), output_map(argmax, conv, images)
-        backward_weight(input_map(maps, conv, images), dy, winners, images, dweight, dbias)
+        weight_gradient(images, geometry[k], maps, argmax, gradients, dparameters, 0, 1)
         if k > 0 or input_gradient:
-            backward_input(dy, winners, weight, images, input_map(gradients, conv, images))
+            map_gradient(images, geometry[k], parameters, argmax, gradients, 0, 1)

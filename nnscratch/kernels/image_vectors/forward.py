@@ -105,11 +105,13 @@ def _forward_whole_vectors(
     y: np.ndarray,
     argmax: np.ndarray,
     offsets: np.ndarray,
+    first: int,
+    stop: int,
 ) -> None:
     """`forward` for as many images as a vector has lanes: a window's four places are registers."""
     row_step, c_out = x.shape[2], weight.shape[3]
     h_pooled, pooled_step = y.shape[1], y.shape[2]
-    for h in range(h_pooled):
+    for h in range(first, stop):
         o = 0
         while o < c_out:
             outputs = min(POOLED_OUTPUTS, outputs_at_once(c_out - o))
@@ -122,7 +124,14 @@ def _forward_whole_vectors(
 
 @njit(nogil=True, cache=True, inline="always")
 def forward(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, images: int, y: np.ndarray, argmax: np.ndarray
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    images: int,
+    y: np.ndarray,
+    argmax: np.ndarray,
+    part: int = 0,
+    parts: int = 1,
 ) -> None:
     """y = max over 2x2 of max(0, conv(x, weight) + bias), without padding
 
@@ -133,6 +142,7 @@ def forward(
     y      : (O, H_p, W_p*B), H_p = (H - k_h + 1) // 2, W_p likewise; overwritten
     argmax : as y, uint8; overwritten: the place of the maximum in its window, row*2 + column, the
              first on a tie; NO_WINNER (pool_tiles.py) where no conv is above 0
+    part   : which of so many parts of y's rows; the other rows stay as they are
 
     All are contiguous. x should start on a cache line (memory.empty): a vector across two lines
     costs two loads.
@@ -142,13 +152,14 @@ def forward(
     h_pooled, pooled_step = y.shape[1], y.shape[2]
     w_pooled = pooled_step // images
     offsets = tap_offsets(k_h, k_w, c_in, height * row_step, row_step, images)
+    first, stop = h_pooled * part // parts, h_pooled * (part + 1) // parts
     if choice.pools_in_registers(images, lanes(x)):
-        _forward_whole_vectors(x, weight, bias, images, y, argmax, offsets)
+        _forward_whole_vectors(x, weight, bias, images, y, argmax, offsets, first, stop)
         return
     chunk = max(1, _CHUNK_VECTORS * lanes(x) // (2 * images))
     step = scratch_step(2 * chunk * images, lanes(x))
     conv, start = scratch(x, 8 * step)
-    for h in range(h_pooled):
+    for h in range(first, stop):
         for w in range(0, w_pooled, chunk):
             windows = min(chunk, w_pooled - w)
             at = 2 * h * row_step + 2 * w * images

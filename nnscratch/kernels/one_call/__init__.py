@@ -1,8 +1,13 @@
-"""A whole network, forward, in one call without the GIL, for few images.
+"""A whole network, forward, or convolutions backward, in one call without the GIL, for few images.
 
-program.py   the call: a table of steps, of which threads take blocks
-blocks.py    what a step computes
-steps.py     writes the table, layer by layer
-team.py      threads that help, and linger for the next call
-calls.py     arrays and kernels by address, counters that threads share
+program.py           the call: a table of steps, of which threads take blocks
+blocks.py            what a step computes
+dense_blocks.py      what a step of a dense layer computes
+table.py             the rows of a table, and the memory that they point to
+steps.py             writes the table, layer by layer
+training.py          likewise, for a forward pass that a backward pass follows
+gradients.py         likewise, for that backward pass
+gradient_blocks.py   what a step of it computes
+team.py              threads that help, and linger for the next call
+calls.py             arrays and kernels by address, counters that threads share
 """

@@ -26,11 +26,11 @@ from numba import uint64
 from nnscratch.kernels.channel_vectors.winograd_tiles import WINDOWS_TOGETHER
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.finite import sum_of_zeros
+from nnscratch.kernels.image_vectors.chain import COLUMNS
 from nnscratch.kernels.one_call.calls import array_at, call_kernel, look
 from nnscratch.kernels.one_call.program import (
-    BIAS,
+    ARGMAX,
     BLOCK,
-    BLOCKS,
     CHANGED,
     KERNEL,
     NOT_FINITE,
@@ -54,8 +54,6 @@ from nnscratch.kernels.vectors import VECTOR_BYTES
 
 LANES = VECTOR_BYTES // 4
 _F4 = 4  # bytes of a float32
-TILES = "gemm", "gemm_panels", "gemm_unpacked"  # what products/choice.tiles_kernel says
-_PANELS, _UNPACKED = 1, 2
 
 
 @njit(nogil=True, cache=True)
@@ -103,14 +101,15 @@ def pack_winograd(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
 
 @njit(nogil=True, cache=True)
 def normalize(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """Contrast normalization of one image of A numbers."""
+    """Contrast normalization of one image of A numbers.  WEIGHT : for the moments, 0 for none"""
+    moments = step[WEIGHT] + block * 16 if step[WEIGHT] else scratch
     numbers = array_at(np.float64, step[OTHER], (2,))
     image, result = (1, step[A]), block * step[A] * _F4
     call_kernel(
         step[KERNEL],
         (
             array_at(np.float32, x + result, image), numbers[0], numbers[1], array_at(np.float32, y + result, image),
-            array_at(np.float64, scratch, (1, 2)),
+            array_at(np.float64, moments, (1, 2)),
         ),
     )  # fmt: skip
 
@@ -138,17 +137,17 @@ def direct_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, coun
 
     A, B, C, D : x, (N, H, W, C) with its padding;  E, F, G : H_p, W_p, O of y
     H, I, J    : packed weights;  K, L : k_h, k_w
+    ARGMAX     : 0 for none
     """
     first, shape = block * step[BLOCK], (step[A], step[E], step[F], step[G])
-    call_kernel(
-        step[KERNEL],
-        (
-            array_at(np.float32, x, (step[A], step[B], step[C], step[D])), (step[K], step[L]),
-            array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
-            first, min(first + step[BLOCK], step[A] * step[E]),
-            array_at(np.float32, y, shape), None,
-        ),
-    )  # fmt: skip
+    stop, size = min(first + step[BLOCK], step[A] * step[E]), (step[K], step[L])
+    images = array_at(np.float32, x, (step[A], step[B], step[C], step[D]))
+    packed, target = array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])), array_at(np.float32, y, shape)
+    if step[ARGMAX]:
+        argmax = array_at(np.uint8, step[ARGMAX], shape)
+        call_kernel(step[KERNEL], (images, size, packed, first, stop, target, argmax))
+    else:
+        call_kernel(step[KERNEL], (images, size, packed, first, stop, target, None))
 
 
 @njit(nogil=True, cache=True)
@@ -159,35 +158,55 @@ def winograd_windows(step: np.ndarray, block: int, x: int, y: int, scratch: int,
     """
     first, shape = block * step[BLOCK], (step[A], step[E], step[F], step[G])
     chunks = (step[D] + LANES - 1) // LANES
+    stop = min(first + step[BLOCK], step[A] * step[E] * step[F])
+    images = array_at(np.float32, x, (step[A], step[B], step[C], step[D]))
+    packed, target = array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])), array_at(np.float32, y, shape)
     patches = array_at(np.float32, scratch, (chunks, step[K], WINDOWS_TOGETHER, LANES))
+    products = array_at(np.float32, scratch + patches.size * _F4, (step[K], WINDOWS_TOGETHER, step[J]))
+    if step[ARGMAX]:
+        argmax = array_at(np.uint8, step[ARGMAX], shape)
+        call_kernel(step[KERNEL], (images, packed, first, stop, target, argmax, patches, products))
+    else:
+        call_kernel(step[KERNEL], (images, packed, first, stop, target, None, patches, products))
+
+
+@njit(nogil=True, cache=True)
+def chain(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """Some rows of a convolution of BLOCK images: chain.chain_forward
+
+    A : images;  B : parts of the rows;  C : numbers of parameters;  D : numbers of BLOCK images' maps
+    OTHER : its row of geometry;  ARGMAX : laid out as the maps, 0 for none
+    """
+    k, part = block // step[B], block % step[B]
+    argmax = step[ARGMAX] + k * step[D] if step[ARGMAX] else scratch
     call_kernel(
         step[KERNEL],
         (
-            array_at(np.float32, x, (step[A], step[B], step[C], step[D])),
-            array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])),
-            first, min(first + step[BLOCK], step[A] * step[E] * step[F]),
-            array_at(np.float32, y, shape), None, patches,
-            array_at(np.float32, scratch + patches.size * _F4, (step[K], WINDOWS_TOGETHER, step[J])),
+            min(step[BLOCK], step[A] - k * step[BLOCK]), array_at(np.int64, step[OTHER], (1, COLUMNS)),
+            array_at(np.float32, step[WEIGHT], (step[C],)),
+            array_at(np.float32, x + k * step[D] * _F4, (step[D],)), array_at(np.uint8, argmax, (step[D],)),
+            part, step[B],
         ),
     )  # fmt: skip
 
 
 @njit(nogil=True, cache=True)
-def chain(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """Some output channels of a convolution of one image: chain.chain_forward
+def repack(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """BLOCK images from (N, H, W, C) into maps, or back if I: layout.pack, layout.unpack
 
-    A : parts of the output channels, with a row of geometry each;  B : numbers in a row;
-    C : parameters of all parts;  D : numbers of an image's maps
+    A : images;  B, C, D : H, W, C of an image;  E : numbers of BLOCK images' maps
     """
-    image, part = block // step[A], block % step[A]
-    call_kernel(
-        step[KERNEL],
-        (
-            1, array_at(np.int64, step[OTHER] + part * step[B] * 8, (1, step[B])),
-            array_at(np.float32, step[WEIGHT], (step[C],)),
-            array_at(np.float32, x + image * step[D] * _F4, (step[D],)), array_at(np.uint8, scratch, (step[D],)),
-        ),
+    size, shape = step[B] * step[C] * step[D], (step[D], step[B], step[C])
+    images = min(step[BLOCK], step[A] - block * step[BLOCK])
+    pictures_at, maps_at = (y, x) if step[I] else (x, y)
+    pictures = array_at(
+        np.float32, pictures_at + block * step[BLOCK] * size * _F4, (images, step[B], step[C], step[D])
     )  # fmt: skip
+    maps = array_at(np.float32, maps_at + block * step[E] * _F4, (shape[0], shape[1], shape[2] * images))
+    if step[I]:
+        call_kernel(step[KERNEL], (maps, images, pictures))
+    else:
+        call_kernel(step[KERNEL], (pictures, images, maps))
 
 
 @njit(nogil=True, cache=True)
@@ -203,91 +222,3 @@ def transpose(step: np.ndarray, block: int, x: int, y: int, scratch: int, counte
     for j in range(uint64(columns)):
         for i in range(uint64(rows)):
             target[j * uint64(rows) + i] = source[i * uint64(columns) + j]
-
-
-@njit(nogil=True)
-def _from_either_end(step: np.ndarray, block: int) -> int:
-    """The block, in every second call counted from the last: what was read last is still in the cache.
-
-    OTHER : whether it is such a call, which add_bias_relu turns at the end; or 0, and none is
-    """
-    if step[OTHER] and array_at(np.int64, step[OTHER], (1,))[0]:
-        return step[BLOCKS] - 1 - block
-    return block
-
-
-@njit(nogil=True, cache=True)
-def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """A part of y = x W for one row: gemv.row_by_matrix.  BLOCK of the A terms;  B : columns"""
-    block = _from_either_end(step, block)
-    first = block * step[BLOCK]
-    call_kernel(
-        step[KERNEL],
-        (
-            array_at(np.float32, x, (1, step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B])),
-            array_at(np.float32, y + block * step[B] * _F4, (1, step[B])), first, min(first + step[BLOCK], step[A]),
-        ),
-    )  # fmt: skip
-
-
-@njit(nogil=True, cache=True)
-def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """A part of y = x W, by the file TILES[G] of kernels/products/.
-
-    A, B, C : terms, columns, rows;  D : numbers of scratch
-
-    BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
-    """
-    block = _from_either_end(step, block)
-    first, after = block * step[BLOCK], (block + 1) * step[BLOCK]
-    m0, m1, n0, n1, k0, k1, product = 0, step[C], 0, step[B], 0, step[A], 0
-    if step[E]:
-        k0, k1, product = first, min(after, k1), block
-    elif step[F]:
-        m0, m1 = first, min(after, m1)
-    else:
-        n0, n1 = first, min(after, n1)
-    source, weight = array_at(np.float32, x, (step[C], step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B]))
-    target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
-    packed = array_at(np.float32, scratch, (step[D],))
-    if step[G] == _UNPACKED:
-        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1))
-    elif step[G] == _PANELS:
-        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
-    else:
-        call_kernel(step[KERNEL], (source, False, weight, False, target, m0, m1, n0, n1, k0, k1, packed))
-
-
-@njit(nogil=True, cache=True)
-def add_bias_relu(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """y[m,n] = sum over p of x[p,m,n] + bias[n] if D, and of that max(0, ...) if E:  NaN stays NaN.
-
-    A, B, C : parts, M, N, of which BLOCK of M
-    OTHER   : what the product's `_from_either_end` reads, or 0
-    F       : notes whether a sum is NaN or infinite, as every one is that had such a term
-    """
-    if block == 0 and step[OTHER]:
-        backwards = array_at(np.int64, step[OTHER], (1,))
-        backwards[0] = 1 - backwards[0]
-    parts, columns, zero = step[A], uint64(step[C]), np.float32(0)
-    sums = array_at(np.float32, x, (parts, step[B], step[C]))
-    bias, target = array_at(np.float32, step[BIAS], (step[C],)), array_at(np.float32, y, (step[B], step[C]))
-    first, not_finite = block * step[BLOCK], zero
-    for m in range(first, min(first + step[BLOCK], step[B])):
-        row, part = target[m], sums[0, m]
-        for n in range(columns):
-            row[n] = part[n]
-        for p in range(1, parts):
-            part = sums[p, m]
-            for n in range(columns):
-                row[n] += part[n]
-        if step[F]:
-            not_finite += np.float32(sum_of_zeros(row))
-        if step[D]:
-            for n in range(columns):
-                row[n] += bias[n]
-        if step[E]:
-            for n in range(columns):
-                row[n] = zero if row[n] <= zero else row[n]
-    if not_finite != zero:
-        counters[NOT_FINITE] = 1

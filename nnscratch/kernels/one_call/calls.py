@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding import address_of_symbol
 from numba import types
 from numba.core import cgutils
 from numba.core.base import BaseContext
@@ -22,6 +23,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 _WORD = ir.IntType(64)
+_GIVE_WAY = "sched_yield"
 _PAUSE = "llvm.x86.sse2.pause"  # llvmlite has no assembler, so no instruction can be written by name
 
 
@@ -121,6 +123,19 @@ def pause(typing_context: object) -> tuple[types.Type, Callable[..., Any]]:
         if builder.module.triple.startswith("x86_64"):
             kind = ir.FunctionType(ir.VoidType(), [])
             builder.call(cgutils.get_or_insert_function(builder.module, kind, _PAUSE), [])
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
+@intrinsic
+def give_way(typing_context: object) -> tuple[types.Type, Callable[..., Any]]:
+    """Lets another thread that waits for this core go first; nothing where the system has no such call."""
+
+    def code(context: BaseContext, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
+        if address_of_symbol(_GIVE_WAY) is not None:
+            kind = ir.FunctionType(ir.IntType(32), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, _GIVE_WAY), [])
         return context.get_dummy_value()
 
     return types.void(), code

@@ -20,19 +20,21 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.one_call.calls import add, address, call_kernel, look, pause
+from nnscratch.kernels.one_call.calls import add, address, call_kernel, give_way, look, pause
 
 # The columns. COMPUTE: the function of blocks.py. BLOCK: of what a block has several. WAITS: whether
 # the step needs what steps before it wrote.
 COMPUTE, BLOCKS, BLOCK, WAITS = range(4)
-X, Y, KERNEL, WEIGHT, BIAS, OTHER, SCRATCH, SCRATCH_STEP = range(4, 12)  # addresses; of x and y 0 is the caller's
-A, B, C, D, E, F, G, H, I, J, K, L = range(12, 24)  # noqa: E741  sizes: blocks.py
-COLUMNS = 24
+X, Y, KERNEL, WEIGHT, BIAS, ARGMAX, OTHER = range(4, 11)  # addresses; of x and y 0 is the caller's
+SCRATCH, SCRATCH_STEP = 11, 12  # the address for the first thread, and from one thread's to the next
+A, B, C, D, E, F, G, H, I, J, K, L = range(13, 25)  # noqa: E741  sizes: blocks.py
+COLUMNS = 25
 # The counters; each has a line of the cache to itself, so that threads do not take others' away.
 LINE = 8
 THREADS, NOT_FINITE = 0, LINE  # how many threads have come; whether an x or a y is not finite
 TAKEN, DONE, CHANGED = 2 * LINE, 3 * LINE, 4 * LINE  # per step: its blocks; whether weights are others
 PER_STEP = 3 * LINE
+_ROUNDS = 128  # of waiting, each 15 to 50 ns, before another thread may have the core
 POSTED, HELPERS = 0, LINE  # on the board, of all calls
 
 
@@ -45,8 +47,12 @@ def counters(steps: int) -> np.ndarray:
 def _wait(steps: np.ndarray, first: int, stop: int, counters: np.ndarray) -> None:
     """Until all blocks of the steps from `first` to `stop` are done."""
     for s in range(first, stop):
+        rounds = 0
         while look(counters, DONE + s * PER_STEP) < steps[s, BLOCKS]:
             pause()
+            rounds += 1
+            if rounds % _ROUNDS == 0:  # who has the block may be waiting for this very core
+                give_way()
 
 
 @njit(nogil=True)
@@ -91,10 +97,12 @@ def run(
     me = 1 + add(counters, THREADS, 1)
     if me <= helps:
         _compute(steps, x, y, counters, me)
-    for _ in range(rounds):
+    for r in range(rounds):
         if look(board, POSTED) != seen:
             add(board, HELPERS, -1)
             return 1
         pause()
+        if r % _ROUNDS == 0:
+            give_way()
     add(board, HELPERS, -1)
     return 0

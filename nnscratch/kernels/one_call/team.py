@@ -1,24 +1,29 @@
 """Threads that help with a call of program.py, and linger for the next one.
 
 To wake a thread that sleeps takes tens of microseconds, as long as a small network takes. So one that
-has helped looks out for the next call, without the GIL, for about a tenth of a millisecond, before
-it goes back to sleep. Nobody waits for a thread that does not come.
+has helped looks out for the next call, without the GIL, for about a fifth of a millisecond, before
+it goes back to sleep. Nobody waits for a thread that does not come. Other work of the pool calls it
+back at once; after that it looks out again, if there was a call a moment ago.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 
 import numpy as np
 
 from nnscratch.kernels.compiled import CHECKED
-from nnscratch.kernels.one_call.program import HELPERS, LINE, counters, run
-from nnscratch.kernels.threads import lend
+from nnscratch.kernels.one_call.program import COLUMNS, HELPERS, LINE, POSTED, counters, run
+from nnscratch.kernels.threads import lend, lookouts
 
-_ROUNDS = 4000  # of looking out, each 15 to 50 ns
+_ROUNDS = 10_000  # of looking out, each 15 to 50 ns
+_A_MOMENT = 1e-3  # seconds
+_NO_STEPS, _NOTHING = np.zeros((0, COLUMNS), np.int64), np.zeros(1, np.float32)
 _board = np.zeros(2 * LINE, np.int64)
 _latest: _Call | None = None
+_ended = 0.0  # when the last call with helpers ended
 _lock = threading.Lock()
 _invited = 0  # threads that were called to help, and have not come yet
 
@@ -31,14 +36,32 @@ class _Call:
         self.counters = counters(len(steps))
 
     def lend(self) -> None:
-        """Helps with this call, and with those that come while it lingers."""
+        """Helps with this call."""
         global _invited
         with _lock:
             _invited -= 1
-        call: _Call | None = self
-        while call is not None:
-            came = run(call.steps, call.x, call.y, call.counters, _board, call.helpers, _ROUNDS)
-            call = _latest if came else None
+        self.help(0)
+
+    def help(self, rounds: int) -> bool:
+        """As `program.run` for a thread that helps; whether another call came while it lingered."""
+        return bool(run(self.steps, self.x, self.y, self.counters, _board, self.helpers, rounds))
+
+
+class _Lookout:
+    """What threads of the pool do after other work: see `threads.Lookout`."""
+
+    def linger(self) -> bool:
+        call: _Call | None = _no_call
+        if time.perf_counter() - _ended > _A_MOMENT:
+            return False
+        while call is not None:  # each helps and then lingers without the GIL in between
+            if not call.help(_ROUNDS):
+                return False
+            call = _latest
+        return True
+
+    def interrupt(self) -> None:
+        _board[POSTED] += 1  # there is no call: who looks for it ends
 
 
 def run_together(steps: np.ndarray, x: np.ndarray, y: np.ndarray, threads: int) -> bool:
@@ -46,7 +69,7 @@ def run_together(steps: np.ndarray, x: np.ndarray, y: np.ndarray, threads: int) 
 
     steps, x, y : as `program.run` takes them; scratch for so many threads
     """
-    global _latest
+    global _latest, _ended
     if threads == 1 or CHECKED:  # a thread that ended by an IndexError would leave its block undone
         return not run(steps, x, y, counters(len(steps)), _board, 0, 0)
     call = _latest = _Call(steps, x, y, threads - 1)
@@ -56,12 +79,18 @@ def run_together(steps: np.ndarray, x: np.ndarray, y: np.ndarray, threads: int) 
         return not run(steps, x, y, call.counters, _board, 0, 0)
     finally:
         _latest = None
+        _ended = time.perf_counter()
 
 
 def _invite(call: _Call) -> None:
     global _invited
+    if _lookout not in lookouts:
+        lookouts.append(_lookout)
     with _lock:
         _invited += lend(call, call.helpers - _invited - int(_board[HELPERS]))
+
+
+_lookout, _no_call = _Lookout(), _Call(_NO_STEPS, _NOTHING, _NOTHING, 1)
 
 
 def _forget_after_fork() -> None:

@@ -73,3 +73,28 @@ def test_equal_to_one_convolution_after_the_other(conv_relu_pool, kernels, geome
         np.testing.assert_allclose(got_dx, dx, rtol=1e-12, atol=1e-12)
     else:
         assert (got_dx == 9).all()  # not computed
+
+
+@pytest.mark.parametrize("parts", [2, 3, 7])
+@pytest.mark.parametrize("images", [1, IMAGES, 16])
+def test_the_parts_of_a_convolution_are_the_whole_bit_by_bit(images: int, parts: int) -> None:
+    """H 19, W 14, C 3; 3 x 4 to 6 channels, pooled: 8 x 5"""
+    size, y_at, numbers = (3 * 19 * 14 + 6 * 8 * 5) * images, 3 * 19 * 14 * images, 3 * 4 * 3 * 6
+    conv = np.array([19, 14, 3, 3, 4, 6, 8, 5, 0, y_at, 0, numbers], np.int64)
+    rng = np.random.default_rng(images)
+    parameters, dy = (rng.standard_normal(n).astype(np.float32) for n in (numbers + 6, size - y_at))
+    whole, cut = [], []
+    for results, count in ((whole, 1), (cut, parts)):
+        maps, argmax = np.full(size, np.nan, np.float32), np.full(size, 77, np.uint8)
+        maps[:y_at] = np.random.default_rng(0).standard_normal(y_at)
+        gradients, dparameters = np.full(size, 9, np.float32), np.full(numbers + 6, 9, np.float32)
+        gradients[y_at:] = dy
+        for part in range(count):
+            chain_forward(images, conv[np.newaxis], parameters, maps, argmax, part, count)
+        for part in range(count):
+            chain.weight_gradient(images, conv, maps, argmax, gradients, dparameters, part, count)
+            chain.map_gradient(images, conv, parameters, argmax, gradients, part, count)
+        results += [maps, argmax, gradients, dparameters]
+    for a, b in zip(whole, cut, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (whole[3] != 9).all()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nnscratch.kernels import loops
 from nnscratch.kernels.one_call import blocks
 from nnscratch.kernels.one_call import program as p
 
@@ -64,37 +63,3 @@ def test_transpose(shape: tuple[int, int]) -> None:
     for image in range(2):
         blocks.transpose(step, image, x_at, y_at, 0, p.counters(1))
         np.testing.assert_array_equal(y[image, :size].reshape(shape[::-1]), x[image, :size].reshape(shape).T)
-
-
-@pytest.mark.parametrize("relu", [0, 1])
-@pytest.mark.parametrize("has_bias", [0, 1])
-def test_add_bias_relu(has_bias: int, relu: int) -> None:
-    sums, bias, y = (
-        np.random.default_rng(0).standard_normal((3, 2, 5)).astype(F),
-        np.arange(5, dtype=F),
-        np.ones((2, 5), F),
-    )
-    sums[1, 1, 2], sums[2, 0, 1] = np.nan, -np.inf
-    step, x_at, y_at = row(sums, y, A=3, B=2, C=5, D=has_bias, E=relu, BIAS=bias.ctypes.data, BLOCK=1)
-    for block in range(2):
-        blocks.add_bias_relu(step, block, x_at, y_at, 0, p.counters(1))
-    expected = (sums[0] + sums[1] + sums[2]) + has_bias * bias
-    np.testing.assert_allclose(y, np.maximum(expected, 0) if relu else expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize(("number", "noted"), [(1e30, 0), (np.nan, 1), (np.inf, 1), (-np.inf, 1)])
-def test_add_bias_relu_notes_what_is_not_finite_also_where_relu_makes_it_0(number: float, noted: int) -> None:
-    sums, y = np.ones((2, 3, 4), F), np.empty((3, 4), F)
-    sums[1, 2, 3] = number
-    for asked in (0, 1):
-        counters = p.counters(1)
-        step, x_at, y_at = row(sums, y, A=2, B=3, C=4, E=1, F=asked, BLOCK=3)
-        blocks.add_bias_relu(step, 0, x_at, y_at, 0, counters)
-        assert counters[p.NOT_FINITE] == (noted and asked)
-
-
-def test_relu_as_in_the_loops() -> None:
-    x, y = np.linspace(-1, 1, 9, dtype=F).reshape(1, 1, 9), np.ones((1, 9), F)
-    step, x_at, y_at = row(x, y, A=1, B=1, C=9, E=1, BLOCK=1)
-    blocks.add_bias_relu(step, 0, x_at, y_at, 0, p.counters(1))
-    np.testing.assert_array_equal(y, loops.relu_forward(x[0]))

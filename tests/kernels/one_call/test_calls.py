@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numba import njit, types
 
+from nnscratch.kernels.one_call import calls
 from nnscratch.kernels.one_call.calls import add, address, address_of, array_at, call_kernel, look, pause
 
 _ROW = types.Array(types.float32, 1, "C")
@@ -71,3 +72,15 @@ def test_no_addition_is_lost() -> None:
     for thread in threads:
         thread.join()
     assert counters.tolist() == [0, 80_002, 0]
+
+
+@pytest.mark.parametrize("name", ["sched_yield", "no_such_function_in_any_system"])
+def test_give_way_does_nothing_else(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_GIVE_WAY", name)
+
+    @njit
+    def twice(x: int) -> int:
+        calls.give_way()
+        return 2 * x
+
+    assert twice(21) == 42

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.one_call.steps import Place, Steps
+from nnscratch.kernels.one_call.steps import Steps
+from nnscratch.kernels.one_call.table import Place
 from nnscratch.kernels.one_call.team import run_together
 from nnscratch.kernels.products.matmul import matmul
 

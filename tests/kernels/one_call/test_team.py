@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import nnscratch as nn
+from nnscratch.kernels import threads
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call import team
 from nnscratch.kernels.one_call.steps import Steps
@@ -73,3 +75,35 @@ def test_says_what_is_not_finite() -> None:
     assert not team.run_together(table, x, y, 2)
     weight[5, 5], x[0, 0] = 1, np.inf
     assert not team.run_together(table, x, y, 1)
+
+
+def test_one_that_lingers_is_called_back_for_other_work(monkeypatch) -> None:
+    """Otherwise the pool would be a thread short for as long as it lingers."""
+    nn.set_threads(2)
+    wait_until(lambda: team._board[p.HELPERS] == 0)
+    monkeypatch.setattr(team, "_ROUNDS", 1 << 40)  # hours
+    monkeypatch.setattr(team, "_A_MOMENT", 60.0)
+    table, x, _weight, y, _steps = layer(2)
+    team.run_together(table, x, y, 2)
+    for _ in range(3):
+        wait_until(lambda: team._board[p.HELPERS] == 1)
+        meeting = threading.Barrier(2)  # two blocks that wait for each other: so two threads
+        threads.in_blocks(lambda start, stop, meeting=meeting: meeting.wait(20), 2, 1)
+    wait_until(lambda: team._board[p.HELPERS] == 1)
+    assert team.run_together(table, x, y, 2)
+    assert (y == 3000).all()
+    monkeypatch.setattr(team, "_A_MOMENT", 0.0)
+    team._lookout.interrupt()
+    wait_until(lambda: team._board[p.HELPERS] == 0)
+
+
+def test_nobody_lingers_long_after_the_last_call(monkeypatch) -> None:
+    nn.set_threads(2)
+    wait_until(lambda: team._board[p.HELPERS] == 0)
+    table, x, _weight, y, _steps = layer(2)
+    team.run_together(table, x, y, 2)
+    monkeypatch.setattr(team, "_A_MOMENT", 0.0)
+    wait_until(lambda: team._board[p.HELPERS] == 0)
+    monkeypatch.setattr(team, "_no_call", None)  # would fail if anybody lingered
+    meeting = threading.Barrier(2)
+    threads.in_blocks(lambda start, stop: meeting.wait(20), 2, 1)

@@ -1,0 +1,121 @@
+"""What a step of a dense layer computes: its product, a part at a time, then bias and ReLU.
+
+f(step, block, x, y, scratch, counters), as in blocks.py
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import uint64
+
+from nnscratch.kernels.compiled import njit
+from nnscratch.kernels.finite import sum_of_zeros
+from nnscratch.kernels.one_call.calls import array_at, call_kernel
+from nnscratch.kernels.one_call.program import (
+    BIAS,
+    BLOCK,
+    BLOCKS,
+    KERNEL,
+    NOT_FINITE,
+    OTHER,
+    WEIGHT,
+    A,
+    B,
+    C,
+    D,
+    E,
+    F,
+    G,
+)
+
+_F4 = 4  # bytes of a float32
+TILES = "gemm", "gemm_panels", "gemm_unpacked"  # what products/choice.tiles_kernel says
+_PANELS, _UNPACKED = 1, 2
+
+
+@njit(nogil=True)
+def _from_either_end(step: np.ndarray, block: int) -> int:
+    """The block, in every second call counted from the last: what was read last is still in the cache.
+
+    OTHER : whether it is such a call, which add_bias_relu turns at the end; or 0, and none is
+    """
+    if step[OTHER] and array_at(np.int64, step[OTHER], (1,))[0]:
+        return step[BLOCKS] - 1 - block
+    return block
+
+
+@njit(nogil=True, cache=True)
+def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """A part of y = x W for one row: gemv.row_by_matrix.  BLOCK of the A terms;  B : columns"""
+    block = _from_either_end(step, block)
+    first = block * step[BLOCK]
+    call_kernel(
+        step[KERNEL],
+        (
+            array_at(np.float32, x, (1, step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B])),
+            array_at(np.float32, y + block * step[B] * _F4, (1, step[B])), first, min(first + step[BLOCK], step[A]),
+        ),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """A part of y = x W, by the file TILES[G] of kernels/products/.
+
+    A, B, C : terms, columns, rows;  D : numbers of scratch
+
+    BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
+    """
+    block = _from_either_end(step, block)
+    first, after = block * step[BLOCK], (block + 1) * step[BLOCK]
+    m0, m1, n0, n1, k0, k1, product = 0, step[C], 0, step[B], 0, step[A], 0
+    if step[E]:
+        k0, k1, product = first, min(after, k1), block
+    elif step[F]:
+        m0, m1 = first, min(after, m1)
+    else:
+        n0, n1 = first, min(after, n1)
+    source, weight = array_at(np.float32, x, (step[C], step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B]))
+    target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
+    packed = array_at(np.float32, scratch, (step[D],))
+    if step[G] == _UNPACKED:
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1))
+    elif step[G] == _PANELS:
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
+    else:
+        call_kernel(step[KERNEL], (source, False, weight, False, target, m0, m1, n0, n1, k0, k1, packed))
+
+
+@njit(nogil=True, cache=True)
+def add_bias_relu(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """y[m,n] = sum over p of x[p,m,n] + bias[n] if D, and of that max(0, ...) if E:  NaN stays NaN.
+
+    A, B, C : parts, M, N, of which BLOCK of M
+    OTHER   : what the product's `_from_either_end` reads, or 0
+    F       : notes whether a sum is NaN or infinite, as every one is that had such a term
+    """
+    if block == 0 and step[OTHER]:
+        backwards = array_at(np.int64, step[OTHER], (1,))
+        backwards[0] = 1 - backwards[0]
+    parts, columns, zero = step[A], uint64(step[C]), np.float32(0)
+    sums = array_at(np.float32, x, (parts, step[B], step[C]))
+    bias, target = array_at(np.float32, step[BIAS], (step[C],)), array_at(np.float32, y, (step[B], step[C]))
+    first, not_finite = block * step[BLOCK], zero
+    for m in range(first, min(first + step[BLOCK], step[B])):
+        row, part = target[m], sums[0, m]
+        for n in range(columns):
+            row[n] = part[n]
+        for p in range(1, parts):
+            part = sums[p, m]
+            for n in range(columns):
+                row[n] += part[n]
+        if step[F]:
+            not_finite += np.float32(sum_of_zeros(row))
+        if step[D]:
+            for n in range(columns):
+                row[n] += bias[n]
+        if step[E]:
+            for n in range(columns):
+                row[n] = zero if row[n] <= zero else row[n]
+    if not_finite != zero:
+        counters[NOT_FINITE] = 1
