@@ -1,4 +1,4 @@
-"""The sums of dense layers by themselves, where the networks of tests/stages/test_one_call.py do not go."""
+"""The sums of dense layers by themselves, where the networks of test_one_call.py do not go."""
 
 from __future__ import annotations
 
