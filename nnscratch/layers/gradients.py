@@ -58,10 +58,10 @@ class Gradients(dict[str, np.ndarray]):
             return default
 
     def items(self) -> Any:
-        return ItemsView(self)
+        return _Items(self)
 
     def values(self) -> Any:
-        return ValuesView(self)
+        return _Values(self)
 
     def pop(self, name: str, *default: Any) -> Any:
         value = super().pop(name, *default)
@@ -93,6 +93,24 @@ class Gradients(dict[str, np.ndarray]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
+
+
+class _Items(ItemsView[str, np.ndarray]):
+    """As a dict's, from the last to the first too."""
+
+    _mapping: Gradients
+
+    def __reversed__(self) -> Iterator[tuple[str, np.ndarray]]:
+        return ((name, self._mapping[name]) for name in reversed(self._mapping))
+
+
+class _Values(ValuesView[np.ndarray]):
+    """Likewise."""
+
+    _mapping: Gradients
+
+    def __reversed__(self) -> Iterator[np.ndarray]:
+        return (self._mapping[name] for name in reversed(self._mapping))
 
 
 def entry(gradients: Mapping[str, Any], name: str) -> Any:

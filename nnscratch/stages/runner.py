@@ -221,10 +221,8 @@ class Runner:
     def unlock(self) -> None:
         """Frees all locks that a thread of the process before a fork may have held."""
         self.lock = threading.RLock()
-        self._calls, self._training_calls = (
-            {},
-            {},
-        )  # a call that another thread was in may have packed half of its weights
+        # A call that another thread was in may have packed half of its weights.
+        self._calls, self._training_calls = {}, {}
         for layer in self._layers:
             rng = getattr(layer, "rng", None)
             if isinstance(rng, np.random.Generator):  # it may just have been drawing

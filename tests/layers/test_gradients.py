@@ -58,6 +58,8 @@ LOOKS: dict[str, Callable[[Gradients], Any]] = {
     "[]": lambda found: found["weight"],
     "get": lambda found: found.get("weight"),
     "items": lambda found: next(iter(found.items()))[1],
+    "items, reversed": lambda found: dict(reversed(found.items()))["weight"],
+    "values, reversed": lambda found: list(reversed(found.values()))[1],
     "list of items": lambda found: [*found.items()][-2][1],
     "values": lambda found: next(iter(found.values())),
     "iteration": lambda found: {name: found[name] for name in found}["weight"],
