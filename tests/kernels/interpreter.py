@@ -25,8 +25,10 @@ for line in sys.stdin:
         signal.alarm(300)  # ends one that hangs
         status = 1
         try:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             for number, path in (1, asked["out"]), (2, asked["err"]):
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            sys.orig_argv = [sys.executable, "-W", "error", *asked["command"]]  # of one that starts itself again
             os.chdir(asked["folder"])
             os.environ.update(asked["environment"])
             config.reload_config()
@@ -59,17 +61,23 @@ class Interpreter:
             command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, program: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        """How it ended in a working folder, whose packages it finds first."""
+    def run(
+        self, program: str, folder: Path, command: list[str] | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """How it ended in a working folder, whose packages it finds first.
+
+        command : what follows `python` in a command of the same effect; None: -c PROGRAM
+        """
         assert self._process.stdin
         assert self._process.stdout
         out, err = self._folder / "out.txt", self._folder / "err.txt"
         asked = {"program": program, "folder": str(folder), "environment": environment}
+        asked["command"] = ["-c", program] if command is None else command
         print(json.dumps({**asked, "out": str(out), "err": str(err)}), file=self._process.stdin, flush=True)
         status = int(self._process.stdout.readline())
         return subprocess.CompletedProcess(program, status, out.read_text(), err.read_text())
 
-    def run_file(self, words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    def run_file(self, words: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         """How `python WORDS` ended in a working folder: a file, and its arguments."""
         program = f"""
 import os, runpy, sys
@@ -77,7 +85,7 @@ sys.argv = {words!r}
 sys.path.insert(0, os.path.dirname(os.path.abspath(sys.argv[0])))
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-        return self.run(program, folder)
+        return self.run(program, folder, words, **environment)
 
     def close(self) -> None:
         """Ends it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nnscratch.profiling import machine
+from tests.kernels.interpreter import Interpreter
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -30,6 +31,18 @@ def test_start_leaves_blas_to_the_processor(overrides: dict[str, str], tmp_path:
     assert len(lines) == 1 + bool(overrides)
     assert lines[-1].startswith("[] ")
     assert len(lines[-1]) > len("[] ")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_forked_program_starts_itself_again_and_not_the_one_that_forked(tmp_path: Path) -> None:
+    """Many tests run scripts so, on machines that set these variables for all programs."""
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    with Interpreter(tmp_path, f"sys.path.insert(0, {str(ROOT)!r})") as interpreter:
+        variables = {"PYTHONPATH": str(ROOT), "OPENBLAS_CORETYPE": "Haswell"}
+        done = interpreter.run_file([str(tmp_path / "program.py")], tmp_path, **variables)
+        lines = done.stdout.splitlines()
+        assert (done.returncode, len(lines), lines[-1][:3]) == (0, 2, "[] "), done
+        assert interpreter.run("print(1)", tmp_path).stdout == "1\n"
 
 
 def test_a_command_in_another_program_does_not_replace_it(
