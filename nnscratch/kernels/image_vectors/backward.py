@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
 from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, sum_lanes
-from nnscratch.kernels.pool_tiles import add_winners, unpool_vector
+from nnscratch.kernels.pool_tiles import add_winners, unpool_vector, unpool_windows
 from nnscratch.kernels.vectors import lanes
 
 # Vectors of g per output between two unpoolings: enough to pay for a tile's loads and stores of its
@@ -40,9 +41,8 @@ def _unpool_row(
     They go to rows[to:] and rows[to + step:].
     """
     n = lanes(dy)
-    if images == 1:
-        for w in range(0, windows, n):
-            unpool_vector(dy, argmax, at + w, rows, to + 2 * w, step, None, min(n, windows - w))
+    if choice.pools_whole_vectors(images, n):
+        unpool_windows(dy, argmax, at, windows, rows, to, step, images)
         return
     for w in range(windows):
         for b in range(0, images, n):

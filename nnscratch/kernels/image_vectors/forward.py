@@ -29,7 +29,7 @@ import numpy as np
 from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.tiles import POOLED_OUTPUTS, multiply_rows, pool_products
-from nnscratch.kernels.pool_tiles import pool_vector
+from nnscratch.kernels.pool_tiles import pool_vector, pool_windows
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Vectors of a conv row between two poolings: 2 rows of 4 outputs take 12 kB of the first-level
@@ -83,9 +83,8 @@ def _pool_row(
     The results go to y[to:] and argmax[to:].
     """
     n = lanes(rows)
-    if images == 1:
-        for w in range(0, windows, n):
-            pool_vector(rows, at + 2 * w, step, None, y, argmax, to + w, min(n, windows - w))
+    if choice.pools_whole_vectors(images, n):
+        pool_windows(rows, at, step, images, windows, y, argmax, to)
         return
     for w in range(windows):
         for b in range(0, images, n):
