@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import product
 
-from nnscratch.kernels.pool_tiles import largest_of_four
+from nnscratch.kernels.pool_tiles import largest_of_four, units
 from nnscratch.kernels.values import Array, Index
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
@@ -174,6 +174,22 @@ def transpose_square(
         square = [v.interleave(square[r // 2], square[r // 2 + n // 2], r % 2) for r in range(n)]
     for r in range(n):
         v.store(square[r], target + (target_at + target_rows[r]))
+
+
+@writes_vectors
+def take_turns(v: Vectors, source: Array, source_step: Index, rows: Index, length: Index, target: Array) -> None:
+    """target[k*rows + r] = source[r*source_step + k]    for r in 0..rows, one of `units`; k in 0..length
+
+    length : a multiple of lanes
+    Rounds as in transpose_square, of as many vectors as there are rows.
+    """
+    for n in units(v.lanes)[:-1]:
+        with v.when(rows.equals(n)), v.loop(0, length, v.lanes) as k:
+            vectors = [v.load(source + (r * source_step + k)) for r in map(v.index, range(n))]
+            for _ in range(n.bit_length() - 1):
+                vectors = [v.interleave(vectors[r // 2], vectors[r // 2 + n // 2], r % 2) for r in range(n)]
+            for r in range(n):
+                v.store(vectors[r], target + (k * n + r * v.lanes))
 
 
 @writes_vectors
