@@ -99,7 +99,7 @@ def pool_windows(
         for row in (upper, upper + row_step):
             left = row + (k + k)
             a, b = v.load(left), v.load(left + v.lanes)
-            four += [v.take_turns(a, b, 0, n), v.take_turns(a, b, 1, n)]
+            four += [v.every_second(a, b, 0, n), v.every_second(a, b, 1, n)]
         value, winner = largest_of_four(v, four)
         result.store(value, y + k)
         result.store(winner, argmax + k)
@@ -133,14 +133,15 @@ def unpool_windows(
 ) -> None:  # fmt: skip
     """pool_windows backward, from dy[at:] and argmax[at:] to rows[to:] and rows[to + row_step:].
 
-    It writes whole vectors: zeros after the last window. With AVX-512 it calls the same length of dy
-    and argmax after these into the second-level cache: the next windows of this channel.
+    It writes whole vectors: zeros after the last window. With AVX-512, where a unit fills a vector,
+    it calls as much of dy and argmax, behind these, into the second-level cache: the next windows
+    of this channel.
     """
     dy, argmax, upper = dy + at, argmax + at, rows + to
     length = windows * unit
 
     def unpool(n: int, existing: Vectors, k: Index) -> None:
-        if AVX512:
+        if AVX512 and n == v.lanes:
             v.prefetch(dy + (k + length))
             v.prefetch(argmax + (k + length))
         gradient, winner = existing.load(dy + k), existing.load(argmax + k)

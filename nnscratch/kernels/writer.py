@@ -182,8 +182,8 @@ class Vectors:
         places = ((k // u // 2, k // u % 2, k % u) for k in range(half * n, half * n + n))
         return self.shuffle(a, b, (place * u + n * second + i for place, second, i in places))
 
-    def take_turns(self, a: Vector, b: Vector, second: int, unit: int) -> Vector:
-        """`interleave` undone: the first (0) or second (1) of two that took turns in a and b."""
+    def every_second(self, a: Vector, b: Vector, second: int, unit: int) -> Vector:
+        """`interleave` undone: of a and b, units 0, 2, 4, ...; or 1, 3, 5, ... with second = 1."""
         places = range(2 * self.lanes)
         return self.shuffle(a, b, (place for place in places if place // unit % 2 == second))
 

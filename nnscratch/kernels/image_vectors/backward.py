@@ -23,7 +23,7 @@ import numpy as np
 from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
-from nnscratch.kernels.image_vectors.tiles import add_products, prefetch_row, multiply_rows, sum_lanes
+from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, prefetch_row, sum_lanes
 from nnscratch.kernels.pool_tiles import add_winners, unpool_vector, unpool_windows
 from nnscratch.kernels.vectors import AVX512, lanes
 
@@ -107,7 +107,7 @@ def backward_weight(
                         to = start + 2 * (q * rows_per_chunk + r) * step
                         _unpool_row(dy, argmax, at, images, windows, g, to, step)
                         add_winners(dy, argmax, at, windows * images, total_bias, bias_start + (o + q) * n)
-                if AVX512:
+                if AVX512 and images == n:
                     # The rows of x that come new with the next rows of windows: a share of the channels.
                     for c in range(c_in * o // channels, c_in * (o + outputs) // channels):
                         for r in range(2 * rows + k_h - 1, 4 * rows + k_h - 1):

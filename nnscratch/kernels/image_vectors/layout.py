@@ -6,7 +6,7 @@ import numpy as np
 
 from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.image_vectors.tiles import copy_number, take_turns, transpose_square
+from nnscratch.kernels.image_vectors.tiles import copy_number, interleave_rows, transpose_square
 from nnscratch.kernels.vectors import lanes
 
 
@@ -96,7 +96,7 @@ def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
         # One channel, of few images: a vector is several pixels, side by side in both.
         size = pictures.size // images
         whole = size // n * n
-        take_turns(pictures, size, images, whole, block)
+        interleave_rows(pictures, size, images, whole, block)
         for p in range(whole, size):
             for b in range(images):
                 copy_number(pictures, b * size + p, block, p * images + b)

@@ -184,11 +184,13 @@ def transpose_square(
 
 
 @writes_vectors
-def take_turns(v: Vectors, source: Array, source_step: Index, rows: Index, length: Index, target: Array) -> None:
-    """target[k*rows + r] = source[r*source_step + k]    for r in 0..rows, one of `units`; k in 0..length
+def interleave_rows(v: Vectors, source: Array, source_step: Index, rows: Index, length: Index, target: Array) -> None:
+    """target[k*rows + r] = source[r*source_step + k]    for r in 0..rows; k in 0..length
 
+    rows   : one of `units` (pool_tiles.py), fewer than lanes
     length : a multiple of lanes
-    Rounds as in transpose_square, of as many vectors as there are rows.
+
+    The rounds are those of transpose_square, with as many vectors as there are rows.
     """
     for n in units(v.lanes)[:-1]:
         with v.when(rows.equals(n)), v.loop(0, length, v.lanes) as k:
