@@ -16,7 +16,7 @@ outputs at a time, stay in registers or in the first-level cache until they are 
 activation at full resolution never reaches memory, only the pooled value and a byte for its place.
 
 One call computes one block, on one thread; the caller hands out the blocks. B may be any number:
-with B = 1 a vector is several pixels of a row. The gradients are in backward.py.
+with B = 1, 2, 4, ... a vector is several pixels of a row. The gradients are in backward.py.
 
 Sources: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD
 Architectures" (2018); the layout is the CHWN of Krizhevsky's cuda-convnet (2012).

@@ -49,6 +49,7 @@ def _repack_by_channels(pictures: np.ndarray, block: np.ndarray, images: int, pa
 
 @njit(nogil=True)
 def _copy(pictures: np.ndarray, p: int, block: np.ndarray, q: int, packing: bool) -> None:
+    """One number, from pictures to block or back."""
     if packing:
         copy_number(pictures, p, block, q)
     else:
