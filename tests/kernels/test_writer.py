@@ -51,6 +51,8 @@ def rearrange(v: Vectors, x: Array, y: Array) -> None:
     a, b = v.load(x), v.load(x + v.lanes)
     results = [v.shuffle(a, b, range(2 * v.lanes - 1, v.lanes - 1, -1))]
     results += [v.interleave(a, b, half, unit) for unit in (1, 2) for half in (0, 1)]
+    results += [v.every_second(*results[1:3], second, 1) for second in (0, 1)]
+    results += [v.every_second(*results[3:5], second, 2) for second in (0, 1)]
     for k, result in enumerate(results):
         v.store(result, y + k * v.lanes)
 
@@ -58,11 +60,11 @@ def rearrange(v: Vectors, x: Array, y: Array) -> None:
 @both
 def test_shuffle_and_interleave(dtype) -> None:
     n = lanes_of(dtype)
-    x, y = np.arange(2 * n, dtype=dtype), np.zeros((5, n), dtype)
+    x, y = np.arange(2 * n, dtype=dtype), np.zeros((9, n), dtype)
     run(rearrange, x, y)
     by_one = np.stack([x[:n], x[n:]], axis=1).reshape(2, n)
     by_two = np.stack([x[:n].reshape(-1, 2), x[n:].reshape(-1, 2)], axis=1).reshape(2, n)
-    np.testing.assert_array_equal(y, [x[: n - 1 : -1], *by_one, *by_two])
+    np.testing.assert_array_equal(y, [x[: n - 1 : -1], *by_one, *by_two, *x.reshape(2, n), *x.reshape(2, n)])
 
 
 @writes_vectors

@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
-from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, sum_lanes
-from nnscratch.kernels.pool_tiles import add_winners, unpool_vector
-from nnscratch.kernels.vectors import lanes
+from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, prefetch_row, sum_lanes
+from nnscratch.kernels.pool_tiles import add_winners, unpool_vector, unpool_windows
+from nnscratch.kernels.vectors import AVX512, lanes
 
 # Vectors of g per output between two unpoolings: enough to pay for a tile's loads and stores of its
 # sums.
@@ -40,9 +41,8 @@ def _unpool_row(
     They go to rows[to:] and rows[to + step:].
     """
     n = lanes(dy)
-    if images == 1:
-        for w in range(0, windows, n):
-            unpool_vector(dy, argmax, at + w, rows, to + 2 * w, step, None, min(n, windows - w))
+    if choice.pools_whole_vectors(images, n):
+        unpool_windows(dy, argmax, at, windows, rows, to, step, images)
         return
     for w in range(windows):
         for b in range(0, images, n):
@@ -107,6 +107,12 @@ def backward_weight(
                         to = start + 2 * (q * rows_per_chunk + r) * step
                         _unpool_row(dy, argmax, at, images, windows, g, to, step)
                         add_winners(dy, argmax, at, windows * images, total_bias, bias_start + (o + q) * n)
+                if AVX512 and images == n:
+                    # The rows of x that come new with the next rows of windows: a share of the channels.
+                    for c in range(c_in * o // channels, c_in * (o + outputs) // channels):
+                        for r in range(2 * rows + k_h - 1, 4 * rows + k_h - 1):
+                            ahead = (c * height + 2 * h + r) * row_step + 2 * w * images
+                            prefetch_row(x, ahead, 2 * windows * images)
                 add_products(
                     x, 2 * h * row_step + 2 * w * images, row_step, offsets, len(offsets),
                     g, start, step, 2 * rows_per_chunk * step, 2 * rows,

@@ -16,7 +16,7 @@ outputs at a time, stay in registers or in the first-level cache until they are 
 activation at full resolution never reaches memory, only the pooled value and a byte for its place.
 
 One call computes one block, on one thread; the caller hands out the blocks. B may be any number:
-with B = 1 a vector is several pixels of a row. The gradients are in backward.py.
+with B = 1, 2, 4, ... a vector is several pixels of a row. The gradients are in backward.py.
 
 Sources: Georganas et al., "Anatomy of High-Performance Deep Learning Convolutions on SIMD
 Architectures" (2018); the layout is the CHWN of Krizhevsky's cuda-convnet (2012).
@@ -29,7 +29,7 @@ import numpy as np
 from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.tiles import POOLED_OUTPUTS, multiply_rows, pool_products
-from nnscratch.kernels.pool_tiles import pool_vector
+from nnscratch.kernels.pool_tiles import pool_vector, pool_windows
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Vectors of a conv row between two poolings: 2 rows of 4 outputs take 12 kB of the first-level
@@ -83,9 +83,8 @@ def _pool_row(
     The results go to y[to:] and argmax[to:].
     """
     n = lanes(rows)
-    if images == 1:
-        for w in range(0, windows, n):
-            pool_vector(rows, at + 2 * w, step, None, y, argmax, to + w, min(n, windows - w))
+    if choice.pools_whole_vectors(images, n):
+        pool_windows(rows, at, step, images, windows, y, argmax, to)
         return
     for w in range(windows):
         for b in range(0, images, n):

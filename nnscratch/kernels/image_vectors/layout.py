@@ -4,14 +4,61 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.image_vectors.tiles import copy_number, transpose_square
+from nnscratch.kernels.image_vectors.tiles import copy_number, interleave_rows, transpose_square
 from nnscratch.kernels.vectors import lanes
 
 
 @njit(nogil=True)
 def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool) -> None:
-    """pack or unpack: a transpose, (B, H*W*C) to (H*W*C, B), with rows from (hw,c) to (c,hw)."""
+    """pack or unpack, in squares of as many numbers as a vector has lanes."""
+    if pictures.shape[3] % lanes(block) == 0:
+        _repack_by_channels(pictures, block, images, packing)
+    else:
+        _repack_by_images(pictures, block, images, packing)
+
+
+@njit(nogil=True)
+def _repack_by_channels(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool) -> None:
+    """Channels fill vectors: a square is so many channels of so many numbers (w,b), whatever the images."""
+    n = lanes(block)
+    height, width, channels = pictures.shape[1:]
+    size, plane = height * width * channels, height * width * images
+    picture_rows, block_rows = np.empty(n, np.int64), np.empty(n, np.int64)
+    for c in range(n):
+        block_rows[c] = c * plane
+    pixel = b = 0
+    for at in range(0, plane, n):
+        count = min(n, plane - at)
+        for k in range(count):
+            picture_rows[k] = b * size + pixel * channels
+            b += 1
+            if b == images:
+                pixel, b = pixel + 1, 0
+        for c in range(0, channels, n):
+            if count < n:
+                for k in range(count):
+                    for q in range(c, c + n):
+                        _copy(pictures, picture_rows[k] + q, block, q * plane + at + k, packing)
+            elif packing:
+                transpose_square(pictures, c, picture_rows, block, c * plane + at, block_rows)
+            else:
+                transpose_square(block, c * plane + at, block_rows, pictures, c, picture_rows)
+
+
+@njit(nogil=True)
+def _copy(pictures: np.ndarray, p: int, block: np.ndarray, q: int, packing: bool) -> None:
+    """One number, from pictures to block or back."""
+    if packing:
+        copy_number(pictures, p, block, q)
+    else:
+        copy_number(block, q, pictures, p)
+
+
+@njit(nogil=True)
+def _repack_by_images(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool) -> None:
+    """A transpose, (B, H*W*C) to (H*W*C, B), with rows from (hw,c) to (c,hw): squares if images fill vectors."""
     n = lanes(block)
     height, width, channels = pictures.shape[1:]
     size = height * width * channels
@@ -36,10 +83,7 @@ def _repack(pictures: np.ndarray, block: np.ndarray, images: int, packing: bool)
                 transpose_square(block, b, block_rows, pictures, b * size + p, picture_rows)
         for b in range(done, images):
             for k in range(count):
-                if packing:
-                    copy_number(pictures, b * size + p + k, block, block_rows[k] + b)
-                else:
-                    copy_number(block, block_rows[k] + b, pictures, b * size + p + k)
+                _copy(pictures, b * size + p + k, block, block_rows[k] + b, packing)
 
 
 @njit(nogil=True, cache=True)
@@ -48,9 +92,15 @@ def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
 
     pictures (B, H, W, C) -> block (C, H, W*B), overwritten
     """
-    if images == 1 and pictures.shape[3] == 1:  # both orders are the same
-        for p in range(pictures.size):
-            copy_number(pictures, p, block, p)
+    n = lanes(block)
+    if pictures.shape[3] == 1 and images < n and choice.pools_whole_vectors(images, n):
+        # One channel, of few images: a vector is several pixels, side by side in both.
+        size = pictures.size // images
+        whole = size // n * n
+        interleave_rows(pictures, size, images, whole, block)
+        for p in range(whole, size):
+            for b in range(images):
+                copy_number(pictures, b * size + p, block, p * images + b)
         return
     _repack(pictures, block, images, True)
 

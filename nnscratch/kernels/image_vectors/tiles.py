@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import product
 
-from nnscratch.kernels.pool_tiles import largest_of_four
+from nnscratch.kernels.pool_tiles import largest_of_four, units
 from nnscratch.kernels.values import Array, Index
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
@@ -149,6 +149,13 @@ def add_products(
 
 
 @writes_vectors
+def prefetch_row(v: Vectors, x: Array, at: Index, length: Index) -> None:
+    """Calls x[at:][:length] into the second-level cache."""
+    with v.loop(0, length, v.lanes) as k:
+        v.prefetch(x + (at + k))
+
+
+@writes_vectors
 def sum_lanes(v: Vectors, total: Array, at: Index, sums: Array, to: Index, count: Index) -> None:
     """sums[to + k] = sum of total[at + k*lanes:][:lanes]    for k in 0..count, at most lanes
 
@@ -174,6 +181,24 @@ def transpose_square(
         square = [v.interleave(square[r // 2], square[r // 2 + n // 2], r % 2) for r in range(n)]
     for r in range(n):
         v.store(square[r], target + (target_at + target_rows[r]))
+
+
+@writes_vectors
+def interleave_rows(v: Vectors, source: Array, source_step: Index, rows: Index, length: Index, target: Array) -> None:
+    """target[k*rows + r] = source[r*source_step + k]    for r in 0..rows; k in 0..length
+
+    rows   : one of `units` (pool_tiles.py), fewer than lanes
+    length : a multiple of lanes
+
+    The rounds are those of transpose_square, with as many vectors as there are rows.
+    """
+    for n in units(v.lanes)[:-1]:
+        with v.when(rows.equals(n)), v.loop(0, length, v.lanes) as k:
+            vectors = [v.load(source + (r * source_step + k)) for r in map(v.index, range(n))]
+            for _ in range(n.bit_length() - 1):
+                vectors = [v.interleave(vectors[r // 2], vectors[r // 2 + n // 2], r % 2) for r in range(n)]
+            for r in range(n):
+                v.store(vectors[r], target + (k * n + r * v.lanes))
 
 
 @writes_vectors

@@ -57,6 +57,9 @@ class ImageVectors:
         ((16, 6, 7, 1), (5, 5), 1),  # one window
         ((1, 6, 6, 5), (5, 4), 4),
         ((3, 4, 4, 4), (1, 1), 7),
+        ((2, 9, 14, 2), (2, 2), 5),  # images that divide a vector: whole vectors, and a rest
+        ((4, 7, 13, 1), (3, 3), 4),
+        ((8, 6, 8, 2), (2, 3), 3),
         ((2, 3, 3, 1), (3, 3), 2),  # too small for a window
         ((2, 9, 3, 1), (3, 3), 2),  # too narrow for a window
         ((1, 6, 44, 2), (2, 3), 4),  # a row of several vectors

@@ -7,8 +7,14 @@ import pytest
 
 from nnscratch.kernels.image_vectors.layout import pack, unpack
 
+SHAPES = [
+    *[(1, 3, 5, 1), (16, 7, 9, 1), (16, 5, 7, 3), (3, 4, 4, 2), (35, 5, 5, 2)],
+    *[(images, 5, 7, 1) for images in (2, 4, 8)],  # few images of one channel
+    *[(1, 3, 7, 16), (4, 3, 7, 32), (5, 3, 7, 16), (16, 3, 7, 16), (2, 1, 1, 16)],  # channels that fill vectors
+]
 
-@pytest.mark.parametrize("shape", [(1, 3, 5, 1), (16, 7, 9, 1), (16, 5, 7, 3), (3, 4, 4, 2), (35, 5, 5, 2)])
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_number_goes_to_its_place_and_back(shape, dtype) -> None:
     n, height, width, channels = shape

@@ -10,8 +10,10 @@ from nnscratch.kernels.image_vectors.tiles import (
     POOLED_OUTPUTS,
     add_products,
     copy_number,
+    interleave_rows,
     multiply_rows,
     pool_products,
+    prefetch_row,
     sum_lanes,
     transpose_square,
 )
@@ -137,6 +139,35 @@ def test_transpose_square(dtype) -> None:
         expected[2 + target_rows[c] + r] = source[5 + source_rows[r] + c]
     transpose(source, 5, source_rows, target, 2, target_rows)
     np.testing.assert_array_equal(target, expected)
+
+
+@njit
+def interleave(*arguments):
+    interleave_rows(*arguments)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4, 8])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_interleave_rows(dtype, rows) -> None:
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    rows = min(rows, lanes // 2)
+    source, target = np.arange(400, dtype=dtype), np.full(400, 9, dtype)
+    expected = target.copy()
+    for k, r in np.ndindex(2 * lanes, rows):
+        expected[k * rows + r] = source[r * 40 + k]
+    interleave(source, 40, rows, 2 * lanes, target)
+    np.testing.assert_array_equal(target, expected)
+
+
+@njit
+def prefetch(*arguments):
+    prefetch_row(*arguments)
+
+
+def test_prefetch_row_changes_nothing_and_may_go_beyond_the_array() -> None:
+    x = np.arange(20.0)
+    prefetch(x, 3, 300)
+    np.testing.assert_array_equal(x, np.arange(20.0))
 
 
 @njit
