@@ -15,6 +15,7 @@ from nnscratch.kernels.products.gemm_unpacked import multiply_unpacked
 from nnscratch.kernels.products.gemv import ROWS_TOGETHER, column_by_row, row_by_matrix, row_by_transposed
 from nnscratch.kernels.threads import get_threads, in_blocks
 from nnscratch.kernels.vectors import AVX512
+from nnscratch.kernels.waiting import callers_wait_awake
 
 # Blocks per product: enough to share evenly over two to eight threads, few enough that each runs at
 # its full rate.
@@ -88,6 +89,7 @@ def _multiply(
         _multiply_part(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1)
 
     axis = choice.shared_axis(m, k, n, a_transposed or b_transposed)
+    callers_wait_awake()
     if axis == "k":
         block = _block(k)
         sums = _scratch.get("partial sums", (-(-k // block), m, n), dtype)
