@@ -85,7 +85,7 @@ def shares_product(m: int, k: int, n: int) -> bool:
     Rule: from 17 million multiply-adds on, about 0.13 ms of one core with AVX-512, or if a matrix is
     so large that `shares_numbers` says so; below, waking a thread costs more than it saves (c1cd39c,
     cd0a528). With AVX2, 100 x 500 x 500 0.56 -> 0.38 ms; 100 x 256 x 256 0.15 -> 0.18. With AVX-512,
-    100 x 512 x 512 0.21 -> 0.17.
+    100 x 512 x 512 0.21 -> 0.15.
     """
     largest = max(m * k, k * n, m * n)
     return m * n * k >= LEAST_PRODUCTS_TO_SHARE or shares_numbers(largest)
