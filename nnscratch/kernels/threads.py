@@ -9,12 +9,10 @@ same seed gives the same bits on any number of threads.
 
 How many threads: what `set_threads` was last given (the examples' --threads is that); otherwise
 NNSCRATCH_NUM_THREADS; otherwise the cores that this process may use, or fewer if OMP_NUM_THREADS or
-its like say so (thread_limits.py). Trainings side by side in one process share them
-(thread_shares.py).
+its like say so (thread_limits.py). Trainings side by side share them (thread_shares.py).
 
-A fork copies a process with one thread only. The child starts with a pool of its own, with BLAS as
-it was before this module held it, and with no lock held; what a block was doing in the parent it
-does not go on with.
+A fork copies a process with one thread only. The child starts with a pool of its own, BLAS as it was
+before this module held it, and no lock held; no block of the parent's goes on there.
 """
 
 from __future__ import annotations
@@ -30,6 +28,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
+import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import LibController, ThreadpoolController
 
@@ -38,8 +37,7 @@ from nnscratch.kernels.thread_shares import share_of
 
 _lock = threading.Lock()
 _threads: int | None = None  # None until it is set or first needed
-# Who lends a thread: a queue and low-level threads that end with the process. The pool of
-# concurrent.futures has locks written in Python, which a Ctrl-C may leave held.
+# Its threads end with the process. A Ctrl-C may leave locks of concurrent.futures' pool held.
 _pool: SimpleQueue[tuple[Context, Lendable] | None] = SimpleQueue()
 _pool_threads = 0
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
@@ -49,6 +47,7 @@ _knows_scipys = False
 _blas_threads: list[int] = []  # threads of each library before it was held to one
 _blas_users = 0
 lookouts: list[Lookout] = []  # what threads of the pool do before they go to sleep
+waits: list[Callable[[np.ndarray], bool]] = []  # and their caller; whether a flag became 1: waiting.py
 _forks = 0  # between the first process and this one: who holds BLAS across a fork does not hold it any more
 
 
@@ -143,10 +142,10 @@ class _Blocks:
         self.failure: BaseException | None = None  # the first one in a lent thread
         self.lent = 0  # threads that are taking blocks, besides the caller's
         self.lock = threading.Lock()  # of the three above
-        # Free when `lent` has become 0. Plain locks, since a Ctrl-C inside a Condition, which is
-        # written in Python, may leave its lock held for ever.
+        # Free when `lent` has become 0. A Condition, written in Python, may stay held after a Ctrl-C.
         self.idle = threading.Lock()
         self.idle.acquire()
+        self.over = np.zeros(1, np.int64)  # 1 when `lent` has become 0, for who waits awake
         self.forks = _forks
 
     def take(self) -> None:
@@ -181,15 +180,18 @@ class _Blocks:
             self.lent -= 1
             if not self.lent and self.idle.locked():
                 self.idle.release()
+            self.over[0] = not self.lent
 
     def end(self) -> None:
         """No block begins any more; returns when those under way are done."""
+        left = iter(waits)  # each waits once
         while self.forks == _forks:
             with self.lock:
                 self.starts = iter(())
                 if not self.lent:
                     return
-            self.idle.acquire()
+            if not any(wait(self.over) for wait in left):
+                self.idle.acquire()
 
 
 def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
@@ -260,8 +262,7 @@ def lend(work: Lendable, threads: int) -> int:
             pass
         lent = max(0, min(threads, _pool_threads))
         for _ in range(lent):
-            # In a copy of the caller's context, so that np.errstate holds there too.
-            _pool.put((copy_context(), work))
+            _pool.put((copy_context(), work))  # so that the caller's np.errstate holds there too
         for lookout in lookouts if lent else ():
             lookout.interrupt()
         return lent

@@ -93,6 +93,18 @@ def test_same_bits_as_the_stages_on_any_number_of_threads(name: str, count: int)
     np.testing.assert_allclose(expected, layers.forward(x), rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("count", [100, 331])
+def test_many_rows_are_cut_by_their_threads_without_other_bits(count: int) -> None:
+    model, x = nn.Sequential(dense(700, 260), nn.ReLU(), dense(260, 30), rng=0), rows(count, (700,))
+    nn.set_threads(1)
+    expected = model.forward(x)
+    for threads in (1, 2, 3, 20):
+        nn.set_threads(threads)
+        np.testing.assert_array_equal(by_stages(model, x), expected)
+        model._runner._calls.clear()
+        np.testing.assert_array_equal(in_one_call(model, x).forward(x), expected)
+
+
 def spoil_first(w: np.ndarray) -> None:
     w.reshape(-1)[0] += 1
 

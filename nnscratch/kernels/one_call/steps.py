@@ -155,7 +155,7 @@ class Steps(Table):
             sizes: tuple[int, ...] = n_in, n_out
             self._add(dense_blocks.multiply_row, parts, block, x, sums, sizes, kernel, at, other=backwards)
         else:
-            axis, block = rows_block(rows, n_in, n_out)
+            axis, block = rows_block(rows, n_in, n_out, self.threads)
             count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
             parts = count if axis == "k" else 1
             sums = self._place((parts, rows, n_out))

@@ -19,7 +19,7 @@ LEAST_NUMBERS_TO_SHARE = 1 << 22  # likewise numbers of a matrix that is read or
 MOST_ROWS_TO_DEFER = 32
 LEAST_NUMBERS_TO_DEFER = 1 << 18  # of a gradient
 MOST_COLUMNS_TO_DEFER = 1 << 13  # so that several rows stay in the cache
-LEAST_ROWS_TO_CUT = 128  # with AVX-512, where nothing is packed
+LEAST_ROWS_TO_CUT = 80  # with AVX-512, where nothing is packed
 MOST_ROWS_OF_PANELS = 144
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
@@ -85,7 +85,7 @@ def shares_product(m: int, k: int, n: int) -> bool:
     Rule: from 17 million multiply-adds on, about 0.13 ms of one core with AVX-512, or if a matrix is
     so large that `shares_numbers` says so; below, waking a thread costs more than it saves (c1cd39c,
     cd0a528). With AVX2, 100 x 500 x 500 0.56 -> 0.38 ms; 100 x 256 x 256 0.15 -> 0.18. With AVX-512,
-    100 x 512 x 512 0.21 -> 0.17.
+    100 x 512 x 512 0.21 -> 0.15.
     """
     largest = max(m * k, k * n, m * n)
     return m * n * k >= LEAST_PRODUCTS_TO_SHARE or shares_numbers(largest)
@@ -109,11 +109,11 @@ def shares_numbers(size: int) -> bool:
 def cuts_rows(m: int, k: int, n: int, transposed: bool) -> bool:
     """Whether blocks of rows are the best that threads can share, in a dense layer's forward pass.
 
-    Rule: from 128 rows on, where nothing is packed (otherwise each block would pack all of b), if b
+    Rule: from 80 rows on, where nothing is packed (otherwise each block would pack all of b), if b
     stays in the third-level cache: each block reads all of it.
 
-    Measured (AVX-512, two threads): 512 x 9216 x 256, with two smaller layers after it, cut along K
-    5.85 ms, along M 5.26; 512 x 15488 x 500 18.5 and 19.5 ms.
+    Measured (AVX-512, two threads): x 9216 x 256, with two smaller layers after it, cut along K 512
+    rows 5.85 ms, along M 5.26, 100 rows 1.09 and 0.97; 512 x 15488 x 500 18.5 and 19.5 ms.
     """
     unpacked = tiles_kernel(m, transposed) == "gemm_unpacked"
     return unpacked and m >= LEAST_ROWS_TO_CUT and not shares_numbers(k * n)

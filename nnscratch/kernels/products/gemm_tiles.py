@@ -27,8 +27,11 @@ STRIP = 4  # rows
 STRIPS_PER_TILE = 2 if AVX512 else 1
 TILE = STRIP * STRIPS_PER_TILE  # rows
 PANEL = 3  # vectors
+# For many rows that are not packed: 20 multiply-adds need only two vectors of b, which come from the
+# second-level cache, and 100 rows, or half of them, end with a tile.
+TALL_STRIP, TALL_TILE, TALL_PANEL = 5, 10, 2
 _VECTORS_PER_LINE = 64 // VECTOR_BYTES
-LINES_AT_ONCE = 6  # adjacent ones
+LINES_AT_ONCE, TALL_LINES_AT_ONCE = 6, 2  # adjacent ones
 TERMS_PER_LINE = 4  # per line of memory that is called into the cache
 
 
@@ -65,18 +68,21 @@ def multiply_tile_of_rows(
     a : row r begins at a_at + r*a_row; the last one stands in for rows that do not exist
     b : row k begins at b_at + k*b_row; with AVX2, PANEL vectors of each must be there to be read
     """
-    a, ahead, last = a + a_at, b + ahead_at, rows - 1
-    starts = [a + v.smaller(v.index(r), last) * a_row for r in range(TILE)]
-    numbers = _VECTORS_PER_LINE * v.lanes
+    _multiply_rows(
+        v, a + a_at, a_row, b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add, b + ahead_at, ahead_step,
+        LINES_AT_ONCE, (STRIP, STRIPS_PER_TILE, PANEL),
+    )  # fmt: skip
 
-    def call_lines(group: Index) -> None:
-        place = ahead + group * ahead_step
-        for line in range(LINES_AT_ONCE):
-            v.prefetch(place + line * numbers)
 
-    _multiply(
-        v, lambda r, k: starts[r][k], b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add,
-        call_lines, None,
+@writes_vectors
+def multiply_tall_tile(
+    v: Vectors, a: Array, a_at: Index, a_row: Index, b: Array, b_at: Index, b_row: Index, terms: Index, c: Array,
+    c_at: Index, c_row: Index, rows: Index, columns: Index, add: Condition, ahead_at: Index, ahead_step: Index,
+) -> None:  # fmt: skip
+    """`multiply_tile_of_rows` with TALL_TILE rows, TALL_PANEL vectors and TALL_LINES_AT_ONCE lines."""
+    _multiply_rows(
+        v, a + a_at, a_row, b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add, b + ahead_at, ahead_step,
+        TALL_LINES_AT_ONCE, (TALL_STRIP, TALL_TILE // TALL_STRIP, TALL_PANEL),
     )  # fmt: skip
 
 
@@ -106,6 +112,25 @@ def multiply_tile_and_copy(
     )  # fmt: skip
 
 
+def _multiply_rows(
+    v: Vectors, a: Array, a_row: Index, b: Array, b_row: Index, terms: Index, c: Array, c_row: Index, rows: Index,
+    columns: Index, add: Condition, ahead: Array, ahead_step: Index, lines: int, tile: tuple[int, int, int],
+) -> None:  # fmt: skip
+    """What both kinds of tiles write whose factors are not packed.  tile : as `_multiply` takes it"""
+    strip, strips, _ = tile
+    last, numbers = rows - 1, _VECTORS_PER_LINE * v.lanes
+    starts = [a + v.smaller(v.index(r), last) * a_row for r in range(strip * strips)]
+
+    def call_lines(group: Index) -> None:
+        place = ahead + group * ahead_step
+        for line in range(lines):
+            v.prefetch(place + line * numbers)
+
+    _multiply(
+        v, lambda r, k: starts[r][k], b, b_row, terms, c, c_row, rows, columns, add, call_lines, None, tile
+    )  # fmt: skip
+
+
 def _strips(a: Array, a_step: Index) -> Callable[[int, Index], Number]:
     """What reads a[r, k] of a packed a."""
     starts = [a + s * a_step for s in range(STRIPS_PER_TILE)]
@@ -115,6 +140,7 @@ def _strips(a: Array, a_step: Index) -> Callable[[int, Index], Number]:
 def _multiply(
     v: Vectors, number_of_a: Callable[[int, Index], Number], b: Array, b_row: Index | int, terms: Index, c: Array,
     c_row: Index, rows: Index, columns: Index, add: Condition, meanwhile: Callable[[Index], None], times: Index | None,
+    size: tuple[int, int, int] = (STRIP, STRIPS_PER_TILE, PANEL),
 ) -> None:  # fmt: skip
     """What all kinds of tiles write.
 
@@ -122,22 +148,24 @@ def _multiply(
     b_row       : a constant if b is packed
     meanwhile : written into the groups of terms, with the group's number: for all groups, or
         for 0..times, of which those that are more than the groups come at the end
+    size : rows of a strip, strips of a tile, vectors of a panel
     """
+    strip, most_strips, panel = size
 
     def tile(strips: int, vectors: int) -> None:
-        sums = [v.sums([v.zero()] * vectors) for _ in range(strips * STRIP)]
+        sums = [v.sums([v.zero()] * vectors) for _ in range(strips * strip)]
         # Only the last vector may have columns that do not exist, only the last strip such rows.
         exist = v.masked(v.mask_of_first(columns - (vectors - 1) * v.lanes))
 
         def add_term(row: Array, k: Index, last: Vectors) -> None:
             b_now = [part.load(row + p * v.lanes) for p, part in enumerate([v] * (vectors - 1) + [last])]
-            for r in range(strips * STRIP):
+            for r in range(strips * strip):
                 number = v.splat(number_of_a(r, k))
                 for p in range(vectors):
                     sums[r][p].add_product(number, b_now[p])
 
         def each_vector_of_c(do: Callable[[Vectors, Sum, Array], None]) -> None:
-            for r in range(strips * STRIP):
+            for r in range(strips * strip):
                 with v.when(v.index(r) < rows):
                     for p, part in enumerate([v] * (vectors - 1) + [exist]):
                         do(part, sums[r][p], c + (r * c_row + p * v.lanes))
@@ -163,8 +191,8 @@ def _multiply(
                 add_groups(v.index(0), groups, last, True)
             else:
                 # Narrower tiles are few, and would take long to compile: all is done at their end.
-                done = v.smaller(groups, times) if vectors == PANEL else v.index(0)
-                if vectors == PANEL:
+                done = v.smaller(groups, times) if vectors == panel else v.index(0)
+                if vectors == panel:
                     add_groups(v.index(0), done, last, True)
                 add_groups(done, groups, last, False)
                 with v.loop(done, times) as group:
@@ -177,10 +205,10 @@ def _multiply(
         add_terms(exist if AVX512 else v)
         write()
 
-    for strips in range(1, STRIPS_PER_TILE + 1):
-        with v.when(_ends_in_part(rows, strips, STRIP, STRIPS_PER_TILE)):
-            for vectors in range(1, PANEL + 1):
-                with v.when(_ends_in_part(columns, vectors, v.lanes, PANEL)):
+    for strips in range(1, most_strips + 1):
+        with v.when(_ends_in_part(rows, strips, strip, most_strips)):
+            for vectors in range(1, panel + 1):
+                with v.when(_ends_in_part(columns, vectors, v.lanes, panel)):
                     tile(strips, vectors)
 
 

@@ -13,13 +13,15 @@ from nnscratch.kernels.products.gemm_panels import multiply_by_panels
 from nnscratch.kernels.products.gemm_tiles import TILE
 from nnscratch.kernels.products.gemm_unpacked import multiply_unpacked
 from nnscratch.kernels.products.gemv import ROWS_TOGETHER, column_by_row, row_by_matrix, row_by_transposed
-from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.threads import get_threads, in_blocks
 from nnscratch.kernels.vectors import AVX512
+from nnscratch.kernels.waiting import callers_wait_awake
 
 # Blocks per product: enough to share evenly over two to eight threads, few enough that each runs at
 # its full rate.
 _BLOCKS = 8
 _BLOCKS_OF_FEW_COLUMNS = 4  # for each of which all columns are packed
+_ROWS_PER_BLOCK = 40  # at least, where nothing is packed: fewer would wait for b
 # A block's columns are a multiple of this: whole vectors, and whole panels or nearly.
 _COLUMNS = 128 if AVX512 else 144
 _WEIGHTS_PER_BLOCK = 1 << 16  # 256 kB in float32: a thread reads them in about 10 us
@@ -87,13 +89,15 @@ def _multiply(
         _multiply_part(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1)
 
     axis = choice.shared_axis(m, k, n, a_transposed or b_transposed)
+    callers_wait_awake()
     if axis == "k":
         block = _block(k)
         sums = _scratch.get("partial sums", (-(-k // block), m, n), dtype)
         in_blocks(lambda start, stop: multiply_block(sums[start // block], 0, m, 0, n, start, stop), k, block)
         np.sum(sums, axis=0, out=product)
     elif axis == "m":
-        block = _block(m, TILE)
+        unpacked = choice.cuts_rows(m, k, n, a_transposed or b_transposed)
+        block = _even_block(m, get_threads()) if unpacked else _block(m, TILE)
         in_blocks(lambda start, stop: multiply_block(product, start, stop, 0, n, 0, k), m, block)
     else:
         block = _block(n, _COLUMNS)
@@ -105,13 +109,22 @@ def _block(total: int, unit: int = 1) -> int:
     return -(-total // (_BLOCKS * unit)) * unit
 
 
+def _even_block(rows: int, threads: int) -> int:
+    """How many of the rows are a block: of an even number of blocks, or for many threads of one for each.
+
+    The bits are the same for any number of rows to a block.
+    """
+    blocks = min(_BLOCKS, rows // (2 * _ROWS_PER_BLOCK) * 2)
+    return -(-rows // max(blocks, min(threads, rows // TILE)))
+
+
 def row_block(k: int, n: int) -> int:
     """How many of the K terms of a row times (K, N) are summed together; these sums are then added."""
     parts = max(1, min(_BLOCKS, k * n // _WEIGHTS_PER_BLOCK))
     return -(-k // (ROWS_TOGETHER * parts)) * ROWS_TOGETHER
 
 
-def rows_block(m: int, k: int, n: int) -> tuple[Literal["m", "k", "n"], int]:
+def rows_block(m: int, k: int, n: int, threads: int) -> tuple[Literal["m", "k", "n"], int]:
     """How (M, K) times (K, N) by tiles is cut where a call costs nothing: along which axis, and the block.
 
     The bits are those of `matmul`, which cuts along K only if it hands the blocks out.
@@ -119,7 +132,7 @@ def rows_block(m: int, k: int, n: int) -> tuple[Literal["m", "k", "n"], int]:
     if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
         return "k", _block(k)
     if choice.cuts_rows(m, k, n, transposed=False):
-        return "m", _block(m, TILE)
+        return "m", _even_block(m, threads)
     if n <= _COLUMNS:
         return "m", -(-m // (_BLOCKS_OF_FEW_COLUMNS * TILE)) * TILE
     return "n", _block(n, _COLUMNS)

@@ -10,8 +10,11 @@ from nnscratch.kernels.products.gemm_tiles import (
     PANEL,
     STRIP,
     STRIPS_PER_TILE,
+    TALL_PANEL,
+    TALL_TILE,
     copy_rows,
     interleave_rows,
+    multiply_tall_tile,
     multiply_tile,
     multiply_tile_and_copy,
     multiply_tile_of_rows,
@@ -27,6 +30,11 @@ def multiply(packed, a_at, b_at, terms, c, c_at, c_row, rows, columns, add):
 @njit
 def multiply_rows(a, a_at, a_row, b, b_at, b_row, terms, c, c_at, c_row, rows, columns, add):
     multiply_tile_of_rows(a, a_at, a_row, b, b_at, b_row, terms, c, c_at, c_row, rows, columns, add, 0, 0)
+
+
+@njit
+def multiply_many_rows(a, a_at, a_row, b, b_at, b_row, terms, c, c_at, c_row, rows, columns, add):
+    multiply_tall_tile(a, a_at, a_row, b, b_at, b_row, terms, c, c_at, c_row, rows, columns, add, 0, 0)
 
 
 @pytest.mark.parametrize("add", [False, True])
@@ -54,6 +62,28 @@ def test_multiply_tile(dtype, terms, add) -> None:
             a_shifted, b_shifted = np.append(np.zeros(3, dtype), rows_of_a), np.append(np.zeros(2, dtype), b)
             multiply_rows(a_shifted, 3, terms, b_shifted, 2, b.shape[1], terms, unpacked, *place[2:])
             np.testing.assert_array_equal(unpacked, c)
+
+
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("terms", [1, 4, 7])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_multiply_tall_tile(dtype, terms, add) -> None:
+    rng = np.random.default_rng(1)
+    lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
+    panel = TALL_PANEL * lanes
+    for rows in (1, TALL_TILE // 2, TALL_TILE // 2 + 1, TALL_TILE + 3):
+        for columns in (1, lanes, lanes + 3, panel - 1, panel + 9):
+            height, width = min(rows, TALL_TILE), min(columns, panel)
+            a, b = (rng.standard_normal(shape).astype(dtype) for shape in ((height, terms), (terms, panel + 10)))
+            c = rng.standard_normal((20, panel + 15)).astype(dtype)
+            expected = c.copy()
+            tile = (slice(1, 1 + height), slice(6, 6 + width))
+            expected[tile] = (a @ b)[:, :width] + (expected[tile] if add else 0)
+            # Rows that do not exist would be read behind the end of this a.
+            a, b_flat = np.append(np.zeros(3, dtype), a), np.append(np.zeros(2, dtype), b)
+            place = c, c.shape[1] + 6, c.shape[1], rows, columns, add
+            multiply_many_rows(a, 3, terms, b_flat, 2, b.shape[1], terms, *place)
+            np.testing.assert_allclose(c, expected, rtol=1e-4 if dtype == np.float32 else 1e-12, atol=1e-5)
 
 
 @njit

@@ -34,7 +34,7 @@ def test_equal_to_numpy(shape: tuple[int, int, int], transposed: bool) -> None:
     np.testing.assert_array_equal(matmul(a, b), out)
 
 
-@pytest.mark.parametrize("shape", [(130, 2500, 160), (1, 2100, 2050)])
+@pytest.mark.parametrize("shape", [(130, 2500, 160), (100, 1300, 140), (331, 700, 90), (1, 2100, 2050)])
 def test_threads_do_not_change_the_bits(shape: tuple[int, int, int]) -> None:
     a, b = operands(shape, transposed=False)
     try:
