@@ -198,6 +198,20 @@ class Sequential(LayerList):
         with self._runner.lock:
             return list(self._runner.time_stages(self.layers, listener))
 
+    def runs_in_one_call(self, x_shape: tuple[int, ...], training: bool = False) -> bool:
+        """Whether passes of x (N, ...) of this shape run as one call, and no longer stage by stage.
+
+        Those of few rows do, from the tenth pass on, while nobody listens to `time_stages`.
+
+        >>> import nnscratch as nn
+        >>> model = Sequential(nn.Dense(3, 4, rng=0), nn.ReLU(), nn.Dense(4, 2, rng=1))
+        >>> for _ in range(10):
+        ...     y = model(np.ones((1, 3), np.float32))
+        >>> model.runs_in_one_call((1, 3)), model.runs_in_one_call((1, 3), training=True)
+        (True, False)
+        """
+        return self._runner.has_call(tuple(x_shape), training)
+
     def astype(self, dtype: Any) -> Self:
         """A copy of the network that computes in `dtype`: float32 to train, float64 to check."""
         other = copy.copy(self)

@@ -68,6 +68,8 @@ class Profile:
     steps : how many steps of each kind were measured
     roof  : the machine's, of the threads that kernels use
     operations : of a step, as the plain formula has them (profiling/cost.py)
+    in_one_call : whether steps without clocks run in one call, as few rows do; stage by stage they
+        take longer
     """
 
     rows: tuple[ProfileRow, ...]
@@ -77,6 +79,7 @@ class Profile:
     steps: int
     roof: Roof
     operations: int
+    in_one_call: bool = False
 
     @property
     def gflops(self) -> float:
@@ -160,7 +163,8 @@ def profile(
     rows = _rows(step, counts, times, roof)
     clock = statistics.fmean(middle_half(plain))
     operations = sum(count.forward.operations + count.backward.operations for count in counts)
-    return Profile(tuple(rows), sum(row.milliseconds for row in rows), clock, len(x), len(plain), roof, operations)
+    total, in_one_call = sum(row.milliseconds for row in rows), model.runs_in_one_call(step.x.shape, training=True)
+    return Profile(tuple(rows), total, clock, len(x), len(plain), roof, operations, in_one_call)
 
 
 def _usual_optimizer(model: Sequential) -> Optimizer:

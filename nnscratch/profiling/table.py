@@ -111,6 +111,8 @@ def _profile_line(row: ProfileRow, number: str) -> str:
 def _apart(profile: Profile) -> str:
     apart = profile.total / profile.clock - 1
     more = "less" if apart < 0 else "more"
+    if profile.in_one_call:
+        return f"the sum is {abs(apart):.0%} {more}: one call"
     if abs(apart) > 0.1:  # something else was running
         return f"the sum is {abs(apart):.0%} {more}: unsure"
     return f"the sum is {abs(apart):.1%} {more}"

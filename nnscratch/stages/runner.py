@@ -106,6 +106,10 @@ class Runner:
             self._step = Step(number, stages, y.shape, y.dtype, call if isinstance(call, TrainingCall) else None)
         return y
 
+    def has_call(self, x_shape: tuple[int, ...], training: bool) -> bool:
+        """Whether `in_one_call` has what it needs for x of this shape."""
+        return isinstance((self._training_calls if training else self._calls).get(x_shape), OneCall)
+
     def _count(self, layers: Sequence[Layer], x: np.ndarray, training: bool) -> None:
         calls = self._training_calls if training else self._calls
         left = calls.get(x.shape, PASSES_BEFORE_ONE_CALL)

@@ -38,6 +38,7 @@ def test_a_profile_fits_80_columns_and_says_both_totals_and_why() -> None:
         result = replace(profile(), total=total, clock=1.0)
         assert says in str(result)
         assert max(map(len, str(result).splitlines())) <= 80
+    assert "20% more: one call" in str(replace(profile(), total=1.2, clock=1.0, in_one_call=True))
     assert lines[lines.index("why") + 1].startswith("1 DenseStage, layers 0-1: ReLU in place")
     assert text.count("products/gemm.py, tiles") == 2  # a kernel and its reason once per stage
 
