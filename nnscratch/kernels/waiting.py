@@ -7,10 +7,9 @@ from numba.core.dispatcher import Dispatcher
 
 from nnscratch.kernels import threads
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.one_call.calls import give_way, look, pause
+from nnscratch.kernels.one_call.calls import look, pause, rest
 
 _ROUNDS = 5_000  # each 15 to 50 ns
-_ROUNDS_TO_GIVE_WAY = 128
 _ROUNDS_AFTER = 100  # until the other thread has given the GIL back: who asks before that sleeps
 
 
@@ -40,7 +39,5 @@ def _wait(flag: np.ndarray) -> int:
             for _ in range(_ROUNDS_AFTER):
                 pause()
             return 1
-        pause()
-        if r % _ROUNDS_TO_GIVE_WAY == 0:  # who is waited for may need this very core
-            give_way()
+        rest(r)
     return 0

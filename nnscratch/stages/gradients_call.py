@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nnscratch.kernels.image_vectors.chain import weight_and_bias
-from nnscratch.kernels.one_call.gradients import Gradients, partial_sums
+from nnscratch.kernels.one_call.gradients import GradientSteps, partial_sums
 from nnscratch.kernels.one_call.table import Place
 from nnscratch.kernels.one_call.team import run_together
 from nnscratch.kernels.threads import get_threads
@@ -57,10 +57,10 @@ class GradientsCall:
         self._grads: list[tuple[Layer, str, np.ndarray]] = []
         self._dy = convolutions[-1].y  # which nobody reads any more
         self.threads = get_threads()
-        table, dy = Gradients(x_shape, self.threads), self._dy
+        table, dy = GradientSteps(x_shape, self.threads), self._dy
         for conv in reversed(convolutions):
             dx = None if conv is convolutions[0] else self._dx(conv)
-            self._add(table, conv, _place_of(dy), None if dx is None else _place_of(dx))
+            self._add(table, conv, Place.of(dy), None if dx is None else Place.of(dx))
             dy = conv.y if dx is None else dx
         if table.work > _MOST_WORK:
             raise ValueError(f"GradientsCall: got {table.work} multiply-adds, expected fewer; run stage by stage")
@@ -88,7 +88,7 @@ class GradientsCall:
             return conv.stage.buffers.get("dx", conv.x.shape, _FLOAT32)
         return conv.x
 
-    def _add(self, table: Gradients, conv: Convolution, dy: Place, dx: Place | None) -> None:
+    def _add(self, table: GradientSteps, conv: Convolution, dy: Place, dx: Place | None) -> None:
         stage = conv.stage
         if isinstance(stage, ImageVectorsStage):
             self._add_image_vectors(table, stage, conv, dy, dx)
@@ -105,7 +105,7 @@ class GradientsCall:
         self._note(stage.conv, dweight, dbias)
 
     def _add_image_vectors(
-        self, table: Gradients, stage: ImageVectorsStage, conv: Convolution, dy: Place, dx: Place | None
+        self, table: GradientSteps, stage: ImageVectorsStage, conv: Convolution, dy: Place, dx: Place | None
     ) -> None:
         block = images_per_block(dy.shape[0], _FLOAT32)
         maps, argmax = stage.kept_maps(-(-dy.shape[0] // block), _FLOAT32)
@@ -121,7 +121,3 @@ class GradientsCall:
         """The gradients of a layer that has a bias, or not."""
         named = {"weight": dweight} | ({"bias": dbias} if "bias" in layer.params else {})
         self._grads += [(layer, name, gradient) for name, gradient in named.items()]
-
-
-def _place_of(array: np.ndarray) -> Place:
-    return Place(array.ctypes.data, array.shape)

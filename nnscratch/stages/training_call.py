@@ -143,7 +143,7 @@ class TrainingCall(OneCall):
     def _result(self, steps: TrainingSteps, stage: Stage, shape: tuple[int, ...]) -> np.ndarray:
         """The stage's buffer for y, in which the steps that are added next write it."""
         y = stage.result("y", True, shape, _FLOAT32)
-        steps.y = Place(y.ctypes.data, shape)
+        steps.y = Place.of(y)
         return y
 
     def _keep(self, stage: Stage, kept: tuple[Any, ...], y: np.ndarray) -> None:

@@ -28,8 +28,8 @@ def check_bias_gradients(model: Sequential) -> None:
     """Stops a step whose gradient is not finite, before it is taken.
 
     Only the gradients of one axis are looked at, those of biases, which takes a microsecond; others
-    may not be computed yet. A
-    bias's gradient is the sum of dy over all rows and places, so that one NaN in dy shows in it.
+    may not be computed yet. A bias's gradient is the sum of dy over all rows and places, so that
+    one NaN in dy shows in it.
 
     Raises
         NotFiniteError : names the layer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ RULES: list[tuple[Any, list[tuple[float, ...]]]] = [
 ]
 
 
-def random_parameters(sizes: list[int], dtype: Any) -> list[Moved]:
+def random_parameters(dtype: Any, sizes: Sequence[int] = SIZES) -> list[Moved]:
     parameters = []
     for k, size in enumerate(sizes):
         w, dw, m, v = np.random.default_rng(k).standard_normal((4, size)).astype(dtype)
@@ -32,30 +33,9 @@ def random_parameters(sizes: list[int], dtype: Any) -> list[Moved]:
     return parameters
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[0].__name__)
-def test_a_table_gives_the_bits_of_each_array_by_itself(rule: Any, dtype: Any, threads: int) -> None:
-    made, kinds = rule
-    updates: list[Update] = [made(*in_dtype(np.dtype(dtype), *scalars)) for scalars in kinds]
-    expected, parameters = random_parameters(SIZES, dtype), random_parameters(SIZES, dtype)
-    table = UpdateTable(updates[0], parameters)
-    set_threads(threads)
-    try:
-        for _ in range(2):
-            for w, dw, means, kind in expected:
-                updates[kind](w, dw, *means)  # type: ignore[arg-type]
-            table.step(np.array([update.scalars for update in updates], dtype))
-    finally:
-        set_threads(None)
-    for moved, wanted in zip(parameters, expected, strict=True):
-        for array, right in zip((moved.w, *moved.means), (wanted.w, *wanted.means), strict=True):
-            np.testing.assert_array_equal(array, right)
-
-
 def deferred_parameters(dtype: Any) -> list[Moved]:
     """Gradients of 1 to 32 terms, whose rows fill several blocks, one block or a part of one."""
-    parameters = random_parameters([50], dtype)
+    parameters = random_parameters(dtype, [50])
     for k, (terms, rows, width) in enumerate(
         [(1, 1003, 700), (2, 1003, 700), (16, 300, 77), (32, 40, 8192), (1, 2, 1), (3, 2, 1), (17, 513, 256)]
     ):
@@ -70,10 +50,11 @@ def deferred_parameters(dtype: Any) -> list[Moved]:
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule[0].__name__)
-def test_a_gradient_that_is_not_computed_moves_weights_by_the_same_bits(rule: Any, dtype: Any, threads: int) -> None:
+@pytest.mark.parametrize("make", [random_parameters, deferred_parameters], ids=["computed", "deferred"])
+def test_a_table_gives_the_bits_of_each_array_by_itself(make: Any, rule: Any, dtype: Any, threads: int) -> None:
     made, kinds = rule
     updates: list[Update] = [made(*in_dtype(np.dtype(dtype), *scalars)) for scalars in kinds]
-    expected, parameters = deferred_parameters(dtype), deferred_parameters(dtype)
+    expected, parameters = make(dtype), make(dtype)
     table = UpdateTable(updates[0], parameters)
     set_threads(threads)
     try:
@@ -92,21 +73,21 @@ def test_a_gradient_that_is_not_computed_moves_weights_by_the_same_bits(rule: An
 
 def test_a_table_of_nothing() -> None:
     update = update_table.sgd(*in_dtype(np.dtype(np.float32), 0.1, 0.0))
-    UpdateTable(update, random_parameters([0], np.float32)).step(np.zeros((1, 2), np.float32))
+    UpdateTable(update, random_parameters(np.float32, [0])).step(np.zeros((1, 2), np.float32))
 
 
 def test_small_arrays_stay_on_one_thread_and_large_ones_are_cut() -> None:
     update = update_table.sgd(*in_dtype(np.dtype(np.float32), 0.1, 0.0))
     small, large = ([LEAST_TO_SHARE // 4] * 3, [9, LEAST_TO_SHARE, 9])
-    assert len(UpdateTable(update, random_parameters(small, np.float32))._starts) == 2
-    table = UpdateTable(update, random_parameters(large, np.float32))
+    assert len(UpdateTable(update, random_parameters(np.float32, small))._starts) == 2
+    table = UpdateTable(update, random_parameters(np.float32, large))
     assert table._table[:, update_table.SIZE].tolist() == [9, *[BLOCK] * (LEAST_TO_SHARE // BLOCK), 9]
     assert len(table._starts) == 1 + 1 + LEAST_TO_SHARE // BLOCK
 
 
 def test_other_gradients_take_their_places_in_a_small_table() -> None:
     sizes, update = [9, BLOCK + 5, 0, 7], update_table.sgd(*in_dtype(np.dtype(np.float32), 0.1, 0.0))
-    parameters, expected = random_parameters(sizes, np.float32), random_parameters(sizes, np.float32)
+    parameters, expected = random_parameters(np.float32, sizes), random_parameters(np.float32, sizes)
     table = UpdateTable(update, parameters)
     others = [-2 * each.dw for each in parameters if isinstance(each.dw, np.ndarray)]
     assert table.replace({1: others[1], 2: others[2], 3: others[3]})
@@ -118,12 +99,12 @@ def test_other_gradients_take_their_places_in_a_small_table() -> None:
     assert not table.replace({3: waiting})
     assert not table.replace({0: np.zeros(9 * 4 + 1, np.uint8)[1:].view(np.float32)})
     assert not UpdateTable(update, [Moved(others[3], waiting, [others[0], others[0]], 0)]).replace({0: others[3]})
-    assert not UpdateTable(update, random_parameters([LEAST_TO_SHARE], np.float32)).replace({0: parameters[0].w})
+    assert not UpdateTable(update, random_parameters(np.float32, [LEAST_TO_SHARE])).replace({0: parameters[0].w})
 
 
 def test_arrays_that_overlap_lie_askew_or_differ_in_dtype_are_for_no_table() -> None:
-    first, second = random_parameters([8, 8], np.float32)
-    third = random_parameters([8], np.float64)[0]
+    first, second = random_parameters(np.float32, [8, 8])
+    third = random_parameters(np.float64, [8])[0]
     askew = np.zeros(9 * 4, np.uint8)[1:33].view(np.float32)
     memory = np.zeros(12, np.float32)
     assert fits([first, second])

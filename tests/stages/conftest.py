@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -103,3 +103,10 @@ def stages() -> type[Stages]:
 @pytest.fixture(params=[(np.float64, 1e-12), (np.float32, 1e-5)], ids=["float64", "float32"])
 def dtype_and_tolerance(request: pytest.FixtureRequest) -> tuple[Any, float]:
     return request.param
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    nn.set_threads(2)
+    yield
+    nn.set_threads(None)

@@ -5,40 +5,17 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.layers import Layer
 from nnscratch.stages import one_call
 from nnscratch.stages.one_call import MOST_ROWS, OneCall
+from tests.stages.few_rows import PASSES, F, chain, conv, dense, rows
 
-F = np.float32
-PASSES = 12  # after which a network runs in one call
-
-
-@pytest.fixture(autouse=True)
-def two_threads() -> Iterator[None]:
-    nn.set_threads(2)
-    yield
-    nn.set_threads(None)
-
-
-def conv(c_in: int, c_out: int, size: int, padding: int = 0, bias: bool = True) -> list[Layer]:
-    init = "normal(0.1)" if bias else "constant(0)"
-    convolution = nn.Conv2D(c_in, c_out, size, padding=padding, bias=bias, bias_init=init)
-    return [convolution, nn.ReLU(), nn.MaxPool2D(2)]
-
-
-def dense(n_in: int, n_out: int, bias: bool = True) -> nn.Dense:
-    return nn.Dense(n_in, n_out, bias=bias, bias_init="normal(0.1)" if bias else "constant(0)")
-
-
-def chain(*layers: Layer) -> Callable[[], nn.Sequential]:
-    return lambda: copy.deepcopy(nn.Sequential(*layers, rng=0))
-
+pytestmark = pytest.mark.usefixtures("two_threads")
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...]]] = {
     "few channels": (chain(*conv(1, 2, 5), *conv(2, 3, 4), nn.Flatten(), dense(36, 5)), (27, 25, 1)),
@@ -58,10 +35,6 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...]]] = {
     ),
     "one layer": (chain(dense(5, 4)), (5,)),
 }  # fmt: skip
-
-
-def rows(count: int, shape: tuple[int, ...]) -> np.ndarray:
-    return np.random.default_rng(1).standard_normal((count, *shape)).astype(F)
 
 
 def in_one_call(model: nn.Sequential, x: np.ndarray) -> nn.Sequential:

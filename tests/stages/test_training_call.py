@@ -5,41 +5,20 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 import nnscratch as nn
-from nnscratch.layers import Layer
 from nnscratch.stages import image_vectors
 from nnscratch.stages.one_call import OneCall
 from nnscratch.stages.training_call import MOST_IMAGES, TrainingCall
+from tests.stages.few_rows import PASSES, F, chain, conv, dense, rows
 
-F = np.float32
-PASSES = 12  # after which a network trains in one call
+pytestmark = pytest.mark.usefixtures("two_threads")
+
 Gradients = list[dict[str, np.ndarray]]
-
-
-@pytest.fixture(autouse=True)
-def two_threads() -> Iterator[None]:
-    nn.set_threads(2)
-    yield
-    nn.set_threads(None)
-
-
-def conv(c_in: int, c_out: int, size: int, padding: int = 0, bias: bool = True) -> list[Layer]:
-    init = "normal(0.1)" if bias else "constant(0)"
-    convolution = nn.Conv2D(c_in, c_out, size, padding=padding, bias=bias, bias_init=init)
-    return [convolution, nn.ReLU(), nn.MaxPool2D(2)]
-
-
-def dense(n_in: int, n_out: int, bias: bool = True) -> nn.Dense:
-    return nn.Dense(n_in, n_out, bias=bias, bias_init="normal(0.1)" if bias else "constant(0)")
-
-
-def chain(*layers: Layer) -> Callable[[], nn.Sequential]:
-    return lambda: copy.deepcopy(nn.Sequential(*layers, rng=0))
 
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...]]] = {
@@ -64,10 +43,6 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...]]] = {
     ),
     "one layer": (chain(dense(5, 4)), (5,)),
 }  # fmt: skip
-
-
-def rows(count: int, shape: tuple[int, ...], seed: int = 1) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((count, *shape)).astype(F)
 
 
 def step(

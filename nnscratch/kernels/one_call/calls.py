@@ -22,7 +22,10 @@ from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
+from nnscratch.kernels.compiled import njit
+
 _WORD = ir.IntType(64)
+_ROUNDS_TO_GIVE_WAY = 128  # of a loop that waits, each 15 to 50 ns
 _GIVE_WAY = "sched_yield"
 _PAUSE = "llvm.x86.sse2.pause"  # llvmlite has no assembler, so no instruction can be written by name
 
@@ -139,6 +142,14 @@ def give_way(typing_context: object) -> tuple[types.Type, Callable[..., Any]]:
         return context.get_dummy_value()
 
     return types.void(), code
+
+
+@njit(nogil=True)
+def rest(rounds: int) -> None:
+    """One round of a loop that waits, of which there were so many: who is waited for may need this very core."""
+    pause()
+    if rounds % _ROUNDS_TO_GIVE_WAY == 0:
+        give_way()
 
 
 def _place(context: BaseContext, builder: ir.IRBuilder, counters: types.Array, values: list[ir.Value]) -> ir.Value:

@@ -32,16 +32,14 @@ from nnscratch.kernels.one_call import blocks, dense_blocks, gradient_blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
 from nnscratch.kernels.one_call.table import F1, F2, F3, F4, INT, Place, Table, array
-from nnscratch.kernels.vectors import VECTOR_BYTES
 
 _F = np.dtype(np.float32)
-_LANES = VECTOR_BYTES // 4
 _PRODUCTS_PER_BLOCK = 300_000  # zeros counted: 3 to 10 us of one core
 _SUMMED_PER_BLOCK = 1 << 15
 _U1, _U4, _PAIR = array(types.uint8, 1), array(types.uint8, 4), types.UniTuple(INT, 2)
 
 
-class Gradients(Table):
+class GradientSteps(Table):
     """A table for backward; its caller's x is that of forward."""
 
     def __init__(self, x_shape: tuple[int, ...], threads: int) -> None:
@@ -80,13 +78,13 @@ class Gradients(Table):
         several = len(weight_sums) > 1
         target = weight_sums if several or not by_channel else dweight
         bias_target = bias_sums if several else dbias
-        count = max(1, min(-(-c_out // _LANES), products // _PRODUCTS_PER_BLOCK))
-        block = -(-c_out // (count * _LANES)) * _LANES
+        count = max(1, min(-(-c_out // blocks.LANES), products // _PRODUCTS_PER_BLOCK))
+        block = -(-c_out // (count * blocks.LANES)) * blocks.LANES
         count = -(-c_out // block)
         kernel = address_of(add_weight_gradient, (F4, F4, _U4, _PAIR, types.boolean, F2, F1, INT, INT))
         per_part = len(parts_of(images)[0])
         sizes = *x.shape, h_pooled, w_pooled, c_out, k_h, k_w, by_channel, per_part, count
-        place = Place(target.ctypes.data, target.shape)
+        place = Place.of(target)
         self._add(gradient_blocks.weight_gradient, len(weight_sums) * count, block, x, place, sizes, kernel)
         self._rest[-1] |= {p.OTHER: dy.address, p.ARGMAX: argmax.ctypes.data, p.BIAS: bias_target.ctypes.data}
         self._rest[-1][p.WAITS] = int(dx is None)
@@ -113,7 +111,7 @@ class Gradients(Table):
         target = sums if several else total
         kernel = address_of(weight_gradient, (INT, array(INT, 1), F1, _U1, F1, F1, INT, INT))
         map_kernel = address_of(map_gradient, (INT, array(INT, 1), F1, _U1, F1, INT, INT))
-        x, gradient = Place(maps.ctypes.data, maps.shape), Place(gradients.ctypes.data, maps.shape)
+        x, gradient = Place.of(maps), Place.of(gradients)
         for k in range(len(geometry) - 1, -1, -1):
             conv, weight = geometry[k], convs[k]
             products = min(block, images) * int(conv[H_POOLED] * conv[H_POOLED + 1]) * 4 * weight.size
@@ -123,7 +121,7 @@ class Gradients(Table):
                 alone = conv.copy()
                 alone[WEIGHT_AT], alone[BIAS_AT] = 0, weight.size
                 parts = max(1, min(int(conv[HEIGHT] + 1) // 2, products // _PRODUCTS_PER_BLOCK))
-                at = Place(weight.ctypes.data, weight.shape)
+                at = Place.of(weight)
                 sizes = images, parts, weight.size, numbers
                 self._add(
                     gradient_blocks.chain_map, len(maps) * parts, block, at, gradient, sizes, map_kernel, other=alone
@@ -132,7 +130,7 @@ class Gradients(Table):
             c_out = int(conv[C_OUT])
             parts = 1 if products < _PRODUCTS_PER_BLOCK else max(min(2, c_out), c_out // 4)
             sizes = images, parts, total.size, numbers
-            to = Place(target.ctypes.data, target.shape)
+            to = Place.of(target)
             self._add(
                 gradient_blocks.chain_weight, len(maps) * parts, block, x, to, sizes, kernel, gradients.ctypes.data,
                 other=conv.copy(),
@@ -159,7 +157,7 @@ class Gradients(Table):
         if not choice.input_gradient_by_patch(weight.shape, _F):
             kernel = address_of(input_gradient.add_by_place, (F2, F4, _U4, _PAIR, array(types.uint64, 1), F4))
             return kernel, 0, by_output.address
-        size = PATCH_VECTORS[k_h] * _LANES
+        size = PATCH_VECTORS[k_h] * blocks.LANES
         groups = -(-c_in // size)
         runs = self._place((groups, c_out, k_h * k_w, size))
         kernel = address_of(input_gradient.by_channels, (F2, INT, F4))
@@ -176,27 +174,23 @@ class Gradients(Table):
         rows = math.prod(total.shape[:-1])
         block = max(1, rows * _SUMMED_PER_BLOCK // sums.size)
         sizes = len(sums), rows, total.shape[-1]
-        self._add(dense_blocks.add_bias_relu, -(-rows // block), block, _place_of(sums), _place_of(total), sizes)
+        self._add(dense_blocks.add_bias_relu, -(-rows // block), block, Place.of(sums), Place.of(total), sizes)
         self._sums.append(self._rest.pop() | {p.WAITS: 0})
 
     def _turn(
         self, source: np.ndarray, target: np.ndarray | Place, rows: int, columns: int, to: list[dict[int, int]]
     ) -> None:
         """target[c,r] = source[r,c]"""
-        place = target if isinstance(target, Place) else _place_of(target)
+        place = target if isinstance(target, Place) else Place.of(target)
         kernel = address_of(pack, (F4, INT, F3))
-        self._add(blocks.repack, 1, rows, _place_of(source), place, (rows, 1, 1, columns, 0), kernel)
+        self._add(blocks.repack, 1, rows, Place.of(source), place, (rows, 1, 1, columns, 0), kernel)
         to.append(self._rest.pop() | {p.WAITS: 0})
 
 
 def partial_sums(
     weight_shape: tuple[int, ...], images: int
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """The shapes of what `Gradients.channel_vectors` sums in."""
+    """The shapes of what `GradientSteps.channel_vectors` sums in."""
     c_out, parts = weight_shape[3], len(parts_of(images))
     taps = math.prod(weight_shape[:3])
     return (parts, c_out, taps), (parts, c_out), (c_out, taps)
-
-
-def _place_of(of: np.ndarray) -> Place:
-    return Place(of.ctypes.data, of.shape)

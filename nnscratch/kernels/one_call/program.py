@@ -20,7 +20,7 @@ from __future__ import annotations
 import numpy as np
 
 from nnscratch.kernels.compiled import njit
-from nnscratch.kernels.one_call.calls import add, address, call_kernel, give_way, look, pause
+from nnscratch.kernels.one_call.calls import add, address, call_kernel, look, rest
 
 # The columns. COMPUTE: the function of blocks.py. BLOCK: of what a block has several. WAITS: whether
 # the step needs what steps before it wrote.
@@ -34,7 +34,6 @@ LINE = 8
 THREADS, NOT_FINITE = 0, LINE  # how many threads have come; whether an x or a y is not finite
 TAKEN, DONE, CHANGED = 2 * LINE, 3 * LINE, 4 * LINE  # per step: its blocks; whether weights are others
 PER_STEP = 3 * LINE
-_ROUNDS = 128  # of waiting, each 15 to 50 ns, before another thread may have the core
 POSTED, HELPERS = 0, LINE  # on the board, of all calls
 
 
@@ -49,10 +48,8 @@ def _wait(steps: np.ndarray, first: int, stop: int, counters: np.ndarray) -> Non
     for s in range(first, stop):
         rounds = 0
         while look(counters, DONE + s * PER_STEP) < steps[s, BLOCKS]:
-            pause()
             rounds += 1
-            if rounds % _ROUNDS == 0:  # who has the block may be waiting for this very core
-                give_way()
+            rest(rounds)
 
 
 @njit(nogil=True)
@@ -101,8 +98,6 @@ def run(
         if look(board, POSTED) != seen:
             add(board, HELPERS, -1)
             return 1
-        pause()
-        if r % _ROUNDS == 0:
-            give_way()
+        rest(r)
     add(board, HELPERS, -1)
     return 0

@@ -32,6 +32,11 @@ class Place(NamedTuple):
     address: int
     shape: tuple[int, ...]
 
+    @classmethod
+    def of(cls, array: np.ndarray) -> Place:
+        """Where an array lies, which somebody else must keep."""
+        return cls(array.ctypes.data, array.shape)
+
     @property
     def size(self) -> int:
         return math.prod(self.shape)
@@ -115,7 +120,7 @@ class Table:
         memory = empty(shape, np.float32)
         memory[...] = 0
         self.memory.append(memory)
-        return Place(memory.ctypes.data, shape)
+        return Place.of(memory)
 
     def _add(
         self, compute: Any, count: int, block: int, x: Place, y: Place, sizes: tuple[int, ...], kernel: int = 0,

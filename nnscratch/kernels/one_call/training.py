@@ -24,7 +24,7 @@ class TrainingSteps(Steps):
         geometry     : (L, COLUMNS), see kernels/image_vectors/chain.py
         maps, argmax : (blocks, numbers), overwritten
         """
-        place = Place(maps.ctypes.data, maps.shape)
+        place = Place.of(maps)
         self._repack(x, place, x.shape, block, address_of(pack, (F4, INT, F3)), maps.shape[1])
         for (weight, bias), conv in zip(convs, geometry, strict=True):
             numbers = [int(number) for number in conv]

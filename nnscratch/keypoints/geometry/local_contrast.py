@@ -6,6 +6,8 @@ whole: the mean of both errs less than that of two of one kind.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from nnscratch.kernels.memory import empty
@@ -39,7 +41,7 @@ def locally_normalized(x: np.ndarray, window: int) -> np.ndarray:
     """
     check_pictures("locally_normalized", x)
     y = empty(x.shape, np.float32)
-    count = _window_sums(np.ones((1, *x.shape[1:3]), np.float32), window)
+    count = _pixels_in_windows(x.shape[1], x.shape[2], window)
 
     def work(start: int, stop: int) -> None:
         pictures = x[start:stop, :, :, 0]
@@ -52,6 +54,12 @@ def locally_normalized(x: np.ndarray, window: int) -> np.ndarray:
 
     in_blocks(work, len(x), _PICTURES)
     return y
+
+
+@functools.lru_cache(maxsize=8)
+def _pixels_in_windows(height: int, width: int, window: int) -> np.ndarray:
+    """(1, H, W): how many pixels lie in the window around each; the same for every batch."""
+    return _window_sums(np.ones((1, height, width), np.float32), window)
 
 
 def _window_sums(x: np.ndarray, window: int) -> np.ndarray:

@@ -12,7 +12,7 @@ from nnscratch.kernels.channel_vectors.forward import forward
 from nnscratch.kernels.image_vectors import chain
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.one_call import gradients as tables
-from nnscratch.kernels.one_call.gradients import Gradients, partial_sums
+from nnscratch.kernels.one_call.gradients import GradientSteps, partial_sums
 from nnscratch.kernels.one_call.table import Place
 from nnscratch.kernels.one_call.team import run_together
 
@@ -31,7 +31,7 @@ def place(array: np.ndarray) -> Place:
     return Place(array.ctypes.data, array.shape)
 
 
-def run(table: Gradients, x: np.ndarray) -> None:
+def run(table: GradientSteps, x: np.ndarray) -> None:
     assert run_together(table.written(), x, x, table.threads)
 
 
@@ -69,7 +69,7 @@ def test_channel_vectors_bit_by_bit(name: str, threads: int, wants_dx: bool) -> 
     dweight, dbias, dx = nines(*weight.shape), nines(c_out), nines(*shape)
     of_weight, of_bias, turned = (nines(*of) for of in partial_sums(weight.shape, shape[0]))
     for _ in range(2):  # the second time in used memory
-        table = Gradients(shape, threads)
+        table = GradientSteps(shape, threads)
         place_of_dx = place(dx) if wants_dx else None
         sums = of_weight, of_bias, turned
         table.channel_vectors(place(read), place(dy), argmax, weight, padding, dweight, dbias, sums, place_of_dx)
@@ -114,7 +114,7 @@ def test_chains_bit_by_bit(images: int, block: int, wants_dx: bool) -> None:
         nines(len(parameters)),
         nines(*expected_dx.shape),
     )
-    table = Gradients((images, size, size, 2), 2)
+    table = GradientSteps((images, size, size, 2), 2)
     where = place(dx) if wants_dx else None
     table.chains(weights, geometry, block, maps, argmax, got, partial, total, place(dy), where)
     run(table, dx)
@@ -125,7 +125,7 @@ def test_chains_bit_by_bit(images: int, block: int, wants_dx: bool) -> None:
 def test_work_is_counted() -> None:
     x, weight, dy = draw(2, 7, 6, 3), draw(2, 3, 3, 5), draw(2, 3, 2, 5)
     sums = tuple(nines(*of) for of in partial_sums(weight.shape, 2))
-    table = Gradients(x.shape, 1)
+    table = GradientSteps(x.shape, 1)
     table.channel_vectors(
         place(x), place(dy), np.zeros(dy.shape, np.uint8), weight, (0, 0), nines(*weight.shape), nines(5),
         sums, None,  # type: ignore[arg-type]
