@@ -52,7 +52,7 @@ class _Lookout:
 
     def linger(self) -> bool:
         call: _Call | None = _no_call
-        if time.perf_counter() - _ended > _A_MOMENT:
+        if _latest is None and time.perf_counter() - _ended > _A_MOMENT:
             return False
         while call is not None:  # each helps and then lingers without the GIL in between
             if not call.help(_ROUNDS):
@@ -78,8 +78,8 @@ def run_together(steps: np.ndarray, x: np.ndarray, y: np.ndarray, threads: int) 
     try:
         return not run(steps, x, y, call.counters, _board, 0, 0)
     finally:
+        _ended = time.perf_counter()  # first: who finds no call looks when the last one ended
         _latest = None
-        _ended = time.perf_counter()
 
 
 def _invite(call: _Call) -> None:

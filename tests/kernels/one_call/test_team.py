@@ -97,6 +97,24 @@ def test_one_that_lingers_is_called_back_for_other_work(monkeypatch) -> None:
     wait_until(lambda: team._board[p.HELPERS] == 0)
 
 
+def test_a_call_that_is_under_way_is_the_last_one_however_long_ago_another_ended(monkeypatch) -> None:
+    """A helper may be done before the thread whose call it is."""
+    lingered = []
+
+    class Board:
+        def help(self, rounds: int) -> bool:
+            lingered.append(rounds)
+            return False
+
+    monkeypatch.setattr(team, "_no_call", Board())
+    monkeypatch.setattr(team, "_ended", -1e9)
+    assert not team._lookout.linger()
+    assert not lingered
+    monkeypatch.setattr(team, "_latest", object())
+    assert not team._lookout.linger()
+    assert lingered == [team._ROUNDS]
+
+
 def test_nobody_lingers_long_after_the_last_call(monkeypatch) -> None:
     nn.set_threads(2)
     wait_until(lambda: team._board[p.HELPERS] == 0)
