@@ -41,6 +41,22 @@ def wait_until(condition) -> None:
         time.sleep(0.001)
 
 
+def nobody_helps() -> bool:
+    """Nor will anybody whom a call invited that is over."""
+    return team._invited == 0 and int(team._board[p.HELPERS]) == 0
+
+
+class Board:
+    """In place of the call that nobody made, which they wait at who linger."""
+
+    def __init__(self) -> None:
+        self.lingered: list[int] = []
+
+    def help(self, rounds: int) -> bool:
+        self.lingered.append(rounds)
+        return False
+
+
 def test_helpers_are_invited_once_and_go_back_to_sleep() -> None:
     nn.set_threads(3)
     table, x, _weight, y, _steps = layer(3)
@@ -49,7 +65,7 @@ def test_helpers_are_invited_once_and_go_back_to_sleep() -> None:
         assert (y == 3000).all()
         assert team._invited + int(team._board[p.HELPERS]) <= 4  # two, and two that have just left
         assert team._latest is None
-    wait_until(lambda: team._invited == 0 and team._board[p.HELPERS] == 0)
+    wait_until(nobody_helps)
 
 
 def test_one_thread_asks_nobody(monkeypatch) -> None:
@@ -62,7 +78,7 @@ def test_one_thread_asks_nobody(monkeypatch) -> None:
 def test_a_system_without_threads(monkeypatch) -> None:
     monkeypatch.setattr(team, "lend", lambda *_: 0)
     table, x, _weight, y, _steps = layer(2)
-    wait_until(lambda: team._board[p.HELPERS] == 0)
+    wait_until(nobody_helps)
     for _ in range(3):
         assert team.run_together(table, x, y, 2)
         assert (y == 3000).all()
@@ -80,48 +96,61 @@ def test_says_what_is_not_finite() -> None:
 def test_one_that_lingers_is_called_back_for_other_work(monkeypatch) -> None:
     """Otherwise the pool would be a thread short for as long as it lingers."""
     nn.set_threads(2)
-    wait_until(lambda: team._board[p.HELPERS] == 0)
     monkeypatch.setattr(team, "_ROUNDS", 1 << 40)  # hours
     monkeypatch.setattr(team, "_A_MOMENT", 60.0)
     table, x, _weight, y, _steps = layer(2)
-    team.run_together(table, x, y, 2)
+    # Several calls, for a thread of the pool of the test before may come to help with the first.
+    wait_until(lambda: team.run_together(table, x, y, 2) and team._board[p.HELPERS] == 1)
     for _ in range(3):
         wait_until(lambda: team._board[p.HELPERS] == 1)
-        meeting = threading.Barrier(2)  # two blocks that wait for each other: so two threads
-        threads.in_blocks(lambda start, stop, meeting=meeting: meeting.wait(20), 2, 1)
+        meet()
     wait_until(lambda: team._board[p.HELPERS] == 1)
     assert team.run_together(table, x, y, 2)
     assert (y == 3000).all()
     monkeypatch.setattr(team, "_A_MOMENT", 0.0)
     team._lookout.interrupt()
-    wait_until(lambda: team._board[p.HELPERS] == 0)
+    wait_until(nobody_helps)
 
 
-def test_a_call_that_is_under_way_is_the_last_one_however_long_ago_another_ended(monkeypatch) -> None:
-    """A helper may be done before the thread whose call it is."""
-    lingered = []
-
-    class Board:
-        def help(self, rounds: int) -> bool:
-            lingered.append(rounds)
-            return False
-
-    monkeypatch.setattr(team, "_no_call", Board())
-    monkeypatch.setattr(team, "_ended", -1e9)
-    assert not team._lookout.linger()
-    assert not lingered
-    monkeypatch.setattr(team, "_latest", object())
-    assert not team._lookout.linger()
-    assert lingered == [team._ROUNDS]
+def meet() -> None:
+    """Two blocks that wait for each other: so two threads, of which one is the pool's."""
+    meeting = threading.Barrier(2)
+    threads.in_blocks(lambda start, stop: meeting.wait(20), 2, 1)
 
 
 def test_nobody_lingers_long_after_the_last_call(monkeypatch) -> None:
     nn.set_threads(2)
-    wait_until(lambda: team._board[p.HELPERS] == 0)
     table, x, _weight, y, _steps = layer(2)
     team.run_together(table, x, y, 2)
+    wait_until(nobody_helps)
+    board = Board()
+    monkeypatch.setattr(team, "_no_call", board)
     monkeypatch.setattr(team, "_A_MOMENT", 0.0)
-    wait_until(lambda: team._board[p.HELPERS] == 0)
-    monkeypatch.setattr(team, "_no_call", None)  # would fail if anybody lingered
-    meeting = threading.Barrier(2)
-    threads.in_blocks(lambda start, stop: meeting.wait(20), 2, 1)
+    meet()
+    meet()  # for this the pool's thread has come back from what it did after the first
+    assert not board.lingered
+
+
+def test_somebody_lingers_a_moment_after_it(monkeypatch) -> None:
+    nn.set_threads(2)
+    table, x, _weight, y, _steps = layer(2)
+    team.run_together(table, x, y, 2)
+    wait_until(nobody_helps)
+    board = Board()
+    monkeypatch.setattr(team, "_no_call", board)
+    monkeypatch.setattr(team, "_A_MOMENT", 60.0)
+    meet()
+    meet()
+    assert set(board.lingered) == {team._ROUNDS}
+
+
+def test_a_call_that_is_under_way_is_the_last_one_however_long_ago_another_ended(monkeypatch) -> None:
+    """A helper may be done before the thread whose call it is."""
+    board = Board()
+    monkeypatch.setattr(team, "_no_call", board)
+    monkeypatch.setattr(team, "_ended", -1e9)
+    assert not team._lookout.linger()
+    assert not board.lingered
+    monkeypatch.setattr(team, "_latest", object())
+    assert not team._lookout.linger()
+    assert set(board.lingered) == {team._ROUNDS}
