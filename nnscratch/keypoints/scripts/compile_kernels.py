@@ -47,12 +47,16 @@ _BATCHES = (16, 1)  # a single row has kernels of its own
 
 
 def _steps(model: Sequential, *shape: int, learns: bool = True) -> None:
-    """Per batch size a training step, if it learns, and as many inferences as one call needs."""
+    """Per batch size as many training steps, if it learns, and inferences as one call needs."""
+    passes = PASSES_BEFORE_ONE_CALL + 2  # the last but one lays it out, the last one runs it
+    optimizers = (SGD(model, lr=0.1, momentum=0.9), Adam(model)) if learns else ()
     for images in _BATCHES:
         x = np.zeros((images, *shape), np.float32)
-        if learns:
-            model.backward(np.zeros_like(model.forward(x, training=True)))
-        for _ in range(PASSES_BEFORE_ONE_CALL + 2):  # the last but one lays it out, the last one runs it
+        for optimizer in optimizers:
+            for _ in range(passes):
+                model.backward(np.zeros_like(model.forward(x, training=True)))
+                optimizer.step()
+        for _ in range(passes):
             model.forward(x)
 
 
@@ -61,17 +65,15 @@ def _many_channels() -> None:
 
 
 def _few_channels() -> None:
-    _steps(Sequential(*report_cnn(rng=0)[:12]), 96, 96, 1)
+    _steps(Sequential(ContrastNormalization(), *report_cnn(rng=0)[:12]), 96, 96, 1)
 
 
 def _dense_layers() -> None:
     _steps(report_mlp(rng=0, dropout=0.5), 96, 96, 1)
 
 
-def _winograd_and_normalization() -> None:
-    rng = np.random.default_rng(0)
-    _steps(Sequential(Conv2D(32, 64, 3, padding=1, rng=rng), ReLU(), MaxPool2D(2)), 24, 24, 32, learns=False)
-    _steps(Sequential(ContrastNormalization()), 96, 96, 1)
+def _winograd() -> None:
+    _steps(Sequential(Conv2D(32, 64, 3, padding=1, rng=0), ReLU(), MaxPool2D(2)), 24, 24, 32, learns=False)
 
 
 def _updates_and_pictures() -> None:
@@ -91,8 +93,8 @@ def _updates_and_pictures() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     "convolutions, many channels": _many_channels,
     "dense layers": _dense_layers,
-    "convolutions, few channels": _few_channels,
-    "Winograd, normalization": _winograd_and_normalization,
+    "few channels, normalization": _few_channels,
+    "Winograd": _winograd,
     "updates, pictures": _updates_and_pictures,
 }
 

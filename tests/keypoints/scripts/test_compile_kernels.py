@@ -138,12 +138,14 @@ made |= {name: cnn[name](np.random.default_rng(0)) for name in ("small", "deep")
 for name, model in made.items():
     for images in (1, 16, 64):
         x = np.random.default_rng(0).random((images, 96, 96, 1), dtype=np.float32)
-        loss, optimizer = nn.MSELoss(), nn.Adam(model)
-        y = model.forward(x, training=True)
-        loss.forward(y, np.zeros_like(y))
-        model.backward(loss.backward())
-        optimizer.step()
-        for _ in range(11):  # the tenth is the first in one call
+        loss = nn.MSELoss()
+        for optimizer in nn.SGD(model, lr=1e-6, momentum=0.9), nn.Adam(model, lr=1e-6):
+            for _ in range(11):  # the tenth is the first in one call
+                y = model.forward(x, training=True)
+                loss.forward(y, np.zeros_like(y))
+                model.backward(loss.backward())
+                optimizer.step()
+        for _ in range(11):
             model.forward(x)
         print(name, images, used() - before)
 """
