@@ -10,8 +10,8 @@ rows of 9216 x 256 1.05 times (0.67 ms), 100 rows of 15488 x 500 1.05 times (9.4
 All rows of a fit one block, so each panel of b is used for one round of tiles and never again. The
 tiles are multiply-adds, two per cycle, and leave the units that load and store half idle: these copy
 the next panel into the first-level cache meanwhile, and call the one after it into the second-level
-cache. With AVX-512, whose panels are twice as wide, two of them would not fit the first-level cache,
-and all rows go by gemm.py.
+cache. With AVX-512, whose panels are twice as wide, two of them would not fit the first-level cache;
+there gemm_unpacked.py packs nothing.
 """
 
 from __future__ import annotations
