@@ -24,7 +24,6 @@ from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -32,13 +31,15 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import LibController, ThreadpoolController
 
+from nnscratch.kernels.cores import available_cores, current_core, leave_core
 from nnscratch.kernels.thread_limits import default_threads
 from nnscratch.kernels.thread_shares import share_of
 
 _lock = threading.Lock()
 _threads: int | None = None  # None until it is set or first needed
 # Its threads end with the process. A Ctrl-C may leave locks of concurrent.futures' pool held.
-_pool: SimpleQueue[tuple[Context, Lendable] | None] = SimpleQueue()
+# What is in the queue comes with its caller's core.
+_pool: SimpleQueue[tuple[Context, Lendable, int] | None] = SimpleQueue()
 _pool_threads = 0
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
 # Loads a second one, whenever somebody imports SciPy: Numba does, and scikit-learn.
@@ -49,16 +50,6 @@ _blas_users = 0
 lookouts: list[Lookout] = []  # what threads of the pool do before they go to sleep
 waits: list[Callable[[np.ndarray], bool]] = []  # and their caller; whether a flag became 1: waiting.py
 _forks = 0  # between the first process and this one: who holds BLAS across a fork does not hold it any more
-
-
-def available_cores() -> int:
-    """The cores that this process may use: its CPU affinity, limited by its cgroup's share."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):  # no cgroup (version 2), or no limit: "max 100000"
-        return cores
 
 
 def set_threads(threads: int | None) -> None:
@@ -261,17 +252,19 @@ def lend(work: Lendable, threads: int) -> int:
         except RuntimeError:  # no more threads in this system, or Python is about to end
             pass
         lent = max(0, min(threads, _pool_threads))
+        core = current_core()
         for _ in range(lent):
-            _pool.put((copy_context(), work))  # so that the caller's np.errstate holds there too
+            _pool.put((copy_context(), work, core))  # so that the caller's np.errstate holds there too
         for lookout in lookouts if lent else ():
             lookout.interrupt()
         return lent
 
 
-def _serve(pool: SimpleQueue[tuple[Context, Lendable] | None]) -> None:
+def _serve(pool: SimpleQueue[tuple[Context, Lendable, int] | None]) -> None:
     """What a thread of the pool does all its life."""
     while (lent := pool.get()) is not None:
-        context, work = lent
+        context, work, core = lent
+        leave_core(core)
         context.run(work.lend)
         while pool.empty() and any(lookout.linger() for lookout in lookouts):
             pass

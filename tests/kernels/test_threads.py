@@ -17,8 +17,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnscratch as nn
 from nnscratch.kernels import threads as threads_module
+from nnscratch.kernels.cores import available_cores
 from nnscratch.kernels.thread_limits import OTHERS
-from nnscratch.kernels.threads import available_cores, get_threads, in_blocks, set_threads, single_threaded_blas
+from nnscratch.kernels.threads import get_threads, in_blocks, set_threads, single_threaded_blas
 
 ROOT = Path(__file__).parents[2]
 
@@ -197,13 +198,6 @@ def test_the_environment_is_asked_and_set_threads_is_above_it(monkeypatch: pytes
     assert get_threads() == 7
     set_threads(3)
     assert get_threads() == 3
-
-
-@pytest.mark.parametrize(("limit", "cores"), [("max 100000", 8), ("150000 100000", 1), ("300000 100000", 3), ("?", 8)])
-def test_the_share_of_a_container_is_respected(limit: str, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    monkeypatch.setattr(Path, "read_text", lambda path: limit)
-    assert available_cores() == cores
 
 
 def test_called_from_several_threads_at_once() -> None:
@@ -436,16 +430,6 @@ def test_fork(where: str, tmp_path: Path) -> None:
         [sys.executable, "-W", "ignore", program], timeout=120, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(("count", "cores"), [(3, 3), (None, 1)])
-def test_a_system_without_affinity_is_asked_for_its_cores(
-    monkeypatch: pytest.MonkeyPatch, count: int | None, cores: int
-) -> None:
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: count)
-    monkeypatch.setattr(Path, "read_text", lambda self: "max 100000")  # no limit by a cgroup
-    assert available_cores() == cores
 
 
 def test_who_was_interrupted_before_holding_blas_gives_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
