@@ -5,7 +5,8 @@ threads that each carry a block of images through all steps in their own cache b
 wait for each other after every step; and two pools at once (ours and BLAS's) compete for the cores.
 
 The blocks depend on the shapes alone, and every sum over blocks is taken in block order. So the
-same seed gives the same bits on any number of threads.
+same seed gives the same bits on any number of threads. The caller takes the first blocks, the pool's
+threads the last ones: of two, each finds in its own caches what it read or wrote in the last pass.
 
 How many threads: what `set_threads` was last given (the examples' --threads is that); otherwise
 NNSCRATCH_NUM_THREADS; otherwise the cores that this process may use, or fewer if OMP_NUM_THREADS or
@@ -21,6 +22,7 @@ import os
 import sys
 import threading
 from _thread import start_new_thread
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
@@ -129,7 +131,7 @@ class _Blocks:
 
     def __init__(self, work: Callable[[int, int], None], total: int, block: int) -> None:
         self.work, self.total, self.block = work, total, block
-        self.starts = iter(range(0, total, block))
+        self.starts = deque(range(0, total, block))
         self.failure: BaseException | None = None  # the first one in a lent thread
         self.lent = 0  # threads that are taking blocks, besides the caller's
         self.lock = threading.Lock()  # of the three above
@@ -139,19 +141,21 @@ class _Blocks:
         self.over = np.zeros(1, np.int64)  # 1 when `lent` has become 0, for who waits awake
         self.forks = _forks
 
-    def take(self) -> None:
-        """Takes blocks until none is left."""
-        while (start := self._next_start()) is not None:
+    def take(self, first: bool) -> None:
+        """Takes blocks until none is left: the first ones, or the last."""
+        while (start := self._next_start(first)) is not None:
             self.work(start, min(start + self.block, self.total))
 
-    def _next_start(self) -> int | None:
+    def _next_start(self, first: bool) -> int | None:
         if self.forks != _forks:
             raise RuntimeError(
                 "in_blocks: got a fork inside a block, expected none; the other threads are not there, so end the "
                 "child by os._exit or exec, or fork outside"
             )
         with self.lock:
-            return next(self.starts, None)
+            if not self.starts:
+                return None
+            return self.starts.popleft() if first else self.starts.pop()
 
     def lend(self) -> None:
         """What a thread of the pool does; if it begins late, nothing."""
@@ -159,14 +163,14 @@ class _Blocks:
             self.lent += 1
         failure = None
         try:
-            self.take()
+            self.take(first=False)
         except BaseException as error:  # raised in the caller's thread
             failure = error
         if self.forks != _forks:
             os._exit(1)  # this thread is all that the child has, and nobody waits for it
         with self.lock:
             if failure is not None:
-                self.starts = iter(())
+                self.starts.clear()
                 self.failure = self.failure or failure
             self.lent -= 1
             if not self.lent and self.idle.locked():
@@ -178,7 +182,7 @@ class _Blocks:
         left = iter(waits)  # each waits once
         while self.forks == _forks:
             with self.lock:
-                self.starts = iter(())
+                self.starts.clear()
                 if not self.lent:
                     return
             if not any(wait(self.over) for wait in left):
@@ -212,7 +216,7 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
             # This thread works too, so the pool lends one thread fewer, and a busy pool cannot
             # block the work.
             lend(blocks, min(get_threads(), -(-total // block)) - 1)
-            blocks.take()
+            blocks.take(first=True)
         except BaseException as error:
             interrupt = error
         # Nobody may go on while a lent thread still writes, least of all after a second Ctrl-C.

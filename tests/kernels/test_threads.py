@@ -71,7 +71,7 @@ def test_after_an_exception_no_block_begins_and_none_is_under_way() -> None:
 
     def work(start: int, stop: int) -> None:
         begun.append(start)
-        if start < 3:
+        if len(begun) <= 3:
             barrier.wait()  # all three threads have a block
         if start == 0:
             raise ZeroDivisionError
@@ -85,6 +85,20 @@ def test_after_an_exception_no_block_begins_and_none_is_under_way() -> None:
     assert len(known) < 20
     time.sleep(0.1)
     assert sorted(begun) == known
+
+
+def test_the_caller_takes_the_first_blocks_and_a_lent_thread_the_last() -> None:
+    set_threads(2)
+    barrier, taken = threading.Barrier(2, timeout=30), dict[int, list[int]]()
+
+    def work(start: int, stop: int) -> None:
+        taken.setdefault(threading.get_ident(), []).append(start)
+        barrier.wait()
+
+    in_blocks(work, 10, 1)
+    caller = taken.pop(threading.get_ident())
+    assert caller == [0, 1, 2, 3, 4]
+    assert list(taken.values()) == [[9, 8, 7, 6, 5]]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
