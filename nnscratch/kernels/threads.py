@@ -132,6 +132,8 @@ class _Blocks:
     def __init__(self, work: Callable[[int, int], None], total: int, block: int) -> None:
         self.work, self.total, self.block = work, total, block
         self.starts = deque(range(0, total, block))
+        if total % block:  # the short one comes last, so that all end at about the same time
+            self.starts.insert(len(self.starts) // 2, self.starts.pop())
         self.failure: BaseException | None = None  # the first one in a lent thread
         self.lent = 0  # threads that are taking blocks, besides the caller's
         self.lock = threading.Lock()  # of the three above

@@ -174,7 +174,8 @@ class UpdateTable:
         if len(self._starts) > 2:
             run_together(self._steps, _NOTHING, _NOTHING, threads)
         else:
-            dw, packed = np.split(self._scratch[0], [self._together])
+            own = self._scratch[0]
+            dw, packed = own[: self._together], own[self._together :]
             update_rows(self._table, *self._kernels, self._scalars, dw, packed, 0, len(self._table))
 
     def _share(self, flat: types.Array, matrix: types.Array) -> None:

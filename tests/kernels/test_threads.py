@@ -96,9 +96,14 @@ def test_the_caller_takes_the_first_blocks_and_a_lent_thread_the_last() -> None:
         barrier.wait()
 
     in_blocks(work, 10, 1)
-    caller = taken.pop(threading.get_ident())
-    assert caller == [0, 1, 2, 3, 4]
+    assert taken.pop(threading.get_ident()) == [0, 1, 2, 3, 4]
     assert list(taken.values()) == [[9, 8, 7, 6, 5]]
+
+
+def test_the_caller_and_a_lent_thread_meet_at_a_short_block() -> None:
+    blocks = threads_module._Blocks(lambda start, stop: None, 26, 4)
+    assert [blocks._next_start(first) for first in (True, False) * 3] == [0, 20, 4, 16, 8, 12]
+    assert blocks._next_start(True) == 24
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
