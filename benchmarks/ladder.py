@@ -15,9 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from nnscratch.kernels import loops
+from nnscratch.kernels.cores import available_cores
 from nnscratch.kernels.products.choice import dense_kernel
 from nnscratch.kernels.products.matmul import matmul
-from nnscratch.kernels.threads import available_cores, get_threads, set_threads, single_threaded_blas
+from nnscratch.kernels.threads import get_threads, set_threads, single_threaded_blas
 from nnscratch.profiling.clock import Work, in_turn, milliseconds, ratio
 from nnscratch.profiling.conv2d import METHODS, ConvPool, run_backward, run_forward, taken
 from nnscratch.stages import Stage

@@ -43,7 +43,7 @@ from machine import description, print_description
 
 import nnscratch as nn
 from nnscratch.command_output import write_json
-from nnscratch.kernels.threads import available_cores
+from nnscratch.kernels.cores import available_cores
 from nnscratch.keypoints.drawn.faces import draw_faces
 from nnscratch.keypoints.faces import Faces
 from nnscratch.keypoints.kaggle.training_file import load_faces

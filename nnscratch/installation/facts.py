@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_info
 
 import nnscratch
 from nnscratch.kernels import cache, vectors
-from nnscratch.kernels.threads import available_cores, get_threads
+from nnscratch.kernels.cores import available_cores
+from nnscratch.kernels.threads import get_threads
 from nnscratch.messages import printable
 from nnscratch.profiling import machine
 

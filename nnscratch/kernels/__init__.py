@@ -10,6 +10,7 @@
     normalization.py    contrast normalization
     updates.py          optimizer steps, running means
     update_table.py     all arrays of an optimizer's step in one call
+    update_rows.py      what it calls for some of them
     warp.py             pictures cropped and augmented
     finite.py           whether an array holds NaN or infinity
     roof.py             multiply-adds in registers alone: what the processor can do at most
@@ -21,6 +22,7 @@
     cache.py            machine code on disk, never that of other sources
     assembly.py         the machine code of a kernel, to be read
     threads.py          blocks of work on a pool of threads
+    cores.py            how many cores there are; a thread leaves its caller's
     thread_limits.py    how many threads the environment allows
     memory.py           buffers that stay
 

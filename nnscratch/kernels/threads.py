@@ -5,7 +5,8 @@ threads that each carry a block of images through all steps in their own cache b
 wait for each other after every step; and two pools at once (ours and BLAS's) compete for the cores.
 
 The blocks depend on the shapes alone, and every sum over blocks is taken in block order. So the
-same seed gives the same bits on any number of threads.
+same seed gives the same bits on any number of threads. The caller takes the first blocks, the pool's
+threads the last ones: of two, each finds in its own caches what it read or wrote in the last pass.
 
 How many threads: what `set_threads` was last given (the examples' --threads is that); otherwise
 NNSCRATCH_NUM_THREADS; otherwise the cores that this process may use, or fewer if OMP_NUM_THREADS or
@@ -21,10 +22,10 @@ import os
 import sys
 import threading
 from _thread import start_new_thread
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -32,13 +33,15 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 from threadpoolctl import LibController, ThreadpoolController
 
+from nnscratch.kernels.cores import available_cores, current_core, leave_core
 from nnscratch.kernels.thread_limits import default_threads
 from nnscratch.kernels.thread_shares import share_of
 
 _lock = threading.Lock()
 _threads: int | None = None  # None until it is set or first needed
 # Its threads end with the process. A Ctrl-C may leave locks of concurrent.futures' pool held.
-_pool: SimpleQueue[tuple[Context, Lendable] | None] = SimpleQueue()
+# What is in the queue comes with its caller's core.
+_pool: SimpleQueue[tuple[Context, Lendable, int] | None] = SimpleQueue()
 _pool_threads = 0
 _blas: list[LibController] | None = None  # the BLAS libraries of this process, looked up once
 # Loads a second one, whenever somebody imports SciPy: Numba does, and scikit-learn.
@@ -49,16 +52,6 @@ _blas_users = 0
 lookouts: list[Lookout] = []  # what threads of the pool do before they go to sleep
 waits: list[Callable[[np.ndarray], bool]] = []  # and their caller; whether a flag became 1: waiting.py
 _forks = 0  # between the first process and this one: who holds BLAS across a fork does not hold it any more
-
-
-def available_cores() -> int:
-    """The cores that this process may use: its CPU affinity, limited by its cgroup's share."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cores, int(quota) // int(period)))
-    except (OSError, ValueError):  # no cgroup (version 2), or no limit: "max 100000"
-        return cores
 
 
 def set_threads(threads: int | None) -> None:
@@ -138,7 +131,9 @@ class _Blocks:
 
     def __init__(self, work: Callable[[int, int], None], total: int, block: int) -> None:
         self.work, self.total, self.block = work, total, block
-        self.starts = iter(range(0, total, block))
+        self.starts = deque(range(0, total, block))
+        if total % block:  # the short one comes last, so that all end at about the same time
+            self.starts.insert(len(self.starts) // 2, self.starts.pop())
         self.failure: BaseException | None = None  # the first one in a lent thread
         self.lent = 0  # threads that are taking blocks, besides the caller's
         self.lock = threading.Lock()  # of the three above
@@ -148,19 +143,21 @@ class _Blocks:
         self.over = np.zeros(1, np.int64)  # 1 when `lent` has become 0, for who waits awake
         self.forks = _forks
 
-    def take(self) -> None:
-        """Takes blocks until none is left."""
-        while (start := self._next_start()) is not None:
+    def take(self, first: bool) -> None:
+        """Takes blocks until none is left: the first ones, or the last."""
+        while (start := self._next_start(first)) is not None:
             self.work(start, min(start + self.block, self.total))
 
-    def _next_start(self) -> int | None:
+    def _next_start(self, first: bool) -> int | None:
         if self.forks != _forks:
             raise RuntimeError(
                 "in_blocks: got a fork inside a block, expected none; the other threads are not there, so end the "
                 "child by os._exit or exec, or fork outside"
             )
         with self.lock:
-            return next(self.starts, None)
+            if not self.starts:
+                return None
+            return self.starts.popleft() if first else self.starts.pop()
 
     def lend(self) -> None:
         """What a thread of the pool does; if it begins late, nothing."""
@@ -168,14 +165,14 @@ class _Blocks:
             self.lent += 1
         failure = None
         try:
-            self.take()
+            self.take(first=False)
         except BaseException as error:  # raised in the caller's thread
             failure = error
         if self.forks != _forks:
             os._exit(1)  # this thread is all that the child has, and nobody waits for it
         with self.lock:
             if failure is not None:
-                self.starts = iter(())
+                self.starts.clear()
                 self.failure = self.failure or failure
             self.lent -= 1
             if not self.lent and self.idle.locked():
@@ -187,7 +184,7 @@ class _Blocks:
         left = iter(waits)  # each waits once
         while self.forks == _forks:
             with self.lock:
-                self.starts = iter(())
+                self.starts.clear()
                 if not self.lent:
                     return
             if not any(wait(self.over) for wait in left):
@@ -221,7 +218,7 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
             # This thread works too, so the pool lends one thread fewer, and a busy pool cannot
             # block the work.
             lend(blocks, min(get_threads(), -(-total // block)) - 1)
-            blocks.take()
+            blocks.take(first=True)
         except BaseException as error:
             interrupt = error
         # Nobody may go on while a lent thread still writes, least of all after a second Ctrl-C.
@@ -261,17 +258,19 @@ def lend(work: Lendable, threads: int) -> int:
         except RuntimeError:  # no more threads in this system, or Python is about to end
             pass
         lent = max(0, min(threads, _pool_threads))
+        core = current_core()
         for _ in range(lent):
-            _pool.put((copy_context(), work))  # so that the caller's np.errstate holds there too
+            _pool.put((copy_context(), work, core))  # so that the caller's np.errstate holds there too
         for lookout in lookouts if lent else ():
             lookout.interrupt()
         return lent
 
 
-def _serve(pool: SimpleQueue[tuple[Context, Lendable] | None]) -> None:
+def _serve(pool: SimpleQueue[tuple[Context, Lendable, int] | None]) -> None:
     """What a thread of the pool does all its life."""
     while (lent := pool.get()) is not None:
-        context, work = lent
+        context, work, core = lent
+        leave_core(core)
         context.run(work.lend)
         while pool.empty() and any(lookout.linger() for lookout in lookouts):
             pass

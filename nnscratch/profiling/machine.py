@@ -12,7 +12,8 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_info
 
-from nnscratch.kernels.threads import available_cores, get_threads
+from nnscratch.kernels.cores import available_cores
+from nnscratch.kernels.threads import get_threads
 
 # Environment variables that make a BLAS run another processor's kernels, or block for another one's
 # caches. Some machines set the first two for all programs; NumPy's products then take up to twice

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from nnscratch.checks import NotFiniteError
+from nnscratch.kernels.cores import available_cores
 from nnscratch.kernels.thread_shares import share_of_threads
-from nnscratch.kernels.threads import available_cores, get_threads
+from nnscratch.kernels.threads import get_threads
 from nnscratch.messages import printable
 from nnscratch.training.communicator import Communicator, checked_communicator
 

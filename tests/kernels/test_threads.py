@@ -17,8 +17,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import nnscratch as nn
 from nnscratch.kernels import threads as threads_module
+from nnscratch.kernels.cores import available_cores
 from nnscratch.kernels.thread_limits import OTHERS
-from nnscratch.kernels.threads import available_cores, get_threads, in_blocks, set_threads, single_threaded_blas
+from nnscratch.kernels.threads import get_threads, in_blocks, set_threads, single_threaded_blas
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +71,7 @@ def test_after_an_exception_no_block_begins_and_none_is_under_way() -> None:
 
     def work(start: int, stop: int) -> None:
         begun.append(start)
-        if start < 3:
+        if len(begun) <= 3:
             barrier.wait()  # all three threads have a block
         if start == 0:
             raise ZeroDivisionError
@@ -84,6 +85,25 @@ def test_after_an_exception_no_block_begins_and_none_is_under_way() -> None:
     assert len(known) < 20
     time.sleep(0.1)
     assert sorted(begun) == known
+
+
+def test_the_caller_takes_the_first_blocks_and_a_lent_thread_the_last() -> None:
+    set_threads(2)
+    barrier, taken = threading.Barrier(2, timeout=30), dict[int, list[int]]()
+
+    def work(start: int, stop: int) -> None:
+        taken.setdefault(threading.get_ident(), []).append(start)
+        barrier.wait()
+
+    in_blocks(work, 10, 1)
+    assert taken.pop(threading.get_ident()) == [0, 1, 2, 3, 4]
+    assert list(taken.values()) == [[9, 8, 7, 6, 5]]
+
+
+def test_the_caller_and_a_lent_thread_meet_at_a_short_block() -> None:
+    blocks = threads_module._Blocks(lambda start, stop: None, 26, 4)
+    assert [blocks._next_start(first) for first in (True, False) * 3] == [0, 20, 4, 16, 8, 12]
+    assert blocks._next_start(True) == 24
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
@@ -197,13 +217,6 @@ def test_the_environment_is_asked_and_set_threads_is_above_it(monkeypatch: pytes
     assert get_threads() == 7
     set_threads(3)
     assert get_threads() == 3
-
-
-@pytest.mark.parametrize(("limit", "cores"), [("max 100000", 8), ("150000 100000", 1), ("300000 100000", 3), ("?", 8)])
-def test_the_share_of_a_container_is_respected(limit: str, cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
-    monkeypatch.setattr(Path, "read_text", lambda path: limit)
-    assert available_cores() == cores
 
 
 def test_called_from_several_threads_at_once() -> None:
@@ -436,16 +449,6 @@ def test_fork(where: str, tmp_path: Path) -> None:
         [sys.executable, "-W", "ignore", program], timeout=120, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize(("count", "cores"), [(3, 3), (None, 1)])
-def test_a_system_without_affinity_is_asked_for_its_cores(
-    monkeypatch: pytest.MonkeyPatch, count: int | None, cores: int
-) -> None:
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: count)
-    monkeypatch.setattr(Path, "read_text", lambda self: "max 100000")  # no limit by a cgroup
-    assert available_cores() == cores
 
 
 def test_who_was_interrupted_before_holding_blas_gives_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from nnscratch.kernels import update_table
 from nnscratch.kernels.products.deferred import DeferredProduct
 from nnscratch.kernels.threads import set_threads
+from nnscratch.kernels.update_rows import SIZE
 from nnscratch.kernels.update_table import BLOCK, LEAST_TO_SHARE, Moved, Update, UpdateTable, fits
 from nnscratch.kernels.updates import in_dtype
 
@@ -81,7 +82,7 @@ def test_small_arrays_stay_on_one_thread_and_large_ones_are_cut() -> None:
     small, large = ([LEAST_TO_SHARE // 4] * 3, [9, LEAST_TO_SHARE, 9])
     assert len(UpdateTable(update, random_parameters(np.float32, small))._starts) == 2
     table = UpdateTable(update, random_parameters(np.float32, large))
-    assert table._table[:, update_table.SIZE].tolist() == [9, *[BLOCK] * (LEAST_TO_SHARE // BLOCK), 9]
+    assert table._table[:, SIZE].tolist() == [9, *[BLOCK] * (LEAST_TO_SHARE // BLOCK), 9]
     assert len(table._starts) == 1 + 1 + LEAST_TO_SHARE // BLOCK
 
 
@@ -117,3 +118,19 @@ def test_arrays_that_overlap_lie_askew_or_differ_in_dtype_are_for_no_table() -> 
     assert not fits([first._replace(w=askew)])
     with pytest.raises(ValueError, match="got arrays that overlap"):
         UpdateTable(update_table.sgd(np.float32(1), np.float32(0)), [first, second._replace(w=first.w)])
+
+
+def test_more_threads_than_at_first() -> None:
+    update = update_table.sgd(*in_dtype(np.dtype(np.float32), 0.1, 0.0))
+    parameters, expected = deferred_parameters(np.float32), deferred_parameters(np.float32)
+    table, scalars = UpdateTable(update, parameters), np.array([update.scalars] * 2, np.float32)
+    try:
+        for threads in (1, 3, 2):
+            set_threads(threads)
+            table.step(scalars)
+            for w, dw, _, _ in expected:
+                update(w.reshape(-1), (dw.value() if isinstance(dw, DeferredProduct) else dw).reshape(-1))
+    finally:
+        set_threads(None)
+    for moved, wanted in zip(parameters, expected, strict=True):
+        np.testing.assert_array_equal(moved.w, wanted.w)

@@ -19,7 +19,8 @@ import pytest
 from mpi4py import MPI
 
 import nnscratch as nn
-from nnscratch.kernels.threads import available_cores, get_threads
+from nnscratch.kernels.cores import available_cores
+from nnscratch.kernels.threads import get_threads
 from tests.training.small_training import RESUMED, WEIGHTS, After, Trained
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "several_machines.md"

@@ -35,12 +35,13 @@ _PANELS, _UNPACKED = 1, 2
 
 @njit(nogil=True)
 def _from_either_end(step: np.ndarray, block: int) -> int:
-    """The block, in every second call counted from the last: what was read last is still in the cache.
+    """The block, in every second call each half backwards: what a thread read last is still in its cache.
 
     OTHER : whether it is such a call, which add_bias_relu turns at the end; or 0, and none is
     """
     if step[OTHER] and array_at(np.int64, step[OTHER], (1,))[0]:
-        return step[BLOCKS] - 1 - block
+        half = (step[BLOCKS] + 1) // 2
+        return half - 1 - block if block < half else step[BLOCKS] - 1 - (block - half)
     return block
 
 

@@ -8,6 +8,8 @@ second thread would have to be woken, and wait for the GIL, in each layer. Here 
         take the next block of the step that nobody has taken, and compute it, until none is left
 
 Every thread that runs this does the same, so one that comes late, or never, is not waited for. The
+thread whose call it is takes a step's first blocks and those that help its last ones, so that mostly
+each finds in its own caches what it read or wrote in the step before, or in the last call. The
 blocks follow from the shapes alone, and each sum over blocks is taken in their order, so the bits
 are the same whoever computes what, and the same as layer by layer.
 
@@ -32,8 +34,9 @@ COLUMNS = 25
 # The counters; each has a line of the cache to itself, so that threads do not take others' away.
 LINE = 8
 THREADS, NOT_FINITE = 0, LINE  # how many threads have come; whether an x or a y is not finite
-TAKEN, DONE, CHANGED = 2 * LINE, 3 * LINE, 4 * LINE  # per step: its blocks; whether weights are others
-PER_STEP = 3 * LINE
+# Per step: its blocks that are taken, of these from the end, and done; whether weights are others.
+TAKEN, FROM_END, DONE, CHANGED = 2 * LINE, 3 * LINE, 4 * LINE, 5 * LINE
+PER_STEP = 4 * LINE
 POSTED, HELPERS = 0, LINE  # on the board, of all calls
 
 
@@ -64,11 +67,15 @@ def _compute(steps: np.ndarray, x: np.ndarray, y: np.ndarray, counters: np.ndarr
         x_at = step[X] if step[X] else address(x)
         y_at = step[Y] if step[Y] else address(y)
         scratch = step[SCRATCH] + me * step[SCRATCH_STEP]
-        block = add(counters, TAKEN + s * PER_STEP, 1)
-        while block < step[BLOCKS]:
+        first = 0
+        while add(counters, TAKEN + s * PER_STEP, 1) < step[BLOCKS]:
+            if me == 0:
+                block = first
+                first += 1
+            else:
+                block = step[BLOCKS] - 1 - add(counters, FROM_END + s * PER_STEP, 1)
             call_kernel(step[COMPUTE], (step, block, x_at, y_at, scratch, counters))
             add(counters, DONE + s * PER_STEP, 1)
-            block = add(counters, TAKEN + s * PER_STEP, 1)
     _wait(steps, waited, len(steps), counters)
 
 

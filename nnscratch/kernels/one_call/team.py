@@ -15,6 +15,7 @@ import time
 import numpy as np
 
 from nnscratch.kernels.compiled import CHECKED
+from nnscratch.kernels.cores import current_core, leave_core
 from nnscratch.kernels.one_call.program import COLUMNS, HELPERS, LINE, POSTED, counters, run
 from nnscratch.kernels.threads import lend, lookouts
 
@@ -34,6 +35,7 @@ class _Call:
     def __init__(self, steps: np.ndarray, x: np.ndarray, y: np.ndarray, helpers: int) -> None:
         self.steps, self.x, self.y, self.helpers = steps, x, y, helpers
         self.counters = counters(len(steps))
+        self.core = current_core()
 
     def lend(self) -> None:
         """Helps with this call."""
@@ -44,6 +46,7 @@ class _Call:
 
     def help(self, rounds: int) -> bool:
         """As `program.run` for a thread that helps; whether another call came while it lingered."""
+        leave_core(self.core)
         return bool(run(self.steps, self.x, self.y, self.counters, _board, self.helpers, rounds))
 
 
@@ -91,6 +94,7 @@ def _invite(call: _Call) -> None:
 
 
 _lookout, _no_call = _Lookout(), _Call(_NO_STEPS, _NOTHING, _NOTHING, 1)
+_no_call.core = -1  # which nobody leaves
 
 
 def _forget_after_fork() -> None:

@@ -27,7 +27,7 @@ import nnscratch
 from nnscratch.command_output import add_json, add_quiet, muted, write_json
 from nnscratch.commands import Parser, exit_statuses, program
 from nnscratch.kernels import cache
-from nnscratch.kernels.threads import available_cores
+from nnscratch.kernels.cores import available_cores
 from nnscratch.keypoints.faces import POINTS, SIDE
 from nnscratch.keypoints.geometry.affine_maps import AffineMaps
 from nnscratch.keypoints.geometry.augmentation import Augmentation

@@ -9,7 +9,7 @@ import pytest
 from numba import njit, types, uint64
 
 from nnscratch.kernels.one_call import program as p
-from nnscratch.kernels.one_call.calls import add, address_of, array_at
+from nnscratch.kernels.one_call.calls import add, address_of, array_at, look
 
 _INTS, _INT = types.Array(types.int64, 1, "C"), types.int64
 
@@ -41,6 +41,32 @@ def table(threads: int) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
         step[[p.X, p.Y, p.A]] = before.ctypes.data, after.ctypes.data, len(before)
         step[[p.SCRATCH, p.SCRATCH_STEP]] = scratch.ctypes.data, scratch.strides[0]
     return steps, written, scratch
+
+
+@njit
+def meet(step, block, x, y, scratch, counters):
+    """y[block] = scratch[0], the thread's number; two blocks at a time, which x[0] counts"""
+    array_at(np.int64, y, (step[p.BLOCKS],))[block] = array_at(np.int64, scratch, (1,))[0]
+    begun = array_at(np.int64, x, (1,))
+    together = (add(begun, 0, 1) // 2 + 1) * 2
+    while look(begun, 0) < together:
+        pass
+
+
+def test_the_first_thread_takes_the_first_blocks_and_a_helper_the_last() -> None:
+    x, board = np.zeros(1, np.float32), np.zeros(2 * p.LINE, np.int64)
+    begun, who, scratch = np.zeros(1, np.int64), np.zeros(8, np.int64), np.zeros((2, 8), np.int64)
+    scratch[:, 0] = 0, 1
+    steps = np.zeros((1, p.COLUMNS), np.int64)
+    steps[0, [p.COMPUTE, p.BLOCKS]] = address_of(meet, (_INTS, _INT, _INT, _INT, _INT, _INTS)), len(who)
+    steps[0, [p.X, p.Y]] = begun.ctypes.data, who.ctypes.data
+    steps[0, [p.SCRATCH, p.SCRATCH_STEP]] = scratch.ctypes.data, scratch.strides[0]
+    arguments = steps, x, x, p.counters(1), board
+    helper = threading.Thread(target=p.run, args=(*arguments, 1, 0))
+    helper.start()
+    p.run(*arguments, 0, 0)
+    helper.join()
+    assert who.tolist() == [0] * 4 + [1] * 4
 
 
 @pytest.mark.parametrize("helpers", [0, 1, 3])
