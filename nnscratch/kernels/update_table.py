@@ -6,8 +6,8 @@ large one, and calls the same compiled rule for each, by its address. The table 
 again when an array is another one.
 
 A gradient may be a product that is not computed yet (products/deferred.py): then its rows are
-computed in the cache, and used there at once. Each rule runs in the machine code that Python would
-call, so that the bits are the same.
+computed in the cache, and used there at once; update_tiles.py does so if it has several terms. Each
+rule runs in the machine code that Python would call, so that the bits are the same.
 
 Measured with AVX-512: a step of the report's CNN, 14 arrays, takes 17 us instead of 24.
 """
@@ -28,9 +28,13 @@ from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.one_call.calls import address, address_of, array_at, call_kernel
 from nnscratch.kernels.products.deferred import DeferredProduct
-from nnscratch.kernels.products.gemm import gemm, packed_size
+from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, TILE
 from nnscratch.kernels.products.gemv import column_by_row
+from nnscratch.kernels.products.packed_factors import PackedFactor, numbers_of
+from nnscratch.kernels.products.packing import parts
 from nnscratch.kernels.threads import in_blocks
+from nnscratch.kernels.update_tiles import update_by_tiles
+from nnscratch.kernels.vectors import lanes
 
 # Numbers per row of a large array, and numbers of all arrays from which a second thread pays.
 # Measured (two threads, AVX-512; 1 << 17, 18, 19): MLP 401, 364, 422 us; alone 575. The large CNN's
@@ -38,7 +42,7 @@ from nnscratch.kernels.threads import in_blocks
 BLOCK = 1 << 18
 LEAST_TO_SHARE = 1 << 20
 # Bytes of a gradient that are computed at once, and stay in the second-level cache until they are
-# used. Measured (16 rows; 1 << 14, 16, 18, 19): MLP 525, 448, 424, 425 us; one row is indifferent.
+# used; one row is indifferent.
 TOGETHER = 1 << 18
 TERMS_AS_LONG = 8  # terms of a gradient take as long as its update
 _scratch = Scratch()
@@ -74,17 +78,32 @@ def _update(
     call_kernel(call, (kernel, w, dw, mean, second, scalars[row[SCALARS]]))
 
 
+@njit(nogil=True)
+def _update_by_tiles(
+    row: np.ndarray, call: int, kernel: int, tiles: int, scalars: np.ndarray, dw: np.ndarray
+) -> None:  # fmt: skip
+    """Calls update_tiles.py for a row whose gradient has several terms."""
+    kind, size, terms, width, first = scalars.dtype.type, row[SIZE], row[TERMS], row[WIDTH], row[FIRST]
+    w, mean = array_at(kind, row[W], (size,)), array_at(kind, row[MEAN], (size,))
+    strips = array_at(kind, row[X], (parts(row[ROWS], STRIP) * parts(terms, STRIP) * STRIP * STRIP,))
+    panel = PANEL * lanes(dw)
+    panels = array_at(kind, row[DZ], (parts(width, panel) * panel * terms,))
+    stop, rule = first + size // width, scalars[row[SCALARS]]
+    second = array_at(kind, row[SECOND_MEAN], (size,))
+    call_kernel(tiles, (strips, panels, terms, width, w, mean, second, rule, call, kernel, first, stop, dw))
+
+
 @njit(nogil=True, cache=True)
 def update_rows(
-    table: np.ndarray, call: int, kernel: int, outer: int, gemm: int, scalars: np.ndarray, dw: np.ndarray,
-    packed: np.ndarray, first: int, stop: int,
+    table: np.ndarray, call: int, kernel: int, outer: int, tiles: int, scalars: np.ndarray, dw: np.ndarray,
+    first: int, stop: int,
 ) -> None:  # fmt: skip
     """Moves the parameters of some rows of the table.
 
     table   : (R, 12) int64;  scalars : (kinds, S) of the arrays' dtype
     call    : the address of _sgd, _momentum or _adam;  kernel : that of the kernel it calls
-    outer, gemm : those of the kernels of products
-    dw, packed : scratch, of TOGETHER numbers and for gemm
+    outer, tiles : those of the kernels for gradients of one term and of more
+    dw : scratch of TOGETHER bytes
     first, stop : of the rows
     """
     kind = scalars.dtype.type
@@ -94,17 +113,16 @@ def update_rows(
         if terms == 0:
             _update(row, 0, row[SIZE], row[DW], call, kernel, scalars)
             continue
+        if terms > 1:
+            _update_by_tiles(row, call, kernel, tiles, scalars, dw)
+            continue
         dz = array_at(kind, row[DZ], (terms, width))
         last, together = row[FIRST] + row[SIZE] // width, dw.size // width
         for m0 in range(row[FIRST], last, together):
             m1 = min(m0 + together, last)
             # The whole gradient would begin so far before the scratch that rows m0 to m1 lie in it.
             whole = array_at(kind, address(dw) - m0 * width * dw.itemsize, (row[ROWS], width))
-            if terms == 1:
-                call_kernel(outer, (array_at(kind, row[X], (row[ROWS], 1)), dz, whole, m0, m1))
-            else:
-                x = array_at(kind, row[X], (terms, row[ROWS]))
-                call_kernel(gemm, (x, True, dz, False, whole, m0, m1, 0, width, 0, terms, packed))
+            call_kernel(outer, (array_at(kind, row[X], (row[ROWS], 1)), dz, whole, m0, m1))
             start = (m0 - row[FIRST]) * width
             _update(row, start, (m1 - m0) * width, address(dw), call, kernel, scalars)
 
@@ -150,7 +168,7 @@ def adam(*scalars: Any) -> Update:
 class Moved(NamedTuple):
     """What a step does with one parameter; all arrays contiguous, of one shape and dtype.
 
-    dw   : if it is a product not computed yet, its rows must not be longer than TOGETHER
+    dw   : if it is a product not computed yet, STRIP of its rows must not be longer than TOGETHER
     kind : which scalars hold for it
     """
 
@@ -211,22 +229,22 @@ class UpdateTable:
         table, kernels, starts, dtype = self._table, self._kernels, self._starts, self._dtype
 
         def update(first: int, stop: int) -> None:
-            dw, packed = _scratch.get("dw", (self._together,), dtype), _scratch.get("packed", (self._packed,), dtype)
-            update_rows(table, *kernels, scalars, dw, packed, starts[first], starts[stop])
+            dw = _scratch.get("dw", (self._together,), dtype)
+            update_rows(table, *kernels, scalars, dw, starts[first], starts[stop])
 
         in_blocks(update, len(starts) - 1, 1)
 
     def _products(self, matrix: types.Array, flat: types.Array, parameters: Sequence[Moved]) -> tuple[int, int]:
-        """The addresses of the kernels of products, where one is needed; the sizes of their scratch."""
-        terms = {len(each.dw.x) for each in parameters if isinstance(each.dw, DeferredProduct)}
-        outer = gemm_at = self._packed = 0
+        """The addresses of the kernels of products, where one is needed; the size of their scratch."""
+        terms = {each.dw.x.shape[0] for each in parameters if isinstance(each.dw, DeferredProduct)}
+        outer = tiles = 0
         self._together = TOGETHER // self._dtype.itemsize if terms else 0
         if 1 in terms:
             outer = _address_of(column_by_row, (*(matrix,) * 3, *(types.int64,) * 2))
         if terms - {1}:
-            flag, self._packed = types.boolean, packed_size(self._dtype)
-            gemm_at = _address_of(gemm, (matrix, flag, matrix, flag, matrix, *(types.int64,) * 6, flat))
-        return outer, gemm_at
+            number = types.int64
+            tiles = _address_of(update_by_tiles, (flat, flat, *(number,) * 2, *(flat,) * 4, *(number,) * 4, flat))
+        return outer, tiles
 
 
 def fits(parameters: Sequence[Moved]) -> bool:
@@ -238,6 +256,8 @@ def fits(parameters: Sequence[Moved]) -> bool:
     dtype = parameters[0].w.dtype
     ranges = []
     for k, (w, dw, _, _) in enumerate(parameters):
+        if isinstance(dw, DeferredProduct) and not _product_fits(dw):
+            return False
         for array in (w,) if isinstance(dw, DeferredProduct) else (w, dw):
             if array.dtype != dtype or not array.flags.aligned:
                 return False
@@ -250,15 +270,24 @@ def fits(parameters: Sequence[Moved]) -> bool:
     return True
 
 
+def _product_fits(product: DeferredProduct) -> bool:
+    """Whether several terms are packed, as tiles read them, and rows of a tile fit the scratch."""
+    if product.x.shape[0] == 1:
+        return product.shape[1] * product.dtype.itemsize <= TOGETHER
+    return isinstance(product.x, PackedFactor) and STRIP * product.shape[1] * product.dtype.itemsize <= TOGETHER
+
+
 def _rows(parameter: Moved) -> list[tuple[int, ...]]:
     """A row for each block of a parameter."""
     w, dw, means, kind = parameter
     block, at = BLOCK, 0
     product: tuple[int, ...] = 0, 0, 0, 0, 0
     if isinstance(dw, DeferredProduct):
-        (terms, rows), width = dw.x.shape, dw.dz.shape[1]
+        terms, (rows, width) = dw.x.shape[0], dw.shape
         block = BLOCK // width * width
-        product = dw.x.ctypes.data, dw.dz.ctypes.data, terms, rows, width
+        if terms > 1:  # an even number of blocks, of whole tiles
+            block = -(-rows // (2 * -(-w.size // (2 * BLOCK)) * TILE)) * TILE * width
+        product = *(numbers_of(factor).ctypes.data for factor in (dw.x, dw.dz)), terms, rows, width
     else:
         at = dw.ctypes.data
     addresses = [array.ctypes.data for array in (w, means[0], means[-1])]
