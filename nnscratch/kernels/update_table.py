@@ -6,8 +6,8 @@ large one, and calls the same compiled rule for each, by its address. The table 
 again when an array is another one.
 
 A gradient may be a product that is not computed yet (products/deferred.py): then its rows are
-computed in the cache, and used there at once. Each rule runs in the machine code that Python would
-call, so that the bits are the same.
+computed in the cache, and used there at once; update_tiles.py does so if it has several terms. Each
+rule runs in the machine code that Python would call, so that the bits are the same.
 
 Threads share the rows of large arrays as they share a step of one_call/program.py: the thread that has
 helped with the forward pass still looks out, or need not wait for the GIL block by block.
@@ -33,8 +33,9 @@ from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
 from nnscratch.kernels.one_call.team import run_together
 from nnscratch.kernels.products.deferred import DeferredProduct
-from nnscratch.kernels.products.gemm import gemm, packed_size
+from nnscratch.kernels.products.gemm_tiles import STRIP, TILE
 from nnscratch.kernels.products.gemv import column_by_row
+from nnscratch.kernels.products.packed_factors import PackedFactor, numbers_of
 from nnscratch.kernels.threads import get_threads
 from nnscratch.kernels.update_rows import (
     DW,
@@ -48,6 +49,7 @@ from nnscratch.kernels.update_rows import (
     single_block,
     update_rows,
 )
+from nnscratch.kernels.update_tiles import update_by_tiles
 
 # Numbers per row of a large array, and numbers of all arrays from which a second thread pays.
 # Measured (two threads, AVX-512; 1 << 17, 18, 19): MLP 401, 364, 422 us; alone 575. The large CNN's
@@ -55,7 +57,7 @@ from nnscratch.kernels.update_rows import (
 BLOCK = 1 << 18
 LEAST_TO_SHARE = 1 << 20
 # Bytes of a gradient that are computed at once, and stay in the second-level cache until they are
-# used. Measured (16 rows; 1 << 14, 16, 18, 19): MLP 525, 448, 424, 425 us; one row is indifferent.
+# used; for one row it is indifferent.
 TOGETHER = 1 << 18
 TERMS_AS_LONG = 8  # terms of a gradient take as long as its update
 _NOTHING = np.zeros(1, np.float32)
@@ -103,7 +105,7 @@ def adam(*scalars: Any) -> Update:
 class Moved(NamedTuple):
     """What a step does with one parameter; all arrays contiguous, of one shape and dtype.
 
-    dw   : if it is a product not computed yet, its rows must not be longer than TOGETHER
+    dw   : if it is a product not computed yet, STRIP of its rows must not be longer than TOGETHER
     kind : which scalars hold for it
     """
 
@@ -169,38 +171,36 @@ class UpdateTable:
         self._scalars[...] = scalars
         threads = get_threads()
         if threads > len(self._scratch):
-            self._scratch = empty((threads, self._together + self._packed), self._dtype)
+            self._scratch = empty((threads, self._together), self._dtype)
             self._steps[0, [p.SCRATCH, p.SCRATCH_STEP]] = self._scratch.ctypes.data, self._scratch.strides[0]
         if len(self._starts) > 2:
             run_together(self._steps, _NOTHING, _NOTHING, threads)
         else:
-            own = self._scratch[0]
-            dw, packed = own[: self._together], own[self._together :]
-            update_rows(self._table, *self._kernels, self._scalars, dw, packed, 0, len(self._table))
+            update_rows(self._table, *self._kernels, self._scalars, self._scratch[0], 0, len(self._table))
 
     def _share(self, flat: types.Array, matrix: types.Array) -> None:
         """Writes the step of one_call/program.py whose blocks are those of the rows."""
         whole, numbers = types.int64, types.Array(types.int64, 1, "C")
-        rows = types.Array(whole, 2, "C"), *(whole,) * 4, matrix, flat, flat, whole, whole
+        rows = types.Array(whole, 2, "C"), *(whole,) * 4, matrix, flat, whole, whole
         block = double_block if self._dtype == np.float64 else single_block
         compute = _address_of(block, (numbers, *(whole,) * 4, numbers))
         step = self._steps[0]
         step[[p.COMPUTE, p.KERNEL, p.BLOCKS]] = compute, _address_of(update_rows, rows), len(self._starts) - 1
         step[[p.X, p.Y, p.OTHER]] = [each.ctypes.data for each in (self._table, self._scalars, self._starts)]
-        sizes = len(self._table), *self._scalars.shape, self._together, self._packed, *self._kernels
+        sizes = len(self._table), *self._scalars.shape, self._together, *self._kernels
         step[p.A : p.A + len(sizes)] = sizes
 
     def _products(self, matrix: types.Array, flat: types.Array, parameters: Sequence[Moved]) -> tuple[int, int]:
-        """The addresses of the kernels of products, where one is needed; the sizes of their scratch."""
-        terms = {len(each.dw.x) for each in parameters if isinstance(each.dw, DeferredProduct)}
-        outer = gemm_at = self._packed = 0
+        """The addresses of the kernels of products, where one is needed; the size of their scratch."""
+        terms = {each.dw.x.shape[0] for each in parameters if isinstance(each.dw, DeferredProduct)}
+        outer = tiles = 0
         self._together = TOGETHER // self._dtype.itemsize if terms else 0
         if 1 in terms:
             outer = _address_of(column_by_row, (*(matrix,) * 3, *(types.int64,) * 2))
         if terms - {1}:
-            flag, self._packed = types.boolean, packed_size(self._dtype)
-            gemm_at = _address_of(gemm, (matrix, flag, matrix, flag, matrix, *(types.int64,) * 6, flat))
-        return outer, gemm_at
+            number = types.int64
+            tiles = _address_of(update_by_tiles, (flat, flat, *(number,) * 2, *(flat,) * 4, *(number,) * 4, flat))
+        return outer, tiles
 
 
 def fits(parameters: Sequence[Moved]) -> bool:
@@ -212,6 +212,8 @@ def fits(parameters: Sequence[Moved]) -> bool:
     dtype = parameters[0].w.dtype
     ranges = []
     for k, (w, dw, _, _) in enumerate(parameters):
+        if isinstance(dw, DeferredProduct) and not _product_fits(dw):
+            return False
         for array in (w,) if isinstance(dw, DeferredProduct) else (w, dw):
             if array.dtype != dtype or not array.flags.aligned:
                 return False
@@ -224,15 +226,24 @@ def fits(parameters: Sequence[Moved]) -> bool:
     return True
 
 
+def _product_fits(product: DeferredProduct) -> bool:
+    """Whether several terms are packed, as tiles read them, and rows of a tile fit the scratch."""
+    if product.x.shape[0] == 1:
+        return product.shape[1] * product.dtype.itemsize <= TOGETHER
+    return isinstance(product.x, PackedFactor) and STRIP * product.shape[1] * product.dtype.itemsize <= TOGETHER
+
+
 def _rows(parameter: Moved) -> list[tuple[int, ...]]:
     """A row for each block of a parameter."""
     w, dw, means, kind = parameter
     block, at = BLOCK, 0
     product: tuple[int, ...] = 0, 0, 0, 0, 0
     if isinstance(dw, DeferredProduct):
-        (terms, rows), width = dw.x.shape, dw.dz.shape[1]
+        terms, (rows, width) = dw.x.shape[0], dw.shape
         block = BLOCK // width * width
-        product = dw.x.ctypes.data, dw.dz.ctypes.data, terms, rows, width
+        if terms > 1:  # an even number of blocks, of whole tiles
+            block = -(-rows // (2 * -(-w.size // (2 * BLOCK)) * TILE)) * TILE * width
+        product = *(numbers_of(factor).ctypes.data for factor in (dw.x, dw.dz)), terms, rows, width
     else:
         at = dw.ctypes.data
     addresses = [array.ctypes.data for array in (w, means[0], means[-1])]

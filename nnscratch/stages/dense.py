@@ -13,6 +13,7 @@ from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.products.choice import DEFERS_BECAUSE, defers, product
 from nnscratch.kernels.products.deferred import DeferredProduct
 from nnscratch.kernels.products.matmul import matmul
+from nnscratch.kernels.products.packed_factors import copy_factors
 from nnscratch.layers import Dense, Dropout, Flatten, ReLU
 from nnscratch.layers.base import check_gradient_shape, check_shape, take
 from nnscratch.layers.gradients import Gradients
@@ -86,14 +87,12 @@ class DenseStage(Stage):
         if not waits or not isinstance(gradients, Gradients):
             gradients["weight"] = matmul(x.T, dz, out=buffers.get("dweight", weight.shape, weight.dtype))
             return
+        shape, dtype = weight.shape, weight.dtype
         # Copies, because x is the caller's again, and dz may be the next stage's.
-        kept_x, kept_dz = (buffers.get(f"kept {name}", each.shape, each.dtype) for name, each in (("x", x), ("dz", dz)))
-        np.copyto(kept_x, x)
-        np.copyto(kept_dz, dz)
+        kept = copy_factors(x, dz, lambda name, shape: buffers.get(f"kept {name}", shape, dtype))
         product = self.weight_gradient
-        if product is None or product.x is not kept_x or product.dz is not kept_dz:
-            shape, dtype = weight.shape, weight.dtype
-            product = DeferredProduct(kept_x, kept_dz, lambda: buffers.get("dweight", shape, dtype))
+        if product is None or product.shape != shape or not product.keeps(*kept):
+            product = DeferredProduct(*kept, lambda: buffers.get("dweight", shape, dtype))
             self.weight_gradient = product
         product.renew()
         gradients.defer("weight", product)

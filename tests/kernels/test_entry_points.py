@@ -58,6 +58,7 @@ ENTRIES = {
     "stages.contrast_normalization: normalization.normalize_backward": "ContrastNormalization backward",
     "stages.dense: finite.all_finite": "all_finite",
     "stages.dense: products.matmul.matmul": "matmul",
+    "stages.dense: products.packed_factors.copy_factors": "Dense backward",
     "stages.gradients_call: one_call.team.run_together": "one call",
     "stages.image_vectors: finite.all_finite": "all_finite",
     "stages.image_vectors: image_vectors.chain.chain_backward": "image vectors backward",
@@ -206,6 +207,11 @@ GUARDS: dict[str, list[Callable[[], object]]] = {
         backward(model, zeros(2, 3), dy)
         for model in (nn.ContrastNormalization(), nn.Sequential(nn.ContrastNormalization()))
         for dy in (zeros(2, 4), zeros(3), zeros(2, 3, dtype=float))
+    ],
+    "Dense backward": [
+        backward(nn.Sequential(nn.Dense(512, 512, rng=0)), zeros(rows, 512), dy)  # of so many weights it is deferred
+        for rows in (1, 3)
+        for dy in (zeros(2, 512), zeros(rows, 511), zeros(512), zeros(rows, 512, dtype=float))
     ],
     "Conv2D forward": wrong_images(nn.Conv2D(1, 2, 3, rng=0)) + wrong_images(network(2, fuse=False)),
     "Conv2D backward": wrong_gradients(nn.Conv2D(1, 2, 3, rng=0), 2, 10, 10, 2),

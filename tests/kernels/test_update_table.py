@@ -10,6 +10,7 @@ import pytest
 
 from nnscratch.kernels import update_table
 from nnscratch.kernels.products.deferred import DeferredProduct
+from nnscratch.kernels.products.packed_factors import copy_factors
 from nnscratch.kernels.threads import set_threads
 from nnscratch.kernels.update_rows import SIZE
 from nnscratch.kernels.update_table import BLOCK, LEAST_TO_SHARE, Moved, Update, UpdateTable, fits
@@ -35,15 +36,25 @@ def random_parameters(dtype: Any, sizes: Sequence[int] = SIZES) -> list[Moved]:
 
 
 def deferred_parameters(dtype: Any) -> list[Moved]:
-    """Gradients of 1 to 32 terms, whose rows fill several blocks, one block or a part of one."""
+    """Gradients of 1 to 128 terms, whose rows fill several blocks, one block or a part of one."""
     parameters = random_parameters(dtype, [50])
     for k, (terms, rows, width) in enumerate(
-        [(1, 1003, 700), (2, 1003, 700), (16, 300, 77), (32, 40, 8192), (1, 2, 1), (3, 2, 1), (17, 513, 256)]
+        [
+            (1, 1003, 700),
+            (2, 1003, 700),
+            (16, 300, 77),
+            (32, 40, 8192),
+            (1, 2, 1),
+            (3, 2, 1),
+            (17, 513, 256),
+            (128, 300, 500),
+        ]
     ):
         rng = np.random.default_rng(k)
         x, dz = (rng.standard_normal((terms, size)).astype(dtype) for size in (rows, width))
         w, m, v = rng.standard_normal((3, rows, width)).astype(dtype)
-        product = DeferredProduct(x, dz, lambda shape=w.shape: np.empty(shape, dtype))  # type: ignore[misc]
+        kept = copy_factors(x, dz, lambda _, shape: np.full(shape, np.nan, dtype))
+        product = DeferredProduct(*kept, lambda shape=w.shape: np.empty(shape, dtype))  # type: ignore[misc]
         parameters.append(Moved(w, product, [m, np.abs(v)], k % 2))
     return parameters
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nnscratch.kernels.products.matmul import matmul
+from nnscratch.kernels.products.packed_factors import Factor, numbers_of, unpacked
 
 # Two threads that look at once write to the same memory. Reentrant, for a signal's handler.
 _computing = threading.RLock()
@@ -23,7 +24,7 @@ _computing = threading.RLock()
 class DeferredProduct:
     """x.T (M, K) @ dz (K, N), whose factors stay unchanged until `renew`.
 
-    x (K, M), dz (K, N) : contiguous, float32 or float64; M is not 1
+    x (K, M), dz (K, N) : contiguous or packed, float32 or float64; M is not 1
     memory : gives the (M, N) array that `value` fills
 
     >>> x, dz = np.array([[1.0, 2.0]]), np.array([[3.0, 5.0]])
@@ -40,12 +41,16 @@ class DeferredProduct:
            [2., 2.]])
     """
 
-    def __init__(self, x: np.ndarray, dz: np.ndarray, memory: Callable[[], np.ndarray]) -> None:
+    def __init__(self, x: Factor, dz: Factor, memory: Callable[[], np.ndarray]) -> None:
         self.x, self.dz = x, dz
         self.shape, self.dtype = (x.shape[1], dz.shape[1]), x.dtype
         self._memory = memory
         self._number = 0  # of the factors' contents
         self._result: tuple[int, np.ndarray] | None = None  # and of which contents it is the product
+
+    def keeps(self, x: Factor, dz: Factor) -> bool:
+        """Whether its factors lie in the same arrays."""
+        return numbers_of(x) is numbers_of(self.x) and numbers_of(dz) is numbers_of(self.dz)
 
     def renew(self) -> None:
         """To be called when the factors have got other contents."""
@@ -63,7 +68,7 @@ class DeferredProduct:
             number, result = self._number, self._result
             if result is None or result[0] != number:
                 # Of a thread that looks during a backward it is anything, but counts for old then.
-                result = self._result = number, matmul(self.x.T, self.dz, out=self._memory())
+                result = self._result = number, matmul(unpacked(self.x).T, unpacked(self.dz), out=self._memory())
             return result[1]
 
 

@@ -30,7 +30,8 @@ def test_what_is_left_to_numpy() -> None:
 
 
 def test_which_gradients_wait() -> None:
-    assert [choice.defers(rows, 512, 512) for rows in (0, 1, 32, 33)] == [False, True, True, False]
+    most = choice.MOST_ROWS_TO_DEFER
+    assert [choice.defers(rows, 512, 512) for rows in (0, 1, most, most + 1)] == [False, True, True, False]
     assert [choice.defers(1, n_in, 512) for n_in in (511, 512)] == [False, True]
     assert not choice.defers(2, 1, 1 << 20)  # x.T has one row: another kernel
     assert [choice.defers(1, 64, n_out) for n_out in (8192, 8193)] == [True, False]
