@@ -26,6 +26,7 @@ from nnscratch.kernels.one_call.program import (
     E,
     F,
     G,
+    H,
 )
 
 _F4 = 4  # bytes of a float32
@@ -66,7 +67,7 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
 
     BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
     """
-    block = _from_either_end(step, block)
+    given, block = block, _from_either_end(step, block)
     first, after = block * step[BLOCK], (block + 1) * step[BLOCK]
     m0, m1, n0, n1, k0, k1, product = 0, step[C], 0, step[B], 0, step[A], 0
     if step[E]:
@@ -79,7 +80,10 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
     packed = array_at(np.float32, scratch, (step[D],))
     if step[G] == _UNPACKED:
-        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1))
+        next_at = 0
+        if step[E]:
+            next_at = (k0 + (step[H] if block == given else -step[H]) * step[BLOCK]) * step[B]
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, next_at))
     elif step[G] == _PANELS:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
     else:

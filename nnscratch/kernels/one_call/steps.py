@@ -162,12 +162,12 @@ class Steps(Table):
             flag, part, scratch = types.boolean, (INT,) * 6, packed_size(_F)
             kind = tiles_kernel(rows, transposed=False)
             if kind == "gemm_unpacked":
-                kernel, scratch = address_of(multiply_unpacked, (F2, F2, F2, *part)), 0
+                kernel, scratch = address_of(multiply_unpacked, (F2, F2, F2, *part, INT)), 0
             elif kind == "gemm_panels":
                 kernel = address_of(multiply_by_panels, (F2, F2, F2, *part, F1))
             else:
                 kernel = address_of(gemm, (F2, flag, F2, flag, F2, *part, F1))
-            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", dense_blocks.TILES.index(kind)
+            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", dense_blocks.TILES.index(kind), self.threads
             self._add(dense_blocks.multiply_rows, count, block, x, sums, sizes, kernel, at, 4 * scratch, backwards)
         block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
         is_first = x.address == self.x.address

@@ -43,13 +43,15 @@ _LEAST_ROWS_OF_TALL_TILES = 40  # below, the tiles' last rows that do not exist 
 
 @njit(nogil=True, cache=True)
 def multiply_unpacked(
-    a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int
-) -> None:
+    a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int,
+    next_at: int,
+) -> None:  # fmt: skip
     """c[m, n] = sum over k of a[m, k] * b[k, n]
 
     for m in m0..m1, n in n0..n1, k in k0..k1, none of them empty
 
     a, b, c : (M, K), (K, N), (M, N), contiguous; this part of c is overwritten
+    next_at : of b, from where on this thread probably reads next; it is called into the cache at the end
     """
     n, width, a_width, b_width = lanes(c), c.shape[1], a.shape[1], b.shape[1]
     tall = m1 - m0 >= _LEAST_ROWS_OF_TALL_TILES
@@ -67,9 +69,12 @@ def multiply_unpacked(
         j1 = min(j0 + columns, n1)
         for l0 in range(k0, k1, terms):
             l1 = min(l0 + terms, k1)
-            ahead, step = l1 * b_width, ahead_step if l1 < k1 else 0
+            ahead, step = l1 * b_width if l1 < k1 else next_at, ahead_step
             for i in range(m0, m1, tile):
-                for j in range(j0, j1, panel):
+                j = j0
+                while j < j1:
+                    # A tile of one vector takes longer than its multiply-adds: four are two pairs.
+                    beside = 2 * n if 3 * n < j1 - j <= 4 * n else panel
                     a_at, b_at, c_at = i * a_width + l0, l0 * b_width + j, i * width + j
                     if tall:
                         multiply_tall_tile(
@@ -78,7 +83,8 @@ def multiply_unpacked(
                         )  # fmt: skip
                     else:
                         multiply_tile_of_rows(
-                            a, a_at, a_width, b, b_at, b_width, l1 - l0, c, c_at, width, m1 - i, j1 - j, l0 > k0,
-                            ahead, step,
+                            a, a_at, a_width, b, b_at, b_width, l1 - l0, c, c_at, width, m1 - i,
+                            min(beside, j1 - j), l0 > k0, ahead, step,
                         )  # fmt: skip
+                    j += beside
                     ahead += ahead_step * groups

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not AVX512, reason="with AVX2 all products are p
 def product(a: np.ndarray, b: np.ndarray, part: tuple[int, ...]) -> np.ndarray:
     """The part of a @ b in an array of NaN."""
     c = np.full((len(a), b.shape[1]), np.nan, a.dtype)
-    multiply_unpacked(a, b, c, *part)
+    multiply_unpacked(a, b, c, *part, 0)
     return c
 
 
