@@ -26,7 +26,7 @@ from nnscratch.kernels.one_call.program import (
     E,
     F,
     G,
-    H,
+    L,
 )
 
 _F4 = 4  # bytes of a float32
@@ -38,10 +38,12 @@ _PANELS, _UNPACKED = 1, 2
 def _from_either_end(step: np.ndarray, block: int) -> int:
     """The block, in every second call counted from the last: what was read last is still in the cache.
 
-    OTHER : whether it is such a call, which add_bias_relu turns at the end; or 0, and none is
+    OTHER : whether it is such a call, which add_bias_relu turns at the end
+    L     : threads, each of which then begins with the block that it took last, if they share evenly
     """
-    if step[OTHER] and array_at(np.int64, step[OTHER], (1,))[0]:
-        return step[BLOCKS] - 1 - block
+    if array_at(np.int64, step[OTHER], (1,))[0]:
+        together = step[L] if step[BLOCKS] % step[L] == 0 else 1
+        return step[BLOCKS] - (block // together + 1) * together + block % together
     return block
 
 
@@ -67,7 +69,8 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
 
     BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
     """
-    given, block = block, _from_either_end(step, block)
+    next_block = _from_either_end(step, min(block + step[L], step[BLOCKS] - 1))
+    block = _from_either_end(step, block)
     first, after = block * step[BLOCK], (block + 1) * step[BLOCK]
     m0, m1, n0, n1, k0, k1, product = 0, step[C], 0, step[B], 0, step[A], 0
     if step[E]:
@@ -82,7 +85,7 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     if step[G] == _UNPACKED:
         next_at = 0
         if step[E]:
-            next_at = (k0 + (step[H] if block == given else -step[H]) * step[BLOCK]) * step[B]
+            next_at = next_block * step[BLOCK] * step[B]
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, next_at))
     elif step[G] == _PANELS:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))

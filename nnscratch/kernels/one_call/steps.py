@@ -167,8 +167,9 @@ class Steps(Table):
                 kernel = address_of(multiply_by_panels, (F2, F2, F2, *part, F1))
             else:
                 kernel = address_of(gemm, (F2, flag, F2, flag, F2, *part, F1))
-            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", dense_blocks.TILES.index(kind), self.threads
+            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", dense_blocks.TILES.index(kind)
             self._add(dense_blocks.multiply_rows, count, block, x, sums, sizes, kernel, at, 4 * scratch, backwards)
+        self._rest[-1][p.L] = self.threads
         block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
         is_first = x.address == self.x.address
         self._checks_x |= is_first
