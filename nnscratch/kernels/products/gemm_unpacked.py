@@ -46,15 +46,13 @@ _LEAST_ROWS_OF_TALL_TILES = 40  # below, the lines that these tiles call are not
 
 @njit(nogil=True, cache=True)
 def multiply_unpacked(
-    a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int,
-    next_at: int,
-) -> None:  # fmt: skip
+    a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int
+) -> None:
     """c[m, n] = sum over k of a[m, k] * b[k, n]
 
     for m in m0..m1, n in n0..n1, k in k0..k1, none of them empty
 
     a, b, c : (M, K), (K, N), (M, N), contiguous; this part of c is overwritten
-    next_at : of b, from where on this thread probably reads next; it is called into the cache at the end
     """
     n, width, a_width, b_width = lanes(c), c.shape[1], a.shape[1], b.shape[1]
     rows = m1 - m0
@@ -67,13 +65,13 @@ def multiply_unpacked(
     # where this part has few of the columns: between them lie those of others.
     groups, ahead_step = parts(terms, TERMS_PER_LINE), 0
     if 2 * columns > width:
-        share = parts(terms * b_width, parts(m1 - m0, tile) * parts(columns, panel))
+        share = parts(terms * b_width, parts(rows, tile) * parts(columns, panel))
         ahead_step = min(parts(share, groups), lines * n)
     for j0 in range(n0, n1, columns):
         j1 = min(j0 + columns, n1)
         for l0 in range(k0, k1, terms):
             l1 = min(l0 + terms, k1)
-            ahead, step = l1 * b_width if l1 < k1 else next_at, ahead_step
+            ahead, step = l1 * b_width, ahead_step if l1 < k1 else 0
             for i in range(m0, m1, tile):
                 j = j0
                 while j < j1:

@@ -45,3 +45,17 @@ def test_relu_as_in_the_loops() -> None:
     step, x_at, y_at = row(x, y, A=1, B=1, C=9, E=1, BLOCK=1)
     dense_blocks.add_bias_relu(step, 0, x_at, y_at, 0, p.counters(1))
     np.testing.assert_array_equal(y, loops.relu_forward(x[0]))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "threads", "expected"),
+    [(6, 1, [5, 4, 3, 2, 1, 0]), (6, 2, [4, 5, 2, 3, 0, 1]), (5, 2, [4, 3, 2, 1, 0]), (2, 2, [0, 1])],
+)
+def test_every_second_call_each_thread_begins_with_what_it_took_last(
+    blocks: int, threads: int, expected: list[int]
+) -> None:
+    backwards = np.zeros(1, np.int64)
+    step, *_ = row(backwards, backwards, BLOCKS=blocks, L=threads, OTHER=backwards.ctypes.data)
+    assert [dense_blocks._from_either_end(step, k) for k in range(blocks)] == list(range(blocks))
+    backwards[0] = 1
+    assert [dense_blocks._from_either_end(step, k) for k in range(blocks)] == expected
