@@ -97,11 +97,13 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
     H       : whether bias and ReLU follow at once;  I : ReLU;  J : checks, as in `_finish`
     """
+    next_block = _from_either_end(step, min(block + step[L], step[BLOCKS] - 1))
     block = _from_either_end(step, block)
     first, after = block * step[BLOCK], (block + 1) * step[BLOCK]
-    m0, m1, n0, n1, k0, k1, product = 0, step[C], 0, step[B], 0, step[A], 0
+    m0, m1, n0, n1, k0, k1, product, next_at = 0, step[C], 0, step[B], 0, step[A], 0, 0
     if step[E]:
         k0, k1, product = first, min(after, k1), block
+        next_at = next_block * step[BLOCK] * step[B]
     elif step[F]:
         m0, m1 = first, min(after, m1)
     else:
@@ -110,7 +112,7 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
     packed = array_at(np.float32, scratch, (step[D],))
     if step[G] == _UNPACKED:
-        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1))
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, next_at))
     elif step[G] == _PANELS:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
     else:

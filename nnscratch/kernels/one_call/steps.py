@@ -161,7 +161,7 @@ class Steps(Table):
             compute, kind = dense_blocks.multiply_rows, tiles_kernel(rows, transposed=False)
             flag, part, scratch = types.boolean, (INT,) * 6, packed_size(_F)
             if kind == "gemm_unpacked":
-                kernel, scratch = address_of(multiply_unpacked, (F2, F2, F2, *part)), 0
+                kernel, scratch = address_of(multiply_unpacked, (F2, F2, F2, *part, INT)), 0
             elif kind == "gemm_panels":
                 kernel = address_of(multiply_by_panels, (F2, F2, F2, *part, F1))
             else:

@@ -44,13 +44,16 @@ _LEAST_ROWS_OF_TALL_TILES = 40  # below, the tiles' last rows that do not exist 
 
 @njit(nogil=True, cache=True)
 def multiply_unpacked(
-    a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int
-) -> None:
+    a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int,
+    next_at: int,
+) -> None:  # fmt: skip
     """c[m, n] = sum over k of a[m, k] * b[k, n]
 
     for m in m0..m1, n in n0..n1, k in k0..k1, none of them empty
 
     a, b, c : (M, K), (K, N), (M, N), contiguous; this part of c is overwritten
+    next_at : of b, from where on this thread probably reads next: called into the cache at the end
+              (inference of the report's MLP with 16 rows, two threads: 176 -> 171 us)
     """
     n, width, a_width, b_width = lanes(c), c.shape[1], a.shape[1], b.shape[1]
     tall = m1 - m0 >= _LEAST_ROWS_OF_TALL_TILES
@@ -68,7 +71,7 @@ def multiply_unpacked(
         j1 = min(j0 + columns, n1)
         for l0 in range(k0, k1, terms):
             l1 = min(l0 + terms, k1)
-            ahead, step = l1 * b_width, ahead_step if l1 < k1 else 0
+            ahead, step = l1 * b_width if l1 < k1 else next_at, ahead_step
             for i in range(m0, m1, tile):
                 j = j0
                 while j < j1:

@@ -69,7 +69,7 @@ def _multiply_part(
     """By tiles, on this thread."""
     kernel = choice.tiles_kernel(len(c), a_transposed or b_transposed)
     if kernel == "gemm_unpacked":
-        multiply_unpacked(a, b, c, m0, m1, n0, n1, k0, k1)
+        multiply_unpacked(a, b, c, m0, m1, n0, n1, k0, k1, (k1 if k1 < len(b) else 0) * b.shape[1])
         return
     packed = _scratch.get("packed", (packed_size(c.dtype),), c.dtype)
     if kernel == "gemm_panels":

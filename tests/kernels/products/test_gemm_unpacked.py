@@ -17,13 +17,14 @@ from tests.kernels.products.forward_products import (
     check_what_is_not_finite_shows,
 )
 
+NEXT_AT = 10**7  # of b, and behind it: what is called into the cache may be anywhere
 pytestmark = pytest.mark.skipif(not AVX512, reason="with AVX2 all products are packed")
 
 
 def product(a: np.ndarray, b: np.ndarray, part: tuple[int, ...]) -> np.ndarray:
     """The part of a @ b in an array of NaN."""
     c = np.full((len(a), b.shape[1]), np.nan, a.dtype)
-    multiply_unpacked(a, b, c, *part)
+    multiply_unpacked(a, b, c, *part, NEXT_AT)
     return c
 
 
