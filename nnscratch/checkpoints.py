@@ -15,6 +15,7 @@ from nnscratch.files.array_files import Arrays, Form
 from nnscratch.files.json_files import Record
 from nnscratch.files.stored_files import told
 from nnscratch.initializers import drawn_at_most, nothing_drawn
+from nnscratch.kernels.memory import aligned
 from nnscratch.layer_list import tie, ties
 from nnscratch.layers import BY_NAME, Layer
 from nnscratch.messages import shown
@@ -153,7 +154,7 @@ def _put_parameters(model: Sequential, arrays: Arrays, allow_not_finite: bool) -
                 count = value.size - np.isfinite(value).sum()
                 what = f"{count:,} of {value.size:,} values of {i}.{name}"
                 raise ValueError(f"{what} are NaN or infinite; allow_not_finite=True takes them")
-            layer.params[name] = value
+            layer.params[name] = aligned(value)
 
 
 def _tie(model: Sequential, tied: Record) -> None:

@@ -44,6 +44,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.checks import not_negative, number
+from nnscratch.kernels.memory import aligned
 
 
 @dataclass(frozen=True, repr=False)
@@ -214,7 +215,7 @@ def get(initializer: Initializer | str) -> Initializer:
 def draw(
     initializer: Initializer | str, shape: tuple[int, ...], rng: np.random.Generator, dtype: np.dtype[Any]
 ) -> np.ndarray:
-    """First values of `shape` in `dtype`: how a layer makes a parameter.
+    """First values of `shape` in `dtype`, on a cache line: how a layer makes a parameter.
 
     initializer : an initializer, or its name
     shape, rng : as an initializer takes them
@@ -230,7 +231,7 @@ def draw(
         return np.broadcast_to(np.zeros((), dtype), shape)
     if math.prod(shape) > _most_drawn.get():
         raise ValueError(f"initializer: got shape {shape}, expected {_most_drawn.get():,} numbers at most; check it")
-    return get(initializer)(shape, rng).astype(dtype)
+    return aligned(get(initializer)(shape, rng), dtype)
 
 
 @contextmanager

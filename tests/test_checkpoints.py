@@ -29,6 +29,7 @@ def test_bit_identical_after_loading(tmp_path: Path, dtype: type, name: str) -> 
     loaded = nn.load(tmp_path / name)
     assert [file.name for file in tmp_path.iterdir()] == [name]
     assert repr(loaded) == repr(saved)
+    assert all(w.ctypes.data % 64 == 0 for network in (saved, loaded) for w in network.parameters())
     x = np.random.default_rng(1).random((5, 8, 8, 1)).astype(dtype)
     np.testing.assert_array_equal(loaded.forward(x), saved.forward(x))
 

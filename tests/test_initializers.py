@@ -100,6 +100,7 @@ def test_draw_is_the_call_in_a_dtype(name: str) -> None:
     expected = initializers.get(name)((3, 4), np.random.default_rng(0))
     assert (values.dtype, expected.dtype) == (np.float32, np.float64)
     np.testing.assert_array_equal(values, expected.astype(np.float32))
+    assert values.ctypes.data % 64 == 0
 
 
 def test_a_bias_has_no_fans() -> None:

@@ -18,7 +18,7 @@ LONGEST = 300  # lines
 # further down.
 ARROWS = {
     "kernels": "",
-    "initializers": "checks",
+    "initializers": "checks kernels",
     "checks": "kernels",
     "messages": "",
     "files": "messages",
@@ -31,7 +31,7 @@ ARROWS = {
     "model": "checks layer_list layers stages summary",
     "losses": "checks kernels",
     "gradient_check": "checks kernels layers losses messages model optimizers pictures",
-    "checkpoints": "files initializers layer_list layers messages model",
+    "checkpoints": "files initializers kernels layer_list layers messages model",
     "history": "files messages pages",
     "metric": "",
     "interchange": "checks files initializers layers messages model summary",

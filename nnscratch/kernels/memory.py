@@ -23,6 +23,27 @@ def empty(shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
+def aligned(array: np.ndarray, dtype: np.typing.DTypeLike | None = None) -> np.ndarray:
+    """A contiguous copy that starts on a cache line; `array` itself, if it is that already.
+
+    For weights: NumPy's own begin 16 bytes behind a line if they are large, and then each vector of
+    a row of 256 numbers touches two lines. Inference of the report's MLP with weights so and aligned
+    (AVX-512, two threads), 1, 16, 100, 512 rows: 55 and 50 us, 186 and 171 us, 1.00 and 0.98 ms, 5.5
+    and 5.2 ms.
+
+    dtype : of the copy; by default that of `array`
+
+    >>> aligned(np.arange(5.0)[::2], np.float32)
+    array([0., 2., 4.], dtype=float32)
+    """
+    dtype = array.dtype if dtype is None else np.dtype(dtype)
+    if array.dtype == dtype and array.flags.c_contiguous and array.ctypes.data % _CACHE_LINE == 0:
+        return array
+    copy = empty(array.shape, dtype)
+    copy[...] = array
+    return copy
+
+
 class Buffers:
     """Arrays by name. Each grows to the largest size that was asked for, and is then used again.
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from nnscratch.checks import check_array, check_finite, flag, floating
+from nnscratch.kernels.memory import aligned
 from nnscratch.layers.gradients import Gradients
 from nnscratch.layers.networks import attribute_changes, inside_network
 
@@ -129,7 +130,7 @@ class Layer:
         """
         dtype = floating(type(self).__name__, dtype)
         layer = copy.deepcopy(self)
-        layer.params = {name: value.astype(dtype) for name, value in layer.params.items()}
+        layer.params = {name: aligned(value, dtype) for name, value in layer.params.items()}
         layer.grads = Gradients()
         return layer
 

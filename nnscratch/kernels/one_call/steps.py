@@ -26,7 +26,7 @@ from nnscratch.kernels.products.matmul import row_block, rows_block
 
 _F = np.dtype(np.float32)
 _PRODUCTS_PER_BLOCK = 120_000  # 3 to 10 us of one core
-_SUMMED_PER_BLOCK = 1 << 15
+_SUMMED_PER_BLOCK = 1 << 14
 _CHANNELS_OF_VECTORS = 8  # of the output, from which vectors of channels are faster for one image
 _IMAGES_ONE_BY_ONE = 4  # of few channels; more fill vectors of images
 _SMALL = 1 << 18  # bytes of weights that stay in the second-level cache from block to block
@@ -146,34 +146,37 @@ class Steps(Table):
         (n_in, n_out), rows = weight.shape, x.shape[0]
         self.work += rows * weight.size
         y = self._result((rows, n_out), last)
-        at, backwards = weight.ctypes.data, np.zeros(1, np.int64)
+        is_first = x.address == self.x.address
+        self._checks_x |= is_first
         if rows == 1:
             block = row_block(n_in, n_out)
-            parts = -(-n_in // block)
-            sums = self._place((parts, rows, n_out))
+            count = parts = -(-n_in // block)
+            compute, scratch = dense_blocks.multiply_row, 0
             kernel = address_of(row_by_matrix, (F2, F2, F2, INT, INT))
-            sizes: tuple[int, ...] = n_in, n_out
-            self._add(dense_blocks.multiply_row, parts, block, x, sums, sizes, kernel, at, other=backwards)
+            sizes: tuple[int, ...] = n_in, n_out, 0, 0, 0, 0, 0
         else:
             axis, block = rows_block(rows, n_in, n_out, self.threads)
             count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
             parts = count if axis == "k" else 1
-            sums = self._place((parts, rows, n_out))
+            compute, kind = dense_blocks.multiply_rows, tiles_kernel(rows, transposed=False)
             flag, part, scratch = types.boolean, (INT,) * 6, packed_size(_F)
-            kind = tiles_kernel(rows, transposed=False)
             if kind == "gemm_unpacked":
-                kernel, scratch = address_of(multiply_unpacked, (F2, F2, F2, *part)), 0
+                kernel, scratch = address_of(multiply_unpacked, (F2, F2, F2, *part, INT)), 0
             elif kind == "gemm_panels":
                 kernel = address_of(multiply_by_panels, (F2, F2, F2, *part, F1))
             else:
                 kernel = address_of(gemm, (F2, flag, F2, flag, F2, *part, F1))
             sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", dense_blocks.TILES.index(kind)
-            self._add(dense_blocks.multiply_rows, count, block, x, sums, sizes, kernel, at, 4 * scratch, backwards)
-        block = max(1, -(-rows * _SUMMED_PER_BLOCK // (parts * y.size)))
-        is_first = x.address == self.x.address
-        self._checks_x |= is_first
-        of_sum = parts, rows, n_out, bias is not None, relu, is_first
-        self._add(dense_blocks.add_bias_relu, -(-rows // block), block, sums, y, of_sum, other=backwards)
+        # A block with all terms is finished at once; others' sums come together in a step of their own.
+        sums = y if parts == 1 else self._place((parts, rows, n_out))
+        finish, backwards = (parts == 1, relu, is_first), None if parts == 1 else np.zeros(1, np.int64)
+        self._add(
+            compute, count, block, x, sums, (*sizes, *finish), kernel, weight.ctypes.data, 4 * scratch, backwards
+        )  # fmt: skip
+        if parts > 1:
+            block = max(1, -(-rows * _SUMMED_PER_BLOCK // sums.size))
+            of_sum = parts, rows, n_out, bias is not None, relu, is_first
+            self._add(dense_blocks.add_bias_relu, -(-rows // block), block, sums, y, of_sum, other=backwards)
         if bias is not None:
             self._rest[-1][p.BIAS] = bias.ctypes.data
         return y

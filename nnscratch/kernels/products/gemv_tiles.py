@@ -9,6 +9,8 @@ from nnscratch.kernels.values import Array, Index
 from nnscratch.kernels.vectors import writes_vectors
 from nnscratch.kernels.writer import Vectors
 
+ROW_VECTORS = 16  # of a row whose sums stay in registers, with AVX-512
+
 
 @writes_vectors
 def add_rows(
@@ -30,6 +32,32 @@ def add_rows(
         v.store(total, y + k)
 
     v.each_vector(length, step)
+
+
+@writes_vectors
+def multiply_columns(
+    v: Vectors, x: Array, x_at: Index, w: Array, w_at: Index, w_row: Index, terms: Index, y: Array, y_at: Index
+) -> None:
+    """y[y_at + l] = sum over k in 0..terms of x[x_at + k] * w[w_at + k*w_row + l]
+
+    l in 0..ROW_VECTORS vectors: all sums stay in registers, and w is read from front to back
+    """
+    x, w, y = x + x_at, w + w_at, y + y_at
+    sums = v.sums([v.zero()] * ROW_VECTORS)
+
+    def add_term(k: Index) -> None:
+        number, row = v.splat(x[k]), w + k * w_row
+        for p in range(ROW_VECTORS):
+            sums[p].add_product(number, v.load(row + p * v.lanes))
+
+    pairs = terms // 2
+    with v.loop(pairs) as pair:
+        add_term(pair * 2)
+        add_term(pair * 2 + 1)
+    with v.loop(pairs * 2, terms) as k:
+        add_term(k)
+    for p in range(ROW_VECTORS):
+        v.store(sums[p], y + p * v.lanes)
 
 
 @writes_vectors

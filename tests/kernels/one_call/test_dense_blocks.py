@@ -45,3 +45,18 @@ def test_relu_as_in_the_loops() -> None:
     step, x_at, y_at = row(x, y, A=1, B=1, C=9, E=1, BLOCK=1)
     dense_blocks.add_bias_relu(step, 0, x_at, y_at, 0, p.counters(1))
     np.testing.assert_array_equal(y, loops.relu_forward(x[0]))
+
+
+@pytest.mark.parametrize(("blocks", "expected"), [(6, [2, 1, 0, 5, 4, 3]), (5, [2, 1, 0, 4, 3]), (2, [0, 1]), (1, [0])])
+def test_every_second_call_each_half_is_read_backwards(blocks: int, expected: list[int]) -> None:
+    backwards = np.zeros(1, np.int64)
+    step, *_ = row(backwards, backwards, BLOCKS=blocks, OTHER=backwards.ctypes.data)
+    assert [dense_blocks._from_either_end(step, k) for k in range(blocks)] == list(range(blocks))
+    backwards[0] = 1
+    assert [dense_blocks._from_either_end(step, k) for k in range(blocks)] == expected
+
+
+@pytest.mark.parametrize(("blocks", "expected"), [(6, [1, 2, 2, 3, 3, 4]), (5, [1, 2, 2, 3, 3]), (2, [0, 1]), (1, [0])])
+def test_the_first_half_goes_on_upwards_and_the_other_downwards(blocks: int, expected: list[int]) -> None:
+    step, *_ = row(np.zeros(1), np.zeros(1), BLOCKS=blocks)
+    assert [dense_blocks._block_after(step, k) for k in range(blocks)] == expected

@@ -82,6 +82,25 @@ def test_dense_from_either_end_has_the_bits_of_matmul(shape: tuple[int, int, int
         np.testing.assert_array_equal(run(steps, y, x), matmul(x, weight))
 
 
+@pytest.mark.parametrize("shape", [(1, 300, 100), (9, 100, 400), (140, 30, 20), (9, 30000, 70)])
+def test_dense_blocks_add_the_bias_of_their_own_columns(shape: tuple[int, int, int]) -> None:
+    rows, n_in, n_out = shape
+    x, weight, bias = draw(rows, n_in), draw(n_in, n_out), draw(n_out)
+    steps = Steps(x.shape, 2)
+    y = steps.dense(steps.x, weight, bias, True, last=True)
+    np.testing.assert_array_equal(run(steps, y, x), np.maximum(matmul(x, weight) + bias, 0))
+
+
+@pytest.mark.parametrize("shape", [(1, 300, 100), (1, 3000, 100), (9, 100, 400), (140, 30, 20), (9, 30000, 70)])
+def test_dense_notes_an_x_that_is_not_finite_also_where_relu_makes_it_0(shape: tuple[int, int, int]) -> None:
+    rows, n_in, n_out = shape
+    x, weight = draw(rows, n_in), -np.ones((n_in, n_out), F)
+    x[-1, -1] = np.inf
+    steps = Steps(x.shape, 2)
+    y = steps.dense(steps.x, weight, None, True, last=True)
+    assert not run_together(steps.table(y), x, np.empty(y.shape, F), 2)
+
+
 def test_normalize() -> None:
     x = draw(3, 5, 4, 1)
     steps = Steps(x.shape, 2)

@@ -9,7 +9,7 @@ import pytest
 
 from nnscratch.kernels.products.gemv import column_by_row, row_by_matrix, row_by_transposed
 
-SIZES = [(1, 1), (7, 3), (8, 16), (25, 33), (200, 100), (31, 130)]
+SIZES = [(1, 1), (7, 3), (8, 16), (25, 33), (200, 100), (31, 130), (5, 256), (28, 256), (7, 512)]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
