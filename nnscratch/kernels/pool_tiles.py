@@ -61,6 +61,23 @@ def add_gradient(v: Vectors, dy: Array, argmax: Array, at: Index, total: Sum) ->
     total.add(v.choose(won, v.load(dy + at), 0))
 
 
+@writes_vectors
+def pool_vector(
+    v: Vectors, rows: Array, at: Index, row_step: Index, right: Index, y: Array, argmax: Array, to: Index,
+    count: Index | None,
+) -> None:  # fmt: skip
+    """y[to + k] = max(0, the largest of four);  argmax[to + k] = which one, NO_WINNER if none is above 0
+
+    The four are rows[at + k], rows[at + right + k], and both again at + row_step.
+    k in 0..count, or in 0..lanes if count is None. It reads whole vectors, whatever the count.
+    """
+    places = [row + shift for row in (rows + at, rows + at + row_step) for shift in (0, right)]
+    value, winner = largest_of_four(v, [v.load(place) for place in places])
+    result = v if count is None else v.first(count)
+    result.store(value, y + to)
+    result.store(winner, argmax + to)
+
+
 def units(lanes: int) -> list[int]:
     """How many images, or numbers of another kind, fill a vector without a rest: 1, 2, 4, ..., lanes."""
     return [1 << k for k in range(lanes.bit_length())]
@@ -70,35 +87,43 @@ def units(lanes: int) -> list[int]:
 def pool_windows(
     v: Vectors, rows: Array, at: Index, row_step: Index, unit: Index, windows: Index, y: Array, argmax: Array, to: Index
 ) -> None:
-    """y[to + w*unit + k] = max(0, the largest of four);  argmax likewise: which one, NO_WINNER if none is above 0
+    """pool_vector for windows side by side, whose places have `unit` numbers each: one of `units`.
 
-    The four of window w are rows[at + 2*w*unit + k], the number `unit` further on, and both again at
-    + row_step; k in 0..unit, w in 0..windows. It reads whole vectors.
-
-    One of `units` fills vectors with several windows; otherwise a vector is of one window, with a
-    mask. Measured: 4 images of the report's large CNN, forward 147 -> 86 us, backward 190 -> 145 us.
+    A window's are rows[at + 2*w*unit:][:unit], the next `unit`, and both again at + row_step; its
+    results y[to + w*unit:][:unit]. It reads whole vectors.
     """
     upper, y, argmax = rows + at, y + to, argmax + to
 
-    def pool(result: Vectors, four: list[Vector], k: Index) -> None:
+    def pool(n: int, result: Vectors, k: Index) -> None:
+        four = []
+        for row in (upper, upper + row_step):
+            left = row + (k + k)
+            a, b = v.load(left), v.load(left + v.lanes)
+            four += [v.every_second(a, b, 0, n), v.every_second(a, b, 1, n)]
         value, winner = largest_of_four(v, four)
         result.store(value, y + k)
         result.store(winner, argmax + k)
 
-    def several(n: int, result: Vectors, k: Index) -> None:
-        lines = [row + (k + k) for row in (upper, upper + row_step)]
-        pairs = [(v.load(line), v.load(line + v.lanes)) for line in lines]
-        pool(result, [v.every_second(a, b, right, n) for a, b in pairs for right in range(2)], k)
-
-    def one(first: Index, result: Vectors, k: Index) -> None:
-        lines = [row + (first + first + k) for row in (upper, upper + row_step)]
-        pool(result, [v.load(place) for line in lines for place in (line, line + unit)], first + k)
-
     for n in units(v.lanes):
         with v.when(unit.equals(n)):
-            v.each_vector(windows * n, partial(several, n))
-    with v.when(v.index(v.lanes) % unit > 0), v.loop(windows) as w:
-        v.each_vector(unit, partial(one, w * unit))
+            v.each_vector(windows * n, partial(pool, n))
+
+
+@writes_vectors
+def unpool_vector(
+    v: Vectors, dy: Array, argmax: Array, at: Index, rows: Array, to: Index, row_step: Index, right: Index,
+    count: Index | None,
+) -> None:  # fmt: skip
+    """pool_vector backward: the place argmax[at + k] gets dy[at + k], the other three get 0.
+
+    The four places lie in rows as in pool_vector, from `to` on.
+    """
+    existing = v if count is None else v.first(count)
+    gradient, winner = existing.load(dy + at), existing.load(argmax + at)
+    for place in range(4):
+        row = rows + to + row_step if place > 1 else rows + to
+        gradient_or_0 = v.choose(winner.equals(place), gradient, 0)
+        existing.store(gradient_or_0, row + right if place % 2 else row)
 
 
 @writes_vectors
@@ -106,40 +131,29 @@ def unpool_windows(
     v: Vectors, dy: Array, argmax: Array, at: Index, windows: Index, rows: Array, to: Index, row_step: Index,
     unit: Index,
 ) -> None:  # fmt: skip
-    """pool_windows backward: the place argmax[at + w*unit + k] gets dy there, the other three get 0.
+    """pool_windows backward, from dy[at:] and argmax[at:] to rows[to:] and rows[to + row_step:].
 
-    The four places lie in rows as in pool_windows, from `to` on. With one of `units`, whole vectors
-    are written: zeros after the last window. With AVX-512, where a unit fills a vector, it calls as
-    much of dy and argmax, behind these, into the second-level cache: the next windows of this channel.
+    It writes whole vectors: zeros after the last window. With AVX-512, where a unit fills a vector,
+    it calls as much of dy and argmax, behind these, into the second-level cache: the next windows
+    of this channel.
     """
     dy, argmax, upper = dy + at, argmax + at, rows + to
-    length, lower = windows * unit, upper + row_step
+    length = windows * unit
 
-    def gradients(existing: Vectors, k: Index) -> list[Vector]:
-        gradient, winner = existing.load(dy + k), existing.load(argmax + k)
-        return [v.choose(winner.equals(place), gradient, 0) for place in range(4)]
-
-    def several(n: int, existing: Vectors, k: Index) -> None:
+    def unpool(n: int, existing: Vectors, k: Index) -> None:
         if AVX512 and n == v.lanes:
             v.prefetch(dy + (k + length))
             v.prefetch(argmax + (k + length))
-        four = gradients(existing, k)
-        for (a, b), row in ((four[:2], upper), (four[2:], lower)):
+        gradient, winner = existing.load(dy + k), existing.load(argmax + k)
+        four = [v.choose(winner.equals(place), gradient, 0) for place in range(4)]
+        for (a, b), row in ((four[:2], upper), (four[2:], upper + row_step)):
             left = row + (k + k)
             v.store(v.interleave(a, b, 0, n), left)
             v.store(v.interleave(a, b, 1, n), left + v.lanes)
 
-    def one(first: Index, existing: Vectors, k: Index) -> None:
-        lines = [row + (first + first + k) for row in (upper, lower)]
-        places = [place for line in lines for place in (line, line + unit)]
-        for gradient, place in zip(gradients(existing, first + k), places, strict=True):
-            existing.store(gradient, place)
-
     for n in units(v.lanes):
         with v.when(unit.equals(n)):
-            v.each_vector(length, partial(several, n))
-    with v.when(v.index(v.lanes) % unit > 0), v.loop(windows) as w:
-        v.each_vector(unit, partial(one, w * unit))
+            v.each_vector(length, partial(unpool, n))
 
 
 @writes_vectors

@@ -138,3 +138,8 @@ def test_rules_and_their_conditions_never_part(k: int, c_in: int, c_out: int, wi
         assert rule == all(holds for holds, _, _ in listed)
         reasons = {otherwise for _, _, otherwise in listed}
         assert (choice.because(iter(listed)) in reasons) == (not rule)
+
+
+@pytest.mark.parametrize(("images", "wanted"), [(0, False), (1, True), (4, True), (6, False), (16, True), (17, False)])
+def test_whole_vectors_are_pooled(images: int, wanted: bool) -> None:
+    assert choice.pools_whole_vectors(images, 16) == wanted

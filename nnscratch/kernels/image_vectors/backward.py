@@ -20,15 +20,37 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
 from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, prefetch_row, sum_lanes
-from nnscratch.kernels.pool_tiles import add_winners, unpool_windows
+from nnscratch.kernels.pool_tiles import add_winners, unpool_vector, unpool_windows
 from nnscratch.kernels.vectors import AVX512, lanes
 
 # Vectors of g per output between two unpoolings: enough to pay for a tile's loads and stores of its
 # sums.
 _CHUNK_VECTORS = 64
+
+
+@njit(nogil=True)
+def _unpool_row(
+    dy: np.ndarray, argmax: np.ndarray, at: int, images: int, windows: int, rows: np.ndarray, to: int, step: int
+) -> None:
+    """Two rows of g from dy[at:], (w,b): per window its dy at the winner's place, and three zeros.
+
+    They go to rows[to:] and rows[to + step:].
+    """
+    n = lanes(dy)
+    if choice.pools_whole_vectors(images, n):
+        unpool_windows(dy, argmax, at, windows, rows, to, step, images)
+        return
+    for w in range(windows):
+        for b in range(0, images, n):
+            source, corner = at + w * images + b, to + 2 * w * images + b
+            if b + n <= images:
+                unpool_vector(dy, argmax, source, rows, corner, step, images, None)
+            else:
+                unpool_vector(dy, argmax, source, rows, corner, step, images, images - b)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -83,7 +105,7 @@ def backward_weight(
                     for r in range(rows):
                         at = ((first + o + q) * h_pooled + h + r) * pooled_step + w * images
                         to = start + 2 * (q * rows_per_chunk + r) * step
-                        unpool_windows(dy, argmax, at, windows, g, to, step, images)
+                        _unpool_row(dy, argmax, at, images, windows, g, to, step)
                         add_winners(dy, argmax, at, windows * images, total_bias, bias_start + (o + q) * n)
                 if AVX512 and images == n:
                     # The rows of x that come new with the next rows of windows: a share of the channels.
@@ -149,7 +171,7 @@ def backward_input(
             for o in range(c_out):
                 to = start + (o * slots + h % slots) * step + margin
                 at = (o * h_pooled + h // 2) * pooled_step
-                unpool_windows(dy, argmax, at, pooled_step // images, g, to, step, images)
+                _unpool_row(dy, argmax, at, images, pooled_step // images, g, to, step)
         if h < first:
             continue
         top, bottom = max(0, h - 2 * h_pooled + 1), min(k_h, h + 1)

@@ -29,7 +29,7 @@ import numpy as np
 from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.tiles import POOLED_OUTPUTS, multiply_rows, pool_products
-from nnscratch.kernels.pool_tiles import pool_windows
+from nnscratch.kernels.pool_tiles import pool_vector, pool_windows
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 # Vectors of a conv row between two poolings: 2 rows of 4 outputs take 12 kB of the first-level
@@ -72,6 +72,27 @@ def outputs_at_once(left: int) -> int:
     if left >= 4:
         return 4
     return 2 if left >= 2 else 1
+
+
+@njit(nogil=True)
+def _pool_row(
+    rows: np.ndarray, at: int, step: int, images: int, windows: int, y: np.ndarray, argmax: np.ndarray, to: int
+) -> None:
+    """ReLU and 2x2 max of two conv rows, (w,b), at rows[at:] and rows[at + step:].
+
+    The results go to y[to:] and argmax[to:].
+    """
+    n = lanes(rows)
+    if choice.pools_whole_vectors(images, n):
+        pool_windows(rows, at, step, images, windows, y, argmax, to)
+        return
+    for w in range(windows):
+        for b in range(0, images, n):
+            corner, target = at + 2 * w * images + b, to + w * images + b
+            if b + n <= images:
+                pool_vector(rows, corner, step, images, y, argmax, target, None)
+            else:
+                pool_vector(rows, corner, step, images, y, argmax, target, images - b)
 
 
 @njit(nogil=True)
@@ -153,5 +174,5 @@ def forward(
                     )  # fmt: skip
                 for q in range(outputs):
                     to = ((o + q) * h_pooled + h) * pooled_step + w * images
-                    pool_windows(conv, start + 2 * q * step, step, images, windows, y, argmax, to)
+                    _pool_row(conv, start + 2 * q * step, step, images, windows, y, argmax, to)
                 o += outputs

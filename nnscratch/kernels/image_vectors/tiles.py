@@ -66,7 +66,7 @@ def pool_products(
     """multiply_rows at the four places of pooling windows, and their maximum: all in registers.
 
     y[y_at + q*y_step + w*lanes + k] = max(0, the four sums of window w);  argmax likewise: which one,
-    as in pool_windows
+    as in pool_vector
 
     sum of place (a,b) = bias[o + q] + sum over t of weight[t*w_step + o + q] *
         x[x_at + a*row_step + (2*w + b)*lanes + offsets[t] + k]
