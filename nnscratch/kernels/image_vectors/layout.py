@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.tiles import copy_number, interleave_rows, transpose_square
 from nnscratch.kernels.vectors import lanes
@@ -103,7 +104,7 @@ def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
     pictures (B, H, W, C) -> block (C, H, W*B), overwritten
     """
     n = lanes(block)
-    if pictures.shape[3] == 1 and images < n and n % images == 0:
+    if pictures.shape[3] == 1 and images < n and choice.pools_whole_vectors(images, n):
         _interleave(pictures, images, block)
     else:
         _repack(pictures, block, images, True)
@@ -116,7 +117,7 @@ def unpack(block: np.ndarray, images: int, pictures: np.ndarray) -> None:
     block (C, H, W*B) -> pictures (B, H, W, C), overwritten
     """
     n, channels = lanes(block), pictures.shape[3]
-    if images == 1 and channels < n and n % channels == 0:
+    if images == 1 and channels < n and choice.pools_whole_vectors(channels, n):
         _interleave(block, channels, pictures)
     else:
         _repack(pictures, block, images, False)
