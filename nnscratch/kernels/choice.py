@@ -105,7 +105,8 @@ def pools_in_registers(images: int, lanes: int) -> bool:
     from there.
 
     Measured (c26fdbb): forward of the report CNN's four convolutions, 295 -> 218 us per block of 16
-    images.
+    images. Since rows are pooled in vectors, inference of 100 images 0.73 -> 0.66 ms, large CNN 2.5
+    -> 2.4 ms.
     """
     return images == lanes
 

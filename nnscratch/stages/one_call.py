@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,7 @@ class OneCall:
                 f"OneCall: got {x_shape[0]} images, expected at most {self.most_images}; run stage by stage"
             )
         self.threads = get_threads()
-        steps = self._steps_for(x_shape)
+        steps = Steps(x_shape, self.threads)
         self.seen: list[tuple[Layer, np.ndarray, np.ndarray | None, int]] = []
         place = steps.x
         for stage in stages:
@@ -76,10 +75,7 @@ class OneCall:
                 return False
         return True
 
-    def _steps_for(self, x_shape: tuple[int, ...]) -> Any:
-        return Steps(x_shape, self.threads)
-
-    def _add(self, steps: Any, stage: Stage, x: Place, last: bool) -> Place:
+    def _add(self, steps: Steps, stage: Stage, x: Place, last: bool) -> Place:
         if type(stage) is ContrastNormalizationStage:
             return steps.normalize(x, stage.layer.spread, stage.layer.floor, last)
         if type(stage) is DenseStage:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.kernels.one_call.steps import Steps
 from nnscratch.kernels.one_call.table import Place
-from nnscratch.kernels.one_call.training import TrainingSteps
 from nnscratch.stages.base import Stage
 from nnscratch.stages.channel_vectors import ChannelVectorsStage
 from nnscratch.stages.contrast_normalization import ContrastNormalizationStage
@@ -92,10 +92,7 @@ class TrainingCall(OneCall):
         self.gradients.backward(self._first_x, dy)
         return True
 
-    def _steps_for(self, x_shape: tuple[int, ...]) -> Any:
-        return TrainingSteps(x_shape, self.threads)
-
-    def _add(self, steps: TrainingSteps, stage: Stage, x: Place, last: bool) -> Place:
+    def _add(self, steps: Steps, stage: Stage, x: Place, last: bool) -> Place:
         if isinstance(stage, ImageVectorsStage):
             return self._add_image_vectors(steps, stage, x)
         if isinstance(stage, ChannelVectorsStage):
@@ -112,7 +109,7 @@ class TrainingCall(OneCall):
             return steps.dense(rows, *self._parameters(stage.parameters), stage.has_relu, last)
         raise ValueError(f"TrainingCall: got {type(stage).__name__}, expected a stage with steps; run stage by stage")
 
-    def _add_channel_vectors(self, steps: TrainingSteps, stage: ChannelVectorsStage, planned: Stage, x: Place) -> Place:
+    def _add_channel_vectors(self, steps: Steps, stage: ChannelVectorsStage, planned: Stage, x: Place) -> Place:
         shape = x.shape[0], *stage.pool.output_shape(stage.conv.output_shape(x.shape[1:]))
         y = self._result(steps, stage, shape)
         argmax = stage.buffers.get("argmax", shape, np.uint8)
@@ -123,7 +120,7 @@ class TrainingCall(OneCall):
         self._keep(stage, (self._x, argmax), y)
         return place
 
-    def _add_image_vectors(self, steps: TrainingSteps, stage: ImageVectorsStage, x: Place) -> Place:
+    def _add_image_vectors(self, steps: Steps, stage: ImageVectorsStage, x: Place) -> Place:
         if stage.goes_by_channels(x.shape[0], True, _FLOAT32):
             shape = x.shape
             for by_channels in stage.by_channels:
@@ -138,9 +135,9 @@ class TrainingCall(OneCall):
         weights = [weight for weight, _ in parameters]
         self._convolutions.append(Convolution(stage, stage, weights, x, self._x, y))
         self._keep(stage, (x.shape, y.shape, _FLOAT32), y)
-        return steps.chains(x, parameters, stage.geometry, block, maps, argmax)
+        return steps.chains(x, parameters, stage.geometry, block, Place.of(maps), last=False, argmax=argmax.ctypes.data)
 
-    def _result(self, steps: TrainingSteps, stage: Stage, shape: tuple[int, ...]) -> np.ndarray:
+    def _result(self, steps: Steps, stage: Stage, shape: tuple[int, ...]) -> np.ndarray:
         """The stage's buffer for y, in which the steps that are added next write it."""
         y = stage.result("y", True, shape, _FLOAT32)
         steps.y = Place.of(y)

@@ -42,7 +42,7 @@ sample(np.ones((1, 5, 5, 1), np.float32), np.ones((0, 2, 3), np.float32), np.one
 """,
     "weights of a replaced parameter": """
 from nnscratch.kernels.channel_vectors.direct import pack_weight
-pack_weight(np.ones((2, 32), np.float32), np.ones(32, np.float32), np.ones((1, 10, 32), np.float32))
+pack_weight(np.ones((1, 2, 1, 32), np.float32), np.ones(32, np.float32), np.ones((1, 10, 32), np.float32))
 """,
 }
 

@@ -41,7 +41,7 @@ def direct_rows(weight: np.ndarray, bias: np.ndarray, scratch: Scratch) -> Poole
     c_out, dtype = weight.shape[3], weight.dtype
     group = CHANNEL_VECTORS * VECTOR_BYTES // dtype.itemsize
     packed = scratch.get("packed weight", (-(-c_out // group), weight.size // c_out + 1, group), dtype)
-    pack_weight(weight.reshape(-1, c_out), bias, packed)
+    pack_weight(weight, bias, packed)
     return lambda x, first, stop, y, argmax: pooled_rows(x, weight.shape[:2], packed, first, stop, y, argmax)
 
 
@@ -51,14 +51,15 @@ def pack_weight(weight: np.ndarray, bias: np.ndarray, packed: np.ndarray) -> Non
 
     0 beyond the last channel
 
-    weight : (T, O), T taps;  bias : (O,)
+    weight : (k_h, k_w, C, O), T taps (i,j,c);  bias : (O,)
     packed : (groups, T + 1, K), overwritten: groups of K output channels
     """
     groups, taps, size = packed.shape[0], packed.shape[1] - 1, packed.shape[2]
+    numbers = weight.reshape(-1, len(bias))
     for g in range(groups):
         channels = min(size, len(bias) - g * size)
         for t in range(taps + 1):
-            row = weight[t, g * size :] if t < taps else bias[g * size :]
+            row = numbers[t, g * size :] if t < taps else bias[g * size :]
             for k in range(size):
                 packed[g, t, k] = row[k] if k < channels else 0
 

@@ -86,6 +86,17 @@ def _repack_by_images(pictures: np.ndarray, block: np.ndarray, images: int, pack
                 _copy(pictures, b * size + p + k, block, block_rows[k] + b, packing)
 
 
+@njit(nogil=True)
+def _interleave(source: np.ndarray, rows: int, target: np.ndarray) -> None:
+    """The transpose of (rows, pixels), if so few rows divide a vector: it is several pixels, side by side in both."""
+    size = source.size // rows
+    whole = size // lanes(source) * lanes(source)
+    interleave_rows(source, size, rows, whole, target)
+    for p in range(whole, size):
+        for r in range(rows):
+            copy_number(source, r * size + p, target, p * rows + r)
+
+
 @njit(nogil=True, cache=True)
 def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
     """block[c, h, w*B + b] = pictures[b, h, w, c]
@@ -94,15 +105,9 @@ def pack(pictures: np.ndarray, images: int, block: np.ndarray) -> None:
     """
     n = lanes(block)
     if pictures.shape[3] == 1 and images < n and choice.pools_whole_vectors(images, n):
-        # One channel, of few images: a vector is several pixels, side by side in both.
-        size = pictures.size // images
-        whole = size // n * n
-        interleave_rows(pictures, size, images, whole, block)
-        for p in range(whole, size):
-            for b in range(images):
-                copy_number(pictures, b * size + p, block, p * images + b)
-        return
-    _repack(pictures, block, images, True)
+        _interleave(pictures, images, block)
+    else:
+        _repack(pictures, block, images, True)
 
 
 @njit(nogil=True, cache=True)
@@ -111,4 +116,8 @@ def unpack(block: np.ndarray, images: int, pictures: np.ndarray) -> None:
 
     block (C, H, W*B) -> pictures (B, H, W, C), overwritten
     """
-    _repack(pictures, block, images, False)
+    n, channels = lanes(block), pictures.shape[3]
+    if images == 1 and channels < n and choice.pools_whole_vectors(channels, n):
+        _interleave(block, channels, pictures)
+    else:
+        _repack(pictures, block, images, False)

@@ -12,7 +12,7 @@ the kernel that computes the same layer by layer.
 
 Weights that kernels want in another order are packed once, and are kept together with the copy that
 was packed. Each call compares all of them, bit by bit, with that copy (`compare`), and packs anew
-from the copy where one is different (`pack_...`). So no way of changing a weight goes unseen: not in
+from the copy where one is different (`pack_weight`). So no way of changing a weight goes unseen: not in
 place, through a view, by another thread, from 0.0 to -0.0, or from one NaN to another. It costs one
 pass over the weights of convolutions, which are small. Those of dense layers, which are large, are
 read where they are.
@@ -27,7 +27,7 @@ from nnscratch.kernels.channel_vectors.winograd_tiles import WINDOWS_TOGETHER
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.finite import sum_of_zeros
 from nnscratch.kernels.image_vectors.chain import COLUMNS
-from nnscratch.kernels.one_call.calls import array_at, call_kernel, look
+from nnscratch.kernels.one_call.calls import BYTES, array_at, call_kernel, look
 from nnscratch.kernels.one_call.program import (
     ARGMAX,
     BLOCK,
@@ -36,24 +36,13 @@ from nnscratch.kernels.one_call.program import (
     NOT_FINITE,
     OTHER,
     PER_STEP,
+    SIZES,
     WEIGHT,
-    A,
-    B,
-    C,
-    D,
-    E,
-    F,
-    G,
-    H,
-    I,
-    J,
-    K,
-    L,
-)  # fmt: skip
+)
 from nnscratch.kernels.vectors import VECTOR_BYTES
 
-LANES = VECTOR_BYTES // 4
-_F4 = 4  # bytes of a float32
+A, B, C, D, E, F, G, H, I, J, K, L = SIZES  # noqa: E741
+LANES = VECTOR_BYTES // BYTES
 
 
 @njit(nogil=True, cache=True)
@@ -82,21 +71,15 @@ def compare(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters
 
 
 @njit(nogil=True, cache=True)
-def pack_flat(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """Packs weight (A, B), behind which bias (B,) lies, as (C, D, E): direct.pack_weight"""
-    if look(counters, CHANGED + step[L] * PER_STEP):
-        weight = array_at(np.float32, x, (step[A], step[B]))
-        bias = array_at(np.float32, x + step[A] * step[B] * _F4, (step[B],))
-        call_kernel(step[KERNEL], (weight, bias, array_at(np.float32, y, (step[C], step[D], step[E]))))
+def pack_weight(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
+    """Packs weight (A, B, C, D), behind which bias (D,) lies, as (E, F, G), if `compare` noted step L
 
-
-@njit(nogil=True, cache=True)
-def pack_winograd(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """Packs weight (A, A, B, C), behind which bias (C,) lies, as (D, E, F): winograd.transform_weight"""
+    It is direct.pack_weight or winograd.transform_weight.
+    """
     if look(counters, CHANGED + step[L] * PER_STEP):
-        weight = array_at(np.float32, x, (step[A], step[A], step[B], step[C]))
-        bias = array_at(np.float32, x + weight.size * _F4, (step[C],))
-        call_kernel(step[KERNEL], (weight, bias, array_at(np.float32, y, (step[D], step[E], step[F]))))
+        weight = array_at(np.float32, x, (step[A], step[B], step[C], step[D]))
+        bias = array_at(np.float32, x + weight.size * BYTES, (step[D],))
+        call_kernel(step[KERNEL], (weight, bias, array_at(np.float32, y, (step[E], step[F], step[G]))))
 
 
 @njit(nogil=True, cache=True)
@@ -104,7 +87,7 @@ def normalize(step: np.ndarray, block: int, x: int, y: int, scratch: int, counte
     """Contrast normalization of one image of A numbers.  WEIGHT : for the moments, 0 for none"""
     moments = step[WEIGHT] + block * 16 if step[WEIGHT] else scratch
     numbers = array_at(np.float64, step[OTHER], (2,))
-    image, result = (1, step[A]), block * step[A] * _F4
+    image, result = (1, step[A]), block * step[A] * BYTES
     call_kernel(
         step[KERNEL],
         (
@@ -125,8 +108,8 @@ def frame(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: 
     width = size + 2 * beside
     for r in range(first, min(first + step[BLOCK], step[A])):
         row = r // height * (height + 2 * above) + above + r % height
-        source = array_at(np.float32, x + r * size * _F4, (size,))
-        target = array_at(np.float32, y + (row * width + beside) * _F4, (size,))
+        source = array_at(np.float32, x + r * size * BYTES, (size,))
+        target = array_at(np.float32, y + (row * width + beside) * BYTES, (size,))
         for k in range(uint64(size)):
             target[k] = source[k]
 
@@ -162,7 +145,7 @@ def winograd_windows(step: np.ndarray, block: int, x: int, y: int, scratch: int,
     images = array_at(np.float32, x, (step[A], step[B], step[C], step[D]))
     packed, target = array_at(np.float32, step[WEIGHT], (step[H], step[I], step[J])), array_at(np.float32, y, shape)
     patches = array_at(np.float32, scratch, (chunks, step[K], WINDOWS_TOGETHER, LANES))
-    products = array_at(np.float32, scratch + patches.size * _F4, (step[K], WINDOWS_TOGETHER, step[J]))
+    products = array_at(np.float32, scratch + patches.size * BYTES, (step[K], WINDOWS_TOGETHER, step[J]))
     if step[ARGMAX]:
         argmax = array_at(np.uint8, step[ARGMAX], shape)
         call_kernel(step[KERNEL], (images, packed, first, stop, target, argmax, patches, products))
@@ -184,7 +167,7 @@ def chain(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: 
         (
             min(step[BLOCK], step[A] - k * step[BLOCK]), array_at(np.int64, step[OTHER], (1, COLUMNS)),
             array_at(np.float32, step[WEIGHT], (step[C],)),
-            array_at(np.float32, x + k * step[D] * _F4, (step[D],)), array_at(np.uint8, argmax, (step[D],)),
+            array_at(np.float32, x + k * step[D] * BYTES, (step[D],)), array_at(np.uint8, argmax, (step[D],)),
             part, step[B],
         ),
     )  # fmt: skip
@@ -200,25 +183,10 @@ def repack(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters:
     images = min(step[BLOCK], step[A] - block * step[BLOCK])
     pictures_at, maps_at = (y, x) if step[I] else (x, y)
     pictures = array_at(
-        np.float32, pictures_at + block * step[BLOCK] * size * _F4, (images, step[B], step[C], step[D])
+        np.float32, pictures_at + block * step[BLOCK] * size * BYTES, (images, step[B], step[C], step[D])
     )  # fmt: skip
-    maps = array_at(np.float32, maps_at + block * step[E] * _F4, (shape[0], shape[1], shape[2] * images))
+    maps = array_at(np.float32, maps_at + block * step[E] * BYTES, (shape[0], shape[1], shape[2] * images))
     if step[I]:
         call_kernel(step[KERNEL], (maps, images, pictures))
     else:
         call_kernel(step[KERNEL], (pictures, images, maps))
-
-
-@njit(nogil=True, cache=True)
-def transpose(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """y[j,i] = x[i,j] of one image:  x (A, B);  C, D : from image to image in x, in y"""
-    rows, columns = step[A], step[B]
-    source = array_at(np.float32, x + block * step[C] * _F4, (rows * columns,))
-    target = array_at(np.float32, y + block * step[D] * _F4, (rows * columns,))
-    if rows == 1 or columns == 1:  # both orders are the same
-        for i in range(uint64(rows * columns)):
-            target[i] = source[i]
-        return
-    for j in range(uint64(columns)):
-        for i in range(uint64(rows)):
-            target[j * uint64(rows) + i] = source[i * uint64(columns) + j]

@@ -24,6 +24,7 @@ from numba.np.arrayobj import populate_array
 
 from nnscratch.kernels.compiled import njit
 
+BYTES = 4  # of a float32
 _WORD = ir.IntType(64)
 _ROUNDS_TO_GIVE_WAY = 128  # of a loop that waits, each 15 to 50 ns
 _GIVE_WAY = "sched_yield"

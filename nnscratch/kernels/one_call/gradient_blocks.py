@@ -9,29 +9,10 @@ import numpy as np
 
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.chain import COLUMNS
-from nnscratch.kernels.one_call.calls import array_at, call_kernel
-from nnscratch.kernels.one_call.program import (
-    ARGMAX,
-    BIAS,
-    BLOCK,
-    KERNEL,
-    OTHER,
-    WEIGHT,
-    A,
-    B,
-    C,
-    D,
-    E,
-    F,
-    G,
-    H,
-    I,
-    J,
-    K,
-    L,
-)  # fmt: skip
+from nnscratch.kernels.one_call.calls import BYTES, array_at, call_kernel
+from nnscratch.kernels.one_call.program import ARGMAX, BIAS, BLOCK, KERNEL, OTHER, SIZES, WEIGHT
 
-_F4 = 4  # bytes of a float32
+A, B, C, D, E, F, G, H, I, J, K, L = SIZES  # noqa: E741
 
 
 @njit(nogil=True, cache=True)
@@ -48,9 +29,9 @@ def weight_gradient(step: np.ndarray, block: int, x: int, y: int, scratch: int, 
     images, end = min(step[K], step[A] - image), min(begin + step[BLOCK], channels)
     at, shape = image * step[E] * step[F] * channels, (images, step[E], step[F], channels)
     dweight = array_at(
-        np.float32, y + part * taps * channels * _F4, (taps if step[J] else channels, channels if step[J] else taps)
+        np.float32, y + part * taps * channels * BYTES, (taps if step[J] else channels, channels if step[J] else taps)
     )
-    dbias = array_at(np.float32, step[BIAS] + part * channels * _F4, (channels,))
+    dbias = array_at(np.float32, step[BIAS] + part * channels * BYTES, (channels,))
     if step[J]:
         dweight[:, begin:end] = 0
     else:
@@ -59,8 +40,8 @@ def weight_gradient(step: np.ndarray, block: int, x: int, y: int, scratch: int, 
     call_kernel(
         step[KERNEL],
         (
-            array_at(np.float32, x + image * step[B] * step[C] * step[D] * _F4, (images, step[B], step[C], step[D])),
-            array_at(np.float32, step[OTHER] + at * _F4, shape), array_at(np.uint8, step[ARGMAX] + at, shape),
+            array_at(np.float32, x + image * step[B] * step[C] * step[D] * BYTES, (images, step[B], step[C], step[D])),
+            array_at(np.float32, step[OTHER] + at * BYTES, shape), array_at(np.uint8, step[ARGMAX] + at, shape),
             (step[H], step[I]), step[J] != 0, dweight, dbias, begin, end,
         ),
     )  # fmt: skip
@@ -90,10 +71,10 @@ def input_gradient(step: np.ndarray, block: int, x: int, y: int, scratch: int, c
     rows = max(end, 2 * (stop - 1) + k_h + 1) - 2 * begin
     windows = (stop - begin) * w_pooled
     sums = array_at(np.float32, scratch, (1, rows, framed_width, channels))
-    bits = array_at(np.uint64, scratch + (sums.size + sums.size % 2) * _F4, (4 * windows,))
+    bits = array_at(np.uint64, scratch + (sums.size + sums.size % 2) * BYTES, (4 * windows,))
     sums[:] = 0
     at, shape = (image * h_pooled + begin) * w_pooled * c_out, (1, stop - begin, w_pooled, c_out)
-    dy, argmax = array_at(np.float32, x + at * _F4, shape), array_at(np.uint8, step[ARGMAX] + at, shape)
+    dy, argmax = array_at(np.float32, x + at * BYTES, shape), array_at(np.uint8, step[ARGMAX] + at, shape)
     if step[K]:
         groups = (channels + step[K] - 1) // step[K]
         runs = array_at(np.float32, step[WEIGHT], (groups, c_out, k_h * k_w, step[K]))
@@ -101,7 +82,7 @@ def input_gradient(step: np.ndarray, block: int, x: int, y: int, scratch: int, c
     else:
         by_output = array_at(np.float32, step[WEIGHT], (c_out, k_h * k_w * channels))
         call_kernel(step[KERNEL], (by_output, dy, argmax, (k_h, k_w), bits, sums))
-    dx = array_at(np.float32, y + image * height * width * channels * _F4, (height, width, channels))
+    dx = array_at(np.float32, y + image * height * width * channels * BYTES, (height, width, channels))
     for h in range(max(row - above, 0), min(end - above, height)):
         dx[h] = sums[0, h + above - 2 * begin, beside : beside + width]
 
@@ -127,9 +108,9 @@ def chain_weight(step: np.ndarray, block: int, x: int, y: int, scratch: int, cou
         step[KERNEL],
         (
             min(step[BLOCK], step[A] - k * step[BLOCK]), array_at(np.int64, step[OTHER], (COLUMNS,)),
-            array_at(np.float32, x + at * _F4, size), array_at(np.uint8, step[ARGMAX] + at, size),
-            array_at(np.float32, step[WEIGHT] + at * _F4, size),
-            array_at(np.float32, y + k * step[C] * _F4, (step[C],)), part, step[B],
+            array_at(np.float32, x + at * BYTES, size), array_at(np.uint8, step[ARGMAX] + at, size),
+            array_at(np.float32, step[WEIGHT] + at * BYTES, size),
+            array_at(np.float32, y + k * step[C] * BYTES, (step[C],)), part, step[B],
         ),
     )  # fmt: skip
 
@@ -147,6 +128,6 @@ def chain_map(step: np.ndarray, block: int, x: int, y: int, scratch: int, counte
         (
             min(step[BLOCK], step[A] - k * step[BLOCK]), array_at(np.int64, step[OTHER], (COLUMNS,)),
             array_at(np.float32, x, (step[C],)), array_at(np.uint8, step[ARGMAX] + at, size),
-            array_at(np.float32, y + at * _F4, size), part, step[B],
+            array_at(np.float32, y + at * BYTES, size), part, step[B],
         ),
     )  # fmt: skip

@@ -27,7 +27,7 @@ from nnscratch.kernels.image_vectors.chain import (
     map_gradient,
     weight_gradient,
 )
-from nnscratch.kernels.image_vectors.layout import pack, unpack
+from nnscratch.kernels.image_vectors.layout import pack
 from nnscratch.kernels.one_call import blocks, dense_blocks, gradient_blocks
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
@@ -61,7 +61,7 @@ class GradientSteps(Table):
         """
         (k_h, k_w, c_in, c_out), (_, h_pooled, w_pooled, _) = weight.shape, dy.shape
         images, taps = x.shape[0], k_h * k_w * c_in
-        products = h_pooled * w_pooled * weight.size  # of an image
+        products, winners = h_pooled * w_pooled * weight.size, argmax.ctypes.data  # of an image
         self.work += 2 * images * products
         if dx is not None:
             kernel, size, at = self._weights_of_input(weight)
@@ -71,8 +71,9 @@ class GradientSteps(Table):
             framed = rows * (width + 2 * padding[1]) * c_in
             scratch = 4 * (framed + 1) + 32 * w_pooled * (-(-h_pooled // parts) + k_h)
             sizes = height, width, c_in, *padding, h_pooled, w_pooled, c_out, k_h, k_w, size, parts
-            self._add(gradient_blocks.input_gradient, images * parts, 1, dy, dx, sizes, kernel, at, scratch)
-            self._rest[-1][p.ARGMAX] = argmax.ctypes.data
+            self._add(
+                gradient_blocks.input_gradient, images * parts, 1, dy, dx, sizes, kernel, at, scratch, None, winners
+            )
         weight_sums, bias_sums, total = sums
         by_channel = choice.weight_gradient_by_channel(weight.shape, _F)
         several = len(weight_sums) > 1
@@ -85,9 +86,9 @@ class GradientSteps(Table):
         per_part = len(parts_of(images)[0])
         sizes = *x.shape, h_pooled, w_pooled, c_out, k_h, k_w, by_channel, per_part, count
         place = Place.of(target)
-        self._add(gradient_blocks.weight_gradient, len(weight_sums) * count, block, x, place, sizes, kernel)
-        self._rest[-1] |= {p.OTHER: dy.address, p.ARGMAX: argmax.ctypes.data, p.BIAS: bias_target.ctypes.data}
-        self._rest[-1][p.WAITS] = int(dx is None)
+        compute, count = gradient_blocks.weight_gradient, len(weight_sums) * count
+        self._add(compute, count, block, x, place, sizes, kernel, argmax=winners)
+        self._rest[-1] |= {p.OTHER: dy.address, p.BIAS: bias_target.ctypes.data, p.WAITS: int(dx is None)}
         if several:
             self._sum(bias_sums, dbias)
             self._sum(weight_sums, dweight if by_channel else total)
@@ -103,10 +104,9 @@ class GradientSteps(Table):
         convs : the weights;  maps, argmax, gradients : (blocks, numbers)
         sums  : (blocks, numbers of parameters);  total : their sum, as chain_backward gives it
         """
-        images, numbers = dy.shape[0], maps.shape[1]
+        images, numbers, winners = dy.shape[0], maps.shape[1], argmax.ctypes.data
         last = Place(gradients.ctypes.data + 4 * int(geometry[-1, Y_AT]), gradients.shape)
-        sizes = *dy.shape, numbers
-        self._add(blocks.repack, len(maps), block, dy, last, sizes, address_of(pack, (F4, INT, F3)))
+        self._repack(dy, last, dy.shape, block, numbers)
         several = len(maps) > 1
         target = sums if several else total
         kernel = address_of(weight_gradient, (INT, array(INT, 1), F1, _U1, F1, F1, INT, INT))
@@ -119,28 +119,25 @@ class GradientSteps(Table):
             wanted = k > 0 or dx is not None
             if wanted:
                 alone = conv.copy()
-                alone[WEIGHT_AT], alone[BIAS_AT] = 0, weight.size
+                alone[[WEIGHT_AT, BIAS_AT]] = 0, weight.size
                 parts = max(1, min(int(conv[HEIGHT] + 1) // 2, products // _PRODUCTS_PER_BLOCK))
-                at = Place.of(weight)
                 sizes = images, parts, weight.size, numbers
                 self._add(
-                    gradient_blocks.chain_map, len(maps) * parts, block, at, gradient, sizes, map_kernel, other=alone
-                )
-                self._rest[-1][p.ARGMAX] = argmax.ctypes.data
+                    gradient_blocks.chain_map, len(maps) * parts, block, Place.of(weight), gradient, sizes, map_kernel,
+                    other=alone, argmax=winners,
+                )  # fmt: skip
             c_out = int(conv[C_OUT])
             parts = 1 if products < _PRODUCTS_PER_BLOCK else max(min(2, c_out), c_out // 4)
             sizes = images, parts, total.size, numbers
-            to = Place.of(target)
             self._add(
-                gradient_blocks.chain_weight, len(maps) * parts, block, x, to, sizes, kernel, gradients.ctypes.data,
-                other=conv.copy(),
+                gradient_blocks.chain_weight, len(maps) * parts, block, x, Place.of(target), sizes, kernel,
+                gradient.address, other=conv.copy(), argmax=winners,
             )  # fmt: skip
-            self._rest[-1] |= {p.ARGMAX: argmax.ctypes.data, p.WAITS: int(not wanted)}
+            self._rest[-1][p.WAITS] = int(not wanted)
         if several:
             self._sum(sums, total)
         if dx is not None:
-            sizes = *dx.shape, numbers, 0, 0, 0, True
-            self._add(blocks.repack, len(maps), block, gradient, dx, sizes, address_of(unpack, (F3, INT, F4)))
+            self._repack(gradient, dx, dx.shape, block, numbers, back=True)
 
     def written(self) -> np.ndarray:
         """The finished table."""
@@ -161,8 +158,8 @@ class GradientSteps(Table):
         groups = -(-c_in // size)
         runs = self._place((groups, c_out, k_h * k_w, size))
         kernel = address_of(input_gradient.by_channels, (F2, INT, F4))
-        self._add(gradient_blocks.group_weights, 1, 1, by_output, runs, (c_out, k_h * k_w, c_in, groups, size), kernel)
-        self._groups.append(self._rest.pop() | {p.WAITS: 0})
+        sizes = c_out, k_h * k_w, c_in, groups, size
+        self._add(gradient_blocks.group_weights, 1, 1, by_output, runs, sizes, kernel, to=self._groups)
         return (
             address_of(input_gradient.add_by_patch, (F4, F4, _U4, _PAIR, array(types.uint64, 1), F4)),
             size,
@@ -173,9 +170,8 @@ class GradientSteps(Table):
         """total = sum over parts of sums[part], in their order."""
         rows = math.prod(total.shape[:-1])
         block = max(1, rows * _SUMMED_PER_BLOCK // sums.size)
-        sizes = len(sums), rows, total.shape[-1]
-        self._add(dense_blocks.add_bias_relu, -(-rows // block), block, Place.of(sums), Place.of(total), sizes)
-        self._sums.append(self._rest.pop() | {p.WAITS: 0})
+        x, y, sizes = Place.of(sums), Place.of(total), (len(sums), rows, total.shape[-1])
+        self._add(dense_blocks.add_bias_relu, -(-rows // block), block, x, y, sizes, to=self._sums)
 
     def _turn(
         self, source: np.ndarray, target: np.ndarray | Place, rows: int, columns: int, to: list[dict[int, int]]
@@ -183,8 +179,7 @@ class GradientSteps(Table):
         """target[c,r] = source[r,c]"""
         place = target if isinstance(target, Place) else Place.of(target)
         kernel = address_of(pack, (F4, INT, F3))
-        self._add(blocks.repack, 1, rows, Place.of(source), place, (rows, 1, 1, columns, 0), kernel)
-        to.append(self._rest.pop() | {p.WAITS: 0})
+        self._add(blocks.repack, 1, rows, Place.of(source), place, (rows, 1, 1, columns, 0), kernel, to=to)
 
 
 def partial_sums(

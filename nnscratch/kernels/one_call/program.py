@@ -29,7 +29,7 @@ from nnscratch.kernels.one_call.calls import add, address, call_kernel, look, re
 COMPUTE, BLOCKS, BLOCK, WAITS = range(4)
 X, Y, KERNEL, WEIGHT, BIAS, ARGMAX, OTHER = range(4, 11)  # addresses; of x and y 0 is the caller's
 SCRATCH, SCRATCH_STEP = 11, 12  # the address for the first thread, and from one thread's to the next
-A, B, C, D, E, F, G, H, I, J, K, L = range(13, 25)  # noqa: E741  sizes: blocks.py
+SIZES = A, B, C, D, E, F, G, H, I, J, K, L = tuple(range(13, 25))  # noqa: E741  blocks.py says of what
 COLUMNS = 25
 # The counters; each has a line of the cache to itself, so that threads do not take others' away.
 LINE = 8

@@ -11,7 +11,15 @@ from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors import direct, winograd
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.channel_vectors.winograd_tiles import WINDOWS_TOGETHER
-from nnscratch.kernels.image_vectors.chain import chain_forward
+from nnscratch.kernels.image_vectors.chain import (
+    BIAS_AT,
+    C_OUT,
+    H_POOLED,
+    W_POOLED,
+    WEIGHT_AT,
+    Y_AT,
+    chain_forward,
+)
 from nnscratch.kernels.normalization import forward_rows
 from nnscratch.kernels.one_call import blocks, dense_blocks
 from nnscratch.kernels.one_call import program as p
@@ -75,20 +83,19 @@ class Steps(Table):
             block = -(-windows // (count if bytes_packed <= _SMALL else max(2, count // 8)))
             block = -(-block // WINDOWS_TOGETHER) * WINDOWS_TOGETHER
             scratch = 4 * positions * WINDOWS_TOGETHER * (chunks * n + size)
-            kernel = address_of(winograd.transform_weight, (F4, F1, F3))
-            at = self._packed(blocks.pack_winograd, weight, bias, packed, kernel, (k_h, c_in, c_out))
+            at = self._packed(winograd.transform_weight, weight, bias, packed)
             kernel = address_of(winograd.pooled_windows, (F4, F3, INT, INT, F4, winners, F4, F3))
             sizes = *shapes, *packed, positions
-            self._add(blocks.winograd_windows, -(-windows // block), block, x, y, sizes, kernel, at, scratch)
+            self._add(
+                blocks.winograd_windows, -(-windows // block), block, x, y, sizes, kernel, at, scratch, None, argmax
+            )
         else:
             packed = (groups, k_h * k_w * c_in + 1, size)
             block = -(-rows // min(rows, max(1, products // _PRODUCTS_PER_BLOCK)))
-            kernel = address_of(direct.pack_weight, (F2, F1, F3))
-            at = self._packed(blocks.pack_flat, weight, bias, packed, kernel, (weight.size // c_out, c_out))
+            at = self._packed(direct.pack_weight, weight, bias, packed)
             kernel = address_of(direct.pooled_rows, (F4, types.UniTuple(INT, 2), F3, INT, INT, F4, winners))
             sizes = *shapes, *packed, k_h, k_w
-            self._add(blocks.direct_rows, -(-rows // block), block, x, y, sizes, kernel, at)
-        self._rest[-1][p.ARGMAX] = argmax
+            self._add(blocks.direct_rows, -(-rows // block), block, x, y, sizes, kernel, at, argmax=argmax)
         return y
 
     def image_vectors(self, x: Place, convs: list[tuple[np.ndarray, np.ndarray | None]], last: bool) -> Place:
@@ -101,45 +108,55 @@ class Steps(Table):
         if convs[-1][0].shape[3] >= _CHANNELS_OF_VECTORS:
             few = next(i for i, (weight, _) in enumerate(convs) if weight.shape[3] >= _CHANNELS_OF_VECTORS)
             return self.image_vectors(self.image_vectors(x, convs[:few], False), convs[few:], last)
-        images, height, width, channels = x.shape
+        images, height, width, _ = x.shape
         if images > _IMAGES_ONE_BY_ONE:
             raise ValueError(f"Steps: got {images} images, expected fewer; a vector of images is faster for these")
-        shapes = [(height, width, channels)]
+        rows, x_at = [], 0
         for weight, _ in convs:
-            height, width, _ = shapes[-1]
-            shapes.append(((height - weight.shape[0] + 1) // 2, (width - weight.shape[1] + 1) // 2, weight.shape[3]))
-        begins = [0]
-        for shape in shapes:  # each map on a cache line
-            begins.append(begins[-1] + -(-math.prod(shape) // 16) * 16)
-        total = begins[-1]
-        maps = self._place((images, total))
-        self._transpose(x, Place(maps.address, maps.shape), shapes[0], total, packs=True)
-        for k, (weight, bias) in enumerate(convs):
-            self.chain(maps, weight, bias, (*shapes[k], *shapes[k + 1][:2]), (begins[k], begins[k + 1]), images, 1)
-        y = self._result((images, *shapes[-1]), last)
-        self._transpose(Place(maps.address + 4 * begins[len(convs)], maps.shape), y, shapes[-1], total, packs=False)
+            k_h, k_w, c_in, c_out = weight.shape
+            pooled = (height - k_h + 1) // 2, (width - k_w + 1) // 2
+            y_at = x_at + -(-height * width * c_in // 16) * 16  # each map on a cache line
+            rows.append((height, width, c_in, k_h, k_w, c_out, *pooled, x_at, y_at, 0, weight.size))
+            (height, width), x_at = pooled, y_at
+        maps = self._place((images, -(-(x_at + height * width * c_out) // 16) * 16))
+        return self.chains(x, convs, np.array(rows, np.int64), 1, maps, last)
+
+    def chains(
+        self, x: Place, convs: list[tuple[np.ndarray, np.ndarray | None]], geometry: np.ndarray, block: int,
+        maps: Place, last: bool, argmax: int = 0,
+    ) -> Place:  # fmt: skip
+        """Convolutions, each with ReLU and 2x2 pooling, `block` images to a vector.
+
+        geometry : (L, COLUMNS), see kernels/image_vectors/chain.py
+        maps     : (blocks, numbers), overwritten
+        argmax   : where it is written, laid out as the maps, for training; 0 for inference
+        """
+        images, numbers = x.shape[0], maps.shape[1]
+        self._repack(x, maps, x.shape, block, numbers)
+        for (weight, bias), conv in zip(convs, geometry, strict=True):
+            self._chain(maps, weight, bias, conv, images, block, argmax)
+        y_at, *shape = geometry[-1, [Y_AT, H_POOLED, W_POOLED, C_OUT]].tolist()
+        y = self._result((images, *shape), last)
+        self._repack(Place(maps.address + 4 * y_at, maps.shape), y, y.shape, block, numbers, back=True)
         return y
 
-    def chain(
-        self, maps: Place, weight: np.ndarray, bias: np.ndarray | None, sizes: tuple[int, ...], at: tuple[int, int],
-        images: int, block: int, argmax: int = 0,
+    def _chain(
+        self, maps: Place, weight: np.ndarray, bias: np.ndarray | None, conv: np.ndarray, images: int, block: int,
+        argmax: int,
     ) -> None:  # fmt: skip
-        """Convolution, ReLU, 2x2 pooling from one of the maps into another: kernels/image_vectors/chain.py.
-
-        maps  : (blocks, numbers), those of `block` images in a row
-        sizes : H, W, C of x;  H_p, W_p of y;  at : where x and y begin in the maps of a block
-        """
-        k_h, k_w, _, c_out = weight.shape
-        products = images * sizes[3] * sizes[4] * 4 * weight.size
+        """One of them, from one of the maps into another.  conv : its row of geometry"""
+        h_pooled, w_pooled = conv[[H_POOLED, W_POOLED]].tolist()
+        products = images * h_pooled * w_pooled * 4 * weight.size
         self.work += products
         kept, _ = self._kept(weight, bias)
-        geometry = np.array([*sizes[:3], k_h, k_w, c_out, *sizes[3:], *at, 0, weight.size], np.int64)
-        parts = max(1, min(sizes[3], products // (maps.shape[0] * _PRODUCTS_PER_BLOCK)))
+        alone = conv.copy()
+        alone[[WEIGHT_AT, BIAS_AT]] = 0, weight.size
+        (blocks_of_images, numbers), scratch = maps.shape, 0 if argmax else maps.shape[1]
+        parts = max(1, min(h_pooled, products // (blocks_of_images * _PRODUCTS_PER_BLOCK)))
         kernel = address_of(chain_forward, (INT, array(INT, 2), F1, F1, array(types.uint8, 1), INT, INT))
-        numbers = images, parts, weight.size + c_out, maps.shape[1]
-        scratch = 0 if argmax else maps.shape[1]
-        self._add(blocks.chain, maps.shape[0] * parts, block, maps, maps, numbers, kernel, kept, scratch, geometry)
-        self._rest[-1][p.ARGMAX] = argmax
+        sizes = images, parts, weight.size + weight.shape[3], numbers
+        count = blocks_of_images * parts
+        self._add(blocks.chain, count, block, maps, maps, sizes, kernel, kept, scratch, alone, argmax)
 
     def dense(self, x: Place, weight: np.ndarray, bias: np.ndarray | None, relu: bool, last: bool) -> Place:
         """y = x W + b, and ReLU."""
@@ -189,10 +206,3 @@ class Steps(Table):
         sizes = rows, height, width * channels, p_w * channels, p_h
         self._add(blocks.frame, -(-rows // block), block, x, framed, sizes)
         return framed
-
-    def _transpose(self, x: Place, y: Place, shape: tuple[int, ...], total: int, packs: bool) -> None:
-        """Images (H, W, C) into maps (C, H, W), or back."""
-        pixels, channels = shape[0] * shape[1], shape[2]
-        size = pixels * channels
-        sizes = (pixels, channels, size, total) if packs else (channels, pixels, total, size)
-        self._add(blocks.transpose, x.shape[0], 1, x, y, sizes)

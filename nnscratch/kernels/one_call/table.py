@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 
+from nnscratch.kernels.image_vectors.layout import pack, unpack
 from nnscratch.kernels.memory import empty
 from nnscratch.kernels.one_call import blocks
 from nnscratch.kernels.one_call import program as p
@@ -82,15 +83,13 @@ class Table:
             row[list(columns)] = list(columns.values())
         return table
 
-    def _packed(
-        self, compute: Any, weight: np.ndarray, bias: np.ndarray | None, shape: tuple[int, ...], kernel: int,
-        sizes: tuple[int, ...],
-    ) -> int:  # fmt: skip
-        """Where the packed weights lie; `shape` is theirs."""
+    def _packed(self, kernel: Any, weight: np.ndarray, bias: np.ndarray | None, shape: tuple[int, ...]) -> int:
+        """Where the weights lie that the kernel packs; `shape` is theirs."""
         (kept, number), packed = self._kept(weight, bias), empty(shape, np.float32)
         self.memory.append(packed)
-        row = {p.COMPUTE: _block(compute), p.BLOCKS: 1, p.X: kept, p.Y: packed.ctypes.data, p.KERNEL: kernel}
-        self._pack.append(row | {p.L: number} | {p.A + i: size for i, size in enumerate((*sizes, *shape))})
+        row = {p.COMPUTE: _block(blocks.pack_weight), p.BLOCKS: 1, p.X: kept, p.Y: packed.ctypes.data, p.L: number}
+        row |= {p.KERNEL: address_of(kernel, (F4, F1, F3))}
+        self._pack.append(row | {p.A + i: size for i, size in enumerate((*weight.shape, *shape))})
         return int(packed.ctypes.data)
 
     def _kept(self, weight: np.ndarray, bias: np.ndarray | None) -> tuple[int, int]:
@@ -124,11 +123,17 @@ class Table:
 
     def _add(
         self, compute: Any, count: int, block: int, x: Place, y: Place, sizes: tuple[int, ...], kernel: int = 0,
-        weight: int = 0, scratch: int = 0, other: np.ndarray | None = None,
+        weight: int = 0, scratch: int = 0, other: np.ndarray | None = None, argmax: int = 0,
+        to: list[dict[int, int]] | None = None,
     ) -> None:  # fmt: skip
-        """A step of `count` blocks; scratch : bytes that each thread needs"""
-        row = {p.COMPUTE: _block(compute), p.BLOCKS: count, p.BLOCK: block, p.WAITS: 1, p.X: x.address, p.Y: y.address}
-        row |= {p.KERNEL: kernel, p.WEIGHT: weight} | {p.A + i: int(size) for i, size in enumerate(sizes)}
+        """A step of `count` blocks.
+
+        scratch : bytes that each thread needs
+        to      : other rows, in which it does not wait
+        """
+        row = {p.COMPUTE: _block(compute), p.BLOCKS: count, p.BLOCK: block, p.X: x.address, p.Y: y.address}
+        row |= {p.KERNEL: kernel, p.WEIGHT: weight, p.ARGMAX: argmax, p.WAITS: int(to is None)}
+        row |= {p.A + i: int(size) for i, size in enumerate(sizes)}
         if scratch:
             memory = empty((self.threads, -(-scratch // 64) * 64), np.uint8)
             self.memory.append(memory)
@@ -136,7 +141,15 @@ class Table:
         if other is not None:
             self.memory.append(other)
             row[p.OTHER] = other.ctypes.data
-        self._rest.append(row)
+        (self._rest if to is None else to).append(row)
+
+    def _repack(
+        self, x: Place, y: Place, shape: tuple[int, ...], block: int, numbers: int, back: bool = False
+    ) -> None:  # fmt: skip
+        """x (N, H, W, C) into maps of `numbers` numbers for each block, or back; shape is that of the images."""
+        kernel = address_of(unpack, (F3, INT, F4)) if back else address_of(pack, (F4, INT, F3))
+        sizes = *shape, numbers, 0, 0, 0, back
+        self._add(blocks.repack, -(-shape[0] // block), block, x, y, sizes, kernel)
 
 
 def _block(compute: Any) -> int:

@@ -10,6 +10,7 @@ from nnscratch.kernels.image_vectors.layout import pack, unpack
 SHAPES = [
     *[(1, 3, 5, 1), (16, 7, 9, 1), (16, 5, 7, 3), (3, 4, 4, 2), (35, 5, 5, 2)],
     *[(images, 5, 7, 1) for images in (2, 4, 8)],  # few images of one channel
+    *[(1, 5, 7, channels) for channels in (2, 3, 4, 8)],  # few channels of one image
     *[(1, 3, 7, 16), (4, 3, 7, 32), (5, 3, 7, 16), (16, 3, 7, 16), (2, 1, 1, 16)],  # channels that fill vectors
 ]
 

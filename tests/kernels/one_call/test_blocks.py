@@ -53,13 +53,3 @@ def test_frame_leaves_the_frame() -> None:
     for block in range(2):
         blocks.frame(step, block, x_at, y_at, 0, p.counters(1))
     np.testing.assert_array_equal(y, np.pad(x, ((0, 0), (1, 1), (2, 2))))
-
-
-@pytest.mark.parametrize("shape", [(3, 5), (1, 4), (4, 1)])
-def test_transpose(shape: tuple[int, int]) -> None:
-    x, y = np.arange(30, dtype=F).reshape(2, 15), np.zeros((2, 20), F)
-    size = shape[0] * shape[1]
-    step, x_at, y_at = row(x, y, A=shape[0], B=shape[1], C=15, D=20)
-    for image in range(2):
-        blocks.transpose(step, image, x_at, y_at, 0, p.counters(1))
-        np.testing.assert_array_equal(y[image, :size].reshape(shape[::-1]), x[image, :size].reshape(shape).T)
