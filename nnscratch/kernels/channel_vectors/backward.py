@@ -64,25 +64,12 @@ def backward(
     dweight : (k_h, k_w, C, O), dbias : (O,), dx : (N, H, W, C) or None if not wanted; all
         overwritten
 
-    dx may be x itself: the weights' gradients are all there before it is written.
+    dx may be x itself: an image's part of the weights' gradients is there before its dx is written.
+    Both are computed block by block, so that dx finds dy, argmax and its own lines in the cache.
     """
     x, dy, argmax = np.ascontiguousarray(x), np.ascontiguousarray(dy), np.ascontiguousarray(argmax)
-    _weight_gradient(x, dy, argmax, padding, dweight, dbias, scratch)
-    if dx is not None:
-        input_gradient(weight, dy, argmax, padding, dx, scratch)
-
-
-def _weight_gradient(
-    x: np.ndarray,
-    dy: np.ndarray,
-    argmax: np.ndarray,
-    padding: Pair,
-    dweight: np.ndarray,
-    dbias: np.ndarray,
-    scratch: Scratch,
-) -> None:
-    """dweight and dbias: a partial sum for each part of the images, then those added in order."""
-    kernel_size, (c_in, c_out) = dweight.shape[:2], dweight.shape[2:]
+    dx_of_images = None if dx is None else input_gradient(weight, dy, argmax, padding, dx, scratch)
+    kernel_size, c_out = dweight.shape[:2], dweight.shape[3]
     places, taps = math.prod(kernel_size), dweight[..., 0].size
     by_channel = choice.weight_gradient_by_channel(dweight.shape, x.dtype)
     # Channels of x with its padding: more zeros, if runs are faster with them.
@@ -100,17 +87,27 @@ def _weight_gradient(
             add_weight_gradient(
                 block_x, dy[block], argmax[block], kernel_size, by_channel, weight_sums[part], bias_sums[part], 0, c_out
             )
+            if dx_of_images is not None:
+                dx_of_images(block)
 
-    for_each_part(partial_sum, parts, dy, taps)
+    for_each_part(partial_sum, parts, dy, taps if dx is None else 2 * taps)
     bias_sums.sum(axis=0, out=dbias)
     several = len(parts) != 1
     total = weight_sums.sum(axis=0, out=scratch.get("sum", shape, x.dtype)) if several else weight_sums[0]
-    if channels != c_in:
-        total = np.ascontiguousarray(total.reshape(c_out, places, channels)[..., :c_in]).reshape(c_out, taps)
-    if by_channel or not dweight.flags.c_contiguous:
-        dweight[:] = (total if by_channel else total.T).reshape(dweight.shape)
+    if by_channel:
+        dweight[:] = total.reshape(dweight.shape)
     else:
-        transpose(total, dweight.reshape(taps, c_out))
+        _store_runs(total.reshape(c_out, places, channels), dweight)
+
+
+def _store_runs(total: np.ndarray, dweight: np.ndarray) -> None:
+    """dweight[i,j,c,o] = total[o,(i,j),c];  total may have further channels"""
+    c_in, c_out = dweight.shape[2:]
+    runs = np.ascontiguousarray(total[..., :c_in]).reshape(c_out, -1)
+    if dweight.flags.c_contiguous:
+        transpose(runs, dweight.reshape(-1, c_out))
+    else:
+        dweight[:] = runs.T.reshape(dweight.shape)
 
 
 @compiled
