@@ -72,7 +72,7 @@ def forward(
     blocks = -(-n_images * h_pooled // rows_per_block)
     blocks += blocks % 2 if blocks > 1 else 0  # of equal size, and as many for each of two threads
     rows_per_block = -(-n_images * h_pooled // blocks)
-    if padding != (0, 0) and rows_per_block > h_pooled:  # whole images: none is padded twice
+    if rows_per_block > h_pooled:  # whole images: an image in two blocks would be padded twice
         rows_per_block = -(-rows_per_block // h_pooled) * h_pooled
 
     def block(first: int, stop: int) -> None:
