@@ -176,6 +176,24 @@ class Vectors:
         places = ir.Constant(ir.VectorType(_INT32, self.lanes), list(order))
         return Value(self.builder, self.builder.shuffle_vector(a.llvm, b.llvm, places))
 
+    def load_pair(self, first: Array, second: Array, count: int) -> Vector:
+        """The `count` numbers that begin at one place, then those at another; anything may follow them."""
+        few, i32 = Vectors(self.context, self.builder, self.number, count, self.tests_masks), ir.IntType(32)
+        pair, size = few.load(first).llvm, count
+        for other in (few.load(second).llvm, *[None] * ((self.lanes // count).bit_length() - 2)):
+            order = ir.Constant(ir.VectorType(i32, 2 * size), list(range(2 * size)))
+            pair = self.builder.shuffle_vector(pair, other or ir.Constant(pair.type, ir.Undefined), order)
+            size *= 2
+        return Value(self.builder, pair)
+
+    def widen(self, numbers: Vector) -> Vector:
+        """Bytes as whole numbers of 32 bits."""
+        return Value(self.builder, self.builder.zext(numbers.llvm, ir.VectorType(_INT32, self.lanes)))
+
+    def look_up(self, numbers: Vector, places: Vector) -> Vector:
+        """numbers[places[k] % 16] in lane k, for 16 lanes of float32: AVX-512. places : of 32 bits"""
+        return self._call("llvm.x86.avx512.permvar.sf.512", numbers.llvm.type, [numbers.llvm, places.llvm])
+
     def interleave(self, a: Vector, b: Vector, half: int, unit: int = 1) -> Vector:
         """The first (0) or second (1) half of a0 b0 a1 b1 ..., each of which is `unit` numbers."""
         n, u = self.lanes, unit

@@ -26,9 +26,11 @@ from numba import uint64
 
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward_tiles import (
+    ONE_CHANNEL,
     PLACES_PER_RUN,
     RUNS_PER_MASK,
     add_row_gradient,
+    add_row_gradient_of_one_channel,
     add_windows,
     add_winners_of_channels,
 )
@@ -175,6 +177,13 @@ def _add_by_channel(
             for o in range(begin, end, CHANNEL_VECTORS * n):
                 channels = min(CHANNEL_VECTORS * n, end - o)
                 vectors = (channels + n - 1) // n
+                if ONE_CHANNEL and n == 16 and k_h == 3 and k_w == 3 and pixel_step == 1:
+                    add_row_gradient_of_one_channel(
+                        x, (image * height + 2 * h) * row_step, row_step, dy, argmax,
+                        (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, dweight, o,
+                        channels - (vectors - 1) * n,
+                    )  # fmt: skip
+                    continue
                 add_row_gradient(
                     x, (image * height + 2 * h) * row_step, row_step, pixel_step, dy, argmax,
                     (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, k_h,
@@ -192,8 +201,11 @@ def add_weight_gradient(
     dweight    : by channel (k_h*k_w*C, O), by run (O, k_h*k_w*C);  dbias : (O,)
     begin, end : whole vectors, but for the last channel; the other channels' sums stay as they are
     """
-    if by_channel:
-        _add_by_channel(x, dy, argmax, kernel_size, dweight, begin, end)
-    else:
+    if not by_channel:
         _add_by_run(x, dy, argmax, kernel_size, dweight, begin, end)
-    _add_bias_gradient(dy, argmax, dbias, begin, end)
+        _add_bias_gradient(dy, argmax, dbias, begin, end)
+        return
+    for image in range(len(x)):  # whose dy is still in the cache when the bias asks for it
+        one = slice(image, image + 1)
+        _add_by_channel(x[one], dy[one], argmax[one], kernel_size, dweight, begin, end)
+        _add_bias_gradient(dy[one], argmax[one], dbias, begin, end)

@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba.core import cgutils
 
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
-from nnscratch.kernels.pool_tiles import add_gradient
+from nnscratch.kernels.pool_tiles import NO_WINNER, add_gradient
 from nnscratch.kernels.values import Array, Index, Number, Value, Vector
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
@@ -30,6 +30,7 @@ _VECTORS_PER_TILE = (
 # In add_row_gradient: rows of the kernel per tile, and numbers per row. Each number takes a sum per
 # vector of channels; four gradients per vector need registers too.
 _ROWS_PER_TILE, _NUMBERS_PER_TILE = ((3, 2, 1), (3, 1)) if AVX512 else ((1,), (3, 1))
+ONE_CHANNEL = AVX512  # whether there is an add_row_gradient_of_one_channel
 # In add_chosen_to_patches, by the side of the kernel: vectors of channels. A patch is 4x4 or 3x3
 # pixels, and each of them takes a sum per vector.
 PATCH_VECTORS = {3: 1, 2: 2 if AVX512 else 1}
@@ -258,17 +259,57 @@ def add_row_gradient(
     def tiles(last: Vectors, vectors: int) -> None:
         v.each_tile(_ROWS_PER_TILE, k_h, partial(tiles_of_rows, last, vectors))
 
+    _for_so_many_vectors(v, vectors, count, tiles)
+
+
+@writes_vectors
+def add_row_gradient_of_one_channel(
+    v: Vectors, x: Array, x_at: Index, row_step: Index, dy: Array, argmax: Array, at: Index, channels: Index,
+    vectors: Index, windows: Index, total: Array, total_at: Index, count: Index,
+) -> None:  # fmt: skip
+    """add_row_gradient for a 3x3 kernel and one input channel, of float32 with AVX-512.
+
+    A kernel's line reaches two lines of x, four numbers in each, from the places of a window. A lane
+    looks up the number that belongs to its winner there: so no place that lost is multiplied.
+    """
+    x, total, dy, argmax = x + x_at, total + total_at, dy + at, argmax + at
+
+    def row(last: Vectors, vectors: int) -> None:
+        parts = [(v if q < vectors - 1 else last, q * v.lanes) for q in range(vectors)]
+        taps = [[total + channels * tap + k for _, k in parts] for tap in range(9)]
+        sums = [v.sums([part.load(place) for place, (part, _) in zip(tap, parts, strict=True)]) for tap in taps]
+        with v.loop(windows) as w:
+            corner, index = x + w * 2, w * channels
+            lines = [corner + row_step * i for i in range(4)]
+            pairs = [v.load_pair(lines[i], lines[i + 1], 4) for i in range(3)]
+            for q, (part, k) in enumerate(parts):
+                winner = part.load(argmax + (index + k))
+                gradient = v.choose(winner < NO_WINNER, part.load(dy + (index + k)), 0)
+                place = v.widen(winner)
+                begin = place + place // 2 % 2 * 2  # 0, 1, 4 or 5: the winner's place in the first pair
+                for i, j in product(range(3), range(3)):
+                    sums[3 * i + j][q].add_product(v.look_up(pairs[i], begin + j), gradient)
+        for tap, tap_sums in zip(taps, sums, strict=True):
+            for place, (part, _), value in zip(tap, parts, tap_sums, strict=True):
+                part.store(value, place)
+
+    if ONE_CHANNEL and v.lanes == 16:
+        _for_so_many_vectors(v, vectors, count, row)
+
+
+def _for_so_many_vectors(v: Vectors, vectors: Index, count: Index, write: Callable[[Vectors, int], None]) -> None:
+    """write(last, n) for n = vectors, from 1 to CHANNEL_VECTORS, the last of which has `count` numbers."""
     for n in range(1, CHANNEL_VECTORS + 1):
         with v.when(vectors.equals(n)):
             if not AVX512:  # AVX2 has no masks for bytes: only channels that fill vectors come here
-                tiles(v, n)
+                write(v, n)
                 continue
             # A masked load, even of a whole vector, is waited for: from memory, a third of the pace.
             with v.either(count.equals(v.lanes)) as (whole, part):
                 with whole:
-                    tiles(v, n)
+                    write(v, n)
                 with part:
-                    tiles(v.first(count), n)
+                    write(v.first(count), n)
 
 
 @writes_vectors
