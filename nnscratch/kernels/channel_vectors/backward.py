@@ -2,7 +2,8 @@
 
 Fastest from 16 channels on and with padding: 4.8 times as fast as im2col and 2.2 times as image
 vectors at 47x47, 32 to 64, 2x2; 22 times as im2col at 96x96, 1 to 16, 3x3; 3.3 times at 12x12, 64
-to 128, 3x3. By channel instead of by run: 3.3 times as fast at 96x96, 1 to 24, 3x3.
+to 128, 3x3. By channel instead of by run: 3.3 times as fast at 96x96, 1 to 24, 3x3; there, lanes that
+look up what their winner needs are 1.5 (1 to 16) to 2.3 times (1 to 32) as fast again.
 Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
 
 The gradient g of z (forward.py) is 0 but for one place in four at most, and for one in eight where
@@ -26,7 +27,6 @@ from numba import uint64
 
 from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward_tiles import (
-    ONE_CHANNEL,
     PLACES_PER_RUN,
     RUNS_PER_MASK,
     add_row_gradient,
@@ -177,7 +177,7 @@ def _add_by_channel(
             for o in range(begin, end, CHANNEL_VECTORS * n):
                 channels = min(CHANNEL_VECTORS * n, end - o)
                 vectors = (channels + n - 1) // n
-                if ONE_CHANNEL and n == 16 and k_h == 3 and k_w == 3 and pixel_step == 1:
+                if choice.weight_gradient_looks_up(k_h, k_w, pixel_step, n):
                     add_row_gradient_of_one_channel(
                         x, (image * height + 2 * h) * row_step, row_step, dy, argmax,
                         (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, dweight, o,

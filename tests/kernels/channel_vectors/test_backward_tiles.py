@@ -13,6 +13,7 @@ from nnscratch.kernels.channel_vectors.backward_tiles import (
     add_chosen,
     add_chosen_to_patches,
     add_row_gradient,
+    add_row_gradient_of_one_channel,
     add_windows,
     add_winners_of_channels,
     runs_of_places,
@@ -156,6 +157,28 @@ def test_add_row_gradient(dtype, missing, vectors, k_h, run) -> None:
             number = x[5 + (2 * w + b) * 2 + (a + i) * 60 + r]
             expected[3 + (i * run + r) * channels + o] += dy[winner] * number
     row_gradient(x, 5, 60, 2, dy, argmax, 7, channels, vectors, 6, k_h, run, total, 3, lanes - missing)
+    check(total, expected)
+
+
+@njit
+def row_gradient_of_one_channel(*arguments):
+    add_row_gradient_of_one_channel(*arguments)
+
+
+@pytest.mark.skipif(not AVX512, reason="looks up by an instruction of AVX-512")
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("missing", [0, 1, 3])
+def test_add_row_gradient_of_one_channel(missing, vectors) -> None:
+    channels = vectors * 16 - missing
+    x, dy, total = (random(2, size, np.float32) for size in (400, 300, 900))
+    argmax = np.random.default_rng(1).integers(0, 5, 300).astype(np.uint8)
+    expected = total.copy()
+    for w, i, j, o in np.ndindex(6, 3, 3, channels):
+        winner = 7 + w * channels + o
+        a, b = divmod(int(argmax[winner]), 2)
+        if argmax[winner] < 4:
+            expected[3 + (3 * i + j) * channels + o] += dy[winner] * x[5 + 2 * w + b + (a + i) * 60 + j]
+    row_gradient_of_one_channel(x, 5, 60, dy, argmax, 7, channels, vectors, 6, total, 3, 16 - missing)
     check(total, expected)
 
 
