@@ -29,9 +29,11 @@ from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward_tiles import (
     PLACES_PER_RUN,
     RUNS_PER_MASK,
+    add_windows,
+)
+from nnscratch.kernels.channel_vectors.channel_tiles import (
     add_row_gradient,
     add_row_gradient_of_one_channel,
-    add_windows,
     add_winners_of_channels,
 )
 from nnscratch.kernels.channel_vectors.forward import padded
