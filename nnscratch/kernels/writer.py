@@ -176,15 +176,13 @@ class Vectors:
         places = ir.Constant(ir.VectorType(_INT32, self.lanes), list(order))
         return Value(self.builder, self.builder.shuffle_vector(a.llvm, b.llvm, places))
 
-    def load_pair(self, first: Array, second: Array, count: int) -> Vector:
-        """The `count` numbers that begin at one place, then those at another; anything may follow them."""
-        few, i32 = Vectors(self.context, self.builder, self.number, count, self.tests_masks), ir.IntType(32)
-        pair, size = few.load(first).llvm, count
-        for other in (few.load(second).llvm, *[None] * ((self.lanes // count).bit_length() - 2)):
-            order = ir.Constant(ir.VectorType(i32, 2 * size), list(range(2 * size)))
-            pair = self.builder.shuffle_vector(pair, other or ir.Constant(pair.type, ir.Undefined), order)
-            size *= 2
-        return Value(self.builder, pair)
+    def load_pair(self, first: Array, second: Array) -> Vector:
+        """A quarter of a vector from one place, behind it a quarter from another; anything may follow."""
+        size = self.lanes // 4
+        quarter = Vectors(self.context, self.builder, self.number, size, self.tests_masks)
+        half, whole = (ir.Constant(ir.VectorType(_INT32, k * size), list(range(k * size))) for k in (2, 4))
+        pair = self.builder.shuffle_vector(quarter.load(first).llvm, quarter.load(second).llvm, half)
+        return Value(self.builder, self.builder.shuffle_vector(pair, ir.Constant(pair.type, ir.Undefined), whole))
 
     def widen(self, numbers: Vector) -> Vector:
         """Bytes as whole numbers of 32 bits."""

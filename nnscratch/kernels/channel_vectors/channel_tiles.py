@@ -97,7 +97,7 @@ def add_row_gradient_of_one_channel(
         with v.loop(windows) as w:
             corner, index = x + w * 2, w * channels
             lines = [corner + row_step * i for i in range(4)]
-            pairs = [v.load_pair(lines[i], lines[i + 1], 4) for i in range(3)]
+            pairs = [v.load_pair(lines[i], lines[i + 1]) for i in range(3)]
             for q, (part, k) in enumerate(parts):
                 v.prefetch(dy + (index + k + channels * _WINDOWS_AHEAD))
                 if q == 0:
