@@ -176,6 +176,22 @@ class Vectors:
         places = ir.Constant(ir.VectorType(_INT32, self.lanes), list(order))
         return Value(self.builder, self.builder.shuffle_vector(a.llvm, b.llvm, places))
 
+    def load_pair(self, first: Array, second: Array) -> Vector:
+        """A quarter of a vector from one place, behind it a quarter from another; anything may follow."""
+        size = self.lanes // 4
+        quarter = Vectors(self.context, self.builder, self.number, size, self.tests_masks)
+        half, whole = (ir.Constant(ir.VectorType(_INT32, k * size), list(range(k * size))) for k in (2, 4))
+        pair = self.builder.shuffle_vector(quarter.load(first).llvm, quarter.load(second).llvm, half)
+        return Value(self.builder, self.builder.shuffle_vector(pair, ir.Constant(pair.type, ir.Undefined), whole))
+
+    def widen(self, numbers: Vector) -> Vector:
+        """Bytes as whole numbers of 32 bits."""
+        return Value(self.builder, self.builder.zext(numbers.llvm, ir.VectorType(_INT32, self.lanes)))
+
+    def look_up(self, numbers: Vector, places: Vector) -> Vector:
+        """numbers[places[k] % 16] in lane k, for 16 lanes of float32: AVX-512. places : of 32 bits"""
+        return self._call("llvm.x86.avx512.permvar.sf.512", numbers.llvm.type, [numbers.llvm, places.llvm])
+
     def interleave(self, a: Vector, b: Vector, half: int, unit: int = 1) -> Vector:
         """The first (0) or second (1) half of a0 b0 a1 b1 ..., each of which is `unit` numbers."""
         n, u = self.lanes, unit

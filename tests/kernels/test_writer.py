@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 
 from nnscratch.kernels.values import Array, Index
-from nnscratch.kernels.vectors import VECTOR_BYTES, writes_vectors
+from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES, writes_vectors
 from nnscratch.kernels.writer import Vectors
 
 
@@ -65,6 +65,19 @@ def test_shuffle_and_interleave(dtype) -> None:
     by_one = np.stack([x[:n], x[n:]], axis=1).reshape(2, n)
     by_two = np.stack([x[:n].reshape(-1, 2), x[n:].reshape(-1, 2)], axis=1).reshape(2, n)
     np.testing.assert_array_equal(y, [x[: n - 1 : -1], *by_one, *by_two, *x.reshape(2, n), *x.reshape(2, n)])
+
+
+@writes_vectors
+def look_up_in_pair(v: Vectors, x: Array, places: Array, y: Array) -> None:
+    v.store(v.look_up(v.load_pair(x, x + 9), v.widen(v.load(places))), y)
+
+
+@pytest.mark.skipif(not AVX512, reason="an instruction of AVX-512")
+def test_look_up_in_a_pair() -> None:
+    x, y = np.arange(20, dtype=np.float32), np.empty(16, np.float32)
+    places = np.random.default_rng(0).integers(0, 8, 16).astype(np.uint8)
+    run(look_up_in_pair, x, places, y)
+    np.testing.assert_array_equal(y, np.r_[x[:4], x[9:13]][places])
 
 
 @writes_vectors

@@ -7,6 +7,7 @@ winograd.py          pooled rows of a 3x3 or 2x2 convolution with 16 products fo
 winograd_tiles.py    what it computes in registers
 backward.py          the gradients, which visit only what pooling left: those of the weights
 input_gradient.py    and that of x
-backward_tiles.py    what they compute in registers
+backward_tiles.py    what they compute in registers, by runs of memory
+channel_tiles.py     or by vectors of output channels
 parts.py             the images in parts, for threads, and in blocks, for the cache
 """

@@ -2,7 +2,8 @@
 
 Fastest from 16 channels on and with padding: 4.8 times as fast as im2col and 2.2 times as image
 vectors at 47x47, 32 to 64, 2x2; 22 times as im2col at 96x96, 1 to 16, 3x3; 3.3 times at 12x12, 64
-to 128, 3x3. By channel instead of by run: 3.3 times as fast at 96x96, 1 to 24, 3x3.
+to 128, 3x3. By channel instead of by run: 3.3 times as fast at 96x96, 1 to 24, 3x3; there, lanes that
+look up what their winner needs are 1.5 (1 to 16) to 2.3 times (1 to 32) as fast again.
 Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
 
 The gradient g of z (forward.py) is 0 but for one place in four at most, and for one in eight where
@@ -28,8 +29,11 @@ from nnscratch.kernels import choice
 from nnscratch.kernels.channel_vectors.backward_tiles import (
     PLACES_PER_RUN,
     RUNS_PER_MASK,
-    add_row_gradient,
     add_windows,
+)
+from nnscratch.kernels.channel_vectors.channel_tiles import (
+    add_row_gradient,
+    add_row_gradient_of_one_channel,
     add_winners_of_channels,
 )
 from nnscratch.kernels.channel_vectors.forward import padded
@@ -64,25 +68,12 @@ def backward(
     dweight : (k_h, k_w, C, O), dbias : (O,), dx : (N, H, W, C) or None if not wanted; all
         overwritten
 
-    dx may be x itself: the weights' gradients are all there before it is written.
+    dx may be x itself: an image's part of the weights' gradients is there before its dx is written.
+    Both are computed block by block, so that dx finds dy, argmax and its own lines in the cache.
     """
     x, dy, argmax = np.ascontiguousarray(x), np.ascontiguousarray(dy), np.ascontiguousarray(argmax)
-    _weight_gradient(x, dy, argmax, padding, dweight, dbias, scratch)
-    if dx is not None:
-        input_gradient(weight, dy, argmax, padding, dx, scratch)
-
-
-def _weight_gradient(
-    x: np.ndarray,
-    dy: np.ndarray,
-    argmax: np.ndarray,
-    padding: Pair,
-    dweight: np.ndarray,
-    dbias: np.ndarray,
-    scratch: Scratch,
-) -> None:
-    """dweight and dbias: a partial sum for each part of the images, then those added in order."""
-    kernel_size, (c_in, c_out) = dweight.shape[:2], dweight.shape[2:]
+    dx_of_images = None if dx is None else input_gradient(weight, dy, argmax, padding, dx, scratch)
+    kernel_size, c_out = dweight.shape[:2], dweight.shape[3]
     places, taps = math.prod(kernel_size), dweight[..., 0].size
     by_channel = choice.weight_gradient_by_channel(dweight.shape, x.dtype)
     # Channels of x with its padding: more zeros, if runs are faster with them.
@@ -100,17 +91,27 @@ def _weight_gradient(
             add_weight_gradient(
                 block_x, dy[block], argmax[block], kernel_size, by_channel, weight_sums[part], bias_sums[part], 0, c_out
             )
+            if dx_of_images is not None:
+                dx_of_images(block)
 
-    for_each_part(partial_sum, parts, dy, taps)
+    for_each_part(partial_sum, parts, dy, taps if dx is None else 2 * taps)
     bias_sums.sum(axis=0, out=dbias)
     several = len(parts) != 1
     total = weight_sums.sum(axis=0, out=scratch.get("sum", shape, x.dtype)) if several else weight_sums[0]
-    if channels != c_in:
-        total = np.ascontiguousarray(total.reshape(c_out, places, channels)[..., :c_in]).reshape(c_out, taps)
-    if by_channel or not dweight.flags.c_contiguous:
-        dweight[:] = (total if by_channel else total.T).reshape(dweight.shape)
+    if by_channel:
+        dweight[:] = total.reshape(dweight.shape)
     else:
-        transpose(total, dweight.reshape(taps, c_out))
+        _store_runs(total.reshape(c_out, places, channels), dweight)
+
+
+def _store_runs(total: np.ndarray, dweight: np.ndarray) -> None:
+    """dweight[i,j,c,o] = total[o,(i,j),c];  total may have further channels"""
+    c_in, c_out = dweight.shape[2:]
+    runs = np.ascontiguousarray(total[..., :c_in]).reshape(c_out, -1)
+    if dweight.flags.c_contiguous:
+        transpose(runs, dweight.reshape(-1, c_out))
+    else:
+        dweight[:] = runs.T.reshape(dweight.shape)
 
 
 @compiled
@@ -178,6 +179,13 @@ def _add_by_channel(
             for o in range(begin, end, CHANNEL_VECTORS * n):
                 channels = min(CHANNEL_VECTORS * n, end - o)
                 vectors = (channels + n - 1) // n
+                if choice.weight_gradient_looks_up(k_h, k_w, pixel_step, n):
+                    add_row_gradient_of_one_channel(
+                        x, (image * height + 2 * h) * row_step, row_step, dy, argmax,
+                        (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, dweight, o,
+                        channels - (vectors - 1) * n,
+                    )  # fmt: skip
+                    continue
                 add_row_gradient(
                     x, (image * height + 2 * h) * row_step, row_step, pixel_step, dy, argmax,
                     (image * h_pooled + h) * w_pooled * c_out + o, c_out, vectors, w_pooled, k_h,
@@ -195,8 +203,11 @@ def add_weight_gradient(
     dweight    : by channel (k_h*k_w*C, O), by run (O, k_h*k_w*C);  dbias : (O,)
     begin, end : whole vectors, but for the last channel; the other channels' sums stay as they are
     """
-    if by_channel:
-        _add_by_channel(x, dy, argmax, kernel_size, dweight, begin, end)
-    else:
+    if not by_channel:
         _add_by_run(x, dy, argmax, kernel_size, dweight, begin, end)
-    _add_bias_gradient(dy, argmax, dbias, begin, end)
+        _add_bias_gradient(dy, argmax, dbias, begin, end)
+        return
+    for image in range(len(x)):  # whose dy is still in the cache when the bias asks for it
+        one = slice(image, image + 1)
+        _add_by_channel(x[one], dy[one], argmax[one], kernel_size, dweight, begin, end)
+        _add_bias_gradient(dy[one], argmax[one], dbias, begin, end)

@@ -13,6 +13,8 @@ next, so that its weights for 64 output channels (37 or 32 KB) stay in the first
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import uint64
 
@@ -24,7 +26,6 @@ from nnscratch.kernels.channel_vectors.backward_tiles import (
     add_chosen_to_patches,
     runs_of_places,
 )
-from nnscratch.kernels.channel_vectors.parts import blocks_of, for_each_part, parts_of
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.layout import pack
 from nnscratch.kernels.layerwise.im2col import Pair
@@ -40,8 +41,8 @@ compiled = njit(nogil=True, cache=True, fastmath={"contract"}, error_model="nump
 
 def input_gradient(
     weight: np.ndarray, dy: np.ndarray, argmax: np.ndarray, padding: Pair, dx: np.ndarray, scratch: Scratch
-) -> None:
-    """dx, image by image: nothing has to be added at the end."""
+) -> Callable[[slice], None]:
+    """The function that computes dx of some images, on any thread; all as `backward` has them."""
     (_, height, width, c_in), (p_h, p_w) = dx.shape, padding
     kernel_size, c_out = weight.shape[:2], weight.shape[3]
     taps = weight[..., 0].size
@@ -54,22 +55,20 @@ def input_gradient(
         add_gradient = add_by_patch
     else:
         runs, add_gradient = by_output, add_by_place
-    parts = parts_of(len(dx))
     # Without padding the kernel adds to dx where it lies; otherwise to a block with the padding
     # around it.
     in_place = padding == (0, 0) and dx.flags.c_contiguous
 
-    def part_of_images(part: int) -> None:
+    def of_images(block: slice) -> None:
         bits = scratch.get("bits", (dy[0, ..., 0].size * 4,), np.uint64)
-        for block in blocks_of(parts[part], dx.shape, padding, dx.itemsize):
-            framed = (block.stop - block.start, height + 2 * p_h, width + 2 * p_w, c_in)
-            block_dx = dx[block] if in_place else scratch.get("dx", framed, dx.dtype)
-            block_dx[:] = 0
-            add_gradient(runs, dy[block], argmax[block], kernel_size, bits, block_dx)
-            if not in_place:
-                dx[block] = block_dx[:, p_h : p_h + height, p_w : p_w + width]
+        framed = (block.stop - block.start, height + 2 * p_h, width + 2 * p_w, c_in)
+        block_dx = dx[block] if in_place else scratch.get("dx", framed, dx.dtype)
+        block_dx[:] = 0
+        add_gradient(runs, dy[block], argmax[block], kernel_size, bits, block_dx)
+        if not in_place:
+            dx[block] = block_dx[:, p_h : p_h + height, p_w : p_w + width]
 
-    for_each_part(part_of_images, parts, dy, taps)
+    return of_images
 
 
 @compiled

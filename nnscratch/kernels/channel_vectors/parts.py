@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,9 +23,11 @@ _PRODUCTS_PER_BLOCK = 10_000_000
 
 
 def parts_of(n_images: int) -> list[range]:
-    """The images in up to _PARTIAL_SUMS parts of equal size, the last one smaller."""
+    """The images in up to _PARTIAL_SUMS parts, whose sizes differ by one at most: two threads get as many."""
     size = -(-n_images // _PARTIAL_SUMS) or 1
-    return [range(first, min(first + size, n_images)) for first in range(0, n_images, size)]
+    parts = -(-n_images // size)
+    begins = [-(-n_images * part // parts) for part in range(parts)]
+    return [range(first, stop) for first, stop in pairwise([*begins, n_images])]
 
 
 def blocks_of(part: range, shape: tuple[int, ...], padding: Pair, itemsize: int) -> Iterator[slice]:

@@ -59,6 +59,9 @@ def transform_patches(
         columns = []
         for j in range(side):
             column = corner + pixel_step * j
+            if AVX512 and j < 2:  # what the next row of windows needs besides
+                v.prefetch(column + row_step * side)
+                v.prefetch(column + row_step * (side + 1))
             columns.append(_times_b([part.load(column + row_step * i) for i in range(side)]))
         target = patches + (c * (side * side * WINDOWS_TOGETHER) + w * v.lanes)
         for i in range(side):
