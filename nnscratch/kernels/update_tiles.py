@@ -12,38 +12,10 @@ import numpy as np
 
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.one_call.calls import call_kernel
-from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, TERMS_PER_LINE, TILE, _multiply, _strips
+from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP, TERMS_PER_LINE, TILE
+from nnscratch.kernels.products.packed_factors import ROWS_TOGETHER, multiply_packed_tile
 from nnscratch.kernels.products.packing import parts
-from nnscratch.kernels.values import Array, Index
-from nnscratch.kernels.vectors import lanes, writes_vectors
-from nnscratch.kernels.writer import Vectors
-
-# Rows that are computed together. Measured (100 x 9216 x 256, one thread; 16, 32, 64, 128): 2.31,
-# 2.22, 2.22, 2.53 ms.
-_ROWS = 64
-
-
-@writes_vectors
-def multiply_tile_beside(
-    v: Vectors, strips: Array, a_at: Index, a_step: Index, panels: Array, b_at: Index, terms: Index, c: Array,
-    c_at: Index, c_row: Index, rows: Index, columns: Index, first: Array, second: Array, third: Array, ahead_at: Index,
-    ahead_step: Index, strips_at: Index, strips_step: Index,
-) -> None:  # fmt: skip
-    """`multiply_tile` of factors that are packed, which calls more into the second-level cache.
-
-    For group g of TERMS_PER_LINE terms these are the lines at ahead_at + g*ahead_step of three
-    arrays, and that at strips[strips_at + g*strips_step].
-    """
-    places = [(array + ahead_at, ahead_step) for array in (first, second, third)] + [(strips + strips_at, strips_step)]
-
-    def call_lines(group: Index) -> None:
-        for place, step in places:
-            v.prefetch(place + group * step)
-
-    _multiply(
-        v, _strips(strips + a_at, a_step), panels + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns,
-        v.index(0) > 0, call_lines, None,
-    )  # fmt: skip
+from nnscratch.kernels.vectors import lanes
 
 
 @njit(nogil=True, cache=True)
@@ -60,7 +32,7 @@ def update_by_tiles(
     dw : scratch for at least STRIP rows
     """
     panel = PANEL * lanes(panels)
-    together = min(_ROWS, dw.size // width // STRIP * STRIP)
+    together = min(ROWS_TOGETHER, dw.size // width // STRIP * STRIP)
     a_step, b_step = parts(terms, STRIP) * STRIP * STRIP, terms * panel
     # Each tile calls an equal share of what the next rows need.
     tiles, groups = parts(together, TILE) * parts(width, panel), parts(terms, TERMS_PER_LINE)
@@ -72,7 +44,7 @@ def update_by_tiles(
         for p in range(parts(width, panel)):
             j = p * panel
             for i in range(i0, i1, TILE):
-                multiply_tile_beside(
+                multiply_packed_tile(
                     strips, i // STRIP * a_step, a_step, panels, p * b_step, terms,
                     dw, (i - i0) * width + j, width, i1 - i, width - j,
                     w, mean, second_mean, ahead, parts(share, groups), strips_ahead, parts(strips_share, groups),

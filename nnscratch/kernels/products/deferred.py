@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nnscratch.kernels.products.matmul import matmul
-from nnscratch.kernels.products.packed_factors import Factor, numbers_of, unpacked
+from nnscratch.kernels.products.packed_factors import Factor, PackedFactor, multiply_packed, numbers_of
 
 # Two threads that look at once write to the same memory. Reentrant, for a signal's handler.
 _computing = threading.RLock()
@@ -68,8 +68,13 @@ class DeferredProduct:
             number, result = self._number, self._result
             if result is None or result[0] != number:
                 # Of a thread that looks during a backward it is anything, but counts for old then.
-                result = self._result = number, matmul(unpacked(self.x).T, unpacked(self.dz), out=self._memory())
+                result = self._result = number, self._computed()
             return result[1]
+
+    def _computed(self) -> np.ndarray:
+        if isinstance(self.x, PackedFactor) and isinstance(self.dz, PackedFactor):
+            return multiply_packed(self.x, self.dz, self._memory())
+        return matmul(numbers_of(self.x).T, numbers_of(self.dz), out=self._memory())
 
 
 def _forget_after_fork() -> None:

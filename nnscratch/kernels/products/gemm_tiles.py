@@ -49,8 +49,8 @@ def multiply_tile(
     one per group g of TERMS_PER_LINE terms.
     """
     ahead = ahead + ahead_at
-    _multiply(
-        v, _strips(packed + a_at, a_step), packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
+    multiply_terms(
+        v, strips_of(packed + a_at, a_step), packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
         lambda group: v.prefetch(ahead + group * ahead_step), None,
     )  # fmt: skip
 
@@ -106,8 +106,8 @@ def multiply_tile_and_copy(
         for place in (*range(0, PANEL * v.lanes, v.lanes * _VECTORS_PER_LINE), PANEL * v.lanes - 1):
             v.prefetch(after_source + (r * row + place))
 
-    _multiply(
-        v, _strips(packed + a_at, a_step), packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
+    multiply_terms(
+        v, strips_of(packed + a_at, a_step), packed + b_at, PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
         copy_row, copies,
     )  # fmt: skip
 
@@ -116,7 +116,7 @@ def _multiply_rows(
     v: Vectors, a: Array, a_row: Index, b: Array, b_row: Index, terms: Index, c: Array, c_row: Index, rows: Index,
     columns: Index, add: Condition, ahead: Array, ahead_step: Index, lines: int, tile: tuple[int, int, int],
 ) -> None:  # fmt: skip
-    """What both kinds of tiles write whose factors are not packed.  tile : as `_multiply` takes it"""
+    """What both kinds of tiles write whose factors are not packed.  tile : as `multiply_terms` takes it"""
     strip, strips, _ = tile
     last, numbers = rows - 1, _VECTORS_PER_LINE * v.lanes
     starts = [a + v.smaller(v.index(r), last) * a_row for r in range(strip * strips)]
@@ -126,18 +126,18 @@ def _multiply_rows(
         for line in range(lines):
             v.prefetch(place + line * numbers)
 
-    _multiply(
+    multiply_terms(
         v, lambda r, k: starts[r][k], b, b_row, terms, c, c_row, rows, columns, add, call_lines, None, tile
     )  # fmt: skip
 
 
-def _strips(a: Array, a_step: Index) -> Callable[[int, Index], Number]:
+def strips_of(a: Array, a_step: Index) -> Callable[[int, Index], Number]:
     """What reads a[r, k] of a packed a."""
     starts = [a + s * a_step for s in range(STRIPS_PER_TILE)]
     return lambda r, k: starts[r // STRIP][k * STRIP + r % STRIP]
 
 
-def _multiply(
+def multiply_terms(
     v: Vectors, number_of_a: Callable[[int, Index], Number], b: Array, b_row: Index | int, terms: Index, c: Array,
     c_row: Index, rows: Index, columns: Index, add: Condition, meanwhile: Callable[[Index], None], times: Index | None,
     size: tuple[int, int, int] = (STRIP, STRIPS_PER_TILE, PANEL),

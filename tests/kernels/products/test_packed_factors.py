@@ -1,4 +1,4 @@
-"""Factors that are kept: they are the matrices, and packed as tiles read them."""
+"""Factors that are kept: packed as tiles read them, and their product is that of the matrices."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels.products.gemm_tiles import PANEL, STRIP
-from nnscratch.kernels.products.packed_factors import PackedFactor, copy_factors, numbers_of, unpacked
+from nnscratch.kernels.products.matmul import matmul
+from nnscratch.kernels.products.packed_factors import PackedFactor, copy_factors, multiply_packed, numbers_of
 from nnscratch.kernels.vectors import VECTOR_BYTES
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
-    ("terms", "rows", "columns"), [(1, 5, 3), (2, 1003, 77), (3, 2, 1), (100, 64, 256), (17, 5, 97)]
+    ("terms", "rows", "columns"),
+    [(1, 5, 3), (2, 1003, 77), (3, 2, 1), (100, 64, 256), (17, 5, 97), (40, 1003, 500)],  # the last one by threads
 )
-def test_copies_are_the_matrices(terms: int, rows: int, columns: int, dtype: Any) -> None:
+def test_copies_have_the_product_of_the_matrices(terms: int, rows: int, columns: int, dtype: Any) -> None:
     numbers = np.random.default_rng(terms).standard_normal((terms, rows + columns)).astype(dtype)
     x, dz = numbers[:, :rows].copy(), numbers[:, rows:].copy()
     asked: dict[str, np.ndarray] = {}
@@ -33,8 +35,10 @@ def test_copies_are_the_matrices(terms: int, rows: int, columns: int, dtype: Any
     for factor, matrix in zip(kept, expected, strict=True):
         assert (factor.shape, factor.dtype) == (matrix.shape, matrix.dtype)
         assert isinstance(factor, PackedFactor) == (terms > 1)
-        assert unpacked(factor).flags.c_contiguous
-        np.testing.assert_array_equal(unpacked(factor), matrix)
+    if isinstance(kept[0], PackedFactor) and isinstance(kept[1], PackedFactor):
+        out = np.full((rows, columns), np.nan, dtype)
+        assert multiply_packed(*kept, out) is out
+        np.testing.assert_array_equal(out, matmul(expected[0].T, expected[1]))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
