@@ -43,7 +43,7 @@ current_core = _systems_own()  # the number of the core that this thread is on; 
 
 def leave_core(core: int) -> None:
     """Moves this thread to another core, if it is on that one and may use another."""
-    if core < 0 or current_core() != core:
+    if core < 0 or current_core() != core or not hasattr(os, "sched_setaffinity"):
         return
     allowed = os.sched_getaffinity(0)
     others = allowed - {core}

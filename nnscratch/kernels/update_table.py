@@ -28,7 +28,7 @@ from numba import types
 from numba.core.dispatcher import Dispatcher
 
 from nnscratch.kernels import updates
-from nnscratch.kernels.memory import empty
+from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
 from nnscratch.kernels.one_call.team import run_together
@@ -61,6 +61,7 @@ LEAST_TO_SHARE = 1 << 20
 TOGETHER = 1 << 18
 TERMS_AS_LONG = 8  # terms of a gradient take as long as its update
 _NOTHING = np.zeros(1, np.float32)
+_scratch = Scratch()
 _address_of = functools.cache(address_of)
 
 
@@ -145,7 +146,7 @@ class UpdateTable:
         taken = np.flatnonzero(np.diff(np.cumsum(work) // BLOCK)) + 1 if work.sum() >= LEAST_TO_SHARE else work[:0]
         self._starts = np.array([0, *taken.tolist(), len(self._table)], np.int64)
         self._scalars = np.zeros((1 + max(each.kind for each in parameters), len(update.scalars)), self._dtype)
-        self._scratch = np.zeros((0, 0), self._dtype)  # a row for each thread
+        self._scratch: np.ndarray | None = None  # a row for each thread
         self._steps = np.zeros((1, p.COLUMNS), np.int64)  # which threads share
         if len(self._starts) > 2:
             self._share(flat, matrix)
@@ -170,13 +171,14 @@ class UpdateTable:
         """Moves all parameters. scalars : (kinds, S), of their dtype"""
         self._scalars[...] = scalars
         threads = get_threads()
-        if threads > len(self._scratch):
-            self._scratch = empty((threads, self._together), self._dtype)
-            self._steps[0, [p.SCRATCH, p.SCRATCH_STEP]] = self._scratch.ctypes.data, self._scratch.strides[0]
+        scratch = _scratch.get("dw", (threads, self._together), self._dtype)
+        if scratch is not self._scratch:  # the first step, or another table has asked for more since the last one
+            self._scratch = scratch
+            self._steps[0, [p.SCRATCH, p.SCRATCH_STEP]] = scratch.ctypes.data, scratch.strides[0]
         if len(self._starts) > 2:
             run_together(self._steps, _NOTHING, _NOTHING, threads)
         else:
-            update_rows(self._table, *self._kernels, self._scalars, self._scratch[0], 0, len(self._table))
+            update_rows(self._table, *self._kernels, self._scalars, scratch[0], 0, len(self._table))
 
     def _share(self, flat: types.Array, matrix: types.Array) -> None:
         """Writes the step of one_call/program.py whose blocks are those of the rows."""
