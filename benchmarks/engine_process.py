@@ -23,7 +23,7 @@ import numpy as np
 from engine_builders import ENGINES, random_batch
 
 _MOST = 1000  # calls of one work that are timed
-_FEW_ROWS, _CALLS_BEFORE = 128, 12  # nnscratch's tenth inference of few rows is the first in one call
+_FEW_ROWS, _CALLS_BEFORE = 128, 12  # nnscratch's tenth step, or inference, of few rows is the first in one call
 
 
 def milliseconds(work: Callable[[], object], seconds: float) -> float:
@@ -63,7 +63,8 @@ def measure(engine: str, network: str, batches: list[int], seconds: float, onnx:
         if size == batches[0]:
             tell(first_seconds=time.perf_counter() - began, answers=np.asarray(steps.infer()).tolist())
         for _ in range(_CALLS_BEFORE if size <= _FEW_ROWS else 0):
-            steps.infer()
+            for work in filter(None, (steps.train, steps.infer)):
+                work()
         training = milliseconds(steps.train, seconds) if steps.train else None
         tell(batch=size, train=training, infer=milliseconds(steps.infer, seconds))
         del steps
