@@ -106,7 +106,7 @@ def adam(*scalars: Any) -> Update:
 class Moved(NamedTuple):
     """What a step does with one parameter; all arrays contiguous, of one shape and dtype.
 
-    dw   : if it is a product not computed yet, STRIP of its rows must not be longer than TOGETHER
+    dw   : a product not computed yet is to be as `fits` asks
     kind : which scalars hold for it
     """
 
@@ -209,7 +209,9 @@ def fits(parameters: Sequence[Moved]) -> bool:
     """Whether the arrays can be updated in any order, by address.
 
     They must be of one dtype and aligned, and no parameter's memory may be another's as well, or
-    another's gradient: tied weights get one update after the other.
+    another's gradient: tied weights get one update after the other. A row of a product
+    that is not computed yet must fit TOGETHER; if it has several terms, STRIP rows must, and its
+    factors must be packed.
     """
     dtype = parameters[0].w.dtype
     ranges = []

@@ -14,28 +14,10 @@ from numba import uint64
 
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.finite import sum_of_zeros
-from nnscratch.kernels.one_call.calls import array_at, call_kernel
-from nnscratch.kernels.one_call.program import (
-    BIAS,
-    BLOCK,
-    BLOCKS,
-    KERNEL,
-    NOT_FINITE,
-    OTHER,
-    WEIGHT,
-    A,
-    B,
-    C,
-    D,
-    E,
-    F,
-    G,
-    H,
-    I,
-    J,
-)  # fmt: skip
+from nnscratch.kernels.one_call.calls import BYTES, array_at, call_kernel
+from nnscratch.kernels.one_call.program import BIAS, BLOCK, BLOCKS, KERNEL, NOT_FINITE, OTHER, SIZES, WEIGHT
 
-_F4 = 4  # bytes of a float32
+A, B, C, D, E, F, G, H, I, J, _, _ = SIZES  # noqa: E741
 TILES = "gemm", "gemm_panels", "gemm_unpacked"  # what products/choice.tiles_kernel says
 _PANELS, _UNPACKED = 1, 2
 
@@ -85,7 +67,7 @@ def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, cou
     """
     block = _from_either_end(step, block)
     first = block * step[BLOCK]
-    sums = array_at(np.float32, y + block * step[B] * _F4, (1, step[B]))
+    sums = array_at(np.float32, y + block * step[B] * BYTES, (1, step[B]))
     weight = array_at(np.float32, step[WEIGHT], (step[A], step[B]))
     arguments = array_at(np.float32, x, (1, step[A])), weight, sums, first, min(first + step[BLOCK], step[A])
     call_kernel(step[KERNEL], arguments)
@@ -114,7 +96,7 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     else:
         n0, n1 = first, min(after, n1)
     source, weight = array_at(np.float32, x, (step[C], step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B]))
-    target = array_at(np.float32, y + product * step[C] * step[B] * _F4, (step[C], step[B]))
+    target = array_at(np.float32, y + product * step[C] * step[B] * BYTES, (step[C], step[B]))
     packed = array_at(np.float32, scratch, (step[D],))
     if step[G] == _UNPACKED:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, next_at))
@@ -123,7 +105,7 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     else:
         call_kernel(step[KERNEL], (source, False, weight, False, target, m0, m1, n0, n1, k0, k1, packed))
     if step[H]:
-        bias_at = step[BIAS] + n0 * _F4 if step[BIAS] else 0
+        bias_at = step[BIAS] + n0 * BYTES if step[BIAS] else 0
         for m in range(m0, m1):
             _finish(target[m, n0:n1], bias_at, step[I], step[J], counters)
 

@@ -118,30 +118,18 @@ def meet() -> None:
     threads.in_blocks(lambda start, stop: meeting.wait(20), 2, 1)
 
 
-def test_nobody_lingers_long_after_the_last_call(monkeypatch) -> None:
+@pytest.mark.parametrize(("moment", "rounds"), [(0.0, set()), (60.0, {team._ROUNDS})])
+def test_who_has_done_other_work_lingers_if_the_last_call_was_a_moment_ago(monkeypatch, moment, rounds) -> None:
     nn.set_threads(2)
     table, x, _weight, y, _steps = layer(2)
     team.run_together(table, x, y, 2)
     wait_until(nobody_helps)
     board = Board()
     monkeypatch.setattr(team, "_no_call", board)
-    monkeypatch.setattr(team, "_A_MOMENT", 0.0)
+    monkeypatch.setattr(team, "_A_MOMENT", moment)
     meet()
     meet()  # for this the pool's thread has come back from what it did after the first
-    assert not board.lingered
-
-
-def test_somebody_lingers_a_moment_after_it(monkeypatch) -> None:
-    nn.set_threads(2)
-    table, x, _weight, y, _steps = layer(2)
-    team.run_together(table, x, y, 2)
-    wait_until(nobody_helps)
-    board = Board()
-    monkeypatch.setattr(team, "_no_call", board)
-    monkeypatch.setattr(team, "_A_MOMENT", 60.0)
-    meet()
-    meet()
-    assert set(board.lingered) == {team._ROUNDS}
+    assert set(board.lingered) == rounds
 
 
 def test_a_call_that_is_under_way_is_the_last_one_however_long_ago_another_ended(monkeypatch) -> None:
