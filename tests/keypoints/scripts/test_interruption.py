@@ -129,18 +129,22 @@ def test_a_third_signal_ends_it_at_once() -> None:
 
 def test_a_terminal_that_is_closed_is_written_to_no_more() -> None:
     """A write to it is an error, which would end the training that SIGHUP lets finish."""
-    ours, theirs = pty.openpty()
+    (ours, theirs), (is_ready, ready) = pty.openpty(), os.pipe()
     lines = (
         "taken = Interruption().__enter__()",
         "taken.finish_first()",
-        "print('ready', flush=True)",
+        f"os.write({ready}, b'ready')",  # by a pipe: half of a line to the terminal may still be under way
         "while not taken.stop.is_set(): time.sleep(0.01)",
         "print('a line'); print('another', file=sys.stderr, flush=True); sys.stdout.flush()",
         "os._exit(taken.status)",
     )
-    process = subprocess.Popen(program(*lines), cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, process_group=0)
+    process = subprocess.Popen(
+        program(*lines), cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, process_group=0, pass_fds=(ready,)
+    )
     os.close(theirs)
-    assert os.read(ours, 100).strip() == b"ready"
+    os.close(ready)
+    assert os.read(is_ready, 100) == b"ready"
+    os.close(is_ready)
     os.close(ours)
     process.send_signal(signal.SIGHUP)
     assert process.wait(timeout=60) == 129
