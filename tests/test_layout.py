@@ -5,6 +5,7 @@ each module.
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,22 @@ def test_files_are_short(folder: str) -> None:
     for path in (ROOT / folder).rglob("*.py"):
         lines = len(path.read_text(encoding="utf-8").splitlines())
         assert lines <= LONGEST, f"{path.relative_to(ROOT)} has {lines} lines: one idea or several?"
+
+
+_BEGINS_WITH_OF = re.compile(r"""(^\s*|[.!?]\s+|\"{3}|\#\s*|["'(>{])Of\s""", re.MULTILINE)
+
+
+def test_no_sentence_begins_with_of() -> None:
+    """Name a thing before something is said of it."""
+    assert all(_BEGINS_WITH_OF.search(text) for text in ("Of x", "a b. Of x", "# Of x", "'Of x'", '"""Of x'))
+    for path in (
+        *PACKAGE.rglob("*.py"),
+        *(ROOT / "examples").rglob("*.py"),
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+    ):
+        found = _BEGINS_WITH_OF.search(path.read_text(encoding="utf-8"))
+        assert found is None, f"{path}: {found and found.string[found.start() : found.start() + 60]!r}"
 
 
 def test_only_kernels_are_compiled() -> None:

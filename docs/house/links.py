@@ -22,7 +22,7 @@ class Names:
 
     @classmethod
     def of(cls, rooms: list[Room]) -> Names:
-        """Of all rooms; a short name that two objects have stands for nnscratch's own."""
+        """The names of all rooms; a short name that two objects have stands for nnscratch's own."""
         dotted: set[str] = set()
         short: dict[str, str] = {}
         for room in rooms:

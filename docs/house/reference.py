@@ -52,7 +52,7 @@ class Room:
 
     @property
     def page(self) -> str:
-        """Of a part: its file beside the room's."""
+        """A part's file beside the room's."""
         return self.title.replace(".", "_")
 
 

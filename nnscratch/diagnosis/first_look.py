@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nnscratch.optimizers.base import Optimizer
 
 _ROWS = 256  # evenly spaced, whose inputs and targets are looked at
-# Of these, so many go through the network, fewer of pictures: a spread is known to 9 %, or to 25 %.
+# So many of these go through the network, fewer of pictures: a spread is known to 9 %, or to 25 %.
 # What is looked for here is off by a factor of eight or more.
 _MOST_MEASURED, _FEWEST_MEASURED = 64, 8
 _MULTIPLY_ADDS = 150_000_000  # of the rows measured; forward, unfused, a tenth of a second

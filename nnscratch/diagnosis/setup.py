@@ -109,7 +109,7 @@ class Setup:
     def keep_apart(self) -> tuple[np.ndarray, np.ndarray]:
         """Takes every fourth row out of the training, and returns these rows' x and y.
 
-        Of less than forty rows none is taken out: they are judged by themselves.
+        Fewer than forty rows all stay: they are judged by themselves.
         """
         if len(self.x) < _APART * 10:
             return self.x, self.y

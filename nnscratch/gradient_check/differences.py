@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 RIGHT = 1e-7  # a relative error up to this is rounding
-# Of a central difference with the first step, relative to the loss: 1e-16 / FIRST_STEP, with room.
+# An error of a central difference with the first step, relative to the loss: 1e-16 / FIRST_STEP,
+# with room.
 ROUNDING = 1e-11
 FIRST_STEP = 1e-3
 _SMALLEST_STEP = 1e-6

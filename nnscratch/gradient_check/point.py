@@ -42,8 +42,8 @@ class Point:
     def gradients(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """name -> (array, its gradient as backward wrote it): "x", "layer 2 weight" ...
 
-        Of the second of two steps from the same point: a backward that adds to what the step before
-        left behind gives another gradient there.
+        The second of two steps from the same point made them: a backward that adds to what the step
+        before left behind gives another gradient there.
 
         Raises
             ValueError : a backward that set no gradient, or one of another shape

@@ -23,7 +23,7 @@ from nnscratch.installation.facts import Facts, facts
 _WIDTH = 79
 _LABEL = 18  # characters before a value
 _UNKNOWN = "not known"
-# Of LLVM's features, those that decide how numbers are computed.
+# Those of LLVM's features that decide how numbers are computed.
 _COMPUTES = re.compile(r"(sse|ssse|avx|fma|f16c|amx|neon|sve|sme|dotprod|fullfp16|bf16|i8mm|vsx|rvv|v$)")
 
 

@@ -57,7 +57,7 @@ def export_onnx(model: Sequential, path: str | os.PathLike[str], *, input_shape:
 
 
 def _input_shape(where: str, model: Sequential, given: tuple[int, ...] | None) -> tuple[int, ...]:
-    """Of one x, without N, as `export_onnx` says; ValueError if it is not known."""
+    """Shape of one x, without N, as `export_onnx` says; ValueError if it is not known."""
     if given is not None:
         if not isinstance(given, tuple | list) or not given:
             raise ValueError(

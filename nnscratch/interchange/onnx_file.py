@@ -71,7 +71,7 @@ class OnnxFile:
         return ValueError(one_line(os.fspath(self.path), came, expected, fix))
 
     def attributes(self, node: Any) -> dict[str, Any]:
-        """Of a node: name -> value."""
+        """A node's: name -> value."""
         return {each.name: self.onnx.helper.get_attribute_value(each) for each in node.attribute}
 
     def constant(self, name: str) -> np.ndarray | None:

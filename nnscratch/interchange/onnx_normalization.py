@@ -76,7 +76,7 @@ def find_normalization(file: OnnxFile, first: Any, x: str, axes: int) -> tuple[d
 
 
 def _attributes(onnx: Any, axes: int) -> list[dict[str, Any]]:
-    """Of each operator."""
+    """The attributes of each operator."""
     own: dict[int, dict[str, Any]] = {
         0: {"to": int(onnx.TensorProto.DOUBLE)},
         1: {"axes": list(range(1, axes))},

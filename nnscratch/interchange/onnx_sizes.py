@@ -22,7 +22,7 @@ _KEEPS = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")  # a row of siz
 
 
 def input_sizes(value: Any) -> Sizes:
-    """Of the graph's input, with N, which gets a name if the file gives it none."""
+    """Shape of the graph's input, with N, which gets a name if the file gives it none."""
     axes = value.type.tensor_type.shape.dim
     sizes = [each.dim_value if each.dim_value > 0 else each.dim_param or None for each in axes]
     return tuple([sizes[0] or "N", *sizes[1:]] if sizes else ())

@@ -16,7 +16,7 @@ from nnscratch.kernels.products.packing import parts
 from nnscratch.kernels.vectors import lanes
 
 # The columns of the table: how many numbers; addresses of the first one of each array; which row of
-# the rules' scalars. Of a gradient that is not computed yet, X.T DZ: its sizes and first row here.
+# the rules' scalars. For a gradient that is not computed yet, X.T DZ: its sizes and first row here.
 SIZE, W, DW, MEAN, SECOND_MEAN, SCALARS, X, DZ, TERMS, ROWS, WIDTH, FIRST = range(12)
 
 

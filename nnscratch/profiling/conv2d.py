@@ -49,12 +49,12 @@ class ConvPool:
 
     @property
     def z_shape(self) -> tuple[int, ...]:
-        """Of the convolution's output, before pooling."""
+        """Shape of the convolution's output, before pooling."""
         return self.images, *self.layers()[0].output_shape(self.x_shape[1:])
 
     @property
     def y_shape(self) -> tuple[int, ...]:
-        """Of the pooled output.
+        """Shape of the pooled output.
 
         Raises
             ValueError : the images are too small
@@ -63,7 +63,7 @@ class ConvPool:
 
     @property
     def multiply_adds(self) -> int:
-        """Of the convolution, forward; each of its two gradients takes as many."""
+        """The convolution's own, forward; each of its two gradients takes as many."""
         return self.images * self.layers()[0].multiply_adds(self.x_shape[1:])
 
 

@@ -98,6 +98,6 @@ class _Pass:
         }
 
     def gradients(self) -> Arrays:
-        """Of a new forward and backward pass."""
+        """Those of a new forward and backward pass."""
         self.forward()
         return self.backward()

@@ -186,7 +186,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):
 
             R² = 1 - sum of w * (y - prediction)^2 / sum of w * (y - mean of y)^2
 
-        Of several columns the mean. With `missing_targets`, over the targets that are there; a
+        The mean of several columns. With `missing_targets`, over the targets that are there; a
         column with fewer than two is left out.
 
         Raises

@@ -19,7 +19,7 @@ from nnscratch.stages.contrast_normalization import ContrastNormalizationStage
 from nnscratch.stages.dense import DenseStage
 from nnscratch.stages.image_vectors import ImageVectorsStage
 
-# Of x: for more, calls and threads of their own per stage cost little. Convolutions take longer.
+# Rows of x: for more, calls and threads of their own per stage cost little. Images take longer.
 MOST_ROWS, MOST_IMAGES = 1024, 32
 _FLOAT32 = np.dtype(np.float32)
 

@@ -178,7 +178,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 
 def _epoch(epoch: Epoch, trace: Trace, pack: Pack, image: int) -> dict[str, Any]:
-    """Of each layer what takes less room: the parameters, from which the page computes y, or y."""
+    """For each layer what takes less room: the parameters, from which the page computes y, or y."""
     result: dict[str, Any] = {
         "epoch": int(epoch.epoch),
         "loss": number(epoch.loss),

@@ -39,7 +39,7 @@ def accumulate(
     A mean over labels owns a division by their number M, which of all parts is known beforehand:
         L  = sum over parts of M[part] / M * L[part]
         dw = sum over parts of M[part] / M * dw[part]
-    Of a sum of losses, each term has an M of its own.
+    In a sum of losses, each term has an M of its own.
 
     Returns
         loss and number of labels of all parts

@@ -132,7 +132,7 @@ class AugmentedBatches:
         overlap : False prepares each batch only when it is requested, which is also what happens
             when kernels use one thread
 
-    Of batches with a `share`, only its rows are augmented: `augment` must take `rows` then
+    Batches with a `share` augment only its rows: `augment` must take `rows` then
     (`changes_rows`).
 
     >>> plain, rng = Batches(np.arange(4.0), np.arange(4.0), 2), np.random.default_rng(0)

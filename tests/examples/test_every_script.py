@@ -99,7 +99,7 @@ def test_help_shows_calls_options_and_exit_statuses(
     assert f"{call}" in (parser.description or ""), "no call to copy"
     assert re.search(r"\nexit status:\n  0 .*\n  1 .*\n  2 .*\n  130, 143, 129 .*Ctrl-C, SIGTERM, SIGHUP\n$", shown)
     options = {option for action in parser._actions for option in action.option_strings}
-    # Of what only prints, commands may be asked for their exit status, or for a picture.
+    # Commands that only print may be asked for their exit status, or for a picture.
     assert ("--quiet" in options) == (program in KEEPS_FILES | set(COMMANDS) - {"info"})
     assert ("--json" in options) == (program in PRINTS)
 

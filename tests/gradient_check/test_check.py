@@ -264,7 +264,7 @@ def test_a_loss_in_float32_is_refused() -> None:
 
 
 def test_a_gradient_that_is_zero_but_for_rounding() -> None:
-    # Of two numbers, contrast normalization always makes the same two.
+    # Contrast normalization always makes the same two numbers of two.
     network = nn.Sequential(nn.Dense(3, 2, bias_init="normal(1)", rng=0), nn.ContrastNormalization(1.0))
     assert max(gradient_check(network, distinct_numbers((2, 3))).values()) <= BOUND
     zeros = np.zeros(3)

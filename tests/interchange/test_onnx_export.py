@@ -31,7 +31,7 @@ def small() -> nn.Sequential:
 
 
 def shapes(path: Path) -> tuple[tuple[object, ...], ...]:
-    """Of the graph's input and output."""
+    """Those of the graph's input and output."""
     graph = onnx.load(path).graph
     values = (*graph.input, *graph.output)
     return tuple(tuple(d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim) for value in values)

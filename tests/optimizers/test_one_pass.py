@@ -178,7 +178,7 @@ def at_once(model: nn.Sequential) -> nn.Sequential:
 
 
 def deferred(model: nn.Sequential) -> list[bool]:
-    """Of each layer that learns, whether its weight's gradient is not computed."""
+    """Whether, for each layer that learns, its weight's gradient is not computed."""
     return [type(entry(layer.grads, "weight")) is DeferredProduct for layer in model if layer.params]
 
 

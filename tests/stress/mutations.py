@@ -58,7 +58,7 @@ _NAMES |= {after: before for before, after in _NAMES.items() if before != "sum"}
 _NAMES |= {"uint8": "int8", "uint16": "uint8", "uint32": "uint8"}
 _UNWRAPPED = {"abs", "list", "tuple", "ascontiguousarray", "copy"}  # f(x) -> x, x.f() -> x
 _COMMUTATIVE = {"min", "max", "minimum", "maximum", "isclose", "allclose", "shares_memory"}
-# Of errors, of Numba, and of zip, whose lengths agree unless something else is wrong.
+# Arguments of errors, of Numba, and of zip, whose lengths agree unless something else is wrong.
 _NOT_MEANT = {"fix", "stacklevel", "strict", "cache", "nogil", "fastmath", "inline", "error_model"}
 
 

@@ -66,7 +66,7 @@ def by_slider(page: OpenedPage, case: Case, rng: np.random.Generator, count: int
     wrong = []
     weighted = [layer for kind, layer in page_cases.places(case) if kind == "weight"]
     for k in range(2 * count):
-        # Of the input, of a layer's y (the last has no slider), or a weight.
+        # A number of the input, of a layer's y (the last has no slider), or a weight.
         hidden = "output", int(rng.integers(-1, len(case.trace.layers) - 1))
         kind, layer = hidden if k % 2 else ("weight", int(rng.choice(weighted)))
         what: dict[str, Any] = case.draw(rng, kind, layer)

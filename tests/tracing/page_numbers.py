@@ -264,7 +264,7 @@ class Step:
                 numbers.add("pool.window", value, (h, w, *place))
 
     def wins(self, layer: int, index: Index) -> dict[Index, bool]:
-        """Of each window of the pooling behind that contains it: whether it is the winner."""
+        """Whether it is the winner, for each window of the pooling behind that contains it."""
         after = layer + 1 + (self.kind(layer + 1) == "ReLU")
         if self.kind(after) != "MaxPool2D" or self.kind(layer) == "MaxPool2D":
             return {}

@@ -228,7 +228,7 @@ def cases() -> list[tuple[Case, dict[str, Any]]]:
 def assert_equal(result: dict[str, Any], expected: np.ndarray, what: str) -> None:
     assert tuple(result["shape"]) == expected.shape, what
     data = np.reshape(np.array(result["data"], np.float64), expected.shape)
-    # Of a sum of large terms that nearly cancel, no order of adding keeps more digits.
+    # In a sum of large terms that nearly cancel, no order of adding keeps more digits.
     largest = np.abs(expected).max(initial=0)
     np.testing.assert_allclose(data, expected, rtol=RELATIVE, atol=RELATIVE * largest, err_msg=what)
 

@@ -126,7 +126,7 @@ SCHEDULES = {  # and the values of the first and the last step
 def test_the_first_and_the_last_step_have_the_values_of_the_schedule(
     schedule: Any, count: int, epochs: int, trainer_of: Any, rows: Any
 ) -> None:
-    """Of one batch in all, of two, of several epochs, of epochs that end with a smaller batch."""
+    """One batch in all, two, several epochs, epochs that end with a smaller batch."""
     trainer = trainer_of(lr=schedule, momentum=schedules.linear(0.5, 0.9))
     step, seen = trainer.optimizer.step, []
     weights = [trainer.weight]

@@ -67,7 +67,7 @@ class DeferredProduct:
         with _computing:
             number, result = self._number, self._result
             if result is None or result[0] != number:
-                # Of a thread that looks during a backward it is anything, but counts for old then.
+                # For a thread that looks during a backward it is anything, but counts for old then.
                 result = self._result = number, self._computed()
             return result[1]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nnscratch.history import History
+from nnscratch.history import History, Outcome
 from nnscratch.keypoints.plots import curve_columns, draw_errors, draw_losses
 from nnscratch.keypoints.report_page.run_facts import RunFacts
 from nnscratch.pages.curves import finite, plain_numbers, thinned, whole_epochs
@@ -60,13 +61,12 @@ def _others(histories: Mapping[str, History]) -> Html:
             epochs[places], values[places], color=BLUE, alpha=0.55, linewidth=1, marker="." if len(places) < 20 else ""
         )
         best = int(np.nanargmin(values)) if np.isfinite(values).any() else 0
-        numbers = (f"{len(each):,}", f"{values[0]:.3g}", f"{values[best]:.3g}", f"{epochs[best]:.0f}")
+        digits = ".2f" if names[name].endswith("_px") else ".3g"
+        numbers = (f"{len(each):,}", f"{values[0]:{digits}}", f"{values[best]:{digits}}", f"{epochs[best]:.0f}")
         rows.append([name.rstrip("_").replace("_", " "), *numbers])
     unit = " (px)" if all(name.endswith("_px") for name in names.values()) else ""
     what = f"error on its validation crops{unit}"
-    ended = sorted({each.stopped for each in histories.values() if each.stopped})
-    more = f"; and {len(ended) - _ENDS_SHOWN} other ways" if len(ended) > _ENDS_SHOWN else ""
-    said = f"{'Each' if len(ended) == 1 else 'How they ended'}: {'; '.join(ended[:_ENDS_SHOWN])}{more}."
+    said = _ends(list(histories.values()))
     axes.set(xlabel="epoch", ylabel=what, title=f"{len(histories)} networks behind level 1, a line each")
     axes.grid(alpha=0.3)
     whole_epochs(axes)
@@ -81,7 +81,7 @@ def _others(histories: Mapping[str, History]) -> Html:
                 element(
                     "div",
                     table(headings, rows, caption=f"{what[0].upper()}{what[1:]}"),
-                    element("p", said, class_="note") if ended else None,
+                    element("p", said, class_="note") if said else None,
                 ),
                 class_="panels",
             ),
@@ -89,5 +89,13 @@ def _others(histories: Mapping[str, History]) -> Html:
     )
 
 
-_ENDS_SHOWN = 2
 _SCORES = ("average_rmse_px", "rmse_px", "average_validation_loss", "validation_loss")
+
+
+def _ends(histories: Sequence[History]) -> str:
+    """How trainings ended: in the same words, or how many in which way."""
+    words = {each.stopped for each in histories if each.stopped}
+    if len(words) < 2:
+        return f"Each: {words.pop()}." if words else ""
+    ways = Counter((each.outcome or Outcome.UNKNOWN).value for each in histories)
+    return f"How they ended: {'; '.join(f'{way}, {count} of {len(histories)}' for way, count in ways.most_common())}."

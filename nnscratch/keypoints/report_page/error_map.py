@@ -44,7 +44,7 @@ def spread_on_face(errors: np.ndarray, mean_face: np.ndarray, images: np.ndarray
     """
     shapes = []
     if len(images):
-        # Of very many pictures some hundred are as good.
+        # Some hundred are as good as very many pictures.
         some = images[:: max(1, len(images) // 500)]
         picture = np.round(some.mean(axis=0)).astype(np.uint8)
         shapes.append(element("image", href=png_address(picture), x=-0.5, y=-0.5, width=SIDE, height=SIDE))

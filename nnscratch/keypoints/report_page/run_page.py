@@ -48,7 +48,7 @@ def _doctor(run: RunFacts) -> Html:
     several = len(run.levels) > 1
     about = joined(
         [
-            f"{'Of level 1, on' if several else 'On'} some training faces. ",
+            f"{'Level 1, on' if several else 'On'} some training faces. ",
             element("code", "python -m nnscratch diagnose"),
             f" looks at more of them{', and at the networks behind it' if several else ''}.",
         ]

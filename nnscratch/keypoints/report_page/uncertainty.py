@@ -13,8 +13,8 @@ from nnscratch.keypoints.predictors import Predictor, SingleNetwork
 def disagreement(predictor: Predictor, images: np.ndarray) -> tuple[np.ndarray, str] | None:
     """(N,) px, and what it is; None for a predictor that has one answer only.
 
-    Of a network: between its answers for the picture and for the mirror image, a common shift left
-    aside. Of a cascade: between its last two levels. Where two answers differ, one is wrong.
+    For a network: between its answers for the picture and for the mirror image, a common shift left
+    aside. For a cascade: between its last two levels. Where two answers differ, one is wrong.
 
     images : (N, 96, 96) uint8
     """

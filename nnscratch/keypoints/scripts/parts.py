@@ -59,7 +59,7 @@ class Part:
         """(x, y): crops of the faces, as training makes them; None: it sees whole faces.
 
         A part of the faces is held out, as in the training: the errors of the levels before on
-        these displace the crops of the others. Of many faces, 1000 with labels for it are taken.
+        these displace the crops of the others. At most 1000 faces with labels for it are taken.
 
         drawn : whether they were drawn: none looks like another then
 

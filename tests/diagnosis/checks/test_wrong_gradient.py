@@ -29,7 +29,7 @@ class Squares(nn.Loss):
 
 
 class OneColumn(nn.Loss):
-    """Of targets (N,) and answers (N, 1), which NumPy makes (N, N) of."""
+    """The loss of targets (N,) and answers (N, 1), which NumPy makes (N, N) of."""
 
     def forward(self, prediction: np.ndarray, target: np.ndarray) -> float:
         error = prediction - target

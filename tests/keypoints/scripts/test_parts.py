@@ -39,7 +39,7 @@ def level(*regions: Region) -> Level:
 
 @pytest.fixture(scope="module")
 def cascade() -> Cascade:
-    """Of three levels; its first answers with the mean face."""
+    """One with three levels; its first answers with the mean face."""
     first = small(96, 30)
     start_from_mean_face(first, FACES.points)
     nose, mouth = Region("nose_tip_32", ("nose_tip",), 16, 32), Region("mouth", POINTS[-2:], 8, 30)
