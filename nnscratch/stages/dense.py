@@ -49,7 +49,7 @@ class DenseStage(Stage):
         check_shape(dense, x, ndim=2, channels=dense.n_in)
         weight, bias = self.parameters.get(x.dtype)
         y = self.result("y", training, (len(x), dense.n_out), x.dtype)
-        matmul(x, weight, out=y)
+        matmul(x, weight, out=y, moves=training)
         # Every x is a term of some y: NaN or infinity in x shows in y, which has fewer numbers to
         # check.
         if self.is_first and not all_finite(y):
@@ -100,7 +100,7 @@ class DenseStage(Stage):
     def kernels(self, x_shape: tuple[int, ...], dtype: np.dtype[Any], input_gradient: bool) -> list[Chosen]:
         n, n_in, n_out = x_shape[0], self.dense.n_in, self.dense.n_out
         products = {
-            "forward": product(n, n_in, n_out),
+            "forward": product(n, n_in, n_out, moves=True),
             "dweight": product(n_in, n, n_out, transposed=True),
         }
         if defers(n, n_in, n_out):

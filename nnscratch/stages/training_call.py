@@ -106,7 +106,7 @@ class TrainingCall(OneCall):
             rows = Place(x.address, (x.shape[0], math.prod(x.shape[1:])))
             y = self._result(steps, stage, (x.shape[0], stage.dense.n_out))
             self._keep(stage, (self._x.reshape(-1, stage.dense.n_in), x.shape, y, None), y)
-            return steps.dense(rows, *self._parameters(stage.parameters), stage.has_relu, last)
+            return steps.dense(rows, *self._parameters(stage.parameters), stage.has_relu, last, moves=True)
         raise ValueError(f"TrainingCall: got {type(stage).__name__}, expected a stage with steps; run stage by stage")
 
     def _add_channel_vectors(self, steps: Steps, stage: ChannelVectorsStage, planned: Stage, x: Place) -> Place:

@@ -93,6 +93,14 @@ def test_same_bits_as_the_stages_on_any_number_of_threads(name: str, count: int)
     np.testing.assert_allclose(expected[0], layers.forward(x), rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.parametrize("count", [80, 130])
+def test_many_rows_of_dense_layers(count: int) -> None:
+    """Cut along another axis than for inference: see `choice.cuts_rows`."""
+    model = chain(dense(3000, 200), nn.ReLU(), dense(200, 3))()
+    (x,) = rows(1, (count, 3000), seed=1)
+    assert_same(step(in_one_call(model, x), x), by_stages(model, x))
+
+
 @pytest.mark.parametrize("count", [1, 5])
 def test_few_channels_by_vectors_of_channels(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_vectors, "few_channels_by_channels", lambda *_: True)

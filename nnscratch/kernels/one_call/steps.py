@@ -158,8 +158,10 @@ class Steps(Table):
         count = blocks_of_images * parts
         self._add(blocks.chain, count, block, maps, maps, sizes, kernel, kept, scratch, alone, argmax)
 
-    def dense(self, x: Place, weight: np.ndarray, bias: np.ndarray | None, relu: bool, last: bool) -> Place:
-        """y = x W + b, and ReLU."""
+    def dense(
+        self, x: Place, weight: np.ndarray, bias: np.ndarray | None, relu: bool, last: bool, moves: bool = False
+    ) -> Place:
+        """y = x W + b, and ReLU.  moves : whether W is another one in the next pass, as for `matmul`"""
         (n_in, n_out), rows = weight.shape, x.shape[0]
         self.work += rows * weight.size
         y = self._result((rows, n_out), last)
@@ -172,7 +174,7 @@ class Steps(Table):
             kernel = address_of(row_by_matrix, (F2, F2, F2, INT, INT))
             sizes: tuple[int, ...] = n_in, n_out, 0, 0, 0, 0, 0
         else:
-            axis, block = rows_block(rows, n_in, n_out, self.threads)
+            axis, block = rows_block(rows, n_in, n_out, self.threads, moves)
             count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
             parts = count if axis == "k" else 1
             compute, kind = dense_blocks.multiply_rows, tiles_kernel(rows, transposed=False)

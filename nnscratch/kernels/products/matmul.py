@@ -30,12 +30,14 @@ _BLOCKS_OF_A_ROW, _WEIGHTS_PER_BLOCK = 16, 1 << 16  # at most; at least, numbers
 _scratch = Scratch()
 
 
-def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None, *, moves: bool = False) -> np.ndarray:
     """a (M, K) @ b (K, N) -> (M, N), in `out` if given, which must not overlap a or b.
 
     Fast for contiguous arrays and their transposes, all float32 or all float64: only blocks are
-    ever copied. Everything else is left to np.matmul. The blocks depend on the shapes alone, not on
-    the threads, so the bits do not either.
+    ever copied. Everything else is left to np.matmul. The blocks depend on the shapes and `moves`
+    alone, not on the threads, so the bits do not either.
+
+    moves : whether b is another one in the next pass, as weights in training: choice.cuts_rows
 
     Raises
         ValueError : a or b is no matrix, their inner sizes differ, or `out` does not fit
@@ -56,7 +58,7 @@ def matmul(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.nd
     elif kernel == "row":
         _multiply_row(a, b, b_transposed, product)
     elif choice.shares_product(m, k, n):
-        _multiply(a, a_transposed, b, b_transposed, product, k)
+        _multiply(a, a_transposed, b, b_transposed, product, k, moves)
     else:
         _multiply_part(a, a_transposed, b, b_transposed, product, 0, m, 0, n, 0, k)
     return product
@@ -79,7 +81,7 @@ def _multiply_part(
 
 
 def _multiply(
-    a: np.ndarray, a_transposed: bool, b: np.ndarray, b_transposed: bool, product: np.ndarray, k: int
+    a: np.ndarray, a_transposed: bool, b: np.ndarray, b_transposed: bool, product: np.ndarray, k: int, moves: bool
 ) -> None:
     """By tiles, cut into blocks along one axis.
 
@@ -90,7 +92,7 @@ def _multiply(
     def multiply_block(c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int) -> None:
         _multiply_part(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1)
 
-    axis = choice.shared_axis(m, k, n, a_transposed or b_transposed)
+    axis = choice.shared_axis(m, k, n, a_transposed or b_transposed, moves)
     callers_wait_awake()
     if axis == "k":
         block = _block(k)
@@ -98,7 +100,7 @@ def _multiply(
         in_blocks(lambda start, stop: multiply_block(sums[start // block], 0, m, 0, n, start, stop), k, block)
         np.sum(sums, axis=0, out=product)
     elif axis == "m":
-        unpacked = choice.cuts_rows(m, k, n, a_transposed or b_transposed)
+        unpacked = choice.cuts_rows(m, k, n, a_transposed or b_transposed, moves)
         block = _even_block(m, get_threads()) if unpacked else _block(m, TILE)
         in_blocks(lambda start, stop: multiply_block(product, start, stop, 0, n, 0, k), m, block)
     else:
@@ -126,14 +128,14 @@ def row_block(k: int, n: int) -> int:
     return -(-k // (ROWS_TOGETHER * parts)) * ROWS_TOGETHER
 
 
-def rows_block(m: int, k: int, n: int, threads: int) -> tuple[Literal["m", "k", "n"], int]:
+def rows_block(m: int, k: int, n: int, threads: int, moves: bool) -> tuple[Literal["m", "k", "n"], int]:
     """How (M, K) times (K, N) by tiles is cut where a call costs nothing: along which axis, and the block.
 
     The bits are those of `matmul`, which cuts along K only if it hands the blocks out.
     """
-    if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n) == "k":
+    if choice.shares_product(m, k, n) and choice.shared_axis(m, k, n, moves=moves) == "k":
         return "k", _block(k)
-    if choice.cuts_rows(m, k, n, transposed=False):
+    if choice.cuts_rows(m, k, n, transposed=False, moves=moves):
         return "m", _even_block(m, threads)
     if n <= _COLUMNS:
         return "m", -(-m // (_BLOCKS_OF_FEW_COLUMNS * TILE)) * TILE

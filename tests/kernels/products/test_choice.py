@@ -58,6 +58,12 @@ def test_many_rows_are_cut_where_nothing_is_packed() -> None:
     assert choice.shared_axis(512, 9216, 256, transposed=True) == "k"
 
 
+def test_each_thread_keeps_its_part_of_a_matrix_that_moves() -> None:
+    for rows in (80, 100, 512):
+        assert not choice.cuts_rows(rows, 9216, 256, transposed=False, moves=True)
+        assert choice.shared_axis(rows, 9216, 256, moves=True) == "k"
+
+
 def test_products_are_told_with_their_kernel_their_reason_and_their_threads() -> None:
     assert choice.product(5, 1, 7) == ("products/gemv.py, outer", choice.DENSE_BECAUSE["outer"])
     assert choice.product(1, 9, 7) == ("products/gemv.py, row", choice.DENSE_BECAUSE["row"])
