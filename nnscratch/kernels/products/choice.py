@@ -56,7 +56,7 @@ def tiles_kernel(rows: int, transposed: bool) -> Literal["gemm", "gemm_panels", 
     both.
 
     Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4; code for
-    AVX2 on a Zen 5, by rows: 512 x 9216 x 256 11.05 -> 10.6, but 100 rows 2.06 -> 2.14. With
+    AVX2 on a Zen 5, gemm_rows: report MLP, inference of 512 rows 10.2 -> 9.65, but 100 2.06 -> 2.14. With
     AVX-512, one thread, without packing: 16 x 9216 x 256 0.41 -> 0.29 ms, 100 rows 1.86 -> 1.80.
     """
     if transposed:

@@ -1,8 +1,8 @@
 """The product of more than 144 rows with a matrix, with AVX2: b is packed, a is read where it lies.
 
 Fastest for a dense layer's forward pass, x W, of more than 144 rows: inference of the report's MLP with
-512 rows 1.04 times as fast as with blocks of both (gemm.py), by code for AVX2 on two threads of a Zen 5
-(10.6 ms), where the first layer alone runs at 93 % of the rate of multiply-adds.
+512 rows 1.05 times as fast as with blocks of both (gemm.py), by code for AVX2 on two threads of a Zen 5
+(9.6 ms, 95 % of the rate of multiply-adds alone).
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 

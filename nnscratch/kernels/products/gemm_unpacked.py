@@ -2,8 +2,8 @@
 
 Fastest for a dense layer's forward pass, x W, of two rows or more. Against blocks that are packed
 beforehand (gemm.py), on two threads of an AMD EPYC: inference of the report's MLP (9216 x 256) with 16
-rows 1.5 times as fast (0.17 ms), 100 rows 1.15 times (0.96 ms, 95 % of the rate of multiply-adds
-alone), 512 rows 1.12 times (5.1 ms); 16 rows of 15488 x 500 that come from memory 1.5 times (0.9 ms).
+rows 1.6 times as fast (0.165 ms), 100 rows 1.15 times (0.95 ms, 95 % of the rate of multiply-adds
+alone), 512 rows 1.14 times (5.0 ms); 16 rows of 15488 x 500 that come from memory 1.5 times (0.9 ms).
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 
@@ -85,6 +85,8 @@ def multiply_unpacked(
         for l0 in range(k0, k1, terms):
             l1 = min(l0 + terms, k1)
             ahead, step = l1 * b_width if l1 < k1 else next_at, ahead_step
+            # Two loops: with a branch in one, 16 rows took 171 us instead of 166, 32 rows 335 instead of
+            # 320, although none of them are tall.
             for i in range(m0, tall_end, TALL_TILE):
                 for j in range(j0, j1, TALL_PANEL * n):
                     multiply_tall_tile(
