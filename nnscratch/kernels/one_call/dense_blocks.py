@@ -18,8 +18,6 @@ from nnscratch.kernels.one_call.calls import BYTES, array_at, call_kernel
 from nnscratch.kernels.one_call.program import BIAS, BLOCK, BLOCKS, KERNEL, NOT_FINITE, OTHER, SIZES, WEIGHT
 
 A, B, C, D, E, F, G, H, I, J, _, _ = SIZES  # noqa: E741
-TILES = "gemm", "gemm_panels", "gemm_unpacked"  # what products/choice.tiles_kernel says
-_PANELS, _UNPACKED = 1, 2
 
 
 @njit(nogil=True)
@@ -77,7 +75,7 @@ def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, cou
 
 @njit(nogil=True, cache=True)
 def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """A part of y = x W, by the file TILES[G] of kernels/products/.
+    """A part of y = x W, by a kernel of kernels/products/ that packs if G.
 
     A, B, C : terms, columns, rows;  D : numbers of scratch
 
@@ -98,12 +96,10 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     source, weight = array_at(np.float32, x, (step[C], step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B]))
     target = array_at(np.float32, y + product * step[C] * step[B] * BYTES, (step[C], step[B]))
     packed = array_at(np.float32, scratch, (step[D],))
-    if step[G] == _UNPACKED:
-        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, next_at))
-    elif step[G] == _PANELS:
+    if step[G]:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
     else:
-        call_kernel(step[KERNEL], (source, False, weight, False, target, m0, m1, n0, n1, k0, k1, packed))
+        call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, next_at))
     if step[H]:
         bias_at = step[BIAS] + n0 * BYTES if step[BIAS] else 0
         for m in range(m0, m1):

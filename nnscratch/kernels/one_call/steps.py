@@ -26,8 +26,9 @@ from nnscratch.kernels.one_call import program as p
 from nnscratch.kernels.one_call.calls import address_of
 from nnscratch.kernels.one_call.table import F1, F2, F3, F4, INT, Place, Table, array
 from nnscratch.kernels.products.choice import tiles_kernel
-from nnscratch.kernels.products.gemm import gemm, packed_size
+from nnscratch.kernels.products.gemm import packed_size
 from nnscratch.kernels.products.gemm_panels import multiply_by_panels
+from nnscratch.kernels.products.gemm_rows import multiply_by_rows
 from nnscratch.kernels.products.gemm_unpacked import multiply_unpacked
 from nnscratch.kernels.products.gemv import row_by_matrix
 from nnscratch.kernels.products.matmul import row_block, rows_block
@@ -178,14 +179,14 @@ class Steps(Table):
             count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
             parts = count if axis == "k" else 1
             compute, kind = dense_blocks.multiply_rows, tiles_kernel(rows, transposed=False)
-            flag, part, scratch = types.boolean, (INT,) * 6, packed_size(_F)
-            if kind == "gemm_unpacked":
-                kernel, scratch = address_of(multiply_unpacked, (F2, F2, F2, *part, INT)), 0
-            elif kind == "gemm_panels":
-                kernel = address_of(multiply_by_panels, (F2, F2, F2, *part, F1))
+            part, packs = (INT,) * 6, kind != "gemm_unpacked"
+            scratch = packed_size(_F) if packs else 0
+            if packs:
+                packing = multiply_by_panels if kind == "gemm_panels" else multiply_by_rows
+                kernel = address_of(packing, (F2, F2, F2, *part, F1))
             else:
-                kernel = address_of(gemm, (F2, flag, F2, flag, F2, *part, F1))
-            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", dense_blocks.TILES.index(kind)
+                kernel = address_of(multiply_unpacked, (F2, F2, F2, *part, INT))
+            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", packs
         # A block with all terms is finished at once; others' sums come together in a step of their own.
         sums = y if parts == 1 else self._place((parts, rows, n_out))
         finish, backwards = (parts == 1, relu, is_first), None if parts == 1 else np.zeros(1, np.int64)

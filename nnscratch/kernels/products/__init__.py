@@ -7,7 +7,8 @@ gemv_tiles.py    what it computes in registers
 gemm.py          a matrix by a matrix, on one thread
 gemm_unpacked.py the same with AVX-512, neither transposed
 gemm_panels.py   the same for few rows, with AVX2
-gemm_tiles.py    what all three compute in registers
+gemm_rows.py     the same for many rows, with AVX2
+gemm_tiles.py    what all four compute in registers
 deferred.py      a product that is not computed before somebody needs it
 packing.py       the order in which their tiles read
 """

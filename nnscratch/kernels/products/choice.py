@@ -21,6 +21,7 @@ LEAST_NUMBERS_TO_DEFER = 1 << 18  # of a gradient
 MOST_COLUMNS_TO_DEFER = 1 << 13  # so that several rows stay in the cache
 LEAST_ROWS_TO_CUT = 80  # with AVX-512, where nothing is packed
 MOST_ROWS_OF_PANELS = 144
+LEAST_COLUMNS_TO_CUT = 256  # with AVX2, of more rows
 _OWN_DTYPES = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
@@ -46,19 +47,23 @@ DENSE_BECAUSE = {
 }  # by what dense_kernel says
 
 
-def tiles_kernel(rows: int, transposed: bool) -> Literal["gemm", "gemm_panels", "gemm_unpacked"]:
+def tiles_kernel(rows: int, transposed: bool) -> Literal["gemm", "gemm_panels", "gemm_rows", "gemm_unpacked"]:
     """Which file multiplies by tiles; transposed : whether one factor is.
 
     Rule: where neither is, a dense layer's forward pass, with AVX-512 products/gemm_unpacked.py,
     which packs nothing, with AVX2 up to 144 rows products/gemm_panels.py, which needs no panel of b
-    twice. Otherwise products/gemm.py, which packs both.
+    twice, and above products/gemm_rows.py, which packs only b. Otherwise products/gemm.py, which packs
+    both.
 
-    Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4. With
+    Measured (AVX2, two threads): 4 x 15488 x 500 4.9 -> 2.5 ms, 100 x 15488 x 500 9.8 -> 9.4; code for
+    AVX2 on a Zen 5, gemm_rows: report MLP, inference of 512 rows 10.2 -> 9.65, but 100 2.06 -> 2.14. With
     AVX-512, one thread, without packing: 16 x 9216 x 256 0.41 -> 0.29 ms, 100 rows 1.86 -> 1.80.
     """
-    if transposed or (not AVX512 and rows > MOST_ROWS_OF_PANELS):
+    if transposed:
         return "gemm"
-    return "gemm_unpacked" if AVX512 else "gemm_panels"
+    if AVX512:
+        return "gemm_unpacked"
+    return "gemm_panels" if rows <= MOST_ROWS_OF_PANELS else "gemm_rows"
 
 
 def numpy_multiplies(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> bool:
@@ -112,7 +117,8 @@ def cuts_rows(m: int, k: int, n: int, transposed: bool, moves: bool = False) -> 
     Rule: from 80 rows on, where nothing is packed (otherwise each block would pack all of b), if b
     stays in the third-level cache, for each block reads all of it, and if it does not move before
     the next pass, as it does in training: each thread moves some of its rows, which then have to come
-    out of that thread's caches, and back.
+    out of that thread's caches, and back. With AVX2 more than 144 rows, if the columns are too few to
+    be cut.
 
     moves : whether b is another one in the next pass
 
@@ -121,7 +127,10 @@ def cuts_rows(m: int, k: int, n: int, transposed: bool, moves: bool = False) -> 
     100 rows, two cores that share a third-level cache: forward along M 1.02, along K 1.08 ms, the
     optimizer's step after it 1.24 and 1.18; cores that share none 1.31 and 1.12, 2.11 and 1.21 ms.
     """
-    if moves or tiles_kernel(m, transposed) != "gemm_unpacked":
+    kernel = tiles_kernel(m, transposed)
+    if kernel == "gemm_rows":
+        return n < LEAST_COLUMNS_TO_CUT
+    if moves or kernel != "gemm_unpacked":
         return False
     return m >= LEAST_ROWS_TO_CUT and not shares_numbers(k * n)
 
@@ -129,13 +138,16 @@ def cuts_rows(m: int, k: int, n: int, transposed: bool, moves: bool = False) -> 
 def shared_axis(m: int, k: int, n: int, transposed: bool = False, moves: bool = False) -> Literal["m", "k", "n"]:
     """Along which axis a product by tiles is cut into blocks for the threads.
 
-    Rule: along M if `cuts_rows` says so; otherwise along K if it is more than four times the longer
-    of M and N, and if not, along that. Cut along K, each block reads its own part of a large b once,
+    Rule: along M if `cuts_rows` says so; otherwise, with AVX2 and more than 144 rows, along N: each
+    thread packs its columns of b, and no sums are added. Otherwise along K if it is more than four
+    times the longer of M and N, and if not, along that. Cut along K, each block reads its own part of a large b once,
     from front to back, but the blocks' partial sums have to be added, and would be large themselves
     for a shorter K.
     """
     if cuts_rows(m, k, n, transposed, moves):
         return "m"
+    if tiles_kernel(m, transposed) == "gemm_rows":
+        return "n"
     if k > 4 * max(m, n):
         return "k"
     return "m" if m > n else "n"

@@ -30,6 +30,7 @@ PANEL = 3  # vectors
 # For many rows that are not packed: 20 multiply-adds need only two vectors of b, which come from the
 # second-level cache, and 100 rows, or half of them, end with a tile.
 TALL_STRIP, TALL_TILE, TALL_PANEL = 5, 10, 2
+NARROW_TILE, NARROW_PANEL = 6, 2  # likewise with AVX2: 12 multiply-adds, 256 columns are whole panels
 _VECTORS_PER_LINE = 64 // VECTOR_BYTES
 LINES_AT_ONCE, TALL_LINES_AT_ONCE = 6, 2  # adjacent ones
 TERMS_PER_LINE = 4  # per line of memory that is called into the cache
@@ -70,7 +71,7 @@ def multiply_tile_of_rows(
     """
     _multiply_rows(
         v, a + a_at, a_row, b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add, b + ahead_at, ahead_step,
-        LINES_AT_ONCE, (STRIP, STRIPS_PER_TILE, PANEL),
+        LINES_AT_ONCE, (STRIP, STRIPS_PER_TILE, PANEL), None,
     )  # fmt: skip
 
 
@@ -82,7 +83,23 @@ def multiply_tall_tile(
     """`multiply_tile_of_rows` with TALL_TILE rows, TALL_PANEL vectors and TALL_LINES_AT_ONCE lines."""
     _multiply_rows(
         v, a + a_at, a_row, b + b_at, b_row, terms, c + c_at, c_row, rows, columns, add, b + ahead_at, ahead_step,
-        TALL_LINES_AT_ONCE, (TALL_STRIP, TALL_TILE // TALL_STRIP, TALL_PANEL),
+        TALL_LINES_AT_ONCE, (TALL_STRIP, TALL_TILE // TALL_STRIP, TALL_PANEL), None,
+    )  # fmt: skip
+
+
+@writes_vectors
+def multiply_narrow_tile(
+    v: Vectors, a: Array, a_at: Index, a_row: Index, packed: Array, b_at: Index, terms: Index, c: Array, c_at: Index,
+    c_row: Index, rows: Index, columns: Index, add: Condition, ahead: Array, ahead_at: Index, ahead_step: Index,
+    next_row: Index,
+) -> None:  # fmt: skip
+    """`multiply_tile_of_rows` with NARROW_TILE rows and a packed panel of b, of NARROW_PANEL vectors.
+
+    Called are a line from ahead[ahead_at + g*ahead_step] on, and the terms from a[next_row] on.
+    """
+    _multiply_rows(
+        v, a + a_at, a_row, packed + b_at, NARROW_PANEL * v.lanes, terms, c + c_at, c_row, rows, columns, add,
+        ahead + ahead_at, ahead_step, 1, (NARROW_TILE, 1, NARROW_PANEL), a + next_row,
     )  # fmt: skip
 
 
@@ -113,10 +130,11 @@ def multiply_tile_and_copy(
 
 
 def _multiply_rows(
-    v: Vectors, a: Array, a_row: Index, b: Array, b_row: Index, terms: Index, c: Array, c_row: Index, rows: Index,
+    v: Vectors, a: Array, a_row: Index, b: Array, b_row: Index | int, terms: Index, c: Array, c_row: Index, rows: Index,
     columns: Index, add: Condition, ahead: Array, ahead_step: Index, lines: int, tile: tuple[int, int, int],
+    next_row: Array | None,
 ) -> None:  # fmt: skip
-    """What both kinds of tiles write whose factors are not packed.  tile : as `multiply_terms` takes it"""
+    """What all kinds of tiles write whose a is not packed.  tile : as `multiply_terms` takes it"""
     strip, strips, _ = tile
     last, numbers = rows - 1, _VECTORS_PER_LINE * v.lanes
     starts = [a + v.smaller(v.index(r), last) * a_row for r in range(strip * strips)]
@@ -125,6 +143,8 @@ def _multiply_rows(
         place = ahead + group * ahead_step
         for line in range(lines):
             v.prefetch(place + line * numbers)
+        if next_row is not None:
+            v.prefetch(next_row + group * TERMS_PER_LINE)
 
     multiply_terms(
         v, lambda r, k: starts[r][k], b, b_row, terms, c, c_row, rows, columns, add, call_lines, None, tile
@@ -256,11 +276,11 @@ def interleave_rows(
 
 @writes_vectors
 def copy_rows(
-    v: Vectors, source: Array, at: Index, row: Index, rows: Index, columns: Index, target: Array, to: Index
+    v: Vectors, source: Array, at: Index, row: Index, rows: Index, columns: Index, target: Array, to: Index, panel: int
 ) -> None:
     """target[to + (r,p,l)] = source[at + r*row + p*lanes + l]: one panel of b, packed.
 
-    r in 0..rows, p in 0..PANEL vectors. Only `columns` columns are read; what lies behind them in
+    r in 0..rows, p in 0..panel vectors, a literal. Only `columns` columns are read; what lies behind them in
     the panel is anything.
     """
     source, target = source + at, target + to
@@ -268,8 +288,8 @@ def copy_rows(
     def copy(vectors: list[Vectors]) -> None:
         with v.loop(rows) as r:
             for p, part in enumerate(vectors):
-                v.store(part.load(source + (r * row + p * v.lanes)), target + (r * PANEL + p) * v.lanes)
+                v.store(part.load(source + (r * row + p * v.lanes)), target + (r * panel + p) * v.lanes)
 
-    for count in range(1, PANEL + 1):
-        with v.when(_ends_in_part(columns, count, v.lanes, PANEL)):
+    for count in range(1, panel + 1):
+        with v.when(_ends_in_part(columns, count, v.lanes, panel)):
             copy([v] * (count - 1) + [v.masked(v.mask_of_first(columns - (count - 1) * v.lanes))])

@@ -2,8 +2,8 @@
 
 Fastest for a dense layer's forward pass, x W, of two rows or more. Against blocks that are packed
 beforehand (gemm.py), on two threads of an AMD EPYC: inference of the report's MLP (9216 x 256) with 16
-rows 1.5 times as fast (0.17 ms), 100 rows 1.15 times (0.96 ms, 95 % of the rate of multiply-adds
-alone), 512 rows 1.12 times (5.1 ms); 16 rows of 15488 x 500 that come from memory 1.5 times (0.9 ms).
+rows 1.6 times as fast (0.165 ms), 100 rows 1.15 times (0.95 ms, 95 % of the rate of multiply-adds
+alone), 512 rows 1.14 times (5.0 ms); 16 rows of 15488 x 500 that come from memory 1.5 times (0.9 ms).
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 
@@ -12,8 +12,12 @@ vectors: these loads take less time than the 24 multiply-adds between them, even
 from the second-level cache, where a block of b stays while all rows of a use it. So nothing is won
 by packing, and a pass over both factors is saved. A transposed factor lies across the tiles, and goes
 by gemm.py. Many rows go ten at a time, beside two vectors of b: on one thread, from the cache, 100 x
-256 x 256 with 272 GFLOP/s instead of 255, 50 rows 272 instead of 240. Eights for blocks of 64 rows,
-of which tens compute 65, are quicker by 3 % alone, but the network's 512 rows slower by 5 %.
+256 x 256 with 272 GFLOP/s instead of 255, 50 rows 272 instead of 240. Where tens would compute rows
+that do not exist, one or two eights come after them: of 128 rows, twelve tens and an eight.
+
+Of the network's 512 rows the first layer takes 4.70 ms on each of two threads if W stands still in the
+second-level cache, 4.65 if x does, too; 4.54 are the multiply-adds alone. Calling x ahead, packing x,
+more terms at once, tiles of 12 rows and a cut by columns brought less than 2 %.
 """
 
 from __future__ import annotations
@@ -26,6 +30,7 @@ from nnscratch.kernels.products.gemm_tiles import (
     PANEL,
     TALL_LINES_AT_ONCE,
     TALL_PANEL,
+    TALL_STRIP,
     TALL_TILE,
     TERMS_PER_LINE,
     TILE,
@@ -42,6 +47,13 @@ _TERMS, _VECTORS, _NUMBERS = 256, 33, 1 << 16
 _LEAST_ROWS_OF_TALL_TILES = 40  # below, the tiles' last rows that do not exist are too many
 
 
+@njit(nogil=True)
+def _short_tiles(rows: int) -> int:
+    """How many tiles of eight rows leave whole fives for the tall ones; 0 if more than two would."""
+    tiles = 2 * rows % TALL_STRIP
+    return tiles if tiles <= 2 else 0
+
+
 @njit(nogil=True, cache=True)
 def multiply_unpacked(
     a: np.ndarray, b: np.ndarray, c: np.ndarray, m0: int, m1: int, n0: int, n1: int, k0: int, k1: int,
@@ -56,7 +68,8 @@ def multiply_unpacked(
               (inference of the report's MLP with 16 rows, two threads: 176 -> 171 us)
     """
     n, width, a_width, b_width = lanes(c), c.shape[1], a.shape[1], b.shape[1]
-    tall = m1 - m0 >= _LEAST_ROWS_OF_TALL_TILES
+    tall_end = m0 if m1 - m0 < _LEAST_ROWS_OF_TALL_TILES else m1 - TILE * _short_tiles(m1 - m0)
+    tall = tall_end > m0
     tile, lines = (TALL_TILE, TALL_LINES_AT_ONCE) if tall else (TILE, LINES_AT_ONCE)
     panel = (TALL_PANEL if tall else PANEL) * n
     terms = part(k1 - k0, min(_TERMS, _NUMBERS // min(width, _VECTORS * n)), n)
@@ -72,21 +85,23 @@ def multiply_unpacked(
         for l0 in range(k0, k1, terms):
             l1 = min(l0 + terms, k1)
             ahead, step = l1 * b_width if l1 < k1 else next_at, ahead_step
-            for i in range(m0, m1, tile):
+            # Two loops: with a branch in one, 16 rows took 171 us instead of 166, 32 rows 335 instead of
+            # 320, although none of them are tall.
+            for i in range(m0, tall_end, TALL_TILE):
+                for j in range(j0, j1, TALL_PANEL * n):
+                    multiply_tall_tile(
+                        a, i * a_width + l0, a_width, b, l0 * b_width + j, b_width, l1 - l0,
+                        c, i * width + j, width, tall_end - i, j1 - j, l0 > k0, ahead, step,
+                    )  # fmt: skip
+                    ahead += step * groups
+            for i in range(tall_end, m1, TILE):
                 j = j0
                 while j < j1:
                     # A tile of one vector takes longer than its multiply-adds: four are two pairs.
-                    beside = 2 * n if 3 * n < j1 - j <= 4 * n else panel
-                    a_at, b_at, c_at = i * a_width + l0, l0 * b_width + j, i * width + j
-                    if tall:
-                        multiply_tall_tile(
-                            a, a_at, a_width, b, b_at, b_width, l1 - l0, c, c_at, width, m1 - i, j1 - j, l0 > k0,
-                            ahead, step,
-                        )  # fmt: skip
-                    else:
-                        multiply_tile_of_rows(
-                            a, a_at, a_width, b, b_at, b_width, l1 - l0, c, c_at, width, m1 - i,
-                            min(beside, j1 - j), l0 > k0, ahead, step,
-                        )  # fmt: skip
+                    beside = 2 * n if 3 * n < j1 - j <= 4 * n else PANEL * n
+                    multiply_tile_of_rows(
+                        a, i * a_width + l0, a_width, b, l0 * b_width + j, b_width, l1 - l0,
+                        c, i * width + j, width, m1 - i, min(beside, j1 - j), l0 > k0, ahead, step,
+                    )  # fmt: skip
                     j += beside
-                    ahead += ahead_step * groups
+                    ahead += step * groups

@@ -10,6 +10,7 @@ from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.products import choice
 from nnscratch.kernels.products.gemm import gemm, packed_size
 from nnscratch.kernels.products.gemm_panels import multiply_by_panels
+from nnscratch.kernels.products.gemm_rows import multiply_by_rows
 from nnscratch.kernels.products.gemm_tiles import TILE
 from nnscratch.kernels.products.gemm_unpacked import multiply_unpacked
 from nnscratch.kernels.products.gemv import ROWS_TOGETHER, column_by_row, row_by_matrix, row_by_transposed
@@ -21,9 +22,10 @@ from nnscratch.kernels.waiting import callers_wait_awake
 # its full rate.
 _BLOCKS = 8
 _BLOCKS_OF_FEW_COLUMNS = 4  # for each of which all columns are packed
-_ROWS_PER_BLOCK = 40  # at least, where nothing is packed: fewer would wait for b
+_ROWS_PER_BLOCK = 128  # at least, where nothing is packed: fewer would wait for b
 # A block's columns are a multiple of this: whole vectors, and whole panels or nearly.
 _COLUMNS = 128 if AVX512 else 144
+_COLUMNS_OF_ROWS, _LEAST_COLUMNS_OF_ROWS = 128, 32  # of gemm_rows: whole panels
 # A row by a matrix reads each weight once: if the next call begins at the other end, a block that fits the
 # second-level cache is still there. 9216 x 256: 57 us with 8 blocks, 54 with 16, 53 with 32 (2 threads).
 _BLOCKS_OF_A_ROW, _WEIGHTS_PER_BLOCK = 16, 1 << 16  # at most; at least, numbers
@@ -76,6 +78,8 @@ def _multiply_part(
     packed = _scratch.get("packed", (packed_size(c.dtype),), c.dtype)
     if kernel == "gemm_panels":
         multiply_by_panels(a, b, c, m0, m1, n0, n1, k0, k1, packed)
+    elif kernel == "gemm_rows":
+        multiply_by_rows(a, b, c, m0, m1, n0, n1, k0, k1, packed)
     else:
         gemm(a, a_transposed, b, b_transposed, c, m0, m1, n0, n1, k0, k1, packed)
 
@@ -100,11 +104,11 @@ def _multiply(
         in_blocks(lambda start, stop: multiply_block(sums[start // block], 0, m, 0, n, start, stop), k, block)
         np.sum(sums, axis=0, out=product)
     elif axis == "m":
-        unpacked = choice.cuts_rows(m, k, n, a_transposed or b_transposed, moves)
-        block = _even_block(m, get_threads()) if unpacked else _block(m, TILE)
+        forward = choice.cuts_rows(m, k, n, a_transposed or b_transposed, moves)
+        block = _even_block(m, get_threads()) if forward else _block(m, TILE)
         in_blocks(lambda start, stop: multiply_block(product, start, stop, 0, n, 0, k), m, block)
     else:
-        block = _block(n, _COLUMNS)
+        block = _columns_block(m, n, get_threads(), a_transposed or b_transposed)
         in_blocks(lambda start, stop: multiply_block(product, 0, m, start, stop, 0, k), n, block)
 
 
@@ -122,13 +126,26 @@ def _even_block(rows: int, threads: int) -> int:
     return -(-rows // max(blocks, min(threads, rows // TILE)))
 
 
+def _columns_block(m: int, n: int, threads: int, transposed: bool) -> int:
+    """How many of the N columns are a block.
+
+    Where gemm_rows multiplies, whose bits are the same for any cut, there is one for each thread.
+    """
+    if choice.tiles_kernel(m, transposed) != "gemm_rows":
+        return _block(n, _COLUMNS)
+    block = _COLUMNS_OF_ROWS
+    while block > _LEAST_COLUMNS_OF_ROWS and n < threads * block:
+        block //= 2
+    return block
+
+
 def row_block(k: int, n: int) -> int:
     """How many of the K terms of a row times (K, N) are summed together; these sums are then added."""
     parts = max(1, min(_BLOCKS_OF_A_ROW, k * n // _WEIGHTS_PER_BLOCK))
     return -(-k // (ROWS_TOGETHER * parts)) * ROWS_TOGETHER
 
 
-def rows_block(m: int, k: int, n: int, threads: int, moves: bool) -> tuple[Literal["m", "k", "n"], int]:
+def rows_block(m: int, k: int, n: int, threads: int, moves: bool = False) -> tuple[Literal["m", "k", "n"], int]:
     """How (M, K) times (K, N) by tiles is cut where a call costs nothing: along which axis, and the block.
 
     The bits are those of `matmul`, which cuts along K only if it hands the blocks out.
@@ -139,7 +156,7 @@ def rows_block(m: int, k: int, n: int, threads: int, moves: bool) -> tuple[Liter
         return "m", _even_block(m, threads)
     if n <= _COLUMNS:
         return "m", -(-m // (_BLOCKS_OF_FEW_COLUMNS * TILE)) * TILE
-    return "n", _block(n, _COLUMNS)
+    return "n", _columns_block(m, n, threads, transposed=False)
 
 
 def _multiply_row(x: np.ndarray, w: np.ndarray, w_transposed: bool, y: np.ndarray) -> None:

@@ -63,4 +63,4 @@ def pack_b(b: np.ndarray, k0: int, k1: int, n0: int, n1: int, packed: np.ndarray
     """packed[at:][(panel,k,column)] = b[k, j], likewise."""
     width, panel = b.shape[1], PANEL * lanes(b)
     for j in range(n0, n1, panel):
-        copy_rows(b, k0 * width + j, width, k1 - k0, n1 - j, packed, at + (j - n0) // panel * step)
+        copy_rows(b, k0 * width + j, width, k1 - k0, n1 - j, packed, at + (j - n0) // panel * step, PANEL)

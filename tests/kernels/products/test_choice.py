@@ -48,20 +48,23 @@ def test_what_is_shared_and_along_which_axis() -> None:
 
 
 def test_many_rows_are_cut_where_nothing_is_packed() -> None:
-    assert choice.tiles_kernel(145, transposed=False) == ("gemm_unpacked" if AVX512 else "gemm")
+    assert choice.tiles_kernel(144, transposed=False) == ("gemm_unpacked" if AVX512 else "gemm_panels")
+    assert choice.tiles_kernel(145, transposed=False) == ("gemm_unpacked" if AVX512 else "gemm_rows")
     assert choice.tiles_kernel(9, transposed=True) == "gemm"
     assert choice.cuts_rows(80, 9216, 256, transposed=False) == AVX512
     assert not choice.cuts_rows(79, 9216, 256, transposed=False)
     assert not choice.cuts_rows(128, 9216, 256, transposed=True)
     assert not choice.cuts_rows(128, 15488, 500, transposed=False)
-    assert choice.shared_axis(512, 9216, 256) == ("m" if AVX512 else "k")
+    assert choice.shared_axis(512, 9216, 256) == ("m" if AVX512 else "n")
+    assert choice.shared_axis(512, 9216, 255) == "m"
     assert choice.shared_axis(512, 9216, 256, transposed=True) == "k"
 
 
 def test_each_thread_keeps_its_part_of_a_matrix_that_moves() -> None:
     for rows in (80, 100, 512):
         assert not choice.cuts_rows(rows, 9216, 256, transposed=False, moves=True)
-        assert choice.shared_axis(rows, 9216, 256, moves=True) == "k"
+    assert choice.shared_axis(100, 9216, 256, moves=True) == "k"
+    assert choice.shared_axis(512, 9216, 256, moves=True) == ("k" if AVX512 else "n")
 
 
 def test_products_are_told_with_their_kernel_their_reason_and_their_threads() -> None:
@@ -72,7 +75,7 @@ def test_products_are_told_with_their_kernel_their_reason_and_their_threads() ->
     least = f"{choice.LEAST_PRODUCTS_TO_SHARE / 1e6:.0f} million multiply-adds"
     assert why.endswith(f"below {least}, one thread")
     assert choice.product(100, 9, 7)[0] == f"products/{'gemm_unpacked' if AVX512 else 'gemm_panels'}.py, tiles"
-    assert choice.product(145, 9, 7)[0] == f"products/{'gemm_unpacked' if AVX512 else 'gemm'}.py, tiles"
+    assert choice.product(145, 9, 7)[0] == f"products/{'gemm_unpacked' if AVX512 else 'gemm_rows'}.py, tiles"
     kernel, why = choice.product(100, 9216, 256, transposed=True)
     assert kernel == "products/gemm.py, tiles, blocks along K"
     assert why.endswith(f"from {least} on, a second thread pays")

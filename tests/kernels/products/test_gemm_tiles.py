@@ -7,6 +7,8 @@ import pytest
 from numba import njit
 
 from nnscratch.kernels.products.gemm_tiles import (
+    NARROW_PANEL,
+    NARROW_TILE,
     PANEL,
     STRIP,
     STRIPS_PER_TILE,
@@ -14,6 +16,7 @@ from nnscratch.kernels.products.gemm_tiles import (
     TALL_TILE,
     copy_rows,
     interleave_rows,
+    multiply_narrow_tile,
     multiply_tall_tile,
     multiply_tile,
     multiply_tile_and_copy,
@@ -64,17 +67,27 @@ def test_multiply_tile(dtype, terms, add) -> None:
             np.testing.assert_array_equal(unpacked, c)
 
 
+@njit
+def multiply_narrow(a, a_at, a_row, packed, b_at, b_row, terms, c, c_at, c_row, rows, columns, add):
+    multiply_narrow_tile(a, a_at, a_row, packed, b_at, terms, c, c_at, c_row, rows, columns, add, a, 0, 0, 0)
+
+
 @pytest.mark.parametrize("add", [False, True])
 @pytest.mark.parametrize("terms", [1, 4, 7])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_multiply_tall_tile(dtype, terms, add) -> None:
+@pytest.mark.parametrize(
+    ("tile_of", "most", "vectors"),
+    [(multiply_many_rows, TALL_TILE, TALL_PANEL), (multiply_narrow, NARROW_TILE, NARROW_PANEL)],
+)
+def test_tiles_of_other_sizes(tile_of, most, vectors, dtype, terms, add) -> None:
     rng = np.random.default_rng(1)
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
-    panel = TALL_PANEL * lanes
-    for rows in (1, TALL_TILE // 2, TALL_TILE // 2 + 1, TALL_TILE + 3):
+    panel = vectors * lanes
+    beside = 0 if tile_of is multiply_narrow else 10  # columns of b behind the panel: none if it is packed
+    for rows in (1, most // 2, most // 2 + 1, most + 3):
         for columns in (1, lanes, lanes + 3, panel - 1, panel + 9):
-            height, width = min(rows, TALL_TILE), min(columns, panel)
-            a, b = (rng.standard_normal(shape).astype(dtype) for shape in ((height, terms), (terms, panel + 10)))
+            height, width = min(rows, most), min(columns, panel)
+            a, b = (rng.standard_normal(shape).astype(dtype) for shape in ((height, terms), (terms, panel + beside)))
             c = rng.standard_normal((20, panel + 15)).astype(dtype)
             expected = c.copy()
             tile = (slice(1, 1 + height), slice(6, 6 + width))
@@ -82,7 +95,7 @@ def test_multiply_tall_tile(dtype, terms, add) -> None:
             # Rows that do not exist would be read behind the end of this a.
             a, b_flat = np.append(np.zeros(3, dtype), a), np.append(np.zeros(2, dtype), b)
             place = c, c.shape[1] + 6, c.shape[1], rows, columns, add
-            multiply_many_rows(a, 3, terms, b_flat, 2, b.shape[1], terms, *place)
+            tile_of(a, 3, terms, b_flat, 2, b.shape[1], terms, *place)
             np.testing.assert_allclose(c, expected, rtol=1e-4 if dtype == np.float32 else 1e-12, atol=1e-5)
 
 
@@ -128,13 +141,19 @@ def test_interleave_rows(dtype, interleave, size, unit) -> None:
 
 @njit
 def copy(source, at, row, rows, columns, target, to):
-    copy_rows(source, at, row, rows, columns, target, to)
+    copy_rows(source, at, row, rows, columns, target, to, PANEL)
 
 
+@njit
+def copy_narrow(source, at, row, rows, columns, target, to):
+    copy_rows(source, at, row, rows, columns, target, to, NARROW_PANEL)
+
+
+@pytest.mark.parametrize(("copy", "vectors"), [(copy, PANEL), (copy_narrow, NARROW_PANEL)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_copy_rows(dtype) -> None:
+def test_copy_rows(dtype, copy, vectors) -> None:
     lanes = VECTOR_BYTES // np.dtype(dtype).itemsize
-    panel = PANEL * lanes
+    panel = vectors * lanes
     source = np.arange(500, dtype=dtype)
     for columns in (1, lanes, lanes + 1, panel - 1, panel, panel + 5):
         target = np.full(3 + 4 * panel, -1, dtype)

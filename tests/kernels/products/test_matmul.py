@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from nnscratch.kernels import loops
-from nnscratch.kernels.products.matmul import matmul
+from nnscratch.kernels.products.matmul import matmul, rows_block
 from nnscratch.kernels.threads import set_threads
+from nnscratch.kernels.vectors import AVX512
 
 # Each is another path: small, one row, no row, one term, shared along K, M, N, one row and one term
 # shared.
@@ -34,7 +35,9 @@ def test_equal_to_numpy(shape: tuple[int, int, int], transposed: bool) -> None:
     np.testing.assert_array_equal(matmul(a, b), out)
 
 
-@pytest.mark.parametrize("shape", [(130, 2500, 160), (100, 1300, 140), (331, 700, 90), (1, 2100, 2050)])
+@pytest.mark.parametrize(
+    "shape", [(130, 2500, 160), (100, 1300, 140), (331, 700, 90), (200, 700, 300), (1, 2100, 2050)]
+)
 def test_threads_do_not_change_the_bits(shape: tuple[int, int, int]) -> None:
     a, b = operands(shape, transposed=False)
     try:
@@ -44,6 +47,14 @@ def test_threads_do_not_change_the_bits(shape: tuple[int, int, int]) -> None:
         np.testing.assert_array_equal(matmul(a, b), alone)
     finally:
         set_threads(None)
+
+
+@pytest.mark.skipif(AVX512, reason="with AVX-512 many rows are cut into rows")
+def test_many_rows_are_cut_into_columns_for_each_thread() -> None:
+    assert [rows_block(512, 9216, 256, threads) for threads in (1, 2, 4, 9)] == [
+        ("n", 128), ("n", 128), ("n", 64), ("n", 32)
+    ]  # fmt: skip
+    assert rows_block(512, 256, 100, 2) == ("m", 128)
 
 
 def test_other_arrays() -> None:
