@@ -15,8 +15,8 @@ by gemm.py. Many rows go ten at a time, beside two vectors of b: on one thread, 
 256 x 256 with 272 GFLOP/s instead of 255, 50 rows 272 instead of 240. Where tens would compute rows
 that do not exist, one or two eights come after them: of 128 rows, twelve tens and an eight.
 
-Of the network's 512 rows the first layer takes 4.70 ms on each of two threads if W stands still in the
-second-level cache, 4.65 if x does, too; 4.54 are the multiply-adds alone. Calling x ahead, packing x,
+With the network's 512 rows the first layer takes 4.70 ms on each of two threads if W stands still in
+the second-level cache, 4.65 if x does, too; 4.54 are the multiply-adds alone. Calling x ahead, packing x,
 more terms at once, tiles of 12 rows and a cut by columns brought less than 2 %.
 """
 
