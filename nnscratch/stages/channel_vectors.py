@@ -49,7 +49,8 @@ class ChannelVectorsStage(Stage):
         y = self.result("y", training, shape, x.dtype)
         argmax = self.buffers.get("argmax", shape, np.uint8) if training else None
         winograd = self._takes_winograd(weight.shape, y.size // conv.c_out, x.dtype, kept=not training)
-        forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd)
+        large = winograd and choice.large_patches(weight.shape, shape, x.dtype)
+        forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd, large)
         if training:
             self.kept = x[...], argmax
         return y

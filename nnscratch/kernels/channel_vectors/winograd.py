@@ -52,7 +52,6 @@ which F(2x2, 2x2) follows likewise; Winograd, "Arithmetic complexity of computat
 from __future__ import annotations
 
 import numpy as np
-from numba import uint64
 
 from nnscratch.kernels.channel_vectors.direct import PooledRows
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
@@ -60,38 +59,39 @@ from nnscratch.kernels.channel_vectors.winograd_tiles import (
     WINDOWS_TOGETHER,
     multiply_patches,
     pool_patches,
+    transform_kernels,
     transform_patches,
 )
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
-# G by the size of the kernel. B and A are in winograd_tiles.py.
-_G_OF_3 = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
-_G_OF_2 = np.array([[1.0, 0], [1, 1], [0, 1]])
+def positions(kernel_size: int, large: bool = False) -> int:
+    """How many products a patch takes, for a kernel of 3 or 2 rows.
+
+    That is one pooling window, for which direct.py takes 36 or 16; of large patches four, 144.
+    """
+    return (kernel_size + (3 if large else 1)) ** 2
 
 
-def positions(kernel_size: int) -> int:
-    """How many products a pooling window takes, for a kernel of 3 or 2 rows; direct.py takes 36 or 16."""
-    return (kernel_size + 1) ** 2
-
-
-def winograd_rows(weight: np.ndarray, bias: np.ndarray, scratch: Scratch) -> PooledRows:
+def winograd_rows(weight: np.ndarray, bias: np.ndarray, scratch: Scratch, large: bool = False) -> PooledRows:
     """The function that computes pooled rows this way.
 
     weight : (3, 3, C, O) or (2, 2, C, O);  bias : (O,)
+    large  : patches of 6x6 pixels, for a 3x3 kernel: then H_p and W_p must be even, and rows come in pairs
     """
     dtype, (k, _, channels, c_out) = weight.dtype, weight.shape
     n = VECTOR_BYTES // dtype.itemsize
-    chunks, size, taken = -(-channels // n), CHANNEL_VECTORS * n, positions(k)
+    chunks, size, taken = -(-channels // n), CHANNEL_VECTORS * n, positions(k, large)
     transformed = scratch.get("transformed weight", (-(-c_out // size), taken * chunks * n + 1, size), dtype)
     transform_weight(weight, bias, transformed)
+    windows = 2 if large else 1  # in a patch, side by side
 
     def rows(x: np.ndarray, first: int, stop: int, y: np.ndarray, argmax: np.ndarray | None) -> None:
         patches = scratch.get("patches", (chunks, taken, WINDOWS_TOGETHER, n), dtype)
         products = scratch.get("products", (taken, WINDOWS_TOGETHER, size), dtype)
-        w_pooled = y.shape[2]
-        pooled_windows(x, transformed, first * w_pooled, stop * w_pooled, y, argmax, patches, products)
+        in_row = y.shape[2] // windows
+        pooled_windows(x, transformed, first // windows * in_row, stop // windows * in_row, y, argmax, patches, products)
 
     return rows
 
@@ -104,37 +104,26 @@ def transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndarr
 
     weight : (3, 3, C, O) or (2, 2, C, O);  bias : (O,)
     transformed : (groups, P*C' + 1, K), overwritten; P positions, C' is C rounded up to whole
-        vectors, and channels that do not exist are 0
+        vectors; what belongs to channels that do not exist may be anything
     """
     kernel_size, _, channels, c_out = weight.shape
-    matrix = _G_OF_3 if kernel_size == 3 else _G_OF_2
-    side = len(matrix)
     groups, terms, size = transformed.shape
-    padded_channels = (terms - 1) // (side * side)
-    transformed[:] = 0
-    for o in range(c_out):
-        transformed[o // size, terms - 1, o % size] = bias[o]
-    columns, row = np.empty((kernel_size, side, c_out), weight.dtype), np.empty(groups * size, weight.dtype)
-    for c in range(channels):
-        columns[:] = 0
-        for j in range(kernel_size):  # G w, column by column
-            for i in range(side):
-                for m in range(kernel_size):
-                    factor, column, numbers = weight.dtype.type(matrix[i, m]), columns[j, i], weight[m, j, c]
-                    if factor != 0:
-                        for o in range(uint64(c_out)):
-                            column[o] += factor * numbers[o]
-        for p in range(side * side):
-            row[:] = 0
-            for j in range(kernel_size):
-                factor, column = weight.dtype.type(matrix[p % side, j]), columns[j, p // side]
-                if factor != 0:
-                    for o in range(uint64(c_out)):
-                        row[o] += factor * column[o]
-            for g in range(groups):
-                target, part = transformed[g, p * padded_channels + c], row[g * size :]
-                for k in range(uint64(size)):
-                    target[k] = part[k]
+    n = lanes(weight)
+    padded_channels = (channels + n - 1) // n * n
+    taken = (terms - 1) // padded_channels
+    for g in range(groups):
+        count = min(size, c_out - g * size)
+        for c in range(channels):
+            at, to = c * c_out + g * size, (g * terms + c) * size
+            tap_step, position_step = channels * c_out, padded_channels * size
+            if taken == 36:
+                transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 3, 6)
+            elif taken == 16:
+                transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 3, 4)
+            else:
+                transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 2, 3)
+        for k in range(count):
+            transformed[g, terms - 1, k] = bias[g * size + k]
 
 
 @njit(nogil=True, cache=True)
@@ -148,7 +137,9 @@ def pooled_windows(
     patches: np.ndarray,
     products: np.ndarray,
 ) -> None:
-    """Windows `first` to `stop` of y, and of argmax unless that is None, counted over all images.
+    """Patches `first` to `stop` of y, and of argmax unless that is None, counted over all images.
+
+    A patch is a window or, of 36 positions, four.
 
     x : (N, H, W, C), with its padding;  transformed : by transform_weight
     y, argmax : (N, H_p, W_p, O)
@@ -156,17 +147,21 @@ def pooled_windows(
         in winograd_tiles.py
     """
     height, row_step, pixel_step = x.shape[1], x.shape[2] * x.shape[3], x.shape[3]
-    h_pooled, w_pooled, c_out = y.shape[1:]
+    c_out, y_row = y.shape[3], y.shape[2] * y.shape[3]
     (groups, terms, size), n = transformed.shape, lanes(x)
     taken = patches.shape[1]
+    windows = 2 if taken == 36 else 1
+    in_column, in_row = y.shape[1] // windows, y.shape[2] // windows
     for begin in range(first, stop, WINDOWS_TOGETHER):
         total = min(WINDOWS_TOGETHER, stop - begin)
         done = 0
         while done < total:  # a block has parts of several rows
-            r, w = (begin + done) // w_pooled, (begin + done) % w_pooled
-            at = (r // h_pooled * height + 2 * (r % h_pooled)) * row_step + 2 * w * pixel_step
-            part = min(total - done, w_pooled - w)
-            if taken == 16:
+            r, w = (begin + done) // in_row, (begin + done) % in_row
+            at = (r // in_column * height + 2 * windows * (r % in_column)) * row_step + 2 * windows * w * pixel_step
+            part = min(total - done, in_row - w)
+            if taken == 36:
+                transform_patches(x, at, row_step, pixel_step, patches, done, part, 6)
+            elif taken == 16:
                 transform_patches(x, at, row_step, pixel_step, patches, done, part, 4)
             else:
                 transform_patches(x, at, row_step, pixel_step, patches, done, part, 3)
@@ -175,8 +170,15 @@ def pooled_windows(
             channels = min(size, c_out - g * size)
             vectors = (channels + n - 1) // n
             multiply_patches(patches, taken, pixel_step, transformed, g * terms * size, products, total, vectors)
-            b_at, to, last = (g * terms + terms - 1) * size, begin * c_out + g * size, channels - (vectors - 1) * n
-            if taken == 16:
-                pool_patches(products, transformed, b_at, y, argmax, to, c_out, vectors, total, last, 4)
-            else:
-                pool_patches(products, transformed, b_at, y, argmax, to, c_out, vectors, total, last, 3)
+            b_at, last = (g * terms + terms - 1) * size, channels - (vectors - 1) * n
+            done = 0
+            while done < total:
+                r, w = (begin + done) // in_row, (begin + done) % in_row
+                to, part = r * windows * y_row + w * windows * c_out + g * size, min(total - done, in_row - w)
+                if taken == 36:
+                    pool_patches(products, done, transformed, b_at, y, argmax, to, c_out, y_row, vectors, part, last, 6)
+                elif taken == 16:
+                    pool_patches(products, done, transformed, b_at, y, argmax, to, c_out, y_row, vectors, part, last, 4)
+                else:
+                    pool_patches(products, done, transformed, b_at, y, argmax, to, c_out, y_row, vectors, part, last, 3)
+                done += part
