@@ -30,7 +30,6 @@ from nnscratch.kernels.channel_vectors.backward_tiles import (
     PLACES_PER_RUN,
     RUNS_PER_MASK,
     add_windows,
-    call_ahead,
 )
 from nnscratch.kernels.channel_vectors.channel_tiles import (
     add_row_gradient,
@@ -41,6 +40,7 @@ from nnscratch.kernels.channel_vectors.forward import padded
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.channel_vectors.input_gradient import compiled, input_gradient, transpose
 from nnscratch.kernels.channel_vectors.parts import blocks_of, for_each_part, parts_of
+from nnscratch.kernels.channel_vectors.prefetch_tiles import call_ahead
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.pool_tiles import NO_WINNER

@@ -117,14 +117,6 @@ def add_windows(
 
 
 @writes_vectors
-def call_ahead(v: Vectors, numbers: Array, at: Index, length: Index) -> None:
-    """Calls numbers[at:][:length] into the second-level cache, even if they are not in the array."""
-    if AVX512:
-        with v.loop(0, length, v.lanes) as k:
-            v.prefetch(numbers + (at + k))
-
-
-@writes_vectors
 def runs_of_places(v: Vectors, like: Array, choices: Array, at: Index, bits: Array, to: Index) -> None:
     """Bit m of bits[to + place] says whether choices[at + m] == place, m in 0..RUNS_PER_MASK, place in 0..4
 

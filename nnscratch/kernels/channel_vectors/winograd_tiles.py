@@ -1,12 +1,13 @@
-"""The three steps of winograd.py on whole vectors. The notation is that of vectors.py.
+"""The steps of winograd.py on whole vectors. The notation is that of vectors.py.
 
-A patch is 4x4 positions for a 3x3 kernel, and 3x3 for a 2x2 one: side*side, counted row by row. A
-chunk is as many input channels as a vector has lanes. Patches and products lie position by position,
+A patch is 4x4 positions for a 3x3 kernel, and 3x3 for a 2x2 one: side*side, counted row by row; it
+gives a pooling window. A large one, for a 3x3 kernel, is 6x6 and gives 2x2 windows. A chunk is as
+many input channels as a vector has lanes. Patches and products lie position by position,
 
-    patches[((chunk*positions + p)*T + w)*lanes + c]      p position, w window, T = WINDOWS_TOGETHER
+    patches[((chunk*positions + p)*T + w)*lanes + c]      p position, w patch, T = WINDOWS_TOGETHER
     products[(p*T + w)*K + o]                             K = CHANNEL_VECTORS*lanes
 
-so that a matrix product finds all windows of one position side by side, and so that the distance
+so that a matrix product finds all patches of one position side by side, and so that the distance
 between two positions is a constant: a distance in a register each would be more than there are.
 """
 
@@ -21,7 +22,7 @@ from nnscratch.kernels.values import Array, Index, Vector
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
 
-# Windows in a tile, the most first. Each has a sum per vector of output channels in the registers.
+# Patches in a tile, the most first. Each has a sum per vector of output channels in the registers.
 # Fewer than 3 would take as long as 3: a sum waits four cycles for its last multiply-add.
 WINDOWS_PER_TILE = (12, 6, 3) if AVX512 else (6, 3)
 WINDOWS_TOGETHER = 12  # a multiple of the largest tile
@@ -112,8 +113,8 @@ def transform_patches(
 ) -> None:  # fmt: skip
     """patches[((chunk*positions + p)*T + first + w)*lanes + c] = position p of B^T d B
 
-    d : the side*side pixels of window w,
-    d[i,j] = x[x_at + i*row_step + (2*w + j)*pixel_step + chunk*lanes + c]    for w in 0..windows
+    d : the side*side pixels of patch w,
+    d[i,j] = x[x_at + i*row_step + (PIXELS[side]*w + j)*pixel_step + chunk*lanes + c]    for w in 0..windows
     x has pixel_step channels, in so many chunks. Where the last chunk has more, they are 0.
     """
     x, patches, position_step = x + x_at, patches + first * v.lanes, WINDOWS_TOGETHER * v.lanes
@@ -183,8 +184,9 @@ def pool_patches(
     argmax[to + w*channels + o] = which of them, the first on a tie; NO_WINNER if none is above 0.
     With argmax = None nobody asks.
 
-    m = products[(p*T + w)*K + o], p in 0..side*side, as multiply_patches made them
+    m = products[(p*T + first + w)*K + o], p in 0..side*side, as multiply_patches made them
     for w in 0..windows; o in 0..vectors*lanes, `vectors` being 1 or 2
+    Of a large patch, with 4x4 numbers, the window (a,b) goes to a*row_step + (2*w + b)*channels.
     Only the first `count` numbers of the last vector are written.
     """
     n, last = v.lanes, v.first(count)
