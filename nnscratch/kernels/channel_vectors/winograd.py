@@ -134,19 +134,17 @@ def transform_weight(weight: np.ndarray, bias: np.ndarray, transformed: np.ndarr
     n = lanes(weight)
     padded_channels = (channels + n - 1) // n * n
     taken = (terms - 1) // padded_channels
+    position_step = padded_channels * size
     for g in range(groups):
-        count = min(size, c_out - g * size)
-        for c in range(channels):
-            at, to = c * c_out + g * size, (g * terms + c) * size
-            tap_step, position_step = channels * c_out, padded_channels * size
-            if taken == 36:
-                transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 3, 6)
-            elif taken == 16:
-                transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 3, 4)
-            else:
-                transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 2, 3)
+        count, at, to = min(size, c_out - g * size), g * size, g * terms * size
+        if taken == 36:
+            transform_kernels(weight, at, channels, c_out, transformed, to, position_step, count, 3, 6)
+        elif taken == 16:
+            transform_kernels(weight, at, channels, c_out, transformed, to, position_step, count, 3, 4)
+        else:
+            transform_kernels(weight, at, channels, c_out, transformed, to, position_step, count, 2, 3)
         for k in range(count):
-            transformed[g, terms - 1, k] = bias[g * size + k]
+            transformed[g, terms - 1, k] = bias[at + k]
 
 
 @njit(nogil=True, cache=True)

@@ -86,24 +86,27 @@ def _times_g(v: Vectors, line: list[Vector], side: int) -> list[Vector]:
 
 @writes_vectors
 def transform_kernels(
-    v: Vectors, weight: Array, at: Index, tap_step: Index, transformed: Array, to: Index, position_step: Index,
-    count: Index, size: int, side: int,
+    v: Vectors, weight: Array, at: Index, channels: Index, step: Index, transformed: Array, to: Index,
+    position_step: Index, count: Index, size: int, side: int,
 ) -> None:  # fmt: skip
-    """transformed[to + p*position_step + o] = position p of G w G^T
+    """transformed[to + p*position_step + c*K + o] = position p of G w G^T
 
-    w[i,j] = weight[at + (size*i + j)*tap_step + o], of size*size numbers
-    for p in 0..side*side; o in 0..count, and on to a whole vector: 0 there
+    w[i,j] = weight[at + ((size*i + j)*channels + c)*step + o], of size*size numbers
+    for p in 0..side*side; c in 0..channels; o in 0..count, and on to a whole vector: 0 there
     """
-    weight, transformed = weight + at, transformed + to
+    weight, transformed, tap_step = weight + at, transformed + to, channels * step
 
-    def vector(part: Vectors, o: Index) -> None:
-        taps = [[part.load(weight + (tap_step * (size * i + j) + o)) for i in range(size)] for j in range(size)]
-        columns = [_times_g(v, column, side) for column in taps]
-        for i in range(side):
-            for j, value in enumerate(_times_g(v, [column[i] for column in columns], side)):
-                v.store(value, transformed + (position_step * (side * i + j) + o))
+    def line(i: int, c: Index, part: Vectors, o: Index) -> None:
+        taps, place = weight + (c * step + o), transformed + (c * (CHANNEL_VECTORS * v.lanes) + o)
+        columns = [[part.load(taps + tap_step * (size * k + j)) for k in range(size)] for j in range(size)]
+        for j, value in enumerate(_times_g(v, [_times_g(v, column, side)[i] for column in columns], side)):
+            v.store(value, place + position_step * (side * i + j))
 
-    v.each_vector(count, vector)
+    # Line by line: the positions lie at distances that share lines of the first-level cache, which
+    # would not hold all of them. Loads are repeated: 0.07 instead of 0.19 ms for 96 to 192 channels.
+    for i in range(side):
+        with v.loop(channels) as c:
+            v.each_vector(count, partial(line, i, c))
 
 
 @writes_vectors

@@ -61,33 +61,35 @@ def test_the_formula(side: int) -> None:
 
 
 @njit
-def kernels_of_6(weight, at, tap_step, transformed, to, position_step, count):
-    transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 3, 6)
+def kernels_of_6(weight, at, channels, step, transformed, to, position_step, count):
+    transform_kernels(weight, at, channels, step, transformed, to, position_step, count, 3, 6)
 
 
 @njit
-def kernels_of_4(weight, at, tap_step, transformed, to, position_step, count):
-    transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 3, 4)
+def kernels_of_4(weight, at, channels, step, transformed, to, position_step, count):
+    transform_kernels(weight, at, channels, step, transformed, to, position_step, count, 3, 4)
 
 
 @njit
-def kernels_of_3(weight, at, tap_step, transformed, to, position_step, count):
-    transform_kernels(weight, at, tap_step, transformed, to, position_step, count, 2, 3)
+def kernels_of_3(weight, at, channels, step, transformed, to, position_step, count):
+    transform_kernels(weight, at, channels, step, transformed, to, position_step, count, 2, 3)
 
 
 @pytest.mark.parametrize("count", [1, 8, 19])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("side", A_T)
 def test_transform_kernels(side, dtype, count) -> None:
-    lanes, size = VECTOR_BYTES // np.dtype(dtype).itemsize, 2 if side == 3 else 3
-    whole = -(-count // lanes) * lanes
-    weight, transformed = random(1, 3 + size * size * 21, dtype), np.full((side * side, 40), 9, dtype)
+    lanes, size, channels = VECTOR_BYTES // np.dtype(dtype).itemsize, 2 if side == 3 else 3, 3
+    vectors = min(-(-count // lanes), CHANNEL_VECTORS)
+    count = min(count, vectors * lanes)
+    weight = random(1, 3 + size * size * channels * 35, dtype)
+    transformed = np.full((side * side, 4 + channels, CHANNEL_VECTORS * lanes), 9, dtype)
     expected = transformed.copy()
-    taps = weight[3:].reshape(size, size, 21)[..., :count]
-    expected[:, 4 : 4 + whole] = 0
-    expected[:, 4 : 4 + count] = np.einsum("pi,ijo,qj->pqo", G[side], taps, G[side]).reshape(-1, count)
+    taps = weight[3:].reshape(size, size, channels, 35)[..., :count]
+    expected[:, 4:, : vectors * lanes] = 0
+    expected[:, 4:, :count] = np.einsum("pi,ijco,qj->pqco", G[side], taps, G[side]).reshape(-1, channels, count)
     transform = {3: kernels_of_3, 4: kernels_of_4, 6: kernels_of_6}[side]
-    transform(weight, 3, 21, transformed, 4, 40, count)
+    transform(weight, 3, channels, 35, transformed, 4 * CHANNEL_VECTORS * lanes, transformed[0].size, count)
     np.testing.assert_allclose(transformed, expected, **TOLERANCE[dtype])
 
 
