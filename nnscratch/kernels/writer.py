@@ -82,7 +82,11 @@ class Vectors:
         return Value(self.builder, BYTE(number))
 
     def zero(self) -> Vector:
-        return Value(self.builder, ir.Constant(ir.VectorType(self.number, self.lanes), [0] * self.lanes))
+        return self.constant(0)
+
+    def constant(self, number: float) -> Vector:
+        """A number known now, in every lane."""
+        return Value(self.builder, ir.Constant(ir.VectorType(self.number, self.lanes), [number] * self.lanes))
 
     def splat(self, number: Number) -> Vector:
         """The number in every lane."""

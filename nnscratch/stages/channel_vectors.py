@@ -49,7 +49,8 @@ class ChannelVectorsStage(Stage):
         y = self.result("y", training, shape, x.dtype)
         argmax = self.buffers.get("argmax", shape, np.uint8) if training else None
         winograd = self._takes_winograd(weight.shape, y.size // conv.c_out, x.dtype, kept=not training)
-        forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd)
+        large = winograd and choice.large_patches(weight.shape, shape, x.dtype)
+        forward(x, weight, bias, conv.padding, y, argmax, self.scratch, winograd, large)
         if training:
             self.kept = x[...], argmax
         return y
@@ -76,8 +77,13 @@ class ChannelVectorsStage(Stage):
         windows = x_shape[0] * height * width
         winograd = self._takes_winograd(weight_shape, windows, dtype)
         why = choice.because(choice.winograd_conditions(weight_shape, windows, dtype))
-        way = "winograd" if winograd else "direct"
-        chosen = [Chosen("forward", f"channel_vectors/{way}.py", why if self.winograd is None else "as it was told")]
+        why = why if self.winograd is None else "as it was told"
+        way = "winograd.py" if winograd else "direct.py"
+        y_shape = x_shape[0], height, width, self.conv.c_out
+        if winograd and choice.large_patches(weight_shape, y_shape, dtype):
+            way += ", large patches"
+            why += "; " + choice.because(choice.large_patches_conditions(weight_shape, y_shape, dtype))
+        chosen = [Chosen("forward", f"channel_vectors/{way}", why)]
         by_channel = choice.weight_gradient_by_channel(weight_shape, dtype)
         why = choice.because(choice.weight_gradient_by_channel_conditions(weight_shape, dtype))
         way = "by channel" if by_channel else "by run"

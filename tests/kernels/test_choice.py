@@ -53,6 +53,23 @@ def test_winograd_with_weights_that_are_kept(windows: int, wanted: bool) -> None
 
 
 @pytest.mark.parametrize(
+    ("weight_shape", "y_shape", "dtype", "wanted"),
+    [
+        ((3, 3, 16, 32), (33, 24, 6, 32), np.float32, True),
+        ((3, 3, 16, 32), (32, 24, 6, 32), np.float32, False),  # as in one call
+        ((3, 3, 16, 32), (128, 2, 4, 32), np.float32, True),
+        ((3, 3, 16, 32), (127, 2, 4, 32), np.float32, False),  # there are more weights to transform
+        ((3, 3, 16, 32), (33, 23, 6, 32), np.float32, False),
+        ((3, 3, 16, 32), (33, 24, 5, 32), np.float32, False),
+        ((2, 2, 16, 32), (33, 24, 6, 32), np.float32, False),
+        ((3, 3, 16, 32), (33, 24, 6, 32), np.float64, False),
+    ],
+)
+def test_large_patches(weight_shape, y_shape, dtype: type, wanted: bool) -> None:
+    assert choice.large_patches(weight_shape, y_shape, np.dtype(dtype)) == (wanted and AVX512)
+
+
+@pytest.mark.parametrize(
     ("weight_shape", "wanted"),
     [
         ((3, 3, 1, LANES), True),
@@ -128,8 +145,9 @@ def test_few_channels_by_channels(images: int, training: bool, c_out: list[int],
 @pytest.mark.parametrize("c_out", [LANES, LANES + 1, 2 * LANES])
 @pytest.mark.parametrize("windows", [255, 256])
 def test_rules_and_their_conditions_never_part(k: int, c_in: int, c_out: int, windows: int) -> None:
-    shape, dtype = (k, k, c_in, c_out), np.dtype(np.float32)
+    shape, dtype, y_shape = (k, k, c_in, c_out), np.dtype(np.float32), (windows + 1, 2, 2, c_out)
     for rule, conditions in (
+        (choice.large_patches(shape, y_shape, dtype), choice.large_patches_conditions(shape, y_shape, dtype)),
         (choice.winograd(shape, windows, dtype), choice.winograd_conditions(shape, windows, dtype)),
         (choice.weight_gradient_by_channel(shape, dtype), choice.weight_gradient_by_channel_conditions(shape, dtype)),
         (choice.input_gradient_by_patch(shape, dtype), choice.input_gradient_by_patch_conditions(shape, dtype)),

@@ -11,12 +11,14 @@ import nnscratch as nn
 from nnscratch.kernels import choice
 from nnscratch.stages import plan
 from nnscratch.stages.channel_vectors import ChannelVectorsStage
+from nnscratch.stages.one_call import MOST_IMAGES
 
 # name -> (channels in and out, kernel size, options, image shape)
 CASES = {
     "many channels": (17, 12, 3, {}, (9, 10, 17)),
     "no bias": (17, 4, 2, {"bias": False}, (6, 5, 17)),
     "padding": (2, 4, 3, {"padding": 1}, (7, 8, 2)),
+    "large patches": (17, 33, 3, {"padding": 1}, (12, 12, 17)),  # of 37 images
 }
 
 
@@ -65,6 +67,25 @@ def test_winograd_can_be_asked_for() -> None:
     np.testing.assert_array_equal(results[0], results[2])  # 50 windows: Winograd's does not pay
     inference = ChannelVectorsStage(*layers).forward(x, False)
     np.testing.assert_array_equal(inference, results[1])  # but where the transformed weights are kept
+
+
+def test_no_more_images_than_in_one_call_have_large_patches() -> None:
+    assert choice.MOST_IMAGES_OF_ONE_CALL == MOST_IMAGES
+
+
+@pytest.mark.parametrize("images", [33, 41])
+def test_large_patches_give_the_same_bits_on_any_number_of_threads(stages, images: int) -> None:
+    x = np.random.default_rng(1).standard_normal((images, 20, 20, 16)).astype(np.float32)
+    results = []
+    try:
+        for threads in (1, 2, 3):
+            nn.set_threads(threads)
+            model = stages.model(lambda rng: stages.conv(16, 33, 3, rng, padding=1))
+            results.append(model.forward(x))
+    finally:
+        nn.set_threads(None)
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
 
 
 @pytest.mark.parametrize("c_out", [20, 32])  # dweight by run, and by channel

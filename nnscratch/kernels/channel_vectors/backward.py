@@ -40,6 +40,7 @@ from nnscratch.kernels.channel_vectors.forward import padded
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.channel_vectors.input_gradient import compiled, input_gradient, transpose
 from nnscratch.kernels.channel_vectors.parts import blocks_of, for_each_part, parts_of
+from nnscratch.kernels.channel_vectors.prefetch_tiles import call_ahead
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.pool_tiles import NO_WINNER
@@ -143,20 +144,26 @@ def _add_by_run(
     corners = np.empty(slab * PLACES_PER_RUN, np.int64)
     gradients, winners, exists = dy.reshape(-1), argmax.reshape(-1), np.empty(c_out, np.uint64)
     total = dy.shape[0] * h_pooled * w_pooled
+    image, h, w = 0, 0, 0
     for first in range(0, total, slab):
         count = min(slab, total - first)
         exists[:] = 0
         for p in range(count):
-            image_row, w = (first + p) // w_pooled, (first + p) % w_pooled
-            image, h = image_row // h_pooled, image_row % h_pooled
+            corner = (image * height + 2 * h) * row_step + 2 * w * pixel_step
             for place in range(4):
-                inside = (2 * h + place // 2) * row_step + (2 * w + place % 2) * pixel_step
-                corners[p * PLACES_PER_RUN + place] = image * height * row_step + inside
+                corners[p * PLACES_PER_RUN + place] = corner + place // 2 * row_step + place % 2 * pixel_step
             # A bit for each gradient that exists: going through the 1s takes no branch that could
             # be mispredicted.
             for o in range(uint64(begin), uint64(end)):
                 exists[o] |= uint64(winners[uint64((first + p) * c_out) + o] < NO_WINNER) << uint64(p)
+            w += 1  # to the next window
+            if w == w_pooled:
+                w, h = 0, h + 1
+                if h == h_pooled:
+                    h, image = 0, image + 1
         for o in range(begin, end):
+            # A part of the next slab's dy, which comes from memory. All channels together call it all.
+            call_ahead(dy, (first + slab) * c_out + o * slab, slab)
             add_windows(
                 dweight, o * taps, k_w * pixel_step, x, row_step, corners, winners, gradients, first * c_out + o, c_out,
                 exists[o], k_h, k_w * pixel_step,

@@ -42,6 +42,7 @@ def forward(
     argmax: np.ndarray | None,
     scratch: Scratch,
     winograd: bool,
+    large_patches: bool = False,
 ) -> None:
     """y = max_pool(relu(conv(x, weight) + bias)), a block of pooled rows at a time.
 
@@ -52,6 +53,7 @@ def forward(
     argmax   : as y, but uint8: 0 to 3, the winner's row*2 + column; NO_WINNER where y is 0; None for
         inference, in which nobody asks
     winograd : by Winograd's algorithm, for a 3x3 or 2x2 kernel; kernels/choice.py says when that is faster
+    large_patches : and that with patches of 6x6 pixels, for a 3x3 kernel and even H_p and W_p
 
     A NaN among the four wins, so that it shows in y.
     """
@@ -64,7 +66,8 @@ def forward(
     x, weight = np.ascontiguousarray(x), np.ascontiguousarray(weight)
     bias = np.zeros(c_out, x.dtype) if bias is None else bias
     if winograd:
-        rows, products_per_place = winograd_rows(weight, bias, scratch), positions(len(weight)) * x.shape[3] // 4
+        rows = winograd_rows(weight, bias, scratch, large_patches)
+        products_per_place = positions(len(weight), large_patches) * x.shape[3] // (16 if large_patches else 4)
     else:
         rows, products_per_place = direct_rows(weight, bias, scratch), weight[..., 0].size
     products_per_row = w_pooled * 4 * products_per_place * c_out * x.itemsize // 4  # in terms of float32
@@ -72,6 +75,8 @@ def forward(
     blocks = -(-n_images * h_pooled // rows_per_block)
     blocks += blocks % 2 if blocks > 1 else 0  # of equal size, and as many for each of two threads
     rows_per_block = -(-n_images * h_pooled // blocks)
+    if large_patches:
+        rows_per_block += rows_per_block % 2
     if rows_per_block > h_pooled:  # whole images: an image in two blocks would be padded twice
         rows_per_block = -(-rows_per_block // h_pooled) * h_pooled
 

@@ -94,14 +94,19 @@ def _runs_of_image(dy: np.ndarray, argmax: np.ndarray, at: int, c_out: int, bits
     argmax : flat, read from at, and `c_out` further for each of the windows;  dy : says the dtype
     """
     count = min(RUNS_PER_MASK, c_out - at % c_out)
+    existing = (uint64(1) << uint64(count % RUNS_PER_MASK)) - uint64(1)  # unless all do
     winners = np.full(RUNS_PER_MASK, NO_WINNER, np.uint8)
     for w in range(len(bits) // 4):
-        if count == RUNS_PER_MASK:
-            runs_of_places(dy, argmax, at + w * c_out, bits, 4 * w)
-        else:
+        window = at + w * c_out
+        if window + RUNS_PER_MASK > len(argmax):  # of the last windows, what lies behind is not read
             for k in range(uint64(count)):
-                winners[k] = argmax[uint64(at + w * c_out) + k]
+                winners[k] = argmax[uint64(window) + k]
             runs_of_places(dy, winners, 0, bits, 4 * w)
+            continue
+        runs_of_places(dy, argmax, window, bits, 4 * w)
+        if count < RUNS_PER_MASK:
+            for place in range(4):
+                bits[uint64(4 * w + place)] &= existing
 
 
 @compiled
