@@ -9,7 +9,7 @@ forward and backward, on one thread; and the textbook loops on a small layer. Th
 roof is measured first: multiply-adds in registers alone, and copying memory.
 Measure on a quiet machine, or the roof comes out too low. Work is counted as in the dense formula,
 2 operations per multiply-add. Kernels that do less can pass the roof: Winograd's
-algorithm takes 16 products for 36, and the backward pass skips the zeros which
+algorithm takes 16 or 9 products for 36, and the backward pass skips the zeros which
 pooling and ReLU leave. Intensity is that work over the bytes of the arrays that
 go in and out. --ladder prints the tables of nnscratch/kernels/README.md instead.
 """

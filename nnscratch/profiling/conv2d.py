@@ -96,7 +96,7 @@ IDEAS = {
     "im2col": "windows copied into rows, then one matrix product; layer by layer",
     "direct": "a vector = channels of one pixel; pooled in registers, no columns",
     "image vectors": "a vector = one pixel of some images; pooled in registers",
-    "Winograd": "as direct, with 16 products for 36 (9 for 16); backward as direct",
+    "Winograd": "as direct, with 16 or 9 products for 36 (9 for 16); backward as direct",
 }
 
 

@@ -189,7 +189,7 @@ def pool_patches(
 
     m = products[(p*T + first + w)*K + o], p in 0..side*side, as multiply_patches made them
     for w in 0..windows; o in 0..vectors*lanes, `vectors` being 1 or 2
-    Of a large patch, with 4x4 numbers, the window (a,b) goes to a*row_step + (2*w + b)*channels.
+    Window (a,b) of a large patch, with 4x4 numbers, goes to a*row_step + (2*w + b)*channels.
     Only the first `count` numbers of the last vector are written.
     """
     n, last = v.lanes, v.first(count)
