@@ -28,9 +28,8 @@ WINDOWS_PER_TILE = (12, 6, 3) if AVX512 else (6, 3)
 WINDOWS_TOGETHER = 12  # a multiple of the largest tile
 PIXELS = {4: 2, 3: 2, 6: 4}  # by the side of a patch, from one to the next
 
-
-# Where the polynomials of large patches are evaluated, besides 0 and infinity: at +-_A and +-_B. Of
-# the points that are exact in binary, these round least (winograd.py).
+# Where the polynomials of large patches are evaluated, besides 0 and infinity: at +-_A and +-_B. These
+# round least among points whose powers are exact in binary (winograd.py).
 _A, _B = 5 / 8, 5 / 4
 
 
