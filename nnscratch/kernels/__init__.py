@@ -6,6 +6,7 @@
     image_vectors/      convolution + ReLU + pooling, a vector = one pixel of 16 images (few channels)
     channel_vectors/    the same, a vector = 16 channels of one pixel; Winograd's algorithm
     pool_tiles.py       pooling in registers, for both
+    prefetch_tiles.py   what is called into the cache before it is read or written
     products/           products of dense layers
     normalization.py    contrast normalization
     updates.py          optimizer steps, running means

@@ -28,7 +28,7 @@ MOST_CHANNELS_OF_IMAGE_VECTORS = 16  # of the input and of the output, each
 LEAST_WINDOWS_OF_WINOGRAD = 256
 LEAST_WINDOWS_OF_WINOGRAD_KEPT = 32
 LEAST_WINDOWS_OF_LARGE_PATCHES = 1024
-MOST_IMAGES_OF_ONE_CALL = 32  # stages/one_call.py
+MOST_IMAGES_OF_ONE_CALL = 32  # inference: stages/one_call.py
 FEW_IMAGES_BECAUSE = "too few images to fill a vector, but output channels do"
 
 Conditions = Iterator[tuple[bool, str, str]]  # whether it holds, the reason if it does, the reason if not

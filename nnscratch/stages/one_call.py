@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nnscratch.kernels.choice import MOST_IMAGES_OF_ONE_CALL
 from nnscratch.kernels.one_call.steps import Steps
 from nnscratch.kernels.one_call.table import Place
 from nnscratch.kernels.one_call.team import run_together
@@ -20,7 +21,7 @@ from nnscratch.stages.dense import DenseStage
 from nnscratch.stages.image_vectors import ImageVectorsStage
 
 # Rows of x: for more, calls and threads of their own per stage cost little. Images take longer.
-MOST_ROWS, MOST_IMAGES = 1024, 32
+MOST_ROWS, MOST_IMAGES = 1024, MOST_IMAGES_OF_ONE_CALL
 _FLOAT32 = np.dtype(np.float32)
 
 

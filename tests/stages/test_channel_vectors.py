@@ -9,6 +9,7 @@ import pytest
 
 import nnscratch as nn
 from nnscratch.kernels import choice
+from nnscratch.kernels.vectors import AVX512
 from nnscratch.stages import plan
 from nnscratch.stages.channel_vectors import ChannelVectorsStage
 from nnscratch.stages.one_call import MOST_IMAGES
@@ -71,6 +72,9 @@ def test_winograd_can_be_asked_for() -> None:
 
 def test_no_more_images_than_in_one_call_have_large_patches() -> None:
     assert choice.MOST_IMAGES_OF_ONE_CALL == MOST_IMAGES
+    for images in (MOST_IMAGES, MOST_IMAGES + 1):
+        large = choice.large_patches((3, 3, 16, 32), (images, 24, 24, 32), np.dtype(np.float32))
+        assert large == (images > MOST_IMAGES and AVX512)
 
 
 @pytest.mark.parametrize("images", [33, 41])

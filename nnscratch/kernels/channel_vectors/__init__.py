@@ -9,6 +9,5 @@ backward.py          the gradients, which visit only what pooling left: those of
 input_gradient.py    and that of x
 backward_tiles.py    what they compute in registers, by runs of memory
 channel_tiles.py     or by vectors of output channels
-prefetch_tiles.py    what is called into the cache before it is read or written
 parts.py             the images in parts, for threads, and in blocks, for the cache
 """

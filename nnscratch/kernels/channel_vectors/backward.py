@@ -40,10 +40,10 @@ from nnscratch.kernels.channel_vectors.forward import padded
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
 from nnscratch.kernels.channel_vectors.input_gradient import compiled, input_gradient, transpose
 from nnscratch.kernels.channel_vectors.parts import blocks_of, for_each_part, parts_of
-from nnscratch.kernels.channel_vectors.prefetch_tiles import call_ahead
 from nnscratch.kernels.layerwise.im2col import Pair
 from nnscratch.kernels.memory import Scratch
 from nnscratch.kernels.pool_tiles import NO_WINNER
+from nnscratch.kernels.prefetch_tiles import call_ahead
 from nnscratch.kernels.vectors import AVX512, lanes
 
 # Bytes of a slab: windows of x that stay in the first-level cache for all output channels. With

@@ -75,7 +75,6 @@ import numpy as np
 
 from nnscratch.kernels.channel_vectors.direct import PooledRows
 from nnscratch.kernels.channel_vectors.forward_tiles import CHANNEL_VECTORS
-from nnscratch.kernels.channel_vectors.prefetch_tiles import call_ahead
 from nnscratch.kernels.channel_vectors.winograd_tiles import (
     WINDOWS_TOGETHER,
     multiply_patches,
@@ -85,6 +84,7 @@ from nnscratch.kernels.channel_vectors.winograd_tiles import (
 )
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.memory import Scratch
+from nnscratch.kernels.prefetch_tiles import call_ahead
 from nnscratch.kernels.vectors import VECTOR_BYTES, lanes
 
 
@@ -178,13 +178,14 @@ def pooled_windows(
             r, w = (begin + done) // of_row, (begin + done) % of_row
             part = min(total - done, of_row - w)
             _transform(x, y.shape[1] // windows, r, w, patches, done, part)
-            for k in range(windows if windows == 2 else 0):
+            if windows == 2:
                 # What _pool writes comes to the cache while products are summed. Single windows
                 # have no time to wait: there it costs 2 % more than it saves.
-                to = (r * windows + k) * y_row + w * windows * c_out
-                call_ahead(y, to, part * windows * c_out)
-                if argmax is not None:
-                    call_ahead(argmax, to, part * windows * c_out)
+                for row in (2 * r, 2 * r + 1):
+                    to = row * y_row + 2 * w * c_out
+                    call_ahead(y, to, 2 * part * c_out)
+                    if argmax is not None:
+                        call_ahead(argmax, to, 2 * part * c_out)
             done += part
         for g in range(groups):
             channels = min(size, c_out - g * size)

@@ -23,8 +23,9 @@ import numpy as np
 from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
-from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, prefetch_row, sum_lanes
+from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, sum_lanes
 from nnscratch.kernels.pool_tiles import add_winners, unpool_vector, unpool_windows
+from nnscratch.kernels.prefetch_tiles import call_ahead
 from nnscratch.kernels.vectors import AVX512, lanes
 
 # Vectors of g per output between two unpoolings: enough to pay for a tile's loads and stores of its
@@ -112,7 +113,7 @@ def backward_weight(
                     for c in range(c_in * o // channels, c_in * (o + outputs) // channels):
                         for r in range(2 * rows + k_h - 1, 4 * rows + k_h - 1):
                             ahead = (c * height + 2 * h + r) * row_step + 2 * w * images
-                            prefetch_row(x, ahead, 2 * windows * images)
+                            call_ahead(x, ahead, 2 * windows * images)
                 add_products(
                     x, 2 * h * row_step + 2 * w * images, row_step, offsets, len(offsets),
                     g, start, step, 2 * rows_per_chunk * step, 2 * rows,

@@ -149,13 +149,6 @@ def add_products(
 
 
 @writes_vectors
-def prefetch_row(v: Vectors, x: Array, at: Index, length: Index) -> None:
-    """Calls x[at:][:length] into the second-level cache."""
-    with v.loop(0, length, v.lanes) as k:
-        v.prefetch(x + (at + k))
-
-
-@writes_vectors
 def sum_lanes(v: Vectors, total: Array, at: Index, sums: Array, to: Index, count: Index) -> None:
     """sums[to + k] = sum of total[at + k*lanes:][:lanes]    for k in 0..count, at most lanes
 

@@ -17,7 +17,7 @@ from nnscratch.kernels.finite import sum_of_zeros
 from nnscratch.kernels.one_call.calls import BYTES, array_at, call_kernel
 from nnscratch.kernels.one_call.program import BIAS, BLOCK, BLOCKS, KERNEL, NOT_FINITE, OTHER, SIZES, WEIGHT
 
-A, B, C, D, E, F, G, H, I, J, _, _ = SIZES  # noqa: E741
+A, B, C, D, E, F, G, H, I, _, _, _ = SIZES  # noqa: E741
 
 
 @njit(nogil=True)
@@ -61,7 +61,7 @@ def _finish(sums: np.ndarray, bias_at: int, relu: bool, checks: bool, counters: 
 def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
     """A part of y = x W for one row: gemv.row_by_matrix.  BLOCK of the A terms;  B : columns
 
-    H, I, J : as multiply_rows
+    G, H, I : as multiply_rows
     """
     block = _from_either_end(step, block)
     first = block * step[BLOCK]
@@ -69,18 +69,18 @@ def multiply_row(step: np.ndarray, block: int, x: int, y: int, scratch: int, cou
     weight = array_at(np.float32, step[WEIGHT], (step[A], step[B]))
     arguments = array_at(np.float32, x, (1, step[A])), weight, sums, first, min(first + step[BLOCK], step[A])
     call_kernel(step[KERNEL], arguments)
-    if step[H]:
-        _finish(sums[0], step[BIAS], step[I], step[J], counters)
+    if step[G]:
+        _finish(sums[0], step[BIAS], step[H], step[I], counters)
 
 
 @njit(nogil=True, cache=True)
 def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, counters: np.ndarray) -> None:
-    """A part of y = x W, by a kernel of kernels/products/ that packs if G.
+    """A part of y = x W, by a kernel of kernels/products/.
 
-    A, B, C : terms, columns, rows;  D : numbers of scratch
+    A, B, C : terms, columns, rows;  D : numbers of scratch, 0 for the kernel that packs nothing
 
     BLOCK of the columns; if F, of the rows; if E, of the terms, and then y has a product for each part
-    H       : whether bias and ReLU follow at once;  I : ReLU;  J : checks, as in `_finish`
+    G       : whether bias and ReLU follow at once;  H : ReLU;  I : checks, as in `_finish`
     """
     next_block = _from_either_end(step, _block_after(step, block))
     block = _from_either_end(step, block)
@@ -96,14 +96,14 @@ def multiply_rows(step: np.ndarray, block: int, x: int, y: int, scratch: int, co
     source, weight = array_at(np.float32, x, (step[C], step[A])), array_at(np.float32, step[WEIGHT], (step[A], step[B]))
     target = array_at(np.float32, y + product * step[C] * step[B] * BYTES, (step[C], step[B]))
     packed = array_at(np.float32, scratch, (step[D],))
-    if step[G]:
+    if step[D]:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, packed))
     else:
         call_kernel(step[KERNEL], (source, weight, target, m0, m1, n0, n1, k0, k1, next_at))
-    if step[H]:
+    if step[G]:
         bias_at = step[BIAS] + n0 * BYTES if step[BIAS] else 0
         for m in range(m0, m1):
-            _finish(target[m, n0:n1], bias_at, step[I], step[J], counters)
+            _finish(target[m, n0:n1], bias_at, step[H], step[I], counters)
 
 
 @njit(nogil=True, cache=True)

@@ -173,20 +173,19 @@ class Steps(Table):
             count = parts = -(-n_in // block)
             compute, scratch = dense_blocks.multiply_row, 0
             kernel = address_of(row_by_matrix, (F2, F2, F2, INT, INT))
-            sizes: tuple[int, ...] = n_in, n_out, 0, 0, 0, 0, 0
+            sizes: tuple[int, ...] = n_in, n_out, 0, 0, 0, 0
         else:
             axis, block = rows_block(rows, n_in, n_out, self.threads, moves)
             count = -(-{"m": rows, "k": n_in, "n": n_out}[axis] // block)
             parts = count if axis == "k" else 1
             compute, kind = dense_blocks.multiply_rows, tiles_kernel(rows, transposed=False)
-            part, packs = (INT,) * 6, kind != "gemm_unpacked"
-            scratch = packed_size(_F) if packs else 0
-            if packs:
-                packing = multiply_by_panels if kind == "gemm_panels" else multiply_by_rows
-                kernel = address_of(packing, (F2, F2, F2, *part, F1))
+            part = (INT,) * 6
+            if kind == "gemm_unpacked":
+                kernel, scratch = address_of(multiply_unpacked, (F2, F2, F2, *part, INT)), 0
             else:
-                kernel = address_of(multiply_unpacked, (F2, F2, F2, *part, INT))
-            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m", packs
+                packing = multiply_by_panels if kind == "gemm_panels" else multiply_by_rows
+                kernel, scratch = address_of(packing, (F2, F2, F2, *part, F1)), packed_size(_F)
+            sizes = n_in, n_out, rows, scratch, axis == "k", axis == "m"
         # A block with all terms is finished at once; others' sums come together in a step of their own.
         sums = y if parts == 1 else self._place((parts, rows, n_out))
         finish, backwards = (parts == 1, relu, is_first), None if parts == 1 else np.zeros(1, np.int64)

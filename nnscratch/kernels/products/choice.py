@@ -140,9 +140,9 @@ def shared_axis(m: int, k: int, n: int, transposed: bool = False, moves: bool = 
 
     Rule: along M if `cuts_rows` says so; otherwise, with AVX2 and more than 144 rows, along N: each
     thread packs its columns of b, and no sums are added. Otherwise along K if it is more than four
-    times the longer of M and N, and if not, along that. Cut along K, each block reads its own part of a large b once,
-    from front to back, but the blocks' partial sums have to be added, and would be large themselves
-    for a shorter K.
+    times the longer of M and N, and if not, along that. Cut along K, each block reads its own part of
+    a large b once, from front to back, but the blocks' partial sums have to be added, and would be
+    large themselves for a shorter K.
     """
     if cuts_rows(m, k, n, transposed, moves):
         return "m"

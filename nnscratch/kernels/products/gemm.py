@@ -2,9 +2,9 @@
 
 Fastest where a factor is transposed, as in a dense layer's gradients: with 100 rows x.T dy is as fast
 as NumPy's OpenBLAS with kernels of another processor, dy W.T 1.2 times (9216 x 256, 15488 x 500, 512 x
-512; one thread). Measured by `python benchmarks/kernels.py --ladder`, AVX-512. Where neither is, and
-gemm_unpacked.py, gemm_panels.py and gemm_rows.py are faster. With AVX2 x.T dy of 9216 x
-100 x 256 takes 2.8 ms on two threads of an AMD EPYC, 84 % of the rate of multiply-adds alone.
+512; one thread). Measured by `python benchmarks/kernels.py --ladder`, AVX-512. Where neither is,
+gemm_unpacked.py, gemm_panels.py and gemm_rows.py are faster. With AVX2 x.T dy of 9216 x 100 x 256
+takes 2.8 ms on two threads of an AMD EPYC, 84 % of the rate of multiply-adds alone.
 
     c[m, n] = sum over k of a[m, k] * b[k, n]
 

@@ -280,8 +280,8 @@ def copy_rows(
 ) -> None:
     """target[to + (r,p,l)] = source[at + r*row + p*lanes + l]: one panel of b, packed.
 
-    r in 0..rows, p in 0..panel vectors, a literal. Only `columns` columns are read; what lies behind them in
-    the panel is anything.
+    r in 0..rows, p in 0..panel vectors, a literal. Only `columns` columns are read; what lies behind
+    them in the panel is anything.
     """
     source, target = source + at, target + to
 

@@ -1,4 +1,4 @@
-"""What the tests of both kinds of gradients' tiles draw and compare."""
+"""What the tests of tiles draw and compare."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from nnscratch.kernels.channel_vectors.winograd_tiles import (
     transform_patches,
 )
 from nnscratch.kernels.vectors import VECTOR_BYTES
+from tests.kernels.channel_vectors.flat_arrays import random
 
 # By the side of a patch: 4 for a 3x3 kernel, 3 for a 2x2 one; large ones, 6.
 P, Q = 5 / 8, 5 / 4
@@ -44,10 +45,6 @@ A_T = {
     6: np.array([[1, 1, 1, 1, 1, 0], *([0, P**k, (-P) ** k, Q**k, (-Q) ** k, k // 3] for k in (1, 2, 3))]),
 }
 TOLERANCE = {np.float32: {"rtol": 1e-5, "atol": 1e-4}, np.float64: {"rtol": 1e-12, "atol": 1e-12}}
-
-
-def random(seed: int, size: int, dtype: type) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(size).astype(dtype)
 
 
 @pytest.mark.parametrize("side", A_T)

@@ -13,7 +13,6 @@ from nnscratch.kernels.image_vectors.tiles import (
     interleave_rows,
     multiply_rows,
     pool_products,
-    prefetch_row,
     sum_lanes,
     transpose_square,
 )
@@ -157,17 +156,6 @@ def test_interleave_rows(dtype, rows) -> None:
         expected[k * rows + r] = source[r * 40 + k]
     interleave(source, 40, rows, 2 * lanes, target)
     np.testing.assert_array_equal(target, expected)
-
-
-@njit
-def prefetch(*arguments):
-    prefetch_row(*arguments)
-
-
-def test_prefetch_row_changes_nothing_and_may_go_beyond_the_array() -> None:
-    x = np.arange(20.0)
-    prefetch(x, 3, 300)
-    np.testing.assert_array_equal(x, np.arange(20.0))
 
 
 @njit

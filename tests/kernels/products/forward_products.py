@@ -10,7 +10,23 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.kernels.memory import empty
+from nnscratch.kernels.products.gemm import packed_size
+
 Product = Callable[[np.ndarray, np.ndarray, tuple[int, ...]], np.ndarray]
+
+
+def product_of(kernel: Callable[..., None]) -> Product:
+    """That of a kernel which packs into scratch."""
+
+    def product(a: np.ndarray, b: np.ndarray, part: tuple[int, ...]) -> np.ndarray:
+        c = np.full((len(a), b.shape[1]), np.nan, a.dtype)
+        packed = empty((packed_size(a.dtype),), a.dtype)
+        packed[:] = np.nan  # what nobody wrote must not show
+        kernel(a, b, c, *part, packed)
+        return c
+
+    return product
 
 
 def check_equal_to_numpy(product: Product, m: int, dtype: Any, sizes: Sequence[tuple[int, int]]) -> None:
@@ -25,8 +41,10 @@ def check_equal_to_numpy(product: Product, m: int, dtype: Any, sizes: Sequence[t
         assert (np.abs(got - wanted) <= bound).all()
 
 
-def check_part_leaves_the_rest_alone(product: Product, a: np.ndarray, b: np.ndarray) -> None:
-    """a (50, 300), b (300, 70): of the latter, columns from 60 on are no part."""
+def check_part_leaves_the_rest_alone(product: Product) -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((50, 300)), rng.standard_normal((300, 70))
+    a[32:] = b[:, 60:] = np.nan  # what lies beside the part is not used, even where it is copied
     got = product(a, b, (5, 32, 3, 60, 7, 290))
     np.testing.assert_allclose(got[5:32, 3:60], a[5:32, 7:290] @ b[7:290, 3:60], rtol=1e-11, atol=1e-11)
     got[5:32, 3:60] = np.nan

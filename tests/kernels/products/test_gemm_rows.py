@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnscratch.kernels.memory import empty
-from nnscratch.kernels.products.gemm import packed_size
 from nnscratch.kernels.products.gemm_panels import TERMS
 from nnscratch.kernels.products.gemm_rows import multiply_by_rows
 from tests.kernels.products.forward_products import (
@@ -16,16 +14,10 @@ from tests.kernels.products.forward_products import (
     check_equal_to_numpy,
     check_part_leaves_the_rest_alone,
     check_what_is_not_finite_shows,
+    product_of,
 )
 
-
-def product(a: np.ndarray, b: np.ndarray, part: tuple[int, ...]) -> np.ndarray:
-    """The part of a @ b in an array of NaN."""
-    c = np.full((len(a), b.shape[1]), np.nan, a.dtype)
-    packed = empty((packed_size(a.dtype),), a.dtype)
-    packed[:] = np.nan  # what nobody wrote must not show
-    multiply_by_rows(a, b, c, *part, packed)
-    return c
+product = product_of(multiply_by_rows)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -36,11 +28,7 @@ def test_equal_to_numpy(m: int, dtype: Any) -> None:
 
 
 def test_part_leaves_the_rest_alone() -> None:
-    rng = np.random.default_rng(1)
-    a, b = rng.standard_normal((50, 300)), rng.standard_normal((300, 70))
-    a[32:] = np.nan  # what lies beside the part is not used
-    b[:, 60:] = np.nan
-    check_part_leaves_the_rest_alone(product, a, b)
+    check_part_leaves_the_rest_alone(product)
 
 
 def test_what_is_not_finite_shows_where_it_is_used() -> None:

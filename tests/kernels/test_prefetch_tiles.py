@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from nnscratch.kernels.channel_vectors.prefetch_tiles import call_ahead
+from nnscratch.kernels.prefetch_tiles import call_ahead
 
 
 @njit
@@ -15,7 +15,7 @@ def call(numbers, at, length):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
-@pytest.mark.parametrize(("at", "length"), [(0, 100), (3, 0), (90, 50), (1 << 40, 1000)])
+@pytest.mark.parametrize(("at", "length"), [(0, 100), (3, 0), (90, 50), (83, 300), (1 << 40, 1000)])
 def test_nothing_changes(dtype, at: int, length: int) -> None:
     numbers = np.arange(100).astype(dtype)
     call(numbers, at, length)
