@@ -229,6 +229,7 @@ def in_blocks(work: Callable[[int, int], None], total: int, block: int) -> None:
                 waits = False
             except BaseException as error:
                 interrupt = error
+    del blocks.work  # with its arrays: a lent thread may hold the blocks a moment longer
     failure = interrupt or blocks.failure
     if failure is not None:
         raise failure
@@ -272,9 +273,9 @@ def _serve(pool: SimpleQueue[tuple[Context, Lendable, int] | None]) -> None:
         context, work, core = lent
         leave_core(core)
         context.run(work.lend)
+        del lent, context, work  # whose arrays would otherwise stay until the next call
         while pool.empty() and any(lookout.linger() for lookout in lookouts):
             pass
-        del lent, context, work  # whose arrays would otherwise stay until the next call
 
 
 def _wait_before_fork() -> None:

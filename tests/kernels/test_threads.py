@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +165,58 @@ def test_two_threads_work_at_the_same_time() -> None:
     set_threads(2)
     barrier = threading.Barrier(2, timeout=10)  # passes only if two blocks are under way at once
     in_blocks(lambda start, stop: barrier.wait() and None, 2, 1)
+
+
+class LooksOut:
+    """What a thread of the pool does after its work until the test says so, or for ten seconds."""
+
+    def __init__(self) -> None:
+        self.begun, self.ends = threading.Event(), threading.Event()
+
+    def linger(self) -> bool:
+        self.begun.set()
+        self.ends.wait(10)
+        return False
+
+    def interrupt(self) -> None:
+        pass
+
+
+class HoldsArray:
+    """Work that a thread can be lent for."""
+
+    def __init__(self) -> None:
+        self.array = np.zeros(8)
+
+    def lend(self) -> None:
+        self.array += 1
+
+
+@pytest.fixture
+def lookout(monkeypatch: pytest.MonkeyPatch) -> Iterator[LooksOut]:
+    set_threads(2)
+    looks_out = LooksOut()
+    monkeypatch.setattr(threads_module, "lookouts", [looks_out])
+    yield looks_out
+    looks_out.ends.set()
+
+
+def test_a_thread_that_looks_out_holds_nothing_of_the_work_before(lookout: LooksOut) -> None:
+    work = HoldsArray()
+    array = weakref.ref(work.array)
+    assert threads_module.lend(work, 1) == 1
+    assert lookout.begun.wait(10)
+    del work
+    assert array() is None
+
+
+def test_nobody_holds_what_the_blocks_did_when_they_are_done(lookout: LooksOut) -> None:
+    """A block of a large picture's columns would stay beside the next."""
+    barrier, array = threading.Barrier(2, timeout=10), np.zeros(8)
+    held = weakref.ref(array)
+    in_blocks(lambda start, stop, array=array: barrier.wait() and None, 2, 1)
+    del array
+    assert held() is None
 
 
 def test_the_callers_error_state_holds_in_every_thread() -> None:
