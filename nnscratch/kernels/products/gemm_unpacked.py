@@ -77,7 +77,7 @@ def multiply_unpacked(
     # Meanwhile the next terms of b are called into the cache: each tile takes an equal share. But not
     # where this part has few of the columns: between them lie those of others.
     groups, ahead_step = parts(terms, TERMS_PER_LINE), 0
-    if 2 * columns > width:
+    if 2 * columns >= width:
         share = parts(terms * b_width, parts(m1 - m0, tile) * parts(columns, panel))
         ahead_step = min(parts(share, groups), lines * n)
     for j0 in range(n0, n1, columns):

@@ -129,10 +129,13 @@ def _even_block(rows: int, threads: int) -> int:
 def _columns_block(m: int, n: int, threads: int, transposed: bool) -> int:
     """How many of the N columns are a block.
 
-    Where gemm_rows multiplies, whose bits are the same for any cut, there is one for each thread.
+    The bits are the same for any cut. So where gemm_rows multiplies there is a block for each thread;
+    with AVX-512 blocks of twice the columns, if that is enough for all threads: 100 x 512 x 512 in a
+    training step of the report's large CNN 0.33 -> 0.28 ms.
     """
     if choice.tiles_kernel(m, transposed) != "gemm_rows":
-        return _block(n, _COLUMNS)
+        wide = AVX512 and n >= 2 * _COLUMNS * threads
+        return _block(n, 2 * _COLUMNS if wide else _COLUMNS)
     block = _COLUMNS_OF_ROWS
     while block > _LEAST_COLUMNS_OF_ROWS and n < threads * block:
         block //= 2
