@@ -8,6 +8,7 @@
     pool_tiles.py       pooling in registers, for both
     prefetch_tiles.py   what is called into the cache before it is read or written
     products/           products of dense layers
+    bias_relu.py        what they do besides
     normalization.py    contrast normalization
     updates.py          optimizer steps, running means
     update_table.py     all arrays of an optimizer's step in one call

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnscratch.checks import check_finite
+from nnscratch.kernels import bias_relu
 from nnscratch.kernels.choice import Chosen
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.products.choice import DEFERS_BECAUSE, defers, product
@@ -19,6 +20,8 @@ from nnscratch.layers.base import check_gradient_shape, check_shape, take
 from nnscratch.layers.gradients import Gradients
 from nnscratch.layers.parameters import Parameters
 from nnscratch.stages.base import Stage
+
+_NO_BIAS = np.empty(0)
 
 
 class DenseStage(Stage):
@@ -57,7 +60,7 @@ class DenseStage(Stage):
         mask = None
         if training and self.dropout is not None:
             mask = self.dropout.draw_mask(y)
-        bias_relu_dropout(y, bias, self.has_relu, mask)
+        add_bias_relu_dropout(y, bias, self.has_relu, mask)
         if training:
             self.kept = x[...], x_shape, y, mask
         return y
@@ -67,14 +70,13 @@ class DenseStage(Stage):
         x, x_shape, y, mask = take(self, "kept", dense)
         check_gradient_shape(self.layers[-1], dy, y.shape, y.dtype)
         weight, bias = self.parameters.get(x.dtype)
+        dbias, dz = self.buffers.get("dbias", weight.shape[1:], weight.dtype), dy
         if self.has_relu or mask is not None:
             dz = self.buffers.get("dz", y.shape, y.dtype)
-            relu_dropout_backward(dy, y, self.has_relu, mask, dz)
-        else:
-            dz = dy
+        dropout_relu_bias_backward(dy, y, self.has_relu, mask, dz, dbias)
         self._set_weight_gradient(x, dz, weight)
         if bias is not None:
-            dense.grads["bias"] = dz.sum(axis=0, out=self.buffers.get("dbias", bias.shape, bias.dtype))
+            dense.grads["bias"] = dbias
         if not input_gradient:
             return None
         dx = x if self.may_overwrite_x else self.buffers.get("dx", x.shape, x.dtype)
@@ -110,30 +112,31 @@ class DenseStage(Stage):
         return [Chosen(work, *chosen) for work, chosen in products.items()]
 
 
-def bias_relu_dropout(y: np.ndarray, bias: np.ndarray | None, relu: bool, mask: np.ndarray | None) -> None:
+def add_bias_relu_dropout(y: np.ndarray, bias: np.ndarray | None, relu: bool, mask: np.ndarray | None) -> None:
     """y <- mask * max(y + bias, 0), in place; each of the three is optional.
 
-    y    : (N, n_out), the product x W
+    y    : (N, n_out), the product x W, contiguous
     bias : (n_out,)
     mask : (N, n_out), dropout's: 0 or 1 / (1 - p)
     """
-    if bias is not None:
-        y += bias
-    if relu:
-        np.maximum(y, 0, out=y)
+    if bias is not None or relu:
+        bias_relu.add_bias_relu(y, _NO_BIAS.astype(y.dtype) if bias is None else bias, relu)
     if mask is not None:
         y *= mask
 
 
-def relu_dropout_backward(dy: np.ndarray, y: np.ndarray, relu: bool, mask: np.ndarray | None, dz: np.ndarray) -> None:
-    """dz <- dy * mask where y > 0, otherwise 0.
+def dropout_relu_bias_backward(
+    dy: np.ndarray, y: np.ndarray, relu: bool, mask: np.ndarray | None, dz: np.ndarray, dbias: np.ndarray
+) -> None:
+    """dz <- dy * mask where y > 0, otherwise 0;  dbias <- sum over rows of dz
 
-    dy, mask, dz : (N, n_out); dz is overwritten
-    y            : (N, n_out), as bias_relu_dropout left it: 0 where ReLU is closed or the mask is 0
+    dy, mask, dz : (N, n_out); dz is overwritten, unless it is dy: without ReLU and mask
+    y            : (N, n_out), as forward left it: 0 where ReLU is closed or the mask is 0
+    dbias        : (n_out,), overwritten
     """
-    if mask is None:
-        np.copyto(dz, dy)
-    else:
-        np.multiply(dy, mask, out=dz)
+    if mask is not None:
+        dy = np.multiply(dy, mask, out=dz)
     if relu:
-        dz *= y > 0
+        bias_relu.relu_backward(np.ascontiguousarray(dy), y, dz, dbias)
+    else:
+        dz.sum(axis=0, out=dbias)

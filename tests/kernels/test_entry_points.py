@@ -56,6 +56,8 @@ ENTRIES = {
     "stages.channel_vectors: channel_vectors.backward.backward": "channel vectors backward",
     "stages.channel_vectors: channel_vectors.forward.forward": "channel vectors forward",
     "stages.contrast_normalization: normalization.normalize_backward": "ContrastNormalization backward",
+    "stages.dense: bias_relu.add_bias_relu": "Dense and ReLU forward",
+    "stages.dense: bias_relu.relu_backward": "Dense and ReLU backward",
     "stages.dense: finite.all_finite": "all_finite",
     "stages.dense: products.matmul.matmul": "matmul",
     "stages.dense: products.packed_factors.copy_factors": "Dense backward",
@@ -124,6 +126,12 @@ def clip_without_gradients() -> None:
     from nnscratch.training.clipping import clip_gradients
 
     clip_gradients(nn.Sequential(nn.Dense(4, 3, rng=0)), 1.0)
+
+
+def with_bias(bias: np.ndarray) -> Callable[[], object]:
+    model = nn.Sequential(nn.Dense(4, 2, rng=0), nn.ReLU())
+    model.layers[0].params["bias"] = bias
+    return forward(model, zeros(3, 4))
 
 
 def wrong_images(model: Any) -> list[Callable[[], object]]:
@@ -212,6 +220,11 @@ GUARDS: dict[str, list[Callable[[], object]]] = {
         backward(nn.Sequential(nn.Dense(512, 512, rng=0)), zeros(rows, 512), dy)  # of so many weights it is deferred
         for rows in (1, 3)
         for dy in (zeros(2, 512), zeros(rows, 511), zeros(512), zeros(rows, 512, dtype=float))
+    ],
+    "Dense and ReLU forward": [with_bias(bias) for bias in (zeros(3), zeros(1), zeros(2, 1), zeros(1, 2))],
+    "Dense and ReLU backward": [
+        backward(nn.Sequential(nn.Dense(4, 2, rng=0), nn.ReLU()), zeros(3, 4), dy)
+        for dy in (zeros(2, 2), zeros(3, 1), zeros(2), zeros(3, 2, dtype=float))
     ],
     "Conv2D forward": wrong_images(nn.Conv2D(1, 2, 3, rng=0)) + wrong_images(network(2, fuse=False)),
     "Conv2D backward": wrong_gradients(nn.Conv2D(1, 2, 3, rng=0), 2, 10, 10, 2),

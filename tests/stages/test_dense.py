@@ -13,7 +13,7 @@ from nnscratch.kernels.products import choice
 from nnscratch.kernels.products.deferred import DeferredProduct
 from nnscratch.layers.gradients import entry
 from nnscratch.stages import plan
-from nnscratch.stages.dense import DenseStage, bias_relu_dropout, relu_dropout_backward
+from nnscratch.stages.dense import DenseStage, add_bias_relu_dropout, dropout_relu_bias_backward
 
 
 def networks(*layers: nn.Layer) -> tuple[nn.Sequential, nn.Sequential]:
@@ -89,11 +89,12 @@ def test_bias_relu_and_dropout_are_those_of_the_loops(relu: bool, dropout: bool,
 
     mask = 2.0 * kept if dropout else None
     got = product.copy()
-    bias_relu_dropout(got, bias if biased else None, relu, mask)
+    add_bias_relu_dropout(got, bias if biased else None, relu, mask)
     np.testing.assert_allclose(got, y, rtol=1e-14)
-    got_dz = np.empty_like(dy)
-    relu_dropout_backward(dy, got, relu, mask, got_dz)
+    got_dz, dbias = np.empty_like(dy) if relu or dropout else dy, np.empty(7)
+    dropout_relu_bias_backward(dy, got, relu, mask, got_dz, dbias)
     np.testing.assert_allclose(got_dz, dz, rtol=1e-14)
+    np.testing.assert_allclose(dbias, dz.sum(axis=0), rtol=1e-14, atol=1e-15)
 
 
 def test_a_subclass_runs_as_it_is() -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import uint64
 
+from nnscratch.kernels.bias_relu import finish_row
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.finite import sum_of_zeros
 from nnscratch.kernels.one_call.calls import BYTES, array_at, call_kernel
@@ -41,20 +42,13 @@ def _block_after(step: np.ndarray, block: int) -> int:
 
 @njit(nogil=True)
 def _finish(sums: np.ndarray, bias_at: int, relu: bool, checks: bool, counters: np.ndarray) -> None:
-    """sums[n] += bias[n] if there is one, and of that max(0, ...) if `relu`:  NaN stays NaN.
+    """Bias, if there is one, and ReLU, if `relu`.
 
     checks : notes whether a sum is NaN or infinite, as every one is that had such a term
     """
-    columns, zero = uint64(len(sums)), np.float32(0)
     if checks and sum_of_zeros(sums):
         counters[NOT_FINITE] = 1
-    if bias_at:
-        bias = array_at(np.float32, bias_at, (len(sums),))
-        for n in range(columns):
-            sums[n] += bias[n]
-    if relu:
-        for n in range(columns):
-            sums[n] = zero if sums[n] <= zero else sums[n]
+    finish_row(sums, array_at(np.float32, bias_at, (len(sums) if bias_at else 0,)), relu)
 
 
 @njit(nogil=True, cache=True)
