@@ -82,10 +82,10 @@ def image_vectors(c_in: int, c_out: int, padding: tuple[int, int]) -> bool:
     Measured (--ladder, 96 images; forward + backward, without dx for a network's first layer):
 
         layer                  image vectors      channel vectors
-        1->8, 3x3, 96 x 96      1.4 +  1.3 ms       2.5 +  3.7 ms
-        8->16, 2x2, 47 x 47     1.8 +  2.7 ms       1.8 +  4.8 ms
-        16->32, 2x2, 23 x 23    1.1 +  2.2 ms       1.1 +  1.5 ms
-        1->32, 3x3, 96 x 96     5.0 +  8.6 ms       7.8 +  2.9 ms
+        1->8, 3x3, 96 x 96      1.6 +  1.5 ms       2.6 +  1.1 ms
+        8->16, 2x2, 47 x 47     2.1 +  2.9 ms       2.3 +  4.0 ms
+        16->32, 2x2, 23 x 23    1.2 +  2.0 ms       0.9 +  1.4 ms
+        1->32, 3x3, 96 x 96     5.1 +  4.5 ms       3.4 +  1.8 ms
     """
     return _all_hold(image_vectors_conditions(c_in, c_out, padding))
 
@@ -99,16 +99,18 @@ def image_vectors_conditions(c_in: int, c_out: int, padding: tuple[int, int]) ->
 
 
 @register_jitable
-def pools_in_registers(images: int, lanes: int) -> bool:
-    """Image vectors, forward: whether the four places of a pooling window are four registers.
+def places_are_vectors(images: int, lanes: int) -> bool:
+    """Image vectors: whether a place of the images is one vector.
 
-    Rule: the block has exactly as many images as a vector has lanes. Smaller blocks (the last of a
-    batch, a batch of 1) write two rows of the convolution to the first-level cache and pool them
-    from there.
+    Rule: the block has exactly as many images as a vector has lanes. Then the four places of a
+    pooling window are registers: forward pools them there, and in dweight each lane chooses the one
+    that its winner needs. Smaller blocks (the last of a batch, a batch of 1) write two rows of the
+    convolution, or of its gradient, to the first-level cache.
 
-    Measured (c26fdbb): forward of the report CNN's four convolutions, 295 -> 218 us per block of 16
+    Measured, forward (c26fdbb): the report CNN's four convolutions, 295 -> 218 us per block of 16
     images. Since rows are pooled in vectors, inference of 100 images 0.73 -> 0.66 ms, large CNN 2.5
-    -> 2.4 ms.
+    -> 2.4 ms. dweight, a block of the large CNN, one thread: 1->8, 3x3, 137 -> 72 us, 8->16, 2x2, 176
+    -> 110; code for AVX2 on a Zen 5, 8 images, 123 -> 90 and 168 -> 149.
     """
     return images == lanes
 
@@ -116,7 +118,7 @@ def pools_in_registers(images: int, lanes: int) -> bool:
 POOLS_BECAUSE = {
     True: "a block has one image per lane, so a window's four places are registers",
     False: "a block has fewer images than a vector has lanes, so rows are pooled from the cache",
-}  # by what pools_in_registers says
+}  # by what places_are_vectors says
 
 
 @register_jitable

@@ -9,6 +9,7 @@ convolutions take them.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from nnscratch.kernels.choice import (
     POOLS_BECAUSE,
     Chosen,
     few_channels_by_channels,
-    pools_in_registers,
+    places_are_vectors,
 )
 from nnscratch.kernels.finite import all_finite
 from nnscratch.kernels.image_vectors.chain import COLUMNS, chain_backward, chain_forward, map_at, weight_and_bias
@@ -40,6 +41,20 @@ def images_per_block(images: int, dtype: np.dtype[np.generic]) -> int:
     """As many images as a vector has lanes; of fewer images half, so that two threads have work."""
     lanes = VECTOR_BYTES // dtype.itemsize
     return lanes if images >= lanes else max(1, -(-images // 2))
+
+
+def blocks_of(images: int, dtype: np.dtype[np.generic]) -> list[slice]:
+    """The images of each block: at most `images_per_block`.
+
+    Two threads take them from both ends. So beside an even number of whole blocks the rest is two,
+    the first and the last: 100 images, a step of the report's CNN 1.03 times as fast, of its large
+    one 1.01 (AVX-512, median of 14 processes).
+    """
+    block = images_per_block(images, dtype)
+    whole, rest = divmod(images, block)
+    first = rest // 2 if whole % 2 == 0 else 0
+    begins = ([0] if first else []) + list(range(first, images, block))
+    return [slice(start, stop) for start, stop in pairwise([*begins, images])]
 
 
 class ImageVectorsStage(Stage):
@@ -81,30 +96,30 @@ class ImageVectorsStage(Stage):
             if training:
                 self.kept = x.shape, y.shape, x.dtype
             return y
-        block = images_per_block(len(x), x.dtype)
-        self.lay_out((block, *x.shape[1:]))
+        blocks = blocks_of(len(x), x.dtype)
+        self.lay_out((images_per_block(len(x), x.dtype), *x.shape[1:]))
         geometry, size, y_shape, y_at = self.geometry, self.map_size, self.y_shape, self.y_at
         y = self.result("y", training, (len(x), *y_shape), x.dtype)
         parameters = self._parameters(x.dtype)
         is_first = self.is_first
         if training:  # backward needs the maps of every block; inference only those of the blocks under way
-            kept_maps, kept_argmax = self.kept_maps(-(-len(x) // block), x.dtype)
+            kept_maps, kept_argmax = self.kept_maps(len(blocks), x.dtype)
 
-        def work(start: int, stop: int) -> None:
-            pictures = np.ascontiguousarray(x[start:stop])
+        def work(k: int, _: int) -> None:
+            pictures = np.ascontiguousarray(x[blocks[k]])
             if is_first and not all_finite(pictures):  # this also brings them into the cache
                 check_finite(self.layers[0], "x", x)  # the error counts in all of x
             if training:
-                maps, argmax = kept_maps[start // block], kept_argmax[start // block]
+                maps, argmax = kept_maps[k], kept_argmax[k]
             else:
                 maps = self.scratch.get("maps", (size,), x.dtype)
                 argmax = self.scratch.get("argmax", (size,), np.uint8)
-            images = stop - start
+            images = len(pictures)
             pack(pictures, images, map_at(maps, 0, x.shape[1:], images))
             chain_forward(images, geometry, parameters, maps, argmax, 0, 1)
-            unpack(map_at(maps, y_at, y_shape, images), images, y[start:stop])
+            unpack(map_at(maps, y_at, y_shape, images), images, y[blocks[k]])
 
-        in_blocks(work, len(x), block)
+        in_blocks(work, len(blocks), 1)
         if training:
             self.kept = x.shape, y.shape, x.dtype
         return y
@@ -118,24 +133,23 @@ class ImageVectorsStage(Stage):
             for stage in reversed(later):
                 gradient = stage.backward(gradient, input_gradient=True)
             return first.backward(gradient, input_gradient)
-        block = images_per_block(len(dy), dtype)
-        n_blocks = -(-len(dy) // block)
-        self.lay_out((block, *x_shape[1:]))
+        blocks = blocks_of(len(dy), dtype)
+        self.lay_out((images_per_block(len(dy), dtype), *x_shape[1:]))
         geometry, size = self.geometry, self.map_size
-        maps, argmax = self.kept_maps(n_blocks, dtype)
+        maps, argmax = self.kept_maps(len(blocks), dtype)
         parameters = self._parameters(dtype)
-        partial_sums = self.buffers.get("partial sums", (n_blocks, len(parameters)), dtype)
+        partial_sums = self.buffers.get("partial sums", (len(blocks), len(parameters)), dtype)
         dx = self.buffers.get("dx", x_shape, dtype) if input_gradient else None
 
-        def work(start: int, stop: int) -> None:
-            k, images = start // block, stop - start
-            gradients = self.scratch.get("maps", (size,), dtype)
-            pack(np.ascontiguousarray(dy[start:stop]), images, map_at(gradients, self.y_at, self.y_shape, images))
+        def work(k: int, _: int) -> None:
+            block_dy, gradients = np.ascontiguousarray(dy[blocks[k]]), self.scratch.get("maps", (size,), dtype)
+            images = len(block_dy)
+            pack(block_dy, images, map_at(gradients, self.y_at, self.y_shape, images))
             chain_backward(images, geometry, parameters, maps[k], argmax[k], gradients, partial_sums[k], input_gradient)
             if dx is not None:
-                unpack(map_at(gradients, 0, x_shape[1:], images), images, dx[start:stop])
+                unpack(map_at(gradients, 0, x_shape[1:], images), images, dx[blocks[k]])
 
-        in_blocks(work, len(dy), block)
+        in_blocks(work, len(blocks), 1)
         # The sum is taken in block order, whichever thread computed which block.
         total = np.sum(partial_sums, axis=0, out=self.buffers.get("dparameters", parameters.shape, dtype))
         if total is not self.gradient:
@@ -152,7 +166,7 @@ class ImageVectorsStage(Stage):
             forward = Chosen("forward", "channel_vectors/direct.py", FEW_IMAGES_BECAUSE)
             return [forward, *(Chosen(work, "channel_vectors/backward.py", FEW_IMAGES_BECAUSE) for work in works)]
         block, lanes = images_per_block(x_shape[0], dtype), VECTOR_BYTES // dtype.itemsize
-        why = POOLS_BECAUSE[pools_in_registers(block, lanes)]
+        why = POOLS_BECAUSE[places_are_vectors(block, lanes)]
         several = f"all {len(self.convs)} maps of a block stay in its thread's cache"
         why_backward = several if len(self.convs) > 1 else "only the gradients that pooling leaves are met"
         chosen = [Chosen("forward", "image_vectors/forward.py", f"{why} ({block} images)")]

@@ -26,8 +26,8 @@ def test_image_vectors(c_in: int, c_out: int, padding: tuple[int, int], wanted: 
     assert choice.image_vectors(c_in, c_out, padding) == wanted
 
 
-def test_pools_in_registers() -> None:
-    assert [choice.pools_in_registers(images, 16) for images in (1, 15, 16, 17)] == [False, False, True, False]
+def test_places_are_vectors() -> None:
+    assert [choice.places_are_vectors(images, 16) for images in (1, 15, 16, 17)] == [False, False, True, False]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import nnscratch as nn
 from nnscratch.kernels.vectors import AVX512, VECTOR_BYTES
 from nnscratch.stages import plan
-from nnscratch.stages.image_vectors import ImageVectorsStage, images_per_block
+from nnscratch.stages.image_vectors import ImageVectorsStage, blocks_of, images_per_block
 
 LANES = VECTOR_BYTES // 4  # of float32
 # name -> (for each convolution: channels in and out, kernel size, options; image shape)
@@ -49,9 +49,10 @@ def test_strided_arrays_give_the_same_bits(stages, make_and_shape) -> None:
     stages.assert_same_bits_of_strided_arrays(*make_and_shape)
 
 
-def test_gradients(stages, make_and_shape) -> None:
+@pytest.mark.parametrize("images", [2, VECTOR_BYTES // 8])
+def test_gradients(stages, make_and_shape, images: int) -> None:
     make, shape = make_and_shape
-    x = np.random.default_rng(1).standard_normal((2, *shape))
+    x = np.random.default_rng(1).standard_normal((images, *shape))
     errors = nn.gradient_check(stages.model(make), x)
     assert max(errors.values()) <= 1e-7, errors
 
@@ -71,6 +72,25 @@ def test_images_per_block() -> None:
     lanes = VECTOR_BYTES // 4
     sizes = [images_per_block(images, np.dtype(np.float32)) for images in (1, 2, 5, lanes - 1, lanes, 1000)]
     assert sizes == [1, 1, 3, lanes // 2, lanes, lanes]
+
+
+@pytest.mark.parametrize(
+    ("images", "sizes"),
+    [
+        (0, []),
+        (1, [1]),
+        (5, [3, 2]),
+        (LANES, [LANES]),
+        (LANES + 3, [LANES, 3]),
+        (2 * LANES + 1, [LANES, LANES, 1]),
+        (2 * LANES + 3, [1, LANES, LANES, 2]),
+        (3 * LANES + 3, [LANES, LANES, LANES, 3]),
+    ],
+)
+def test_blocks_are_as_much_work_from_both_ends(images: int, sizes: list[int]) -> None:
+    blocks = blocks_of(images, np.dtype(np.float32))
+    assert [block.stop - block.start for block in blocks] == sizes
+    assert [i for block in blocks for i in range(block.start, block.stop)] == list(range(images))
 
 
 def test_the_kernels_that_are_told(stages) -> None:

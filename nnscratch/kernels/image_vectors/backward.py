@@ -1,7 +1,8 @@
 """Convolution + ReLU + 2x2 pooling in one pass, a vector = one pixel of 16 images: the gradients.
 
-Fastest for up to 16 channels in and out without padding: 5.6 times as fast as channel_vectors/ at
-96x96, 1 to 2, 5x5; 2.8 times at 96x96, 1 to 8, 3x3; 1.9 times at 47x47, 8 to 16, 2x2.
+Fastest for up to 16 channels in and out without padding: 4.5 times as fast as channel_vectors/ at
+96x96, 1 to 2, 5x5; 1.4 times at 47x47, 8 to 16, 2x2; 0.8 times at 96x96, 1 to 8, 3x3, for which
+forward makes up.
 Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
 
 The gradient g of conv, at full resolution and three quarters zeros, never reaches memory either: a
@@ -13,7 +14,8 @@ letters of forward.py,
 
 The second is the forward product again, of g with margins of zeros instead of x. The zeros in g are
 multiplied too: a vector of 16 images nearly always contains one, but is almost never zero as a
-whole.
+whole. Not so in dweight where a vector is one place of all images: there each lane chooses the
+place of x that its winner needs, so that dy is multiplied once, and g is not made.
 """
 
 from __future__ import annotations
@@ -23,14 +25,22 @@ import numpy as np
 from nnscratch.kernels import choice
 from nnscratch.kernels.compiled import njit
 from nnscratch.kernels.image_vectors.forward import outputs_at_once, scratch, scratch_step, tap_offsets
-from nnscratch.kernels.image_vectors.tiles import add_products, multiply_rows, sum_lanes
+from nnscratch.kernels.image_vectors.tiles import (
+    WINNERS_OUTPUTS,
+    add_products,
+    add_products_of_winners,
+    multiply_rows,
+    sum_lanes,
+)
 from nnscratch.kernels.pool_tiles import add_winners, unpool_vector, unpool_windows
 from nnscratch.kernels.prefetch_tiles import call_ahead
-from nnscratch.kernels.vectors import AVX512, lanes
+from nnscratch.kernels.vectors import lanes
 
 # Vectors of g per output between two unpoolings: enough to pay for a tile's loads and stores of its
 # sums.
 _CHUNK_VECTORS = 64
+# Windows between two loads and stores of a tile's sums, where only winners are multiplied.
+_CHUNK_WINDOWS = 32
 
 
 @njit(nogil=True)
@@ -54,6 +64,72 @@ def _unpool_row(
                 unpool_vector(dy, argmax, source, rows, corner, step, images, images - b)
 
 
+@njit(nogil=True)
+def _add_winners_only(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, k_h: int, k_w: int, first: int, channels: int,
+    total: np.ndarray, total_at: int,
+) -> None:  # fmt: skip
+    """total[(i,j,c), o] += what output channel first + o brings, for as many images as a vector has lanes.
+
+    total : a vector of partial sums for each number, (k_h*k_w*C, channels), from total_at on
+    """
+    (c_in, height, row_step), (_, h_pooled, pooled_step), n = x.shape, dy.shape, lanes(x)
+    rows_per_chunk = max(1, _CHUNK_WINDOWS * n // max(1, pooled_step))
+    for h in range(0, h_pooled, rows_per_chunk):
+        rows = min(rows_per_chunk, h_pooled - h)
+        for c in range(c_in):
+            # The rows of x that come new with the next rows of windows.
+            call_ahead(x, (c * height + 2 * (h + rows) + k_h - 1) * row_step, 2 * rows * row_step)
+            o = 0
+            while o < channels:
+                outputs = min(WINNERS_OUTPUTS, outputs_at_once(channels - o))
+                add_products_of_winners(
+                    x, (c * height + 2 * h) * row_step, row_step,
+                    dy, argmax, ((first + o) * h_pooled + h) * pooled_step, h_pooled * pooled_step, rows,
+                    pooled_step // n, k_h, k_w, total, total_at + (c * channels + o) * n, c_in * channels, outputs,
+                )  # fmt: skip
+                o += outputs
+
+
+@njit(nogil=True)
+def _add_all_places(
+    x: np.ndarray, dy: np.ndarray, argmax: np.ndarray, images: int, k_h: int, k_w: int, first: int, channels: int,
+    total: np.ndarray, total_at: int,
+) -> None:  # fmt: skip
+    """`_add_winners_only` for any number of images."""
+    c_in, height, row_step = x.shape
+    _, h_pooled, pooled_step = dy.shape
+    w_pooled, n = pooled_step // images, lanes(x)
+    offsets = tap_offsets(k_h, k_w, c_in, height * row_step, row_step, images)
+    # A chunk is part of a row, or several rows where they are short, so that sums stay in registers
+    # long enough.
+    windows_per_chunk = max(1, _CHUNK_VECTORS * n // (4 * images))
+    rows_per_chunk = max(1, windows_per_chunk // max(1, w_pooled))
+    windows_per_chunk = max(1, min(windows_per_chunk, w_pooled))
+    step = scratch_step(2 * windows_per_chunk * images, n)
+    g, start = scratch(x, 2 * rows_per_chunk * outputs_at_once(channels) * step)
+    for h in range(0, h_pooled, rows_per_chunk):
+        rows = min(rows_per_chunk, h_pooled - h)
+        for w in range(0, w_pooled, windows_per_chunk):
+            windows = min(windows_per_chunk, w_pooled - w)
+            o = 0
+            while o < channels:
+                # A few outputs at a time, so that their g is still in the first-level cache when it
+                # is read.
+                outputs = outputs_at_once(channels - o)
+                for q in range(outputs):
+                    for r in range(rows):
+                        at = ((first + o + q) * h_pooled + h + r) * pooled_step + w * images
+                        to = start + 2 * (q * rows_per_chunk + r) * step
+                        _unpool_row(dy, argmax, at, images, windows, g, to, step)
+                add_products(
+                    x, 2 * h * row_step + 2 * w * images, row_step, offsets, len(offsets),
+                    g, start, step, 2 * rows_per_chunk * step, 2 * rows,
+                    2 * windows * images, total, total_at + o * n, channels, outputs,
+                )  # fmt: skip
+                o += outputs
+
+
 @njit(nogil=True, cache=True, inline="always")
 def backward_weight(
     x: np.ndarray,
@@ -73,54 +149,23 @@ def backward_weight(
     part       : which of so many parts of the output channels; the others' sums stay as they are
     """
     k_h, k_w, c_in, c_out = dweight.shape
-    height, row_step = x.shape[1], x.shape[2]
-    h_pooled, pooled_step = dy.shape[1], dy.shape[2]
-    w_pooled = pooled_step // images
     n = lanes(x)
     first, stop = c_out * part // parts, c_out * (part + 1) // parts
-    channels = stop - first
-    offsets = tap_offsets(k_h, k_w, c_in, height * row_step, row_step, images)
-    # A chunk is part of a row, or several rows where they are short, so that sums stay in registers
-    # long enough.
-    windows_per_chunk = max(1, _CHUNK_VECTORS * n // (4 * images))
-    rows_per_chunk = max(1, windows_per_chunk // max(1, w_pooled))
-    windows_per_chunk = max(1, min(windows_per_chunk, w_pooled))
-    step = scratch_step(2 * windows_per_chunk * images, n)
-    g, start = scratch(x, 2 * rows_per_chunk * outputs_at_once(channels) * step)
+    channels, taps = stop - first, k_h * k_w * c_in
     # Every number of dweight and dbias is a vector of partial sums; its lanes are added at the end.
-    numbers = len(offsets) * channels
+    numbers = taps * channels
     total, total_start = scratch(x, scratch_step(numbers, n) * n)
     total_bias, bias_start = scratch(x, scratch_step(channels, n) * n)
     total[:] = 0
     total_bias[:] = 0
-    for h in range(0, h_pooled, rows_per_chunk):
-        rows = min(rows_per_chunk, h_pooled - h)
-        for w in range(0, w_pooled, windows_per_chunk):
-            windows = min(windows_per_chunk, w_pooled - w)
-            o = 0
-            while o < channels:
-                # A few outputs at a time, so that their g is still in the first-level cache when it
-                # is read.
-                outputs = outputs_at_once(channels - o)
-                for q in range(outputs):
-                    for r in range(rows):
-                        at = ((first + o + q) * h_pooled + h + r) * pooled_step + w * images
-                        to = start + 2 * (q * rows_per_chunk + r) * step
-                        _unpool_row(dy, argmax, at, images, windows, g, to, step)
-                        add_winners(dy, argmax, at, windows * images, total_bias, bias_start + (o + q) * n)
-                if AVX512 and images == n:
-                    # The rows of x that come new with the next rows of windows: a share of the channels.
-                    for c in range(c_in * o // channels, c_in * (o + outputs) // channels):
-                        for r in range(2 * rows + k_h - 1, 4 * rows + k_h - 1):
-                            ahead = (c * height + 2 * h + r) * row_step + 2 * w * images
-                            call_ahead(x, ahead, 2 * windows * images)
-                add_products(
-                    x, 2 * h * row_step + 2 * w * images, row_step, offsets, len(offsets),
-                    g, start, step, 2 * rows_per_chunk * step, 2 * rows,
-                    2 * windows * images, total, total_start + o * n, channels, outputs,
-                )  # fmt: skip
-                o += outputs
-    sums, rows_of_taps = np.empty((len(offsets), channels), x.dtype), dweight.reshape(len(offsets), c_out)
+    size = dy.size // c_out
+    for o in range(channels):
+        add_winners(dy, argmax, (first + o) * size, size, total_bias, bias_start + o * n)
+    if choice.places_are_vectors(images, n):
+        _add_winners_only(x, dy, argmax, k_h, k_w, first, channels, total, total_start)
+    else:
+        _add_all_places(x, dy, argmax, images, k_h, k_w, first, channels, total, total_start)
+    sums, rows_of_taps = np.empty((taps, channels), x.dtype), dweight.reshape(taps, c_out)
     for k in range(0, numbers, n):
         sum_lanes(total, total_start + k * n, sums, k, min(n, numbers - k))
     rows_of_taps[:, first:stop] = sums

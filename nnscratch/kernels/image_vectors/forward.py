@@ -1,8 +1,7 @@
 """Convolution + ReLU + 2x2 pooling in one pass, a vector = one pixel of 16 images: forward.
 
-Fastest for up to 16 channels in and out without padding: 4.5 times as fast as direct.py at 96x96, 1
-to 2, 5x5; 1.8 times at 96x96, 1 to 8, 3x3; 0.9 times at 47x47, 8 to 16, 2x2, for which backward
-makes up.
+Fastest for up to 16 channels in and out without padding: 4.9 times as fast as direct.py at 96x96, 1
+to 2, 5x5; 1.6 times at 96x96, 1 to 8, 3x3; as fast at 47x47, 8 to 16, 2x2.
 Measured by `python benchmarks/kernels.py --ladder`, AVX-512.
 
 A block of B images lies image innermost, (C, H, W*B). Then the columns of im2col need not be made:
@@ -152,7 +151,7 @@ def forward(
     w_pooled = pooled_step // images
     offsets = tap_offsets(k_h, k_w, c_in, height * row_step, row_step, images)
     first, stop = h_pooled * part // parts, h_pooled * (part + 1) // parts
-    if choice.pools_in_registers(images, lanes(x)):
+    if choice.places_are_vectors(images, lanes(x)):
         _forward_whole_vectors(x, weight, bias, images, y, argmax, offsets, first, stop)
         return
     chunk = max(1, _CHUNK_VECTORS * lanes(x) // (2 * images))

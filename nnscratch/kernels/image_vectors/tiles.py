@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import product
 
-from nnscratch.kernels.pool_tiles import largest_of_four, units
+from nnscratch.kernels.pool_tiles import NO_WINNER, largest_of_four, units
 from nnscratch.kernels.values import Array, Index
 from nnscratch.kernels.vectors import AVX512, writes_vectors
 from nnscratch.kernels.writer import Vectors
@@ -25,6 +25,10 @@ _TAPS_PER_TILE = {4: (4, 1), 2: (5, 1), 1: (5, 1)} if AVX512 else {4: (2, 1), 2:
 # The windows in pool_products, of 4 vectors per output. Without AVX-512 4 outputs would not fit.
 _WINDOWS_PER_TILE = {4: (1,), 2: (2, 1), 1: (4, 1)} if AVX512 else {2: (1,), 1: (2, 1)}
 POOLED_OUTPUTS = max(_WINDOWS_PER_TILE)
+# The outputs, and the kernel's rows and columns, in add_products_of_winners, which holds x of one row
+# and one column more.
+_WINNERS_OUTPUTS, _WINNERS_ROWS, _WINNERS_COLUMNS = (4, 2, 1) if AVX512 else (1,), (2, 1), (3, 2, 1)
+WINNERS_OUTPUTS = max(_WINNERS_OUTPUTS)
 
 
 @writes_vectors
@@ -146,6 +150,53 @@ def add_products(
     for n, sizes in _TAPS_PER_TILE.items():
         with v.when(outputs.equals(n)):
             v.each_tile(sizes, taps, partial(tile, n))
+
+
+@writes_vectors
+def add_products_of_winners(
+    v: Vectors, x: Array, x_at: Index, x_row: Index, dy: Array, argmax: Array, at: Index, step: Index, rows: Index,
+    windows: Index, k_h: Index, k_w: Index, total: Array, total_at: Index, total_step: Index, outputs: Index,
+) -> None:  # fmt: skip
+    """total[t,q] += sum over l, k of dy[at + q*step + l*lanes + k] *
+        x[x_at + (2*h + a + i)*x_row + (2*w + b + j)*lanes + k]
+
+    l : a window, h*windows + w;  (a,b) : its place that won in this lane, argmax[at + q*step + l*lanes
+    + k] = 2*a + b; no term if that is NO_WINNER
+    for t = i*k_w + j, i in 0..k_h, j in 0..k_w; q in 0..outputs, which is 4, 2 or 1 and at most
+    WINNERS_OUTPUTS; h in 0..rows; w in 0..windows; k in 0..lanes: a place is one vector
+    total[t,q] : `lanes` numbers, as in add_products
+
+    Each lane takes from the window's four places the x that its winner needs: first of two rows, then
+    of two columns. So there is one product where add_products has four, three of them with zeros.
+    """
+    x, dy, argmax, total = x + x_at, dy + at, argmax + at, total + total_at
+
+    def tile(outputs: int, k_rows: int, k_columns: int, i: Index, j: Index) -> None:
+        taps = [(i + r) * k_w + (j + c) for r, c in product(range(k_rows), range(k_columns))]
+        places = [[total + (t * total_step + q) * v.lanes for t in taps] for q in range(outputs)]
+        sums = [v.sums([v.load(place) for place in places[q]]) for q in range(outputs)]
+        with v.loop(rows) as h, v.loop(windows) as w:
+            window, corner = (h * windows + w) * v.lanes, x + ((i + h + h) * x_row + (j + w + w) * v.lanes)
+            lines = [corner + x_row * r for r in range(k_rows + 1)]
+            xs = [[v.load(line + c * v.lanes) for c in range(k_columns + 1)] for line in lines]
+            for q in range(outputs):
+                winner = v.load(argmax + (q * step + window))
+                gradient = v.choose(winner < NO_WINNER, v.load(dy + (q * step + window)), 0)
+                below, right = ((winner & v.splat(v.byte(bit))) > 0 for bit in (2, 1))
+                for r in range(k_rows):
+                    row = [v.choose(below, *pair) for pair in zip(xs[r + 1], xs[r], strict=True)]
+                    for c in range(k_columns):
+                        sums[q][r * k_columns + c].add_product(v.choose(right, row[c + 1], row[c]), gradient)
+        for q in range(outputs):
+            for place, value in zip(places[q], sums[q], strict=True):
+                v.store(value, place)
+
+    def tiles(outputs: int, k_rows: int, i: Index) -> None:
+        v.each_tile(_WINNERS_COLUMNS, k_w, lambda k_columns, j: tile(outputs, k_rows, k_columns, i, j))
+
+    for n in _WINNERS_OUTPUTS:
+        with v.when(outputs.equals(n)):
+            v.each_tile(_WINNERS_ROWS, k_h, partial(tiles, n))
 
 
 @writes_vectors

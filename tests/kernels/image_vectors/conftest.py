@@ -66,6 +66,9 @@ class ImageVectors:
         ((17, 5, 6, 1), (4, 1), 4),  # a vector of images and one more
         ((16, 5, 31, 1), (2, 2), 6),  # a row of several tiles and of more than one chunk
         ((1, 4, 205, 1), (1, 4), 2),
+        ((16, 9, 12, 2), (5, 4), 7),  # a vector of images, and every size of a tile of the kernel
+        ((8, 8, 11, 3), (3, 1), 5),
+        ((4, 6, 9, 2), (4, 3), 3),
     )
 
 

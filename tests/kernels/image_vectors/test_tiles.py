@@ -8,7 +8,9 @@ from numba import njit
 
 from nnscratch.kernels.image_vectors.tiles import (
     POOLED_OUTPUTS,
+    WINNERS_OUTPUTS,
     add_products,
+    add_products_of_winners,
     copy_number,
     interleave_rows,
     multiply_rows,
@@ -101,6 +103,34 @@ def test_add_products(dtype, outputs, length) -> None:
     np.testing.assert_allclose(sums, expected, **tolerance(dtype))
     add(x, 5, 50, OFFSETS, 5, g, 4, 40, 110, 2, length, total, 3, 6, outputs)  # to what is there
     np.testing.assert_allclose(total[3:].reshape(5, 6, lanes).sum(axis=2), 2 * expected, **tolerance(dtype))
+    assert not total[:3].any()
+
+
+@njit
+def add_winners(*arguments):
+    add_products_of_winners(*arguments)
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (2, 3), (5, 4)])
+@pytest.mark.parametrize("outputs", [n for n in (1, 2, 4) if n <= WINNERS_OUTPUTS])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_add_products_of_winners(dtype, outputs, kernel) -> None:
+    rng = np.random.default_rng(1)
+    lanes, rows, windows, (k_h, k_w) = VECTOR_BYTES // np.dtype(dtype).itemsize, 2, 3, kernel
+    row, step, taps, width = (2 * windows + k_w - 1) * lanes + 1, 6 * lanes + 3, k_h * k_w, outputs + 1
+    x, dy = random(rng, 5 + (2 * rows + k_h - 1) * row, dtype), random(rng, 4 + outputs * step, dtype)
+    argmax = rng.integers(0, 5, dy.size).astype(np.uint8)
+    total = np.zeros(3 + taps * width * lanes, dtype)
+    expected = np.zeros((taps, width), dtype)
+    for i, j, q, h, w, k in np.ndindex(k_h, k_w, outputs, rows, windows, lanes):
+        place = 4 + q * step + (h * windows + w) * lanes + k
+        if argmax[place] < 4:
+            a, b = divmod(int(argmax[place]), 2)
+            expected[i * k_w + j, q] += dy[place] * x[5 + (2 * h + a + i) * row + (2 * w + b + j) * lanes + k]
+    for times in (1, 2):  # the second time to what is there
+        add_winners(x, 5, row, dy, argmax, 4, step, rows, windows, k_h, k_w, total, 3, width, outputs)
+        sums = total[3:].reshape(taps, width, lanes).sum(axis=2)
+        np.testing.assert_allclose(sums, times * expected, **tolerance(dtype))
     assert not total[:3].any()
 
 
