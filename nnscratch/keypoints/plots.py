@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 def learning_curve(
-    history: Mapping[str, Sequence[float]], path: str | os.PathLike[str], *, mean_face_rmse_px: float
+    history: Mapping[str, Sequence[float]],
+    path: str | os.PathLike[str],
+    *,
+    mean_face_rmse_px: float,
+    network: str = "",
 ) -> None:
     """Plots the losses on a logarithmic axis, and the errors in pixels below them, as a PNG.
 
@@ -35,6 +39,7 @@ def learning_curve(
                             are left out.
         path              : the file to write, .png
         mean_face_rmse_px : the mean face's error on the validation rows, px
+        network           : which of several the curve is of, for the titles
 
     Raises
         ValueError : a column is missing, empty or of another length, or `path` does not end in .png
@@ -52,6 +57,7 @@ def learning_curve(
     draw_losses(losses, columns)
     draw_errors(errors, columns, mean_face_rmse_px)
     for axes in (losses, errors):
+        axes.set_title(f"{axes.get_title()}, {network}" if network else axes.get_title())
         axes.legend()
         axes.grid(alpha=0.3)
         axes.xaxis.get_major_locator().set_params(integer=True)

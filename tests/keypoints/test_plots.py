@@ -66,6 +66,15 @@ def test_learning_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert "3.96 px" in labels
     assert "best: 4.00 px in epoch 3" in labels
     assert "pixels" in errors.get_ylabel()
+    assert [axes.get_title() for axes in saved[0].axes] == ["Loss", "Error of the points"]  # type: ignore[attr-defined]
+
+
+def test_a_learning_curve_says_whose_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cascade's curve is that of its level 1, which is far from what the whole run reached."""
+    saved = drawn(monkeypatch)
+    plots.learning_curve(HISTORY, tmp_path / "curve.png", mean_face_rmse_px=3.96, network="level 1")
+    titles = [axes.get_title() for axes in saved[0].axes]  # type: ignore[attr-defined]
+    assert titles == ["Loss, level 1", "Error of the points, level 1"]
 
 
 def test_the_best_epoch_is_that_of_averaged_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

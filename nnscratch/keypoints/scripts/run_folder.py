@@ -186,7 +186,9 @@ def _put_pictures(
     with tempfile.TemporaryDirectory(prefix=atomic.UNFINISHED, dir=out) as name:
         folder = Path(name)
         curve = folder / "learning_curve.png"
-        plots.learning_curve(histories["all"].columns, curve, mean_face_rmse_px=result.mean_face_rmse_px)
+        network = "level 1" if len(histories) > 1 else ""
+        columns, mean_face = histories["all"].columns, result.mean_face_rmse_px
+        plots.learning_curve(columns, curve, mean_face_rmse_px=mean_face, network=network)
         plots.face_grid(task.validation, predicted, folder / "faces.png")
         plots.per_point(result, folder / "per_point.png")
         files = [curve.name, "faces.png", "per_point.png", *_write_test(task, predictor, folder)]
